@@ -1,0 +1,105 @@
+// The one conversation type: a superset of the Anthropic Messages content blocks. Dialects turn
+// bytes into it and it into bytes; backends and policy see nothing else. Pure data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace tophand::chat {
+
+enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
+
+struct TextBlock {
+  std::string text;
+};
+struct ImageBlock {
+  std::string media_type;  // "image/png"
+  std::string base64;      // or
+  std::string url;
+};
+struct ToolUseBlock {
+  std::string id, name;
+  std::string input_json;  // an object
+};
+struct ToolResultBlock {
+  std::string tool_use_id, tool_name;  // the name where the dialect gives it (Ollama)
+  std::string text;                    // blocks joined
+  bool is_error = false;
+};
+struct ThinkingBlock {
+  std::string thinking, signature;
+};
+// A block that only its own vendor understands (document, server tools, redacted thinking); kept
+// as JSON. Local models cannot take it.
+struct OpaqueBlock {
+  std::string type, json;
+};
+using Block =
+    std::variant<TextBlock, ImageBlock, ToolUseBlock, ToolResultBlock, ThinkingBlock, OpaqueBlock>;
+
+struct Message {
+  Role role = Role::kUser;
+  std::vector<Block> blocks;
+};
+
+struct Tool {
+  std::string name, description;
+  std::string input_schema_json;  // "{}" when none was given
+};
+
+struct ToolChoice {
+  enum class Kind : std::uint8_t { kAuto, kAny, kNone, kNamed } kind = Kind::kAuto;
+  std::string name = {};
+  bool parallel = true;
+};
+
+// Absent: the model's or persona's default.
+struct Sampling {
+  std::optional<double> temperature, top_p, min_p, repeat_penalty;
+  std::optional<double> presence_penalty, frequency_penalty;
+  std::optional<std::int64_t> top_k, seed;
+};
+
+struct Request {
+  std::string model;
+  std::vector<Message> messages;  // system text comes first, in order, as Role::kSystem
+  std::vector<Tool> tools;
+  ToolChoice tool_choice;
+  Sampling sampling;
+  std::optional<std::int64_t> max_tokens;
+  std::vector<std::string> stop;
+  bool stream = false;
+  bool include_usage = false;      // OpenAI stream_options.include_usage
+  bool json_object = false;        // response_format json_object / Ollama format "json"
+  std::string json_schema;         // asked-for schema, "" when none
+  std::string priority;            // metadata.priority, "" when not given
+  std::string task_class;          // metadata.task_class, "" when not given
+  bool raw_prompt = false;         // Ollama generate raw=true: no template
+  bool load_only = false;          // Ollama: empty prompt/messages
+  std::optional<bool> keep_loaded; // Ollama keep_alive: false = 0
+  std::vector<std::string> unsupported;  // what a local model cannot honour: "image", "document"
+};
+
+struct Usage {
+  std::int64_t input_tokens = 0;        // uncached only
+  std::int64_t cache_read_tokens = 0;
+  std::int64_t cache_write_5m_tokens = 0;
+  std::int64_t cache_write_1h_tokens = 0;
+  std::int64_t output_tokens = 0;
+  std::int64_t total_input() const {
+    return input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens;
+  }
+};
+
+struct Timing {  // of a local answer, ns; 0 when unknown
+  std::int64_t load_ns = 0, prefill_ns = 0, decode_ns = 0, total_ns = 0;
+};
+
+enum class StopReason : std::uint8_t {
+  kEndTurn, kMaxTokens, kStopSequence, kToolUse, kPauseTurn, kRefusal, kContextFull,
+};
+
+}  // namespace tophand::chat

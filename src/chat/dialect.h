@@ -1,0 +1,51 @@
+// The client-side half of each API: request bytes in, answer bytes out, whole and streamed. Pure
+// functions and state machines; ids, times and randomness are passed in.
+// Sources: docs/protocols/*.md and the recordings in tests/conformance/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "chat/conversation.h"
+#include "chat/events.h"
+
+namespace tophand::chat {
+
+enum class Dialect : std::uint8_t {
+  kAnthropicMessages,
+  kOpenAiChat,
+  kOllamaChat,
+  kOllamaGenerate,
+};
+
+// kInvalid with a message that names the field ("messages[2].content: expected ...").
+Result<Request> parse_request(Dialect dialect, std::string_view body);
+
+struct AnswerContext {
+  std::string id;          // "msg_...", "chatcmpl-..."; unused for Ollama
+  std::string model;       // shown to the client: what it asked for
+  std::int64_t created_ms = 0;  // wall clock
+  bool include_usage = false;
+};
+
+std::string write_answer(Dialect dialect, const AnswerContext& context, const Answer& answer);
+
+// Events in, bytes to send out. After Finished or Failed nothing more is written.
+class StreamWriter {
+ public:
+  virtual ~StreamWriter() = default;
+  // Appends the bytes for `event` to `out`. now_ms: wall clock (Ollama stamps each line).
+  virtual void on(const StreamEvent& event, std::int64_t now_ms, std::string& out) = 0;
+};
+std::unique_ptr<StreamWriter> make_stream_writer(Dialect dialect, AnswerContext context);
+
+std::string_view stream_content_type(Dialect dialect);  // text/event-stream or application/x-ndjson
+
+// Body of an error response in the dialect's own form. `type` overrides the derived error type.
+std::string write_error(Dialect dialect, const Error& error, std::string_view request_id,
+                        std::string_view type = "");
+
+}  // namespace tophand::chat

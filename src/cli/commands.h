@@ -1,0 +1,11 @@
+// Every subcommand, one file each. main.cc puts them in a table.
+#pragma once
+
+#include "cli/command.h"
+
+namespace tophand::cli {
+
+extern const Command kServe, kEngine, kPull, kList, kRemove, kRun, kAsk, kCommit, kSavings, kDoctor,
+    kConfigCheck, kConfigShow, kTokenize, kPerplexity, kCompletion, kKeys, kVersion;
+
+}  // namespace tophand::cli

@@ -1,0 +1,86 @@
+// The one configuration file, tophand.toml: defaults, reading, checking. An unknown key is an error
+// that names the nearest known one. Values come, in rising order, from defaults, the file, the
+// environment (TOPHAND_*), flags.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tophand::config {
+
+struct ServerConfig {
+  std::string listen = "127.0.0.1:7433";
+  std::vector<std::string> allowed_hosts;  // beside loopback names and the listen address
+  std::int64_t body_mib_max = 32;
+  std::int64_t connections_max = 1024;
+  bool allow_remote = false;  // must be true to bind anything but loopback
+};
+
+struct ModelsConfig {
+  std::string dir;                                   // "" = DATA/models
+  std::string local = "qwen2.5-coder:1.5b";          // what `local`, `low` and `auto` mean here
+  std::string mirror;                                // URL or folder, tried after the publisher
+  std::map<std::string, std::string> aliases;        // name -> model
+};
+
+struct EngineConfig {
+  std::int64_t threads = 0;          // 0 = physical cores
+  std::int64_t context_tokens = 8192;
+  std::int64_t memory_mib_max = 0;   // 0 = no limit beyond the machine's
+  std::string kernel;                // force an instruction set; "" = the fastest
+  std::int64_t queue_max = 64;
+};
+
+struct ClaudeConfig {
+  std::string base_url = "https://api.anthropic.com";
+  std::string api_key;               // from key_file or ANTHROPIC_API_KEY; never printed
+  std::string key_file;
+  std::string model = "claude-opus-5-5";  // what `claude` and `high` mean
+  std::string ca_file;               // extra trusted root
+  bool allow_local_fallback = false; // high priority without Claude: answer locally, and say so
+  std::int64_t timeout_s = 600;
+};
+
+struct RoutingConfig {
+  std::string default_priority = "low";  // low | high, for requests that declare nothing
+};
+
+struct BudgetConfig {
+  std::optional<double> week_usd;  // cap; absent: no cap
+};
+
+struct Config {
+  ServerConfig server;
+  ModelsConfig models;
+  EngineConfig engine;
+  ClaudeConfig claude;
+  RoutingConfig routing;
+  BudgetConfig budget;
+  std::string prices_file;  // "" = the one installed with the program
+};
+
+struct Paths {
+  std::string config_file;  // --config, TOPHAND_CONFIG, $XDG_CONFIG_HOME/tophand/tophand.toml
+  std::string data_dir;     // --data, TOPHAND_DATA, $XDG_DATA_HOME/tophand
+  bool config_named = false;  // given explicitly: must exist
+};
+
+using Environment = std::map<std::string, std::string>;
+Environment process_environment();
+
+Paths find_paths(const Environment& env, std::string_view config_flag, std::string_view data_flag);
+
+// Parses and checks TOML text. kConfig with "line 3: ..." on the first fault.
+Result<Config> parse_config(std::string_view toml, std::string_view origin);
+// The file (or defaults if it does not exist and was not named), then the environment.
+Result<Config> load_config(const Paths& paths, const Environment& env);
+
+std::string default_config_text();  // commented, every key at its default; parses to Config{}
+
+}  // namespace tophand::config

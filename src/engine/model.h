@@ -1,0 +1,46 @@
+// A loaded model: header, tokenizer, packed weights. Immutable once loaded; shared by sessions.
+// Symbols used in engine/: d width, L layers, h query heads, kv KV heads, hd head size, ff FFN
+// width, V vocabulary, T tokens, P positions in the cache.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "kernels/cpu.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace tophand::engine {
+
+struct LoadOptions {
+  std::string path;
+  int threads = 0;                    // 0: physical cores
+  std::int64_t context_tokens = 0;    // 0: min(8192, what the model was trained for)
+  std::int64_t memory_bytes_max = 0;  // 0: the machine's free memory
+  std::string kernel;                 // force an instruction set
+  std::string chat_template;          // force a built-in one
+};
+
+struct ModelInfo {
+  std::string architecture, name, quantization, kernel, chat_template;
+  std::int64_t parameters = 0, file_bytes = 0, resident_bytes = 0;
+  std::int64_t context_tokens = 0, context_trained = 0, vocabulary = 0;
+  int threads = 0;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  // Reads, checks and packs. progress gets 0..1. kNotFound, kInvalid (not a GGUF, unknown type or
+  // architecture: named, with what would run it), kTooLarge (does not fit: with the numbers).
+  static Result<std::unique_ptr<Model>> load(const LoadOptions& options,
+                                             const std::function<void(double)>& progress);
+  virtual const ModelInfo& info() const = 0;
+  virtual const text::Tokenizer& tokenizer() const = 0;
+  virtual Result<text::TemplateKind> chat_template() const = 0;  // kInvalid: unknown template
+};
+
+}  // namespace tophand::engine

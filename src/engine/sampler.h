@@ -1,0 +1,40 @@
+// From logits to a token: repeat penalty, temperature, top-k, top-p, min-p, in llama.cpp's order.
+// Deterministic for a seed.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/random.h"
+#include "text/tokenizer.h"
+
+namespace tophand::engine {
+
+struct SamplingParams {
+  float temperature = 0.0f;  // 0: greedy
+  std::int32_t top_k = 40;   // 0: off
+  float top_p = 0.95f;       // 1: off
+  float min_p = 0.05f;       // 0: off
+  float repeat_penalty = 1.0f;
+  std::int32_t repeat_last_n = 64;
+  float presence_penalty = 0.0f, frequency_penalty = 0.0f;
+  std::uint64_t seed = 0;
+};
+
+class Sampler {
+ public:
+  Sampler(const SamplingParams& params, const text::Tokenizer& tokenizer);
+  // logits: [V]. Ids that the tokenizer marks unused are never chosen.
+  text::TokenId sample(std::span<const float> logits);
+  void accept(text::TokenId token);  // remembers it for the penalties; prompt tokens too
+
+ private:
+  SamplingParams params_;
+  const text::Tokenizer& tokenizer_;
+  SplitMix64 random_;
+  std::vector<text::TokenId> recent_;
+  std::vector<std::pair<float, text::TokenId>> candidates_;
+};
+
+}  // namespace tophand::engine

@@ -1,0 +1,43 @@
+// Tensor encodings as they lie in GGUF files, and their plain scalar decoders: the definition that
+// every faster kernel is tested against. Layouts: docs/formats/encodings.md.
+// Pure functions; no allocation, no I/O.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tophand::kernels {
+
+enum class Encoding : std::uint8_t {
+  kF32, kF16, kBF16,
+  kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0,
+  kQ4_K, kQ5_K, kQ6_K,
+  kI2_S, kTQ1_0, kTQ2_0, kQ2_0,
+};
+
+struct EncodingInfo {
+  Encoding encoding;
+  std::string_view name;        // as GGUF tools print it, "Q4_K"
+  std::uint32_t ggml_type;      // id in the file
+  std::uint32_t block_weights;  // weights a block; ne[0] must be a multiple
+  std::uint32_t block_bytes;    // I2_S: 32 bytes a 128 weights, plus one 32-byte tail a tensor
+};
+
+// nullptr for a type this engine does not run.
+const EncodingInfo* encoding_from_ggml_type(std::uint32_t ggml_type);
+const EncodingInfo& encoding_info(Encoding encoding);
+
+// Bytes of a whole tensor of rows x cols weights; 0 if cols does not fit the block or it overflows.
+std::size_t tensor_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols);
+
+// Decodes row `row` of a tensor whose data start at `tensor` (whole tensor: I2_S needs its tail).
+// out: [cols] float32.
+void dequantize_row(Encoding encoding, const std::byte* tensor, std::uint64_t rows,
+                    std::uint64_t cols, std::uint64_t row, float* out);
+
+float half_to_float(std::uint16_t half);
+std::uint16_t float_to_half(float value);  // round to nearest even
+float bfloat_to_float(std::uint16_t bfloat);
+
+}  // namespace tophand::kernels

@@ -1,0 +1,60 @@
+// Weights times activations: y = W x for one token (decode, GEMV) and many (prefill, GEMM).
+//
+// Weights are re-packed once at load into groups of kRowsPerGroup rows, interleaved so that SIMD
+// lanes are rows: activations are broadcast, no horizontal sums, scales are one vector a block.
+// Activations are int8 with one float scale a block of 32 columns (finer than the 256 of the
+// K-quant reference kernels, because massive activations otherwise drown their neighbours).
+// BitNet (I2_S) uses one scale a token, which is what those models were trained with.
+//
+// No threads here: callers split [0, groups) or the tokens among theirs. No allocation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu.h"
+#include "kernels/encoding.h"
+
+namespace tophand::kernels {
+
+inline constexpr std::uint64_t kRowsPerGroup = 16;
+
+// A packed weight matrix. Does not own its bytes.
+struct PackedMatrix {
+  Encoding source = Encoding::kF32;
+  std::uint64_t rows = 0;  // outputs
+  std::uint64_t cols = 0;  // inputs
+  const std::byte* data = nullptr;  // 64-byte aligned, packed_bytes() long
+  float tensor_scale = 1.0f;        // I2_S: the scale of the whole tensor
+};
+
+constexpr std::uint64_t group_count(std::uint64_t rows) {
+  return (rows + kRowsPerGroup - 1) / kRowsPerGroup;
+}
+
+std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols);
+
+// Packs groups [group_begin, group_end) of the GGUF tensor at `tensor` into `packed` (start of the
+// whole packed matrix). Rows past the end are zero.
+void pack_groups(Encoding encoding, const std::byte* tensor, std::uint64_t rows,
+                 std::uint64_t cols, std::uint64_t group_begin, std::uint64_t group_end,
+                 std::byte* packed);
+
+// Which form of activations a matrix of this encoding wants. Float encodings read float32 as is.
+enum class ActivationForm : std::uint8_t { kFloat32, kInt8Block32, kInt8Token };
+ActivationForm activation_form(Encoding encoding);
+
+std::size_t activation_bytes(ActivationForm form, std::uint64_t tokens, std::uint64_t cols);
+
+// Quantises tokens [token_begin, token_end) of x: [tokens, cols] float32 row-major into `out`.
+void quantize_activations(Isa isa, ActivationForm form, const float* x, std::uint64_t cols,
+                          std::uint64_t token_begin, std::uint64_t token_end, std::byte* out);
+
+// out[t * out_stride + row] = W[row] . x[t], for every token t in [0, tokens) and every row of
+// groups [group_begin, group_end). `activations` as quantize_activations wrote them (or x itself
+// for kFloat32).
+void matmul(Isa isa, const PackedMatrix& w, const std::byte* activations, std::uint64_t tokens,
+            std::uint64_t group_begin, std::uint64_t group_end, float* out,
+            std::uint64_t out_stride);
+
+}  // namespace tophand::kernels

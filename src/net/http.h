@@ -1,0 +1,113 @@
+// HTTP/1.1 messages, the server, and what a handler sees. Blocking calls on one small-stack thread a
+// connection (docs/decisions/0001): no coroutines, so no library type leaks out of this room.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tophand::net {
+
+struct Header {
+  std::string name, value;
+};
+
+class Headers {
+ public:
+  void add(std::string_view name, std::string_view value);  // value must hold no CR, LF or NUL
+  void set(std::string_view name, std::string_view value);  // replaces every one of that name
+  void erase(std::string_view name);
+  std::optional<std::string_view> find(std::string_view name) const;  // case-insensitive, first
+  std::string_view get(std::string_view name, std::string_view fallback = "") const;
+  const std::vector<Header>& all() const { return items_; }
+
+ private:
+  std::vector<Header> items_;
+};
+
+struct Request {
+  std::string method;  // upper case
+  std::string target;  // as sent: "/v1/messages?beta=true"
+  std::string path;    // percent-decoded, without the query
+  std::string query;   // raw, without '?'
+  Headers headers;
+  std::string body;
+  std::string peer;    // "127.0.0.1:55012" or "unix"
+};
+
+// Tells a blocking call to stop early. Waits watch a file descriptor too (the client's socket, to
+// notice that it has gone), a flag, and a deadline. Thread-safe.
+class Cancellation {
+ public:
+  virtual ~Cancellation() = default;
+  virtual bool cancelled() const = 0;  // flag set, or the peer has hung up
+  virtual int watch_fd() const = 0;    // becomes readable/hung up when cancelled; -1: none
+};
+
+// Writes one response. Either send() once, or start_stream() then write()... then finish().
+// Every call returns kCancelled once the client has gone. Not thread-safe.
+class ResponseWriter {
+ public:
+  virtual ~ResponseWriter() = default;
+  virtual Headers& headers() = 0;  // added to whatever is sent; changes after the start are lost
+  virtual Result<> send(int status, std::string_view content_type, std::string_view body) = 0;
+  // Chunked. Blocks while the client reads slowly (backpressure); a client that takes nothing for
+  // the stall limit is dropped.
+  virtual Result<> start_stream(int status, std::string_view content_type) = 0;
+  virtual Result<> write(std::string_view bytes) = 0;
+  virtual Result<> finish() = 0;
+  // Ends the connection without the closing chunk, so that the client sees a broken stream.
+  virtual void abort() = 0;
+  virtual bool started() const = 0;
+  virtual const Cancellation& client() const = 0;  // cancelled when the client hangs up
+};
+
+struct ServerLimits {
+  std::size_t body_bytes_max = 32u << 20;    // Anthropic's own limit
+  std::size_t header_bytes_max = 32u << 10;
+  std::size_t headers_max = 100;
+  std::size_t connections_max = 1024;
+  int header_timeout_ms = 10'000;
+  int body_timeout_ms = 30'000;
+  int idle_timeout_ms = 120'000;  // keep-alive between requests
+  int stall_timeout_ms = 60'000;  // a client that reads nothing while we stream
+};
+
+using Handler = std::function<void(const Request&, ResponseWriter&)>;
+// Writes the body of an error that the HTTP layer itself raises (413, 431, 400, 408): the caller
+// picks the dialect's shape. `path` is "" when the request line could not be read.
+struct ErrorReply {
+  std::string content_type, body;
+};
+using ErrorFormatter = std::function<ErrorReply(const Error&, std::string_view path)>;
+// Called once the headers are read, before any body byte: an Error refuses the request (auth, Host),
+// so that strangers cannot make us buffer.
+using Gatekeeper = std::function<Result<>(const Request& head)>;
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";  // or "unix:/path/to.sock" (mode 0600)
+  std::uint16_t port = 0;             // 0: a free one
+  ServerLimits limits;
+  Handler handler;
+  Gatekeeper gatekeeper;            // may be empty
+  ErrorFormatter error_formatter;   // may be empty: plain text
+};
+
+class Server {
+ public:
+  virtual ~Server() = default;  // stops
+  // Binds and listens; connections are served from now on. kIo when the address is taken.
+  static Result<std::unique_ptr<Server>> start(ServerOptions options);
+  virtual std::uint16_t port() const = 0;
+  virtual std::size_t open_connections() const = 0;
+  // Stops accepting, waits up to `grace_ms` for running requests, then cancels them.
+  virtual void stop(int grace_ms) = 0;
+};
+
+}  // namespace tophand::net
