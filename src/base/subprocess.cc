@@ -54,8 +54,7 @@ struct Pipes {
   ::dup2(pipes.in.read.get(), STDIN_FILENO);
   ::dup2(pipes.out.write.get(), STDOUT_FILENO);
   ::dup2(pipes.err.write.get(), STDERR_FILENO);
-  if (options.directory.empty() || ::chdir(options.directory.c_str()) == 0)
-    ::execvp(argv[0], argv);
+  if (options.directory.empty() || ::chdir(options.directory.c_str()) == 0) ::execvp(argv[0], argv);
   const int code = errno;
   [[maybe_unused]] const ssize_t n = ::write(pipes.failure.write.get(), &code, sizeof code);
   ::_exit(127);
@@ -108,7 +107,8 @@ int exit_code_of(int status) {
 
 Result<ProcessResult> run_process(const ProcessOptions& options) {
   std::vector<char*> argv;
-  for (const std::string& argument : options.argv) argv.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : options.argv)
+    argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   TOPHAND_TRY(in, "standard input", make_pipe());
   TOPHAND_TRY(out, "standard output", make_pipe());
@@ -132,7 +132,8 @@ Result<ProcessResult> run_process(const ProcessOptions& options) {
   ::sigaction(SIGPIPE, &before, nullptr);
   if (!pumped) ::kill(child, SIGKILL);
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
   if (!pumped) return tl::unexpected(std::move(pumped).error());
   int exec_errno = 0;
   if (::read(pipes.failure.read.get(), &exec_errno, sizeof exec_errno) == sizeof exec_errno)

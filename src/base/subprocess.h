@@ -15,7 +15,7 @@ struct ProcessOptions {
   std::string directory = {};     // "" = ours
   std::string input = {};         // written to its standard input
   std::size_t output_bytes_max = 64u << 20;
-  int timeout_ms = 120'000;       // then it is killed: kDeadline
+  int timeout_ms = 120'000;  // then it is killed: kDeadline
 };
 
 struct ProcessResult {
