@@ -23,9 +23,9 @@ Result<Endpoint> parse_endpoint(std::string_view url);
 
 struct ClientRequest {
   std::string method = "POST";
-  std::string path;  // with query; appended to base_path
-  Headers headers;   // Host, Content-Length and Connection are ours
-  std::string_view body;
+  std::string path = {};  // with query; appended to base_path
+  Headers headers = {};   // Host, Content-Length and Connection are ours
+  std::string_view body = {};
   int connect_timeout_ms = 5'000;
   int first_byte_timeout_ms = 600'000;  // until the response headers
   int idle_timeout_ms = 300'000;        // between body bytes

@@ -20,8 +20,10 @@ struct Header {
 
 class Headers {
  public:
-  void add(std::string_view name, std::string_view value);  // value must hold no CR, LF or NUL
-  void set(std::string_view name, std::string_view value);  // replaces every one of that name
+  // False, and nothing changes, when the name is no token or the value holds CR, LF, NUL or another
+  // control character: such a value would forge a header.
+  bool add(std::string_view name, std::string_view value);
+  bool set(std::string_view name, std::string_view value);  // replaces every one of that name
   void erase(std::string_view name);
   std::optional<std::string_view> find(std::string_view name) const;  // case-insensitive, first
   std::string_view get(std::string_view name, std::string_view fallback = "") const;
@@ -93,10 +95,10 @@ using Gatekeeper = std::function<Result<>(const Request& head)>;
 struct ServerOptions {
   std::string address = "127.0.0.1";  // or "unix:/path/to.sock" (mode 0600)
   std::uint16_t port = 0;             // 0: a free one
-  ServerLimits limits;
-  Handler handler;
-  Gatekeeper gatekeeper;            // may be empty
-  ErrorFormatter error_formatter;   // may be empty: plain text
+  ServerLimits limits = {};
+  Handler handler = {};
+  Gatekeeper gatekeeper = {};            // may be empty
+  ErrorFormatter error_formatter = {};   // may be empty: plain text
 };
 
 class Server {

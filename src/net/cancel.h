@@ -1,0 +1,28 @@
+// A cancellation that somebody fires by hand: a supervisor that gives up, a test, a server that stops.
+#pragma once
+
+#include <atomic>
+
+#include "net/http.h"
+
+namespace tophand::net {
+
+// Thread-safe; any thread may fire it, any number of waits may watch it. Fired stays fired.
+class CancelFlag final : public Cancellation {
+ public:
+  CancelFlag();
+  ~CancelFlag() override;
+  CancelFlag(const CancelFlag&) = delete;
+  CancelFlag& operator=(const CancelFlag&) = delete;
+
+  void cancel();
+  bool cancelled() const override { return fired_.load(std::memory_order_acquire); }
+  // An eventfd; -1 when the process had no descriptor left (waits then look at the flag at times).
+  int watch_fd() const override { return fd_; }
+
+ private:
+  std::atomic<bool> fired_{false};
+  int fd_ = -1;
+};
+
+}  // namespace tophand::net

@@ -1,0 +1,246 @@
+#include "net/connection.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/chunked.h"
+#include "net/socket.h"
+
+namespace tophand::net {
+namespace {
+
+constexpr std::size_t kHeadReadBytes = 4u << 10;
+constexpr std::size_t kBodyReadBytes = 64u << 10;
+// After a refusal the rest of the request is read and dropped within these bounds, so that a client
+// that writes first and reads later sees the answer and not a reset.
+constexpr std::size_t kDrainBytesMax = 64u << 20;
+constexpr int kDrainTimeoutMs = 5'000;
+// A body may take its timeout plus the time that this rate needs: a slow link passes, a drip not.
+constexpr std::int64_t kBodyBytesPerMsMin = 64;
+constexpr std::int64_t kNsPerMs = 1'000'000;
+
+Refusal refusal(int status, Code code, std::string message) {
+  return Refusal{status, Error{code, std::move(message)}};
+}
+
+Refusal body_too_large(std::size_t bytes_max) {
+  return refusal(413, Code::kTooLarge,
+                 "the request body is over " + std::to_string(bytes_max) + " bytes");
+}
+
+Refusal body_too_slow() {
+  return refusal(408, Code::kDeadline, "the request body came too slowly");
+}
+
+// The deadline of a body of which `received` bytes have come.
+Wait body_wait(std::int64_t start_ns, int timeout_ms, std::size_t received) {
+  const std::int64_t allowed_ms =
+      timeout_ms + static_cast<std::int64_t>(received) / kBodyBytesPerMsMin;
+  return Wait{.deadline_ns = start_ns + allowed_ms * kNsPerMs, .cancel = nullptr};
+}
+
+}  // namespace
+
+Connection::Connection(Fd socket, const ServerOptions& options, const CancelFlag& stopping,
+                       Admission admission)
+    : socket_(std::move(socket)), options_(options), stopping_(stopping), admission_(admission),
+      watch_(socket_.get()), peer_(peer_name(socket_.get())) {
+  set_no_delay(socket_.get());
+}
+
+void Connection::hang_up() { shutdown(socket_.get(), SHUT_RDWR); }
+
+void Connection::serve() {
+  if (admission_ == Admission::kTooMany) {
+    refuse_and_close(refusal(503, Code::kExhausted, "too many connections"), "");
+    return;
+  }
+  while (serve_one() == Next::kRequest) first_ = false;
+}
+
+Connection::Next Connection::serve_one() {
+  if (buffer_.empty() && !wait_for_first_byte()) return Next::kClose;
+  const std::int64_t deadline_ns =
+      system_clock().mono_ns() + options_.limits.header_timeout_ms * kNsPerMs;
+  const auto head_size = read_head(deadline_ns);
+  if (!head_size) return Next::kClose;
+  if (!*head_size) return refuse_and_close(head_size->error(), "");
+  auto head = parse_request_head(std::string_view(buffer_).substr(0, **head_size));
+  if (!head) return refuse_and_close(head.error(), "");
+  buffer_.erase(0, **head_size);
+  if (buffer_.empty()) buffer_.shrink_to_fit();  // an idle connection holds no buffer
+  return serve_request(std::move(*head));
+}
+
+bool Connection::wait_for_first_byte() {
+  const ServerLimits& limits = options_.limits;
+  const Wait wait =
+      wait_ms(first_ ? limits.header_timeout_ms : limits.idle_timeout_ms, &stopping_);
+  return wait_for(socket_.get(), POLLIN, wait).has_value();
+}
+
+Result<std::size_t> Connection::read_more(std::string& into, std::size_t bytes, const Wait& wait) {
+  const std::size_t before = into.size();
+  into.resize(before + bytes);
+  auto n = read_socket(socket_.get(), into.data() + before, bytes, wait);
+  into.resize(before + n.value_or(0));
+  return n;
+}
+
+std::optional<Parsed<std::size_t>> Connection::read_head(std::int64_t deadline_ns) {
+  const ServerLimits& limits = options_.limits;
+  HeadScanner scanner(HeadLimits{.first_line_bytes_max = 8u << 10,
+                                 .bytes_max = limits.header_bytes_max,
+                                 .headers_max = limits.headers_max});
+  bool skipped_empty_line = false;
+  for (;;) {
+    // RFC 9112, 2.2: one empty line before a request line is forgiven.
+    if (!skipped_empty_line && buffer_.starts_with("\r\n")) {
+      buffer_.erase(0, 2);
+      skipped_empty_line = true;
+    }
+    if (buffer_ != "\r" || skipped_empty_line) {
+      auto size = scanner.scan(buffer_);
+      if (!size || *size != 0) return size;
+    }
+    auto n = read_more(buffer_, kHeadReadBytes, Wait{.deadline_ns = deadline_ns, .cancel = &stopping_});
+    if (!n && n.error().code == Code::kDeadline && !buffer_.empty())
+      return refuse(408, Code::kDeadline, "the request headers came too slowly");
+    if (!n || *n == 0) return std::nullopt;
+  }
+}
+
+Connection::Next Connection::serve_request(RequestHead head) {
+  Request& request = head.request;
+  request.peer = peer_;
+  if (options_.gatekeeper) {
+    Result<> admitted;
+    try {
+      admitted = options_.gatekeeper(request);
+    } catch (const std::exception&) {
+      log::error("http.gatekeeper_threw");
+      admitted = fail(Code::kBug, "internal error");
+    }
+    if (!admitted) {
+      const Refusal no{info(admitted.error().code).http_status, admitted.error()};
+      return refuse_and_close(no, request.path);
+    }
+  }
+  bool gone = false;
+  if (const auto no = read_body(head, gone)) return refuse_and_close(*no, request.path);
+  if (gone) return Next::kClose;
+  const ResponseShape shape{.head_only = request.method == "HEAD",
+                            .http_1_0 = head.minor_version == 0,
+                            .keep_alive = head.keep_alive && !stopping_.cancelled()};
+  SocketResponseWriter writer(socket_.get(), watch_, shape, options_.limits.stall_timeout_ms);
+  return call_handler(request, writer);
+}
+
+std::optional<Refusal> Connection::read_body(RequestHead& head, bool& gone) {
+  if (head.body == BodyKind::kNone) return std::nullopt;
+  if (head.body == BodyKind::kLength && head.body_bytes > options_.limits.body_bytes_max)
+    return body_too_large(options_.limits.body_bytes_max);
+  if (head.expects_continue && buffer_.empty() &&
+      !write_socket(socket_.get(), "HTTP/1.1 100 Continue\r\n\r\n",
+                    options_.limits.body_timeout_ms, nullptr)) {
+    gone = true;
+    return std::nullopt;
+  }
+  return head.body == BodyKind::kLength ? read_length_body(head, gone)
+                                        : read_chunked_body(head, gone);
+}
+
+std::optional<Refusal> Connection::read_length_body(RequestHead& head, bool& gone) {
+  const auto size = static_cast<std::size_t>(head.body_bytes);
+  std::string& body = head.request.body;
+  const std::size_t have = std::min(size, buffer_.size());
+  body = buffer_.substr(0, have);
+  buffer_.erase(0, have);
+  const std::int64_t start_ns = system_clock().mono_ns();
+  while (body.size() < size) {
+    const Wait wait = body_wait(start_ns, options_.limits.body_timeout_ms, body.size());
+    const auto n = read_more(body, std::min(size - body.size(), kBodyReadBytes), wait);
+    if (!n && n.error().code == Code::kDeadline) return body_too_slow();
+    gone = !n || *n == 0;
+    if (gone) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> Connection::read_chunked_body(RequestHead& head, bool& gone) {
+  const std::size_t bytes_max = options_.limits.body_bytes_max;
+  std::string& body = head.request.body;
+  ChunkDecoder decoder;
+  const std::int64_t start_ns = system_clock().mono_ns();
+  for (;;) {
+    const auto used = decoder.push(buffer_, body);
+    if (!used) return refusal(400, Code::kInvalid, used.error().message);
+    buffer_.erase(0, *used);
+    if (body.size() > bytes_max || decoder.chunk_left() > bytes_max - body.size())
+      return body_too_large(bytes_max);
+    if (decoder.done()) return std::nullopt;
+    const Wait wait = body_wait(start_ns, options_.limits.body_timeout_ms, body.size());
+    const auto n = read_more(buffer_, kBodyReadBytes, wait);
+    if (!n && n.error().code == Code::kDeadline) return body_too_slow();
+    gone = !n || *n == 0;
+    if (gone) return std::nullopt;
+  }
+}
+
+Connection::Next Connection::call_handler(const Request& request, SocketResponseWriter& writer) {
+  bool threw = false;
+  try {
+    options_.handler(request, writer);
+  } catch (const std::exception&) {
+    threw = true;  // its text may hold a prompt, so it is not logged
+  } catch (...) {
+    threw = true;
+  }
+  if (threw) log::error("http.handler_threw");
+  if (!writer.started()) {
+    writer.close_after();
+    send_error(writer, refusal(500, Code::kBug, "internal error"), request.path);
+  }
+  // A stream that was not finished ends without its last chunk, so that nobody takes it for whole.
+  if (threw || !writer.complete()) return Next::kClose;
+  return writer.reusable() && !stopping_.cancelled() ? Next::kRequest : Next::kClose;
+}
+
+void Connection::send_error(SocketResponseWriter& writer, const Refusal& no,
+                            std::string_view path) {
+  ErrorReply reply{"text/plain; charset=utf-8", no.error.message + "\n"};
+  try {
+    if (options_.error_formatter) reply = options_.error_formatter(no.error, path);
+  } catch (const std::exception&) {
+    log::error("http.error_formatter_threw");
+  }
+  static_cast<void>(writer.send(no.status, reply.content_type, reply.body));
+}
+
+Connection::Next Connection::refuse_and_close(const Refusal& no, std::string_view path) {
+  SocketResponseWriter writer(socket_.get(), watch_, ResponseShape{.keep_alive = false},
+                              kDrainTimeoutMs);
+  send_error(writer, no, path);
+  shutdown(socket_.get(), SHUT_WR);
+  drain();
+  return Next::kClose;
+}
+
+void Connection::drain() {
+  const Wait wait = wait_ms(kDrainTimeoutMs, &stopping_);
+  std::size_t drained = 0;
+  while (drained < kDrainBytesMax) {
+    buffer_.clear();
+    const auto n = read_more(buffer_, kBodyReadBytes, wait);
+    if (!n || *n == 0) return;
+    drained += *n;
+  }
+}
+
+}  // namespace tophand::net

@@ -1,0 +1,56 @@
+// One accepted connection: reads requests, asks the gatekeeper, calls the handler, keeps the order.
+// Private to net/. serve() runs on the connection's own thread; hang_up() may be called from others.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/cancel.h"
+#include "net/head.h"
+#include "net/http.h"
+#include "net/response_writer.h"
+#include "net/transport.h"
+
+namespace tophand::net {
+
+enum class Admission : std::uint8_t { kServe, kTooMany };  // kTooMany: answer 503 and close
+
+class Connection {
+ public:
+  // `options` and `stopping` outlive the connection.
+  Connection(Fd socket, const ServerOptions& options, const CancelFlag& stopping,
+             Admission admission);
+  // Serves until the peer leaves, an error, a timeout, or `stopping` between two requests.
+  void serve();
+  // Breaks the connection: whatever waits on it returns, and its handler sees the client as gone.
+  void hang_up();
+
+ private:
+  enum class Next : std::uint8_t { kRequest, kClose };
+  Next serve_one();
+  bool wait_for_first_byte();
+  // Nothing: close without a word (the peer has gone, or the server stops).
+  std::optional<Parsed<std::size_t>> read_head(std::int64_t deadline_ns);
+  Next serve_request(RequestHead head);
+  std::optional<Refusal> read_body(RequestHead& head, bool& gone);
+  std::optional<Refusal> read_length_body(RequestHead& head, bool& gone);
+  std::optional<Refusal> read_chunked_body(RequestHead& head, bool& gone);
+  Result<std::size_t> read_more(std::string& into, std::size_t bytes, const Wait& wait);
+  Next call_handler(const Request& request, SocketResponseWriter& writer);
+  void send_error(SocketResponseWriter& writer, const Refusal& refusal, std::string_view path);
+  Next refuse_and_close(const Refusal& refusal, std::string_view path);
+  void drain();
+
+  Fd socket_;
+  const ServerOptions& options_;
+  const CancelFlag& stopping_;
+  Admission admission_;
+  PeerWatch watch_;
+  std::string peer_;
+  std::string buffer_;  // received and not yet used
+  bool first_ = true;
+};
+
+}  // namespace tophand::net

@@ -1,0 +1,345 @@
+#include "net/head.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+namespace tophand::net {
+namespace {
+
+namespace beast_http = boost::beast::http;
+
+constexpr std::size_t kMethodBytesMax = 16;
+constexpr std::string_view kCrlf = "\r\n";
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+// RFC 9110, 5.6.2.
+bool is_token_char(char c) {
+  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
+  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// True when the comma-separated list in any header of that name has the token.
+bool lists_token(const Headers& headers, std::string_view name, std::string_view token) {
+  for (const Header& header : headers.all()) {
+    if (!equals_ignoring_case(header.name, name)) continue;
+    std::string_view rest = header.value;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      if (equals_ignoring_case(trim(rest.substr(0, comma)), token)) return true;
+      if (comma == std::string_view::npos) break;
+      rest.remove_prefix(comma + 1);
+    }
+  }
+  return false;
+}
+
+std::vector<std::string_view> values_of(const Headers& headers, std::string_view name) {
+  std::vector<std::string_view> out;
+  for (const Header& header : headers.all())
+    if (equals_ignoring_case(header.name, name)) out.push_back(header.value);
+  return out;
+}
+
+// What Beast forgives and we do not: each header line must be "token:value" without white space
+// around the name, folding or control characters. Returns why not, or "".
+std::string_view line_fault(std::string_view line) {
+  if (line.front() == ' ' || line.front() == '\t') return "a folded header line";
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return "a header line without a colon";
+  if (!is_token(line.substr(0, colon))) return "a header name that is not a token";
+  for (const char c : line.substr(colon + 1)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return "a control character in a header";
+  }
+  return "";
+}
+
+// The lines between the first one and the empty one. Returns why not, or "".
+std::string_view lines_fault(std::string_view head, std::size_t& count) {
+  std::size_t at = head.find(kCrlf);
+  count = 0;
+  while (at != std::string_view::npos && at + 2 < head.size()) {
+    const std::size_t start = at + 2;
+    at = head.find(kCrlf, start);
+    if (at == std::string_view::npos) return "a line without an end";
+    if (at == start) return "";  // the empty line
+    if (const auto fault = line_fault(head.substr(start, at - start)); !fault.empty()) return fault;
+    ++count;
+  }
+  return "a head without an empty line";
+}
+
+template <class Fields>
+Headers copy_headers(const Fields& fields) {
+  Headers out;
+  for (const auto& field : fields) {
+    const auto name = field.name_string();
+    const auto value = field.value();
+    out.add({name.data(), name.size()}, {value.data(), value.size()});
+  }
+  return out;
+}
+
+struct Framing {
+  BodyKind body = BodyKind::kNone;
+  std::uint64_t bytes = 0;
+  std::string_view fault;
+};
+
+// RFC 9112, 6.3, with every ambiguity a fault instead of a rule of precedence.
+Framing framing_of(const Headers& headers, int minor_version) {
+  const auto codings = values_of(headers, "Transfer-Encoding");
+  const auto lengths = values_of(headers, "Content-Length");
+  Framing out;
+  if (!codings.empty() && !lengths.empty()) {
+    out.fault = "both transfer-encoding and content-length";
+  } else if (codings.size() > 1 || lengths.size() > 1) {
+    out.fault = "a repeated length header";
+  } else if (!codings.empty()) {
+    if (minor_version == 0) out.fault = "transfer-encoding in HTTP/1.0";
+    else if (!equals_ignoring_case(codings[0], "chunked")) out.fault = "a transfer-encoding but chunked";
+    out.body = BodyKind::kChunked;
+  } else if (!lengths.empty()) {
+    const auto bytes = parse_length(lengths[0]);
+    if (!bytes) out.fault = "a content-length that is not a number";
+    out.bytes = bytes.value_or(0);
+    out.body = out.bytes == 0 ? BodyKind::kNone : BodyKind::kLength;
+  }
+  return out;
+}
+
+bool is_host_char(char c) {
+  return is_token_char(c) || c == ':' || c == '[' || c == ']';
+}
+
+// Splits the request target (RFC 9112, 3.2) into path and query. Returns why not, or "".
+std::string_view take_target(Request& request, std::string_view host) {
+  std::string_view target = request.target;
+  for (const char c : target)
+    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '#')
+      return "a character that a request target cannot hold";
+  if (target == "*") {
+    request.path = "*";
+    return request.method == "OPTIONS" ? "" : "a target of * with a method but OPTIONS";
+  }
+  if (!target.starts_with('/')) {
+    const std::size_t scheme = target.find("://");
+    if (scheme == std::string_view::npos) return "a request target without a path";
+    const auto name = target.substr(0, scheme);
+    if (!equals_ignoring_case(name, "http") && !equals_ignoring_case(name, "https"))
+      return "a request target of another scheme";
+    target.remove_prefix(scheme + 3);
+    const std::size_t end = std::min(target.find_first_of("/?"), target.size());
+    if (!equals_ignoring_case(target.substr(0, end), host)) return "a target for another host";
+    target.remove_prefix(end);
+  }
+  const std::size_t mark = target.find('?');
+  if (mark != std::string_view::npos) request.query = std::string(target.substr(mark + 1));
+  auto path = decode_path(target.substr(0, mark));
+  if (!path) return "a badly escaped path";
+  request.path = path->empty() ? "/" : std::move(*path);
+  return "";
+}
+
+// Host (RFC 9112, 3.2) and what it must agree with. Returns why not, or "".
+std::string_view take_host_and_target(RequestHead& head) {
+  const auto hosts = values_of(head.request.headers, "Host");
+  if (hosts.size() > 1) return "two host headers";
+  if (hosts.empty() && head.minor_version == 1) return "no host header";
+  const std::string_view host = hosts.empty() ? std::string_view() : hosts[0];
+  if (!std::all_of(host.begin(), host.end(), is_host_char)) return "a malformed host header";
+  return take_target(head.request, host);
+}
+
+std::string_view method_fault(std::string_view method) {
+  if (method.empty() || method.size() > kMethodBytesMax) return "a method of odd length";
+  for (const char c : method)
+    if (c < 'A' || c > 'Z') return "a method that is not upper-case letters";
+  return method == "CONNECT" ? "the CONNECT method" : "";
+}
+
+tl::unexpected<Refusal> bad_request(std::string_view why) {
+  return refuse(400, Code::kInvalid, "malformed request: " + std::string(why));
+}
+
+// Runs Beast's parser over a complete head. False when it wants none of it.
+template <class Parser>
+bool beast_parses(Parser& parser, std::string_view head) {
+  parser.header_limit(static_cast<std::uint32_t>(head.size() + 1));
+  parser.body_limit(boost::none);
+  boost::beast::error_code error;
+  parser.put(boost::asio::buffer(head.data(), head.size()), error);
+  return (!error || error == beast_http::error::need_more) && parser.is_header_done();
+}
+
+// "METHOD SP target SP HTTP/1.x", exactly one space each. Sets the version.
+Parsed<int> request_line_version(std::string_view head) {
+  const std::string_view line = head.substr(0, head.find(kCrlf));
+  if (std::count(line.begin(), line.end(), ' ') != 2) return bad_request("a request line");
+  const std::string_view version = line.substr(line.rfind(' ') + 1);
+  if (version == "HTTP/1.1") return 1;
+  if (version == "HTTP/1.0") return 0;
+  if (version.starts_with("HTTP/") && version.size() == 8)
+    return refuse(505, Code::kInvalid, "only HTTP/1.1 and HTTP/1.0 are served");
+  return bad_request("a request line without a version");
+}
+
+}  // namespace
+
+tl::unexpected<Refusal> refuse(int status, Code code, std::string message) {
+  return tl::unexpected<Refusal>(Refusal{status, Error{code, std::move(message)}});
+}
+
+Parsed<std::size_t> HeadScanner::end_line(std::size_t next) {
+  const std::size_t line_bytes = next - line_start_ - 2;
+  if (line_bytes == 0) return next;
+  if (lines_ > limits_.headers_max)
+    return refuse(431, Code::kTooLarge,
+                  "more than " + std::to_string(limits_.headers_max) + " headers");
+  ++lines_;
+  line_start_ = next;
+  return 0;
+}
+
+Parsed<std::size_t> HeadScanner::scan(std::string_view buffer) {
+  for (; at_ < buffer.size(); ++at_) {
+    const char c = buffer[at_];
+    const bool after_cr = at_ > 0 && buffer[at_ - 1] == '\r';
+    if (after_cr != (c == '\n')) return bad_request("a line end that is not CR LF");
+    if (c == '\0') return bad_request("a NUL");
+    if (lines_ == 0 && at_ - line_start_ > limits_.first_line_bytes_max)
+      return refuse(414, Code::kTooLarge,
+                    "the request line is over " + std::to_string(limits_.first_line_bytes_max) +
+                        " bytes");
+    if (at_ >= limits_.bytes_max)
+      return refuse(431, Code::kTooLarge,
+                    "the headers are over " + std::to_string(limits_.bytes_max) + " bytes");
+    if (c != '\n') continue;
+    auto end = end_line(at_ + 1);
+    if (!end || *end != 0) return end;
+  }
+  return 0;
+}
+
+Parsed<RequestHead> parse_request_head(std::string_view head) {
+  const auto minor = request_line_version(head);
+  if (!minor) return tl::unexpected(minor.error());
+  std::size_t count = 0;
+  if (const auto fault = lines_fault(head, count); !fault.empty()) return bad_request(fault);
+  beast_http::request_parser<beast_http::empty_body> parser;
+  if (!beast_parses(parser, head)) return bad_request("its head");
+  const auto& message = parser.get();
+
+  RequestHead out;
+  out.minor_version = *minor;
+  out.request.method = std::string(message.method_string());
+  out.request.target = std::string(message.target());
+  out.request.headers = copy_headers(message);
+  if (out.request.headers.all().size() != count) return bad_request("its headers");
+  if (const auto fault = method_fault(out.request.method); !fault.empty()) return bad_request(fault);
+  if (const auto fault = take_host_and_target(out); !fault.empty()) return bad_request(fault);
+  const Framing framing = framing_of(out.request.headers, out.minor_version);
+  if (!framing.fault.empty()) return bad_request(framing.fault);
+  out.body = framing.body;
+  out.body_bytes = framing.bytes;
+  out.keep_alive =
+      out.minor_version == 1 && !lists_token(out.request.headers, "Connection", "close");
+  if (const auto expect = out.request.headers.find("Expect"); expect && out.minor_version == 1) {
+    if (!equals_ignoring_case(*expect, "100-continue"))
+      return refuse(417, Code::kInvalid, "only 100-continue can be expected");
+    out.expects_continue = out.body != BodyKind::kNone;
+  }
+  return out;
+}
+
+Result<ResponseHead> parse_response_head(std::string_view head, std::string_view method) {
+  std::size_t count = 0;
+  if (const auto fault = lines_fault(head, count); !fault.empty())
+    return fail(Code::kUpstream, "malformed response: " + std::string(fault));
+  beast_http::response_parser<beast_http::empty_body> parser;
+  if (!beast_parses(parser, head)) return fail(Code::kUpstream, "the answer is not HTTP/1.1");
+  const auto& message = parser.get();
+  const int minor_version = static_cast<int>(message.version()) % 10;
+  ResponseHead out;
+  out.status = static_cast<int>(message.result_int());
+  out.headers = copy_headers(message);
+  out.keep_alive = minor_version == 1 && !lists_token(out.headers, "Connection", "close");
+  if (out.headers.all().size() != count || out.status < 100 || out.status > 599)
+    return fail(Code::kUpstream, "malformed response: its head");
+  if (method == "HEAD" || out.status < 200 || out.status == 204 || out.status == 304) return out;
+  const Framing framing = framing_of(out.headers, minor_version);
+  if (!framing.fault.empty())
+    return fail(Code::kUpstream, "malformed response: " + std::string(framing.fault));
+  out.body = framing.body;
+  out.body_bytes = framing.bytes;
+  if (framing.body == BodyKind::kNone && !out.headers.find("Content-Length")) {
+    out.body = BodyKind::kUntilClose;
+    out.keep_alive = false;
+  }
+  return out;
+}
+
+std::optional<std::uint64_t> parse_length(std::string_view digits) {
+  if (digits.empty() || digits.size() > 18) return std::nullopt;  // 10^18 < 2^63
+  std::uint64_t value = 0;
+  for (const char c : digits) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return value;
+}
+
+std::optional<std::string> decode_path(std::string_view path) {
+  std::string out;
+  out.reserve(path.size());
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    char c = path[i];
+    if (c == '%') {
+      if (i + 2 >= path.size()) return std::nullopt;
+      const int high = hex_digit(path[i + 1]), low = hex_digit(path[i + 2]);
+      if (high < 0 || low < 0) return std::nullopt;
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return std::nullopt;
+    out += c;
+  }
+  return out;
+}
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view reason_phrase(int status) {
+  const auto text = beast_http::obsolete_reason(beast_http::int_to_status(static_cast<unsigned>(status)));
+  return {text.data(), text.size()};
+}
+
+}  // namespace tophand::net

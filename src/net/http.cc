@@ -1,0 +1,46 @@
+#include "net/http.h"
+
+#include <algorithm>
+
+#include "net/head.h"
+
+namespace tophand::net {
+namespace {
+
+// RFC 9110, 5.5: visible characters, space, tab and bytes above 127.
+bool is_field_value(std::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+  });
+}
+
+}  // namespace
+
+bool Headers::add(std::string_view name, std::string_view value) {
+  if (!is_token(name) || !is_field_value(value)) return false;
+  items_.push_back(Header{std::string(name), std::string(value)});
+  return true;
+}
+
+bool Headers::set(std::string_view name, std::string_view value) {
+  if (!is_token(name) || !is_field_value(value)) return false;
+  erase(name);
+  return add(name, value);
+}
+
+void Headers::erase(std::string_view name) {
+  std::erase_if(items_, [&](const Header& h) { return equals_ignoring_case(h.name, name); });
+}
+
+std::optional<std::string_view> Headers::find(std::string_view name) const {
+  for (const Header& header : items_)
+    if (equals_ignoring_case(header.name, name)) return header.value;
+  return std::nullopt;
+}
+
+std::string_view Headers::get(std::string_view name, std::string_view fallback) const {
+  return find(name).value_or(fallback);
+}
+
+}  // namespace tophand::net

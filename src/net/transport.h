@@ -1,0 +1,81 @@
+// Bytes over a connected socket: waiting with a deadline and a cancellation, and the plain and TLS
+// transports. Private to net/. A transport is used by one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+#include "net/http.h"
+
+namespace tophand::net {
+
+// Owns a file descriptor.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  ~Fd() { reset(); }
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    if (this != &other) reset(std::exchange(other.fd_, -1));
+    return *this;
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  void reset(int fd = -1);
+
+ private:
+  int fd_ = -1;
+};
+
+// Until when a call may wait, and what ends the wait early. `cancel` may be nullptr.
+struct Wait {
+  std::int64_t deadline_ns = 0;  // on the monotonic clock
+  const Cancellation* cancel = nullptr;
+};
+Wait wait_ms(std::int64_t timeout_ms, const Cancellation* cancel);
+
+// Waits until `fd` has one of the poll(2) `events` or is in error. kDeadline, kCancelled.
+Result<> wait_for(int fd, short events, const Wait& wait);
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Reads what there is, at least one byte; 0 means that the peer ended its side properly.
+  // kDeadline, kCancelled, kIo (reset, broken TLS).
+  virtual Result<std::size_t> read(char* into, std::size_t size, const Wait& wait) = 0;
+  // Writes everything. The stall clock starts again whenever the peer takes bytes. kDeadline when it
+  // took none for `stall_ms`; kCancelled; kIo when the connection is broken.
+  virtual Result<> write(std::string_view bytes, int stall_ms, const Cancellation* cancel) = 0;
+  virtual int fd() const = 0;
+  // Bytes that were read from the socket but not by read() yet.
+  virtual bool has_buffered() const { return false; }
+};
+
+class PlainTransport final : public Transport {
+ public:
+  explicit PlainTransport(Fd fd) : fd_(std::move(fd)) {}  // a connected, non-blocking socket
+  Result<std::size_t> read(char* into, std::size_t size, const Wait& wait) override;
+  Result<> write(std::string_view bytes, int stall_ms, const Cancellation* cancel) override;
+  int fd() const override { return fd_.get(); }
+
+ private:
+  Fd fd_;
+};
+
+// The two loops of PlainTransport, for a descriptor that somebody else owns.
+Result<std::size_t> read_socket(int fd, char* into, std::size_t size, const Wait& wait);
+Result<> write_socket(int fd, std::string_view bytes, int stall_ms, const Cancellation* cancel);
+
+// "connection reset by peer" and the like, without addresses or payload.
+std::string system_message(int error_number);
+
+}  // namespace tophand::net
