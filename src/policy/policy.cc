@@ -1,0 +1,255 @@
+#include "policy/policy.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace tophand::policy {
+namespace {
+
+constexpr std::size_t kClassBytesMax = 40;
+
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+std::string trimmed_lower(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return lowered(text);
+}
+
+// For text that came from the request and goes into a header or a message.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text.substr(0, 80)) out += c > ' ' && c < 127 ? c : '?';
+  return out;
+}
+
+enum class AskedKind : std::uint8_t { kOpen, kLocal, kLow, kHigh, kLocalModel, kClaudeModel };
+struct Asked {
+  AskedKind kind = AskedKind::kOpen;
+  std::string name;  // as it will be shown in reasons
+};
+
+std::string_view without_provider(std::string_view model) {
+  for (const std::string_view prefix : {"anthropic/", "tophand/"})
+    if (model.starts_with(prefix)) return model.substr(prefix.size());
+  return model;
+}
+
+std::optional<AskedKind> built_in_alias(std::string_view name) {
+  struct Row {
+    std::string_view name;
+    AskedKind kind;
+  };
+  static constexpr Row kRows[] = {
+      {"", AskedKind::kOpen},      {"auto", AskedKind::kOpen}, {"local", AskedKind::kLocal},
+      {"claude", AskedKind::kHigh}, {"low", AskedKind::kLow},   {"high", AskedKind::kHigh},
+  };
+  for (const Row& row : kRows)
+    if (row.name == name) return row.kind;
+  return std::nullopt;
+}
+
+std::string list_models(const Facts& facts) {
+  std::string out = "auto, low, high, local, claude";
+  for (const std::string& name : facts.installed) out += ", " + name;
+  return out;
+}
+
+Result<Asked> classify(const Facts& facts, const Settings& settings) {
+  std::string name(without_provider(facts.model_asked));
+  const auto alias = settings.aliases.find(name);
+  const bool aliased = alias != settings.aliases.end();
+  if (aliased) name = alias->second;
+  if (const auto kind = built_in_alias(lowered(name))) return Asked{*kind, lowered(name)};
+  if (!aliased && !facts.local_match.empty())
+    return Asked{AskedKind::kLocalModel, facts.local_match};
+  if (aliased && std::ranges::find(facts.installed, name) != facts.installed.end())
+    return Asked{AskedKind::kLocalModel, name};
+  if (name.starts_with("claude-")) return Asked{AskedKind::kClaudeModel, name};
+  return fail(Code::kNotFound, "model '" + printable(facts.model_asked) +
+                                   "' not found; there are: " + list_models(facts) +
+                                   "; more local models: tophand pull NAME");
+}
+
+struct Declared {
+  Priority priority;
+  std::string reason;
+  bool local_only = false;  // x-llmman-route: local
+};
+
+std::optional<Priority> read_priority(std::string_view text) {
+  const std::string value = trimmed_lower(text);
+  if (value == "low") return Priority::kLow;
+  if (value == "high") return Priority::kHigh;
+  return std::nullopt;
+}
+
+std::string reason_for(std::string_view source, Priority priority) {
+  return std::string(source) + ": " + std::string(priority_name(priority));
+}
+
+// What the caller said in so many words. Values of shared names (X-Priority is also a mail header)
+// that mean nothing here are passed over, with a reason; our own header must be right.
+Result<std::optional<Declared>> declared_priority(const Facts& facts,
+                                                  std::vector<std::string>& reasons) {
+  if (!facts.header_priority.empty()) {
+    const auto priority = read_priority(facts.header_priority);
+    if (!priority)
+      return fail(Code::kInvalid, "X-Tophand-Priority: expected low or high, found '" +
+                                      printable(facts.header_priority) + "'");
+    return Declared{*priority, reason_for("header x-tophand-priority", *priority)};
+  }
+  if (!facts.header_x_priority.empty()) {
+    if (const auto priority = read_priority(facts.header_x_priority))
+      return Declared{*priority, reason_for("header x-priority", *priority)};
+    reasons.push_back("header x-priority is neither low nor high, passed over");
+  }
+  if (!facts.header_route.empty()) {
+    const std::string route = trimmed_lower(facts.header_route);
+    if (route == "local") return Declared{Priority::kLow, "header x-llmman-route: local", true};
+    if (route == "cloud") return Declared{Priority::kHigh, "header x-llmman-route: cloud"};
+    reasons.push_back("header x-llmman-route is neither local nor cloud, passed over");
+  }
+  if (!facts.body_priority.empty()) {
+    if (const auto priority = read_priority(facts.body_priority))
+      return Declared{*priority, reason_for("metadata.priority", *priority)};
+    reasons.push_back("metadata.priority is neither low nor high, passed over");
+  }
+  return std::optional<Declared>{};
+}
+
+Declared implied_priority(const Asked& asked, const Settings& settings) {
+  switch (asked.kind) {
+    case AskedKind::kLocal:
+    case AskedKind::kLow:
+      return {Priority::kLow, "model alias " + asked.name};
+    case AskedKind::kHigh:
+      return {Priority::kHigh, "model alias " + asked.name};
+    case AskedKind::kLocalModel:
+      return {Priority::kLow, "local model named"};
+    case AskedKind::kOpen:
+    case AskedKind::kClaudeModel:
+      break;
+  }
+  return {settings.default_priority,
+          reason_for("no priority declared, routing.default_priority", settings.default_priority)};
+}
+
+std::string read_class(const Facts& facts, std::vector<std::string>& reasons) {
+  const std::string_view given = facts.header_class.empty() ? facts.body_class : facts.header_class;
+  const std::string name = trimmed_lower(given);
+  const bool fits =
+      name.size() <= kClassBytesMax && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+      });
+  if (fits) return name;
+  reasons.push_back("task class is not a short name, passed over");
+  return "";
+}
+
+std::string join(const std::vector<std::string>& items) {
+  std::string out;
+  for (const std::string& item : items) (out += out.empty() ? "" : ", ") += printable(item);
+  return out;
+}
+
+Error no_key() {
+  return {Code::kUnavailable,
+          "this request needs Claude and no Claude API key is set: set ANTHROPIC_API_KEY or "
+          "[claude] key_file for `tophand serve`, or allow local answers with [claude] "
+          "allow_local_fallback = true, or ask with priority low"};
+}
+
+Result<Target> local_target(const Asked& asked, const Facts& facts, const Settings& settings) {
+  if (asked.kind == AskedKind::kLocalModel) return Target{Place::kLocal, asked.name};
+  if (!facts.local_default.empty()) return Target{Place::kLocal, facts.local_default};
+  const std::string what = facts.installed.empty()
+                               ? "no local model is installed"
+                               : "the local model '" + settings.local_model + "' is not installed";
+  return fail(Code::kNotFound, what + ": run `tophand pull " + settings.local_model + "`");
+}
+
+Target claude_target(const Asked& asked, const Settings& settings) {
+  return {Place::kClaude,
+          asked.kind == AskedKind::kClaudeModel ? asked.name : settings.claude_model};
+}
+
+struct Choice {
+  const Asked& asked;
+  const Facts& facts;
+  const Settings& settings;
+  bool local_only = false;
+};
+
+Result<> choose_low(const Choice& choice, Decision& decision) {
+  if (choice.facts.unsupported.empty()) {
+    TOPHAND_TRY(target, "priority low", local_target(choice.asked, choice.facts, choice.settings));
+    decision.targets.push_back(std::move(target));
+    return {};
+  }
+  const std::string what = join(choice.facts.unsupported);
+  if (choice.local_only)
+    return fail(Code::kInvalid, "local models cannot take: " + what +
+                                    "; leave it out, or ask without naming a local model");
+  if (!choice.settings.has_claude_key)
+    return fail(Code::kInvalid, "local models cannot take: " + what +
+                                    "; Claude can, but no Claude API key is set (ANTHROPIC_API_KEY "
+                                    "or [claude] key_file)");
+  decision.reasons.push_back("local models cannot take: " + what + ", so Claude");
+  decision.targets.push_back(claude_target(choice.asked, choice.settings));
+  return {};
+}
+
+Result<> choose_high(const Choice& choice, Decision& decision) {
+  const bool may_fall_back =
+      choice.settings.allow_local_fallback && choice.facts.unsupported.empty();
+  if (choice.settings.has_claude_key) {
+    decision.targets.push_back(claude_target(choice.asked, choice.settings));
+    if (!may_fall_back) return {};
+    if (auto local = local_target(choice.asked, choice.facts, choice.settings))
+      decision.targets.push_back(std::move(*local));
+    return {};
+  }
+  if (!may_fall_back) return tl::unexpected(no_key());
+  TOPHAND_TRY(local, "no Claude API key", local_target(choice.asked, choice.facts, choice.settings));
+  decision.reasons.push_back("no Claude API key, claude.allow_local_fallback");
+  decision.targets.push_back(std::move(local));
+  return {};
+}
+
+}  // namespace
+
+std::string_view priority_name(Priority priority) {
+  return priority == Priority::kHigh ? "high" : "low";
+}
+
+std::string_view place_name(Place place) {
+  return place == Place::kClaude ? "claude" : "local";
+}
+
+Result<Decision> decide(const Facts& facts, const Settings& settings) {
+  auto asked = classify(facts, settings);
+  if (!asked) return tl::unexpected(asked.error());
+  Decision decision;
+  auto declared = declared_priority(facts, decision.reasons);
+  if (!declared) return tl::unexpected(declared.error());
+  const Declared chosen = *declared ? **declared : implied_priority(*asked, settings);
+  decision.priority = chosen.priority;
+  decision.reasons.push_back(chosen.reason);
+  decision.task_class = read_class(facts, decision.reasons);
+
+  const bool local_only = chosen.local_only || asked->kind == AskedKind::kLocal ||
+                          asked->kind == AskedKind::kLocalModel;
+  const Choice choice{*asked, facts, settings, local_only};
+  const auto made = chosen.priority == Priority::kHigh ? choose_high(choice, decision)
+                                                       : choose_low(choice, decision);
+  if (!made) return tl::unexpected(made.error());
+  return decision;
+}
+
+}  // namespace tophand::policy

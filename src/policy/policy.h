@@ -1,0 +1,73 @@
+// Which model answers a request, and why. Pure: no clock, no I/O, no globals. Everything a rule may
+// look at is a field of Facts, everything the operator may say is a field of Settings, and the
+// answer carries its reasons. Called by server/ once a request; any thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tophand::policy {
+
+enum class Priority : std::uint8_t { kLow, kHigh };
+enum class Place : std::uint8_t { kLocal, kClaude };
+
+std::string_view priority_name(Priority priority);  // "low", "high"
+std::string_view place_name(Place place);           // "local", "claude"
+
+// What is known about one request. The views live as long as the request.
+struct Facts {
+  std::string_view model_asked = {};      // "" leaves the choice to us
+  std::string_view header_priority = {};  // X-Tophand-Priority
+  std::string_view header_x_priority = {};  // X-Priority, which other software uses too
+  std::string_view header_route = {};     // x-llmman-route: local | cloud
+  std::string_view body_priority = {};    // metadata.priority
+  std::string_view header_class = {};     // X-Task-Class
+  std::string_view body_class = {};       // metadata.task_class
+  std::vector<std::string> unsupported = {};  // what a local model cannot honour: "image", ...
+  std::vector<std::string> installed = {};    // local models, by name
+  std::string local_match = {};           // the installed model that `model_asked` names, or ""
+  std::string local_default = {};         // the installed default model, or "" when it is missing
+};
+
+struct Settings {
+  Priority default_priority = Priority::kLow;
+  std::string local_model;   // what `local`, `low` and `auto` mean; named in errors
+  std::string claude_model;  // what `claude` and `high` mean
+  std::map<std::string, std::string> aliases = {};  // the operator's own names -> model or alias
+  bool has_claude_key = false;
+  bool allow_local_fallback = false;  // high priority may be answered locally when Claude cannot
+};
+
+struct Target {
+  Place place = Place::kLocal;
+  std::string model;
+  bool operator==(const Target&) const = default;
+};
+
+struct Decision {
+  Priority priority = Priority::kLow;
+  std::string task_class;             // lower case, "" when none was declared
+  std::vector<Target> targets;        // in the order to try; never empty
+  std::vector<std::string> reasons;   // for people; lower case, printable ASCII
+};
+
+// The rules, first that applies wins:
+//   priority  X-Tophand-Priority, X-Priority, x-llmman-route, metadata.priority, the model's name
+//             (local, low, an installed model: low; claude, high: high), the configured default.
+//             auto and claude-* names declare nothing: agents that are pointed at us ask for
+//             claude-* by default for everything.
+//   model     low: the installed model that was named, else the default local one.
+//             high: the claude-* model that was named, else the configured one.
+//   content   what a local model cannot take (images, ...) goes to Claude when there is a key and
+//             the caller did not ask for a local model by name or route.
+// kNotFound: unknown model, or the local model is not installed. kUnavailable: Claude is needed and
+// there is no key. kInvalid: a value of X-Tophand-Priority that means nothing, or content that
+// nothing allowed here can take.
+Result<Decision> decide(const Facts& facts, const Settings& settings);
+
+}  // namespace tophand::policy
