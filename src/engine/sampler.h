@@ -1,9 +1,10 @@
-// From logits to a token: repeat penalty, temperature, top-k, top-p, min-p, in llama.cpp's order.
+// From logits to a token, in llama.cpp's order: penalties, top-k, top-p, min-p, temperature.
 // Deterministic for a seed.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -30,10 +31,15 @@ class Sampler {
   void accept(text::TokenId token);  // remembers it for the penalties; prompt tokens too
 
  private:
+  void penalise(std::vector<float>& logits) const;
+  text::TokenId greedy() const;  // over adjusted_
+  text::TokenId draw();          // one of candidates_, by probability
+
   SamplingParams params_;
-  const text::Tokenizer& tokenizer_;
+  std::vector<text::TokenId> never_;   // ids the tokenizer marks unused
   SplitMix64 random_;
-  std::vector<text::TokenId> recent_;
+  std::vector<text::TokenId> recent_;  // the last repeat_last_n, oldest first
+  std::vector<float> adjusted_;        // [V] logits after the penalties
   std::vector<std::pair<float, text::TokenId>> candidates_;
 };
 

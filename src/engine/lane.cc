@@ -1,0 +1,201 @@
+#include "engine/lane.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/assert.h"
+#include "kernels/encoding.h"
+#include "kernels/matmul.h"
+
+namespace tophand::engine {
+namespace {
+
+using kernels::ActivationForm;
+
+// Index into the quantised buffers; float matrices read the input as it is.
+std::size_t form_slot(ActivationForm form) { return form == ActivationForm::kInt8Block32 ? 0 : 1; }
+
+std::uint32_t form_bit(const Linear& linear) {
+  const ActivationForm form = kernels::activation_form(linear.w.source);
+  return form == ActivationForm::kFloat32 ? 0u : 1u << form_slot(form);
+}
+
+}  // namespace
+
+void Lane::embed(const gguf::Tensor& embedding, std::span<const std::int32_t> tokens,
+                 std::span<const float> rope_factors) {
+  const std::uint64_t d = shape_.width;
+  const std::uint64_t pairs = shape_.rotated / 2;
+  const Range mine = my(chunk_.tokens);
+  for (std::uint64_t t = mine.begin; t < mine.end; ++t) {
+    kernels::dequantize_row(embedding.encoding, embedding.data.data(), embedding.rows(), d,
+                            static_cast<std::uint64_t>(tokens[t]), scratch_.stream + t * d);
+    // theta_i = position * base^(-2i / n_rot) (RoFormer, arXiv 2104.09864, equation 15)
+    const double position =
+        static_cast<double>(chunk_.position + t) * shape_.rope_position_scale;
+    for (std::uint64_t i = 0; i < pairs; ++i) {
+      const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(shape_.rotated);
+      double angle = position * std::pow(shape_.rope_base, exponent);
+      if (!rope_factors.empty()) angle /= static_cast<double>(rope_factors[i]);
+      scratch_.cosines[t * pairs + i] = static_cast<float>(std::cos(angle));
+      scratch_.sines[t * pairs + i] = static_cast<float>(std::sin(angle));
+    }
+  }
+  pool_.barrier();
+}
+
+void Lane::normalise(const float* source, const std::vector<float>& weight) {
+  const std::uint64_t n = weight.size();
+  float* out = one_token() ? own().input : scratch_.input;
+  const Range mine = one_token() ? Range{0, 1} : my(chunk_.tokens);
+  for (std::uint64_t t = mine.begin; t < mine.end; ++t)
+    kernels::rms_norm(isa_, source + t * n, weight.data(), shape_.norm_eps, n, out + t * n);
+  input_ = out;
+  input_width_ = n;
+}
+
+void Lane::take(const float* source, std::uint64_t width) {
+  input_ = source;
+  input_width_ = width;
+}
+
+// Tokens are shared out as in normalise(), so each lane quantises the rows that it wrote.
+void Lane::quantise_input(std::uint32_t forms) {
+  constexpr ActivationForm kForms[] = {ActivationForm::kInt8Block32, ActivationForm::kInt8Token};
+  const Range mine = one_token() ? Range{0, 1} : my(chunk_.tokens);
+  for (std::size_t slot = 0; slot < 2; ++slot) {
+    if ((forms & (1u << slot)) == 0) continue;
+    std::byte* out = one_token() ? own().quantised[slot] : scratch_.quantised[slot];
+    if (mine.begin < mine.end)
+      kernels::quantize_activations(isa_, kForms[slot], input_, input_width_, mine.begin, mine.end,
+                                    out);
+  }
+  if (!one_token()) pool_.barrier();
+}
+
+const std::byte* Lane::activations_for(const Linear& linear) {
+  const ActivationForm form = kernels::activation_form(linear.w.source);
+  if (form == ActivationForm::kFloat32) return reinterpret_cast<const std::byte*>(input_);
+  const std::size_t slot = form_slot(form);
+  return one_token() ? own().quantised[slot] : scratch_.quantised[slot];
+}
+
+void Lane::multiply(const Linear& linear, Range groups, float* out) {
+  if (groups.begin >= groups.end) return;
+  const std::uint64_t rows = linear.w.rows;
+  kernels::matmul(isa_, linear.w, activations_for(linear), chunk_.tokens, groups.begin, groups.end,
+                  out, rows);
+  const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;
+  const std::uint64_t n = std::min(rows, groups.end * kernels::kRowsPerGroup) - begin;
+  for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
+    float* row = out + t * rows + begin;
+    if (linear.scale != 1.0f)
+      for (std::uint64_t i = 0; i < n; ++i) row[i] *= linear.scale;
+    if (!linear.bias.empty()) kernels::add(isa_, linear.bias.data() + begin, n, row);
+  }
+}
+
+void Lane::project(std::initializer_list<Product> products) {
+  std::uint32_t forms = 0;
+  std::uint64_t groups = 0;
+  for (const Product& product : products) {
+    TOPHAND_ASSERT(product.linear.w.cols == input_width_);
+    forms |= form_bit(product.linear);
+    groups += kernels::group_count(product.linear.w.rows);
+  }
+  quantise_input(forms);
+  // The groups of all matrices are shared out as one list.
+  const Range mine = my(groups);
+  std::uint64_t first = 0;
+  for (const Product& product : products) {
+    const std::uint64_t n = kernels::group_count(product.linear.w.rows);
+    const std::uint64_t begin = std::clamp(mine.begin, first, first + n) - first;
+    const std::uint64_t end = std::clamp(mine.end, first, first + n) - first;
+    multiply(product.linear, {begin, end}, product.out);
+    first += n;
+  }
+  pool_.barrier();
+}
+
+void Lane::add(const Linear& linear) {
+  TOPHAND_ASSERT(linear.w.cols == input_width_ && linear.w.rows == shape_.width);
+  quantise_input(form_bit(linear));
+  const Range groups = my(kernels::group_count(linear.w.rows));
+  multiply(linear, groups, scratch_.delta);
+  const std::uint64_t d = shape_.width;
+  const std::uint64_t begin = std::min(d, groups.begin * kernels::kRowsPerGroup);
+  const std::uint64_t n = std::min(d, groups.end * kernels::kRowsPerGroup) - begin;
+  for (std::uint64_t t = 0; t < chunk_.tokens; ++t)
+    kernels::add(isa_, scratch_.delta + t * d + begin, n, scratch_.stream + t * d + begin);
+  pool_.barrier();
+}
+
+void Lane::gated(const Linear& gate, const Linear& up, Activation activation) {
+  TOPHAND_ASSERT(gate.w.cols == input_width_ && up.w.cols == input_width_);
+  quantise_input(form_bit(gate) | form_bit(up));
+  // A lane has the same rows of both, so it can go on without waiting.
+  const Range groups = my(kernels::group_count(shape_.ffn_width));
+  multiply(gate, groups, scratch_.gate);
+  multiply(up, groups, scratch_.up);
+  const std::uint64_t ff = shape_.ffn_width;
+  const std::uint64_t begin = std::min(ff, groups.begin * kernels::kRowsPerGroup);
+  const std::uint64_t n = std::min(ff, groups.end * kernels::kRowsPerGroup) - begin;
+  const auto act = activation == Activation::kSilu ? kernels::silu_mul : kernels::relu2_mul;
+  for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
+    const std::uint64_t at = t * ff + begin;
+    act(isa_, scratch_.gate + at, scratch_.up + at, n, scratch_.hidden + at);
+  }
+  pool_.barrier();
+}
+
+void Lane::rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing) {
+  const std::uint64_t hd = shape_.head_size;
+  const std::uint64_t pairs = shape_.rotated / 2;
+  // One item is a KV head of a token, or a query head of it.
+  const std::uint64_t items = shape_.kv_heads + shape_.heads;
+  const Range mine = my(chunk_.tokens * items);
+  for (std::uint64_t i = mine.begin; i < mine.end; ++i) {
+    const std::uint64_t t = i / items;
+    const std::uint64_t item = i % items;
+    const float* cosines = scratch_.cosines + t * pairs;
+    const float* sines = scratch_.sines + t * pairs;
+    if (item >= shape_.kv_heads) {
+      float* query = scratch_.queries + t * shape_.query_width() + (item - shape_.kv_heads) * hd;
+      kernels::rope(isa_, pairing, cosines, sines, shape_.rotated, query);
+      continue;
+    }
+    float* key = scratch_.keys + t * shape_.kv_width() + item * hd;
+    kernels::rope(isa_, pairing, cosines, sines, shape_.rotated, key);
+    const std::uint64_t row =
+        ((layer * shape_.kv_heads + item) * cache_.positions + chunk_.position + t) * hd;
+    kernels::float_to_half_row(isa_, key, hd, cache_.keys + row);
+    kernels::float_to_half_row(isa_, scratch_.values + t * shape_.kv_width() + item * hd, hd,
+                               cache_.values + row);
+  }
+  pool_.barrier();
+}
+
+void Lane::attend(std::uint64_t layer) {
+  const std::uint64_t hd = shape_.head_size;
+  const std::uint64_t group = shape_.heads / shape_.kv_heads;  // query heads a KV head
+  const float scale = 1.0f / std::sqrt(static_cast<float>(hd));
+  const auto lanes = static_cast<std::uint64_t>(pool_.size());
+  for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
+    // Later tokens look at more positions: every lane gets a part of every token. Which heads
+    // turns with t, so that lanes stay even when the heads do not divide by them.
+    const Range mine = share_of(shape_.heads, static_cast<int>((t + static_cast<std::uint64_t>(index_)) % lanes), pool_.size());
+    for (std::uint64_t head = mine.begin; head < mine.end;) {
+      const std::uint64_t kv_head = head / group;
+      const std::uint64_t n = std::min(mine.end, (kv_head + 1) * group) - head;
+      const std::uint64_t rows = (layer * shape_.kv_heads + kv_head) * cache_.positions * hd;
+      const std::uint64_t at = t * shape_.query_width() + head * hd;
+      kernels::attention_group(isa_, scratch_.queries + at, n, cache_.keys + rows,
+                               cache_.values + rows, chunk_.position + t + 1, hd, hd, scale,
+                               own().scores, scratch_.attended + at);
+      head += n;
+    }
+  }
+  pool_.barrier();
+}
+
+}  // namespace tophand::engine

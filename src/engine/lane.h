@@ -1,0 +1,142 @@
+// The pieces transformers are made of, as one thread runs them. A chunk of T tokens goes through
+// the layers on all threads at once; each thread has a Lane and every lane makes the same calls.
+// A lane takes its share of each step: rows of a matrix product, tokens of a norm, heads of the
+// attention. Steps that others read from end with a barrier, inside the call.
+//
+// With one token (decode), norms and quantisation are done by every lane for itself: that is
+// quicker than waiting for each other. Each output is computed by one lane, in an order that does
+// not depend on the number of lanes, so results are the same for any number of threads.
+//
+// Symbols: T tokens in the chunk, d width, h query heads, kv KV heads, hd head size, ff FFN width.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/hyperparameters.h"
+#include "engine/memory.h"
+#include "engine/thread_pool.h"
+#include "engine/weights.h"
+#include "kernels/cpu.h"
+#include "kernels/ops.h"
+
+namespace tophand::engine {
+
+// Prefill runs this many tokens at a time: their activations (int8) stay in the second-level
+// cache, and a cancelled request stops within one chunk.
+inline constexpr std::uint64_t kChunkTokens = 128;
+
+// Keys and values of one sequence, float16. Both [L, kv, P, hd], so that one head's positions are
+// contiguous.
+struct KvCache {
+  std::uint16_t* keys = nullptr;
+  std::uint16_t* values = nullptr;
+  std::uint64_t positions = 0;  // P, allocated
+};
+
+// What the lanes of a chunk share. Float32 rows, row-major; widths in brackets.
+struct Scratch {
+  static Result<Scratch> allocate(const Hyperparameters& shape, std::uint64_t positions, int lanes);
+  static std::size_t bytes(const Hyperparameters& shape, std::uint64_t positions, int lanes);
+
+  float* stream = nullptr;    // [T, d] the residual stream, h in the formulas
+  float* input = nullptr;     // [T, max(d, h*hd, ff)] normalised input of the next matrices
+  float* queries = nullptr;   // [T, h*hd]
+  float* keys = nullptr;      // [T, kv*hd]
+  float* values = nullptr;    // [T, kv*hd]
+  float* attended = nullptr;  // [T, h*hd]
+  float* gate = nullptr;      // [T, ff]
+  float* up = nullptr;        // [T, ff]
+  float* hidden = nullptr;    // [T, ff]
+  float* delta = nullptr;     // [T, d] what a sub-layer adds to the stream
+  float* cosines = nullptr;   // [T, rotated/2]
+  float* sines = nullptr;     // [T, rotated/2]
+  std::byte* quantised[2] = {};  // [T] activations, one buffer a form
+
+  // Of one lane.
+  struct Own {
+    float* input = nullptr;         // [max(d, h*hd, ff)]
+    std::byte* quantised[2] = {};   // one token, one buffer a form
+    float* scores = nullptr;        // [h, P]
+  };
+  std::vector<Own> own;
+
+ private:
+  PageBuffer buffer_;
+};
+
+// Where a chunk stands.
+struct Chunk {
+  std::uint64_t tokens = 0;    // T
+  std::uint64_t position = 0;  // of its first token
+};
+
+enum class Activation : std::uint8_t { kSilu, kSquaredRelu };
+
+class Lane {
+ public:
+  Lane(const Hyperparameters& shape, kernels::Isa isa, ThreadPool& pool, Scratch& scratch,
+       KvCache& cache, Chunk chunk, int index)
+      : shape_(shape), isa_(isa), pool_(pool), scratch_(scratch), cache_(cache), chunk_(chunk),
+        index_(index) {}
+
+  Scratch& scratch() { return scratch_; }
+  const Hyperparameters& shape() const { return shape_; }
+
+  // stream = E[token] for every token; cosines and sines for every position. `rope_factors`:
+  // [rotated/2] divisors of the angles (Llama 3.1), or empty.
+  void embed(const gguf::Tensor& embedding, std::span<const std::int32_t> tokens,
+             std::span<const float> rope_factors);
+
+  // Makes RMS(source, weight) the input of the next matrices. source: [T, weight.size()].
+  void normalise(const float* source, const std::vector<float>& weight);
+
+  // Makes `source` [T, width] itself the input of the next matrices.
+  void take(const float* source, std::uint64_t width);
+
+  struct Product {
+    const Linear& linear;
+    float* out;  // [T, rows]
+  };
+  // out = W input (+ bias), for matrices that read the same input.
+  void project(std::initializer_list<Product> products);
+
+  // stream += W input (+ bias).
+  void add(const Linear& linear);
+
+  // hidden = act(Wgate input) * (Wup input).
+  void gated(const Linear& gate, const Linear& up, Activation activation);
+
+  // Rotates queries and keys to their positions and appends keys and values to the cache.
+  void rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing);
+
+  // attended = softmax(q K^T / sqrt(hd)) V, each token over all positions up to its own.
+  void attend(std::uint64_t layer);
+
+ private:
+  bool one_token() const { return chunk_.tokens == 1; }
+  Scratch::Own& own() { return scratch_.own[static_cast<std::size_t>(index_)]; }
+  Range my(std::uint64_t n) const { return share_of(n, index_, pool_.size()); }
+  const float* input_row(std::uint64_t token) const { return input_ + token * input_width_; }
+
+  void quantise_input(std::uint32_t forms);
+  const std::byte* activations_for(const Linear& linear);
+  // out = W input (+ bias) for groups [begin, end).
+  void multiply(const Linear& linear, Range groups, float* out);
+
+  const Hyperparameters& shape_;
+  kernels::Isa isa_;
+  ThreadPool& pool_;
+  Scratch& scratch_;
+  KvCache& cache_;
+  Chunk chunk_;
+  int index_;
+  const float* input_ = nullptr;  // [T, input_width_]
+  std::uint64_t input_width_ = 0;
+};
+
+}  // namespace tophand::engine

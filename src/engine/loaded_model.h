@@ -1,0 +1,62 @@
+// The one implementation of Model: what Session and the tests need beyond its public face.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/graphs/graph.h"
+#include "engine/hyperparameters.h"
+#include "engine/memory.h"
+#include "engine/model.h"
+#include "engine/thread_pool.h"
+#include "engine/weights.h"
+#include "gguf/file.h"
+
+namespace tophand::engine {
+
+class LoadedModel final : public Model {
+ public:
+  static Result<std::unique_ptr<LoadedModel>> load(const LoadOptions& options,
+                                                   const std::function<void(double)>& progress);
+
+  const ModelInfo& info() const override { return info_; }
+  const text::Tokenizer& tokenizer() const override { return *tokenizer_; }
+  Result<text::TemplateKind> chat_template() const override { return template_; }
+
+  const Hyperparameters& shape() const { return shape_; }
+  const Graph& graph() const { return *graph_; }
+  const gguf::Tensor& embedding() const { return *file_.find_tensor("token_embd.weight"); }
+  const std::vector<float>& rope_factors() const { return rope_factors_; }
+  const std::vector<float>& output_norm() const { return output_norm_; }
+  const Linear& head() const { return head_; }
+  kernels::Isa isa() const { return isa_; }
+  ThreadPool& pool() const { return *pool_; }  // serialises its users itself
+
+  // Bytes a session takes: cache and scratch.
+  static std::size_t session_bytes(const Hyperparameters& shape, std::int64_t context_tokens,
+                                   int threads);
+
+ private:
+  explicit LoadedModel(gguf::File file) : file_(std::move(file)) {}
+
+  Result<> choose_options(const LoadOptions& options);
+  Result<> declare(WeightLoader& weights);
+  Result<> check_memory(const WeightLoader& weights, std::int64_t bytes_max);
+  void describe();
+
+  gguf::File file_;  // stays mapped: embeddings are read from it row by row
+  Hyperparameters shape_;
+  kernels::Isa isa_ = kernels::Isa::kScalar;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<Graph> graph_;
+  std::vector<float> rope_factors_;  // [rotated/2] or empty
+  std::vector<float> output_norm_;   // [d]
+  Linear head_;                      // [d, V]; the embedding's weights when they are tied
+  PageBuffer weights_;
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  Result<text::TemplateKind> template_ = fail(Code::kInvalid, "no chat template");
+  ModelInfo info_;
+};
+
+}  // namespace tophand::engine

@@ -1,0 +1,78 @@
+#include <algorithm>
+
+#include "engine/lane.h"
+#include "kernels/matmul.h"
+
+namespace tophand::engine {
+namespace {
+
+using kernels::ActivationForm;
+
+// Hands out 64-byte aligned pieces of a buffer; with no buffer it only counts.
+class Carver {
+ public:
+  explicit Carver(std::byte* base) : base_(base) {}
+
+  std::byte* take(std::size_t bytes) {
+    std::byte* out = base_ == nullptr ? nullptr : base_ + used_;
+    used_ += (bytes + 63) & ~std::size_t{63};
+    return out;
+  }
+  float* floats(std::uint64_t rows, std::uint64_t cols) {
+    return reinterpret_cast<float*>(take(rows * cols * sizeof(float)));
+  }
+  std::size_t used() const { return used_; }
+
+ private:
+  std::byte* base_;
+  std::size_t used_ = 0;
+};
+
+// Hyper-parameters are bounded, so none of these products can overflow.
+std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
+                  std::uint64_t positions, int lanes) {
+  Carver from(base);
+  const std::uint64_t widest = std::max({shape.width, shape.query_width(), shape.ffn_width});
+  out.stream = from.floats(kChunkTokens, shape.width);
+  out.input = from.floats(kChunkTokens, widest);
+  out.queries = from.floats(kChunkTokens, shape.query_width());
+  out.keys = from.floats(kChunkTokens, shape.kv_width());
+  out.values = from.floats(kChunkTokens, shape.kv_width());
+  out.attended = from.floats(kChunkTokens, shape.query_width());
+  out.gate = from.floats(kChunkTokens, shape.ffn_width);
+  out.up = from.floats(kChunkTokens, shape.ffn_width);
+  out.hidden = from.floats(kChunkTokens, shape.ffn_width);
+  out.delta = from.floats(kChunkTokens, shape.width);
+  out.cosines = from.floats(kChunkTokens, shape.rotated / 2);
+  out.sines = from.floats(kChunkTokens, shape.rotated / 2);
+  constexpr ActivationForm kForms[] = {ActivationForm::kInt8Block32, ActivationForm::kInt8Token};
+  for (std::size_t i = 0; i < 2; ++i)
+    out.quantised[i] = from.take(kernels::activation_bytes(kForms[i], kChunkTokens, widest));
+  out.own.resize(static_cast<std::size_t>(lanes));
+  for (Scratch::Own& own : out.own) {
+    own.input = from.floats(1, widest);
+    for (std::size_t i = 0; i < 2; ++i)
+      own.quantised[i] = from.take(kernels::activation_bytes(kForms[i], 1, widest));
+    own.scores = from.floats(shape.heads, positions);
+  }
+  return from.used();
+}
+
+}  // namespace
+
+std::size_t Scratch::bytes(const Hyperparameters& shape, std::uint64_t positions, int lanes) {
+  Scratch only_counted;
+  return carve(only_counted, nullptr, shape, positions, lanes);
+}
+
+Result<Scratch> Scratch::allocate(const Hyperparameters& shape, std::uint64_t positions,
+                                  int lanes) {
+  auto buffer = PageBuffer::allocate(bytes(shape, positions, lanes));
+  if (!buffer) return tl::unexpected(std::move(buffer).error());
+  Scratch out;
+  carve(out, buffer->data(), shape, positions, lanes);
+  out.buffer_ = std::move(*buffer);
+  return out;
+}
+
+}  // namespace tophand::engine

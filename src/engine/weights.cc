@@ -1,0 +1,102 @@
+#include "engine/weights.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/checked.h"
+
+namespace tophand::engine {
+namespace {
+
+std::string shape_text(const gguf::Tensor& tensor) {
+  std::string out = "[";
+  for (std::uint32_t i = 0; i < tensor.n_dims; ++i)
+    out += (i == 0 ? "" : ", ") + std::to_string(tensor.dims[i]);
+  return out + "]";
+}
+
+// Trailing dimensions of 1 mean nothing, so only sizes are compared.
+Result<> check_shape(const gguf::Tensor& tensor, std::uint64_t cols, std::uint64_t rows) {
+  if (tensor.cols() == cols && tensor.rows() == rows) return {};
+  return fail(Code::kInvalid, "tensor '" + std::string(tensor.name) + "' has shape " +
+                                  shape_text(tensor) + "; the header calls for [" +
+                                  std::to_string(cols) + ", " + std::to_string(rows) + "]");
+}
+
+// The one scale of an I2_S tensor follows its two-bit codes.
+float i2_s_scale(const gguf::Tensor& tensor) {
+  float scale = 0.0f;
+  std::memcpy(&scale, tensor.data.data() + tensor.rows() * tensor.cols() / 4, sizeof scale);
+  return scale;
+}
+
+}  // namespace
+
+Result<> WeightLoader::read_vector(const std::string& name, std::uint64_t n, Presence presence,
+                                   std::vector<float>& out) {
+  const gguf::Tensor* tensor = file_.find_tensor(name);
+  if (tensor == nullptr) {
+    if (presence == Presence::kOptional) return {};
+    return fail(Code::kInvalid, "tensor '" + name + "' is missing");
+  }
+  if (auto done = check_shape(*tensor, n, 1); !done) return done;
+  out.resize(n);
+  kernels::dequantize_row(tensor->encoding, tensor->data.data(), 1, n, 0, out.data());
+  return {};
+}
+
+Result<> WeightLoader::declare(const std::string& name, std::uint64_t inputs,
+                               std::uint64_t outputs, Linear& out) {
+  const gguf::Tensor* tensor = file_.find_tensor(name + ".weight");
+  if (tensor == nullptr) return fail(Code::kInvalid, "tensor '" + name + ".weight' is missing");
+  if (auto done = check_shape(*tensor, inputs, outputs); !done) return done;
+  if (auto done = read_vector(name + ".bias", outputs, Presence::kOptional, out.bias); !done)
+    return done;
+  std::vector<float> scale;
+  if (auto done = read_vector(name + ".scale", 1, Presence::kOptional, scale); !done) return done;
+  if (!scale.empty()) out.scale = scale[0];
+
+  const std::size_t size = kernels::packed_bytes(tensor->encoding, outputs, inputs);
+  const auto end = checked_add(bytes_, size);
+  const auto next = end ? checked_round_up<std::size_t>(*end, 64) : end;
+  if (size == 0 || !next)
+    return fail(Code::kInvalid, "tensor '" + name + ".weight' cannot be packed");
+  pending_.push_back({tensor, &out, bytes_});
+  bytes_ = *next;
+  return {};
+}
+
+Result<PageBuffer> WeightLoader::load(ThreadPool& pool,
+                                      const std::function<void(double)>& progress) {
+  auto buffer = PageBuffer::allocate(bytes_);
+  if (!buffer) return buffer;
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    const Pending& item = pending_[i];
+    const gguf::Tensor& tensor = *item.tensor;
+    if (i + 1 < pending_.size()) file_.will_need(*pending_[i + 1].tensor);
+    std::byte* packed = buffer->data() + item.offset;
+    // Each lane packs the rows it will multiply, so that on machines with several memory nodes
+    // the pages are near the core that reads them.
+    pool.run([&](int lane) {
+      const Range groups = share_of(kernels::group_count(tensor.rows()), lane, pool.size());
+      kernels::pack_groups(tensor.encoding, tensor.data.data(), tensor.rows(), tensor.cols(),
+                           groups.begin, groups.end, packed);
+    });
+    file_.drop(tensor);
+    kernels::PackedMatrix& w = item.out->w;
+    w = {tensor.encoding, tensor.rows(), tensor.cols(), packed, 1.0f};
+    if (tensor.encoding == kernels::Encoding::kI2_S) {
+      w.tensor_scale = i2_s_scale(tensor);
+      if (!std::isfinite(w.tensor_scale))
+        return fail(Code::kInvalid,
+                    "tensor '" + std::string(tensor.name) + "' has a scale that is no number");
+    }
+    if (progress)
+      progress(static_cast<double>(item.offset) / static_cast<double>(bytes_));
+  }
+  if (progress) progress(1.0);
+  pending_.clear();
+  return buffer;
+}
+
+}  // namespace tophand::engine

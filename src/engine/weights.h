@@ -1,0 +1,59 @@
+// From tensors in a file to what the graphs compute with. Loading has two steps, so that a model
+// that does not fit is refused before any memory is taken: graphs declare() every tensor they
+// need, with its shape; then load() allocates once, packs with all threads, and fills them in.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/memory.h"
+#include "engine/thread_pool.h"
+#include "gguf/file.h"
+#include "kernels/matmul.h"
+
+namespace tophand::engine {
+
+// y = scale * W x + bias. Does not own the packed weights.
+struct Linear {
+  kernels::PackedMatrix w;
+  std::vector<float> bias;  // [rows], or empty
+  float scale = 1.0f;
+};
+
+enum class Presence : std::uint8_t { kRequired, kOptional };
+
+class WeightLoader {
+ public:
+  explicit WeightLoader(const gguf::File& file) : file_(file) {}
+
+  // Declares `name`.weight as [inputs, outputs], with `name`.bias [outputs] and `name`.scale [1]
+  // where the file has them. `out` must stay where it is until load().
+  Result<> declare(const std::string& name, std::uint64_t inputs, std::uint64_t outputs,
+                   Linear& out);
+
+  // Reads the vector `name` of n numbers at once (norms, biases: small).
+  Result<> read_vector(const std::string& name, std::uint64_t n, Presence presence,
+                       std::vector<float>& out);
+
+  std::size_t bytes() const { return bytes_; }  // of all declared matrices, packed
+
+  // Packs everything declared. `progress` gets 0..1. The returned buffer holds the weights.
+  Result<PageBuffer> load(ThreadPool& pool, const std::function<void(double)>& progress);
+
+ private:
+  struct Pending {
+    const gguf::Tensor* tensor;
+    Linear* out;
+    std::size_t offset;  // in the buffer; multiple of 64
+  };
+
+  const gguf::File& file_;
+  std::vector<Pending> pending_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace tophand::engine
