@@ -31,6 +31,11 @@ const EncodingInfo& encoding_info(Encoding encoding);
 // Bytes of a whole tensor of rows x cols weights; 0 if cols does not fit the block or it overflows.
 std::size_t tensor_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols);
 
+// The factor that belongs to the whole tensor and not to its blocks: I2_S keeps one float32 after
+// its codes (NaN if the sizes do not fit). 1 for every other encoding.
+float tensor_scale(Encoding encoding, const std::byte* tensor, std::uint64_t rows,
+                   std::uint64_t cols);
+
 // Decodes row `row` of a tensor whose data start at `tensor` (whole tensor: I2_S needs its tail).
 // out: [cols] float32.
 void dequantize_row(Encoding encoding, const std::byte* tensor, std::uint64_t rows,

@@ -6,7 +6,9 @@
 // K-quant reference kernels, because massive activations otherwise drown their neighbours).
 // BitNet (I2_S) uses one scale a token, which is what those models were trained with.
 //
-// No threads here: callers split [0, groups) or the tokens among theirs. No allocation.
+// No threads here: callers split [0, groups) or the tokens among theirs, best in one contiguous range
+// a thread, because with one token the kernel walks several distant groups of its range at once.
+// No allocation.
 #pragma once
 
 #include <cstddef>
@@ -19,19 +21,25 @@ namespace tophand::kernels {
 
 inline constexpr std::uint64_t kRowsPerGroup = 16;
 
+// A block of 32 activations whose rounding error has more than this many times the mean energy of
+// its token's blocks is quantised a second time: what the first int8 left over becomes an extra
+// block. So at most 1 in kOutlierRatio blocks has one.
+inline constexpr std::uint64_t kOutlierRatio = 8;
+
 // A packed weight matrix. Does not own its bytes.
 struct PackedMatrix {
   Encoding source = Encoding::kF32;
   std::uint64_t rows = 0;  // outputs
   std::uint64_t cols = 0;  // inputs
   const std::byte* data = nullptr;  // 64-byte aligned, packed_bytes() long
-  float tensor_scale = 1.0f;        // I2_S: the scale of the whole tensor
+  float tensor_scale = 1.0f;        // tensor_scale() of encoding.h
 };
 
 constexpr std::uint64_t group_count(std::uint64_t rows) {
   return (rows + kRowsPerGroup - 1) / kRowsPerGroup;
 }
 
+// Bytes of the whole packed matrix; 0 where tensor_bytes() gives 0 or the size overflows.
 std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols);
 
 // Packs groups [group_begin, group_end) of the GGUF tensor at `tensor` into `packed` (start of the
@@ -46,13 +54,17 @@ ActivationForm activation_form(Encoding encoding);
 
 std::size_t activation_bytes(ActivationForm form, std::uint64_t tokens, std::uint64_t cols);
 
-// Quantises tokens [token_begin, token_end) of x: [tokens, cols] float32 row-major into `out`.
+// Quantises tokens [token_begin, token_end) of x: [tokens, cols] float32 row-major into `out` (start
+// of all tokens, 64-byte aligned). Round to nearest, ties to even. kInt8Block32: scale = max|x| / 127
+// a block. kInt8Token: q = round(x * s), s = 127 / max(max|x|, 1e-5) (BitNet b1.58 2B4T,
+// arXiv 2504.12285). Every instruction set gives the same bytes. cols: a multiple of 32.
 void quantize_activations(Isa isa, ActivationForm form, const float* x, std::uint64_t cols,
                           std::uint64_t token_begin, std::uint64_t token_end, std::byte* out);
 
 // out[t * out_stride + row] = W[row] . x[t], for every token t in [0, tokens) and every row of
 // groups [group_begin, group_end). `activations` as quantize_activations wrote them (or x itself
-// for kFloat32).
+// for kFloat32). Rows past w.rows are not written. Finite activations give the same result on every
+// instruction set up to the rounding of float32 sums; the integer parts are exact.
 void matmul(Isa isa, const PackedMatrix& w, const std::byte* activations, std::uint64_t tokens,
             std::uint64_t group_begin, std::uint64_t group_end, float* out,
             std::uint64_t out_stride);

@@ -1,0 +1,127 @@
+// Quantisation of activations to int8, the scalar definition.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/matmul.h"
+#include "kernels/packed.h"
+
+namespace tophand::kernels {
+namespace detail {
+namespace {
+
+// Round to nearest, ties to even, for |v| < 2^22: the sum's unit in the last place is 1.
+std::int32_t round_even(float v) {
+  constexpr float kMagic = 0x1.8p23f;
+  const float shifted = v + kMagic;
+  return static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(shifted)) - 0x4b400000;
+}
+
+float max_abs(const float* x, std::uint64_t n) {
+  float most = 0;
+  for (std::uint64_t i = 0; i < n; ++i) most = std::max(most, std::fabs(x[i]));
+  return most;
+}
+
+// q = round(x * inverse), clamped; the sums that go with it.
+void fill_block(const float* x, float inverse, float scale, std::uint32_t index,
+                ActivationBlock& out) {
+  std::int32_t low = 0, high = 0;
+  for (std::size_t j = 0; j < kBlockCols; ++j) {
+    const float v = std::min(std::max(x[j] * inverse, -127.0f), 127.0f);
+    const std::int32_t q = round_even(v);
+    out.q[j] = static_cast<std::int8_t>(q);
+    (j < 16 ? low : high) += q;
+  }
+  out.scale = scale;
+  out.scaled_sum = scale * static_cast<float>(low + high);
+  out.negative_sum = -(low + high);
+  out.negative_low = -low;
+  out.negative_high = -high;
+  out.block = index;
+}
+
+void fill_block_own_scale(const float* x, std::uint32_t index, ActivationBlock& out) {
+  const float most = max_abs(x, kBlockCols);
+  // A block so small that 127 / max overflows counts as zero.
+  const bool usable = most > 0x1p-100f;
+  fill_block(x, usable ? 127.0f / most : 0.0f, usable ? most / 127.0f : 0.0f, index, out);
+}
+
+// Appends a second int8 block for each block whose rounding error stands out (kOutlierRatio). The
+// error's energy goes with the square of the scale. Returns how many.
+std::uint32_t append_residuals(const float* x, std::uint64_t blocks, const ActivationBlock* first,
+                               ActivationBlock* extra) {
+  double energy = 0;
+  for (std::uint64_t b = 0; b < blocks; ++b) {
+    energy += static_cast<double>(first[b].scale) * static_cast<double>(first[b].scale);
+  }
+  const double threshold =
+      energy * static_cast<double>(kOutlierRatio) / static_cast<double>(blocks);
+  const std::uint64_t most = extra_max(blocks);
+  std::uint32_t count = 0;
+  for (std::uint64_t b = 0; b < blocks && count < most; ++b) {
+    const auto scale = static_cast<double>(first[b].scale);
+    if (!(scale * scale > threshold)) continue;
+    float residual[kBlockCols];
+    for (std::size_t j = 0; j < kBlockCols; ++j) {
+      residual[j] = x[b * kBlockCols + j] - first[b].scale * static_cast<float>(first[b].q[j]);
+    }
+    fill_block_own_scale(residual, static_cast<std::uint32_t>(b), extra[count]);
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+void quantize_token_scalar(ActivationForm form, const float* x, std::uint64_t cols,
+                           std::byte* out) {
+  const std::uint64_t blocks = cols / kBlockCols;
+  auto* header = reinterpret_cast<ActivationHeader*>(out);
+  auto* records = reinterpret_cast<ActivationBlock*>(out + sizeof(ActivationHeader));
+  *header = {};
+  if (form == ActivationForm::kInt8Token) {
+    const float inverse = 127.0f / std::max(max_abs(x, cols), 1e-5f);
+    header->token_scale = 1.0f / inverse;
+    for (std::uint64_t b = 0; b < blocks; ++b) {
+      fill_block(x + b * kBlockCols, inverse, header->token_scale, static_cast<std::uint32_t>(b),
+                 records[b]);
+    }
+    return;
+  }
+  for (std::uint64_t b = 0; b < blocks; ++b) {
+    fill_block_own_scale(x + b * kBlockCols, static_cast<std::uint32_t>(b), records[b]);
+  }
+  header->extra_count = append_residuals(x, blocks, records, records + blocks);
+}
+
+}  // namespace detail
+
+ActivationForm activation_form(Encoding encoding) {
+  const detail::Layout layout = detail::layout_of(encoding);
+  if (layout.bits == 0) return ActivationForm::kFloat32;
+  return layout.scales == detail::Scales::kTensor ? ActivationForm::kInt8Token
+                                                  : ActivationForm::kInt8Block32;
+}
+
+std::size_t activation_bytes(ActivationForm form, std::uint64_t tokens, std::uint64_t cols) {
+  if (form == ActivationForm::kFloat32) return tokens * cols * sizeof(float);
+  return tokens * detail::token_bytes(form, cols);
+}
+
+void quantize_activations(Isa isa, ActivationForm form, const float* x, std::uint64_t cols,
+                          std::uint64_t token_begin, std::uint64_t token_end, std::byte* out) {
+  (void)isa;
+  for (std::uint64_t t = token_begin; t < token_end; ++t) {
+    if (form == ActivationForm::kFloat32) {
+      std::memcpy(out + t * cols * sizeof(float), x + t * cols, cols * sizeof(float));
+    } else {
+      detail::quantize_token_scalar(form, x + t * cols, cols,
+                                    out + t * detail::token_bytes(form, cols));
+    }
+  }
+}
+
+}  // namespace tophand::kernels

@@ -1,0 +1,98 @@
+#include "kernels/cpu.h"
+
+#include <array>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+namespace tophand::kernels {
+namespace {
+
+#if defined(__x86_64__)
+constexpr bool kIsX86 = true;
+#else
+constexpr bool kIsX86 = false;
+#endif
+#if defined(__aarch64__)
+constexpr bool kIsArm64 = true;
+#else
+constexpr bool kIsArm64 = false;
+#endif
+
+bool has_neon_dot() {
+#if defined(__aarch64__) && defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return false;
+#endif
+}
+
+// The compiler's run-time test also asks the operating system (XGETBV) whether it saves the wide
+// registers.
+bool has_avx2() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
+#else
+  return false;
+#endif
+}
+
+bool has_avx512_vnni() {
+#if defined(__x86_64__)
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+std::span<const IsaInfo> instruction_sets() {
+  static const std::array<IsaInfo, 4> kSets = {{
+      {Isa::kScalar, "scalar", true, true},
+      {Isa::kNeonDot, "neon-dot", kIsArm64, has_neon_dot()},
+      {Isa::kAvx2, "avx2", kIsX86, has_avx2()},
+      {Isa::kAvx512Vnni, "avx512-vnni", kIsX86, has_avx512_vnni()},
+  }};
+  return kSets;
+}
+
+bool pick_isa(std::string_view only, Isa& out) {
+  bool found = false;
+  for (const IsaInfo& info : instruction_sets()) {
+    if (!info.compiled || !info.runs_here) continue;
+    if (!only.empty() && info.name != only) continue;
+    out = info.isa;
+    found = true;
+  }
+  return found;
+}
+
+std::string cpu_model_name() {
+#if defined(__x86_64__)
+  std::array<unsigned, 12> words{};
+  if (__get_cpuid_max(0x80000000u, nullptr) < 0x80000004u) return "unknown";
+  for (unsigned leaf = 0; leaf < 3; ++leaf) {
+    unsigned* w = &words[4 * leaf];
+    __get_cpuid(0x80000002u + leaf, w, w + 1, w + 2, w + 3);
+  }
+  std::array<char, sizeof words + 1> text{};
+  std::memcpy(text.data(), words.data(), sizeof words);
+  std::string name = text.data();  // NUL-terminated; padded with blanks on some CPUs
+  const auto begin = name.find_first_not_of(' ');
+  if (begin == std::string::npos) return "unknown";
+  return name.substr(begin, name.find_last_not_of(' ') - begin + 1);
+#else
+  return "unknown";
+#endif
+}
+
+}  // namespace tophand::kernels

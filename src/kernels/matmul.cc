@@ -1,0 +1,22 @@
+#include "kernels/matmul.h"
+
+#include "kernels/packed.h"
+
+namespace tophand::kernels {
+
+void matmul(Isa isa, const PackedMatrix& w, const std::byte* activations, std::uint64_t tokens,
+            std::uint64_t group_begin, std::uint64_t group_end, float* out,
+            std::uint64_t out_stride) {
+  if (tokens == 0 || group_begin >= group_end) return;
+  const detail::MatmulTask task{w, activations, tokens, group_begin, group_end, out, out_stride};
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx512Vnni:
+    case Isa::kAvxVnni:
+    case Isa::kAvx2:
+#endif
+    default: return detail::matmul_scalar(task);
+  }
+}
+
+}  // namespace tophand::kernels

@@ -1,0 +1,175 @@
+// Packing: from GGUF rows to groups of 16 interleaved rows. Runs once at load.
+#include "kernels/packed.h"
+
+#include <array>
+#include <cstring>
+#include <limits>
+
+#include "kernels/blocks.h"
+
+namespace tophand::kernels {
+namespace {
+
+using detail::Layout;
+using detail::Scales;
+using Tile = std::array<std::array<std::uint8_t, 32>, kRowsPerGroup>;  // codes of 16 rows
+
+struct Source {
+  Encoding encoding;
+  const std::byte* tensor;
+  std::uint64_t rows, cols, row_bytes;
+
+  // nullptr past the last row: packs as zero.
+  const std::byte* row(std::uint64_t r) const {
+    return r < rows ? tensor + r * row_bytes : nullptr;
+  }
+};
+
+// Byte 4*r + i of a line takes bits of column 4*dword + i of row r.
+template <class Bits>
+void write_line(std::byte* line, Bits bits) {
+  for (std::size_t r = 0; r < kRowsPerGroup; ++r) {
+    for (std::size_t i = 0; i < 4; ++i) line[4 * r + i] = static_cast<std::byte>(bits(r, i));
+  }
+}
+
+void write_codes(const Layout& layout, const Tile& tile, std::byte* out) {
+  const auto code = [&](std::size_t r, std::size_t dword, std::size_t i) {
+    return unsigned{tile[r][4 * dword + i]};
+  };
+  const auto two_bits = [&](std::byte* line, std::size_t h, unsigned shift) {
+    write_line(line, [&](std::size_t r, std::size_t i) {
+      unsigned byte = 0;
+      for (std::size_t j = 0; j < 4; ++j) byte |= (code(r, 4 * h + j, i) >> shift & 3) << (2 * j);
+      return byte;
+    });
+  };
+  if (layout.bits == 8) {
+    for (std::size_t j = 0; j < 8; ++j) {
+      write_line(out + 64 * j, [&](std::size_t r, std::size_t i) { return code(r, j, i); });
+    }
+    return;
+  }
+  if (layout.bits == 2) {
+    for (std::size_t h = 0; h < 2; ++h) two_bits(out + 64 * h, h, 0);
+    return;
+  }
+  for (std::size_t j = 0; j < 4; ++j) {
+    write_line(out + 64 * j, [&](std::size_t r, std::size_t i) {
+      return (code(r, j, i) & 15) | (code(r, j + 4, i) & 15) << 4;
+    });
+  }
+  if (layout.bits == 5) {
+    write_line(out + 256, [&](std::size_t r, std::size_t i) {
+      unsigned byte = 0;
+      for (std::size_t j = 0; j < 8; ++j) byte |= (code(r, j, i) >> 4) << j;
+      return byte;
+    });
+  }
+  if (layout.bits == 6) {
+    for (std::size_t h = 0; h < 2; ++h) two_bits(out + 256 + 64 * h, h, 4);
+  }
+}
+
+// Where block `block` of the row lies in the GGUF data.
+const std::byte* source_block(const Source& src, const std::byte* row, std::uint64_t block) {
+  const EncodingInfo& info = encoding_info(src.encoding);
+  return row + block * 32 / info.block_weights * info.block_bytes;
+}
+
+std::size_t half_scale_at(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kQ6_K: return 208;
+    case Encoding::kTQ1_0: return 52;
+    case Encoding::kTQ2_0: return 64;
+    default: return 0;
+  }
+}
+
+// Scales of row r (of 16) and of block `block`, into the scale area of its super-block.
+void write_scales(const Source& src, const Layout& layout, const std::byte* row, std::size_t r,
+                  std::uint64_t block, std::byte* scales) {
+  const std::byte* b = source_block(src, row, block);
+  const std::uint64_t in_super = block % layout.super_blocks;
+  const auto copy_half = [&](std::size_t to, std::size_t from) {
+    std::memcpy(scales + to + 2 * r, b + from, 2);
+  };
+  switch (layout.scales) {
+    case Scales::kScale: return copy_half(32 * in_super, 0);
+    case Scales::kScaleMin: copy_half(0, 0); return copy_half(32, 2);
+    case Scales::kSuper: {
+      copy_half(0, 0);
+      copy_half(32, 2);
+      const auto sm = detail::k_scale_min(b + 4, static_cast<std::uint32_t>(in_super));
+      scales[64 + 32 * in_super + r] = static_cast<std::byte>(sm.scale);
+      scales[64 + 32 * in_super + 16 + r] = static_cast<std::byte>(sm.min);
+      return;
+    }
+    case Scales::kSuper16:
+      copy_half(0, half_scale_at(src.encoding));
+      scales[32 + 32 * in_super + r] = b[192 + 2 * in_super];
+      scales[32 + 32 * in_super + 16 + r] = b[192 + 2 * in_super + 1];
+      return;
+    case Scales::kGroup64: return copy_half(32 * (in_super / 2), half_scale_at(src.encoding));
+    case Scales::kGroup256: return copy_half(32 * (in_super / 8), half_scale_at(src.encoding));
+    case Scales::kTensor:
+    case Scales::kNone: return;
+  }
+}
+
+void pack_integer_group(const Source& src, std::uint64_t group, std::byte* out) {
+  const Layout layout = detail::layout_of(src.encoding);
+  std::memset(out, 0, detail::group_bytes(src.encoding, src.cols));
+  for (std::uint64_t block = 0; block < src.cols / 32; ++block) {
+    std::byte* super = out + block / layout.super_blocks * layout.super_bytes();
+    Tile tile{};
+    for (std::size_t r = 0; r < kRowsPerGroup; ++r) {
+      const std::byte* row = src.row(group * kRowsPerGroup + r);
+      if (row == nullptr) continue;
+      detail::block_codes(src.encoding, row, block, tile[r]);
+      write_scales(src, layout, row, r, block, super);
+    }
+    const std::uint64_t in_super = block % layout.super_blocks;
+    write_codes(layout, tile, super + layout.scale_bytes + in_super * layout.code_bytes());
+  }
+}
+
+void pack_float_group(const Source& src, std::uint64_t group, std::byte* out) {
+  const std::uint64_t size = encoding_info(src.encoding).block_bytes;
+  std::memset(out, 0, detail::group_bytes(src.encoding, src.cols));
+  for (std::size_t r = 0; r < kRowsPerGroup; ++r) {
+    const std::byte* row = src.row(group * kRowsPerGroup + r);
+    if (row == nullptr) continue;
+    for (std::uint64_t c = 0; c < src.cols; ++c) {
+      std::memcpy(out + (c * kRowsPerGroup + r) * size, row + c * size, size);
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols) {
+  // The packed form is at most 32 times the file's (one row, padded to 16; short last super-block).
+  constexpr std::uint64_t kMax = std::numeric_limits<std::size_t>::max() / 512;
+  const std::size_t file_bytes = tensor_bytes(encoding, rows, cols);
+  if (file_bytes == 0 || file_bytes > kMax) return 0;
+  return group_count(rows) * detail::group_bytes(encoding, cols);
+}
+
+void pack_groups(Encoding encoding, const std::byte* tensor, std::uint64_t rows,
+                 std::uint64_t cols, std::uint64_t group_begin, std::uint64_t group_end,
+                 std::byte* packed) {
+  const EncodingInfo& info = encoding_info(encoding);
+  const Source src{encoding, tensor, rows, cols, cols / info.block_weights * info.block_bytes};
+  const std::uint64_t stride = detail::group_bytes(encoding, cols);
+  const bool is_float = detail::layout_of(encoding).bits == 0;
+  for (std::uint64_t g = group_begin; g < group_end; ++g) {
+    if (is_float) {
+      pack_float_group(src, g, packed + g * stride);
+    } else {
+      pack_integer_group(src, g, packed + g * stride);
+    }
+  }
+}
+
+}  // namespace tophand::kernels

@@ -1,0 +1,155 @@
+// The packed form of weight matrices and of int8 activations, shared by packing and by the kernels of
+// every instruction set. Private to kernels/.
+//
+// Weights. 16 rows make a group; SIMD lanes are rows. The int8 kernels see a group as a sequence of
+// blocks of 32 columns, some blocks together with their scales making a super-block (a multiple of
+// 64 bytes, so every code line is aligned). Codes of a block are lines of 64 bytes, and byte 4*r + i
+// of a line belongs to row r and to column i of a "dword" of four columns; a block has eight dwords:
+//   8 bits: line j is dword j.                                                        8 lines
+//   4 bits: line j (0..3): low nibble dword j, high nibble dword j + 4.               4 lines
+//   5 bits: the 4 nibble lines, then one line whose bit j is bit 4 of dword j.        5 lines
+//   6 bits: the 4 nibble lines, then lines h = 0, 1: bits 2i, 2i+1 are bits 4 and 5 of
+//           dword 4h + i.                                                             6 lines
+//   2 bits: line h (0, 1): bits 2i, 2i+1 are dword 4h + i.                            2 lines
+// Float encodings: column after column, 16 values in the encoding's own type.
+//
+// A weight is scale * (code - offset), or scale * code + min, with a scale a row and block:
+//   kScale     f16 scale                                                     (Q4_0, Q5_0, Q8_0)
+//   kScaleMin  f16 scale, f16 min                                            (Q4_1, Q5_1)
+//   kSuper     f16 d, f16 dmin a 256 columns; u8 sc, u8 mn: scale = d * sc, min = -dmin * mn
+//                                                                            (Q4_K, Q5_K)
+//   kSuper16   f16 d a 256 columns, int8 sc a 16 columns                     (Q6_K)
+//   kGroup64   f16 scale a 64 columns; kGroup256 a 256 columns               (Q2_0; TQ1_0, TQ2_0)
+//   kTensor    one float32 for the tensor, outside the packed bytes          (I2_S)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/encoding.h"
+#include "kernels/matmul.h"
+
+namespace tophand::kernels::detail {
+
+inline constexpr std::uint64_t kBlockCols = 32;
+inline constexpr std::uint32_t kLineBytes = 64;
+
+enum class Scales : std::uint8_t {
+  kNone, kScale, kScaleMin, kSuper, kSuper16, kGroup64, kGroup256, kTensor
+};
+
+struct Layout {
+  std::uint32_t bits;          // of a code; 0: float encoding
+  std::uint32_t offset_shift;  // weights are code - (1 << offset_shift); kNoOffset: none
+  Scales scales;
+  std::uint32_t super_blocks;  // blocks of 32 columns in a super-block
+  std::uint32_t scale_bytes;   // of a super-block, before its code lines
+
+  static constexpr std::uint32_t kNoOffset = 255;
+  constexpr std::uint32_t code_bytes() const { return bits * kLineBytes; }  // of one block
+  constexpr std::uint32_t super_bytes() const { return scale_bytes + super_blocks * code_bytes(); }
+  constexpr int offset() const { return offset_shift == kNoOffset ? 0 : 1 << offset_shift; }
+  constexpr bool has_min() const { return scales == Scales::kScaleMin || scales == Scales::kSuper; }
+  constexpr bool operator==(const Layout&) const = default;
+};
+
+constexpr Layout layout_of(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kQ4_0: return {4, 3, Scales::kScale, 2, 64};
+    case Encoding::kQ5_0: return {5, 4, Scales::kScale, 2, 64};
+    case Encoding::kQ8_0: return {8, 7, Scales::kScale, 2, 64};
+    case Encoding::kQ4_1: return {4, Layout::kNoOffset, Scales::kScaleMin, 1, 64};
+    case Encoding::kQ5_1: return {5, Layout::kNoOffset, Scales::kScaleMin, 1, 64};
+    case Encoding::kQ4_K: return {4, Layout::kNoOffset, Scales::kSuper, 8, 320};
+    case Encoding::kQ5_K: return {5, Layout::kNoOffset, Scales::kSuper, 8, 320};
+    case Encoding::kQ6_K: return {6, 5, Scales::kSuper16, 8, 320};
+    case Encoding::kQ2_0: return {2, 0, Scales::kGroup64, 4, 64};
+    case Encoding::kTQ1_0:
+    case Encoding::kTQ2_0: return {2, 0, Scales::kGroup256, 16, 64};
+    case Encoding::kI2_S: return {2, 0, Scales::kTensor, 4, 0};
+    case Encoding::kF32:
+    case Encoding::kF16:
+    case Encoding::kBF16: break;
+  }
+  return {0, Layout::kNoOffset, Scales::kNone, 1, 0};
+}
+
+// Bytes of one column of a group of a float encoding.
+constexpr std::uint64_t float_column_bytes(Encoding encoding) {
+  return encoding == Encoding::kF32 ? 64 : 32;
+}
+
+// Bytes of one group; a last, incomplete super-block is there in full. cols: a multiple of the
+// encoding's block (checked by packed_bytes).
+constexpr std::uint64_t group_bytes(Encoding encoding, std::uint64_t cols) {
+  const Layout l = layout_of(encoding);
+  if (l.bits == 0) return (cols * float_column_bytes(encoding) + 63) / 64 * 64;
+  const std::uint64_t blocks = cols / kBlockCols;
+  return (blocks + l.super_blocks - 1) / l.super_blocks * l.super_bytes();
+}
+
+// Activations. A token is a header, a record for every block of 32 columns, then up to extra_max()
+// records that hold the rounding error of single blocks, quantised once more (matmul.h says when).
+struct ActivationBlock {
+  std::int8_t q[32];          // in [-127, 127], which the int16 sums of the AVX2 kernels rely on
+  float scale;                // x = scale * q
+  float scaled_sum;           // scale * sum(q), what a weight's min is multiplied by
+  std::int32_t negative_sum;  // -sum(q): times 2^offset_shift it is where accumulators start
+  std::int32_t negative_low;  // the same for columns 0..15 and 16..31 alone (scales a 16 columns)
+  std::int32_t negative_high;
+  std::uint32_t block;  // which block of the row this is
+};
+static_assert(sizeof(ActivationBlock) == 56);
+
+struct ActivationHeader {
+  std::uint32_t extra_count;  // records after those of the blocks
+  float token_scale;          // kInt8Token: the one scale, x = token_scale * q
+  std::uint32_t reserved[6];
+};
+static_assert(sizeof(ActivationHeader) == 32);
+
+constexpr std::uint64_t extra_max(std::uint64_t blocks) { return blocks / kOutlierRatio; }
+
+constexpr std::uint64_t token_bytes(ActivationForm form, std::uint64_t cols) {
+  const std::uint64_t blocks = cols / kBlockCols;
+  const std::uint64_t extra = form == ActivationForm::kInt8Block32 ? extra_max(blocks) : 0;
+  return sizeof(ActivationHeader) + (blocks + extra) * sizeof(ActivationBlock);
+}
+
+// One token's activations, in place.
+struct TokenView {
+  const ActivationHeader* header;
+  const ActivationBlock* blocks;
+  const ActivationBlock* extra;
+};
+
+inline TokenView token_view(const std::byte* activations, ActivationForm form, std::uint64_t cols,
+                            std::uint64_t token) {
+  const std::byte* p = activations + token * token_bytes(form, cols);
+  const auto* header = reinterpret_cast<const ActivationHeader*>(p);
+  const auto* blocks = reinterpret_cast<const ActivationBlock*>(p + sizeof(ActivationHeader));
+  return {header, blocks, blocks + cols / kBlockCols};
+}
+
+// What one kernel is asked to do; the arguments of matmul().
+struct MatmulTask {
+  PackedMatrix w;
+  const std::byte* activations;
+  std::uint64_t tokens;
+  std::uint64_t group_begin, group_end;
+  float* out;
+  std::uint64_t out_stride;
+};
+
+void matmul_scalar(const MatmulTask& task);
+void quantize_token_scalar(ActivationForm form, const float* x, std::uint64_t cols, std::byte* out);
+
+#if defined(__x86_64__)
+void matmul_avx2(const MatmulTask& task);
+void matmul_avx512(const MatmulTask& task);
+#endif
+#if defined(__aarch64__)
+void matmul_neon(const MatmulTask& task);
+#endif
+
+}  // namespace tophand::kernels::detail
