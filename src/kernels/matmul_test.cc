@@ -1,0 +1,286 @@
+#include "kernels/matmul.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "kernels/packed.h"
+
+namespace tophand::kernels {
+namespace {
+
+constexpr std::uint32_t kSeed = 3;
+
+struct Aligned {
+  explicit Aligned(std::size_t bytes)
+      : data(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)), &std::free) {
+    std::memset(data.get(), 0xa5, (bytes + 63) / 64 * 64);
+  }
+  std::byte* get() const { return data.get(); }
+  std::unique_ptr<std::byte, decltype(&std::free)> data;
+};
+
+struct Shape {
+  std::uint64_t rows, cols;
+};
+
+void put_half(std::vector<std::byte>& bytes, std::size_t at, float value) {
+  const std::uint16_t half = float_to_half(value);
+  std::memcpy(&bytes[at], &half, sizeof half);
+}
+
+std::vector<std::size_t> half_fields(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kQ4_1:
+    case Encoding::kQ5_1:
+    case Encoding::kQ4_K:
+    case Encoding::kQ5_K: return {0, 2};
+    case Encoding::kQ6_K: return {208};
+    case Encoding::kTQ1_0: return {52};
+    case Encoding::kTQ2_0: return {64};
+    case Encoding::kI2_S: return {};
+    default: return {0};
+  }
+}
+
+// Random bytes are valid blocks of every integer encoding once their scales are ordinary numbers.
+// I2_S code 3 (invalid in files) is avoided.
+std::vector<std::byte> random_tensor(Encoding encoding, Shape shape, std::mt19937& rng) {
+  const EncodingInfo& info = encoding_info(encoding);
+  std::vector<std::byte> bytes(tensor_bytes(encoding, shape.rows, shape.cols));
+  std::normal_distribution<float> normal(0.0f, 0.05f);
+  if (encoding == Encoding::kF32) {
+    for (std::size_t i = 0; i < bytes.size(); i += 4) {
+      const float value = normal(rng);
+      std::memcpy(&bytes[i], &value, 4);
+    }
+    return bytes;
+  }
+  for (std::byte& b : bytes) b = static_cast<std::byte>(rng());
+  if (encoding == Encoding::kI2_S) {
+    for (std::byte& b : bytes) {
+      const unsigned v = static_cast<unsigned>(rng());
+      b = static_cast<std::byte>(v % 3 | v / 3 % 3 << 2 | v / 9 % 3 << 4 | v / 27 % 3 << 6);
+    }
+    const float scale = 0.375f;
+    std::memcpy(&bytes[bytes.size() - 32], &scale, 4);
+    return bytes;
+  }
+  for (std::size_t at = 0; at < bytes.size(); at += info.block_bytes) {
+    for (std::size_t field : half_fields(encoding)) put_half(bytes, at + field, normal(rng));
+    if (encoding == Encoding::kBF16) {
+      const float value = normal(rng);
+      std::memcpy(&bytes[at], reinterpret_cast<const char*>(&value) + 2, 2);
+    }
+  }
+  return bytes;
+}
+
+// Mostly small values, with a few massive ones, as transformers have them.
+std::vector<float> random_activations(std::uint64_t count, std::mt19937& rng) {
+  std::normal_distribution<float> normal;
+  std::vector<float> x(count);
+  for (float& v : x) v = normal(rng) * (rng() % 97 == 0 ? 60.0f : 1.0f);
+  return x;
+}
+
+// What the kernel is given, as numbers: the int8 blocks times their scales, and the extra blocks.
+std::vector<double> quantised_values(ActivationForm form, const std::byte* activations,
+                                     std::uint64_t cols, std::uint64_t token) {
+  std::vector<double> values(cols);
+  if (form == ActivationForm::kFloat32) {
+    for (std::uint64_t c = 0; c < cols; ++c) {
+      float value;
+      std::memcpy(&value, activations + (token * cols + c) * 4, 4);
+      values[c] = static_cast<double>(value);
+    }
+    return values;
+  }
+  const detail::TokenView view = detail::token_view(activations, form, cols, token);
+  const auto add = [&](const detail::ActivationBlock& block) {
+    const float scale =
+        form == ActivationForm::kInt8Token ? view.header->token_scale : block.scale;
+    for (std::size_t j = 0; j < 32; ++j) {
+      values[32 * block.block + j] += static_cast<double>(scale) * block.q[j];
+    }
+  };
+  for (std::uint64_t b = 0; b < cols / 32; ++b) add(view.blocks[b]);
+  for (std::uint32_t e = 0; e < view.header->extra_count; ++e) add(view.extra[e]);
+  return values;
+}
+
+struct Case {
+  Encoding encoding;
+  Isa isa;
+};
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const IsaInfo& set : instruction_sets()) {
+    if (!set.compiled || !set.runs_here) {
+      std::printf("skipped: %.*s (%s)\n", static_cast<int>(set.name.size()), set.name.data(),
+                  set.compiled ? "not on this CPU" : "not in this build");
+      continue;
+    }
+    for (int e = 0; e <= static_cast<int>(Encoding::kQ2_0); ++e) {
+      cases.push_back({static_cast<Encoding>(e), set.isa});
+    }
+  }
+  return cases;
+}
+
+std::string case_name(const testing::TestParamInfo<Case>& info) {
+  std::string name(encoding_info(info.param.encoding).name);
+  for (const IsaInfo& set : instruction_sets()) {
+    if (set.isa == info.param.isa) name += "_" + std::string(set.name);
+  }
+  for (char& c : name) {
+    if (c == '-') c = '_';
+  }
+  return name;
+}
+
+class MatmulTest : public testing::TestWithParam<Case> {
+ protected:
+  // Multiplies groups [begin, end) and compares with float64 products of the decoded weights and
+  // the activations as quantised. Rows outside the range must not be touched.
+  void check(Shape shape, std::uint64_t tokens, std::uint64_t begin, std::uint64_t end) {
+    const auto [encoding, isa] = GetParam();
+    SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.cols << ", " << tokens
+                                    << " tokens, groups " << begin << " to " << end);
+    const std::vector<std::byte> tensor = random_tensor(encoding, shape, rng_);
+    const std::vector<float> x = random_activations(tokens * shape.cols, rng_);
+    const Aligned packed(packed_bytes(encoding, shape.rows, shape.cols));
+    pack_groups(encoding, tensor.data(), shape.rows, shape.cols, 0, group_count(shape.rows),
+                packed.get());
+    const ActivationForm form = activation_form(encoding);
+    const Aligned activations(activation_bytes(form, tokens, shape.cols));
+    quantize_activations(isa, form, x.data(), shape.cols, 0, tokens, activations.get());
+    const PackedMatrix w{encoding, shape.rows, shape.cols, packed.get(),
+                         tensor_scale(encoding, tensor.data(), shape.rows, shape.cols)};
+    const std::uint64_t stride = shape.rows + 3;
+    constexpr float kUntouched = -12345.0f;
+    std::vector<float> out(tokens * stride, kUntouched);
+    matmul(isa, w, activations.get(), tokens, begin, end, out.data(), stride);
+
+    std::vector<std::vector<double>> values;
+    for (std::uint64_t t = 0; t < tokens; ++t) {
+      values.push_back(quantised_values(form, activations.get(), shape.cols, t));
+    }
+    std::vector<float> weights(shape.cols);
+    for (std::uint64_t r = 0; r < stride; ++r) {
+      const bool written = r < shape.rows && r / 16 >= begin && r / 16 < end;
+      if (written) {
+        dequantize_row(encoding, tensor.data(), shape.rows, shape.cols, r, weights.data());
+      }
+      for (std::uint64_t t = 0; t < tokens; ++t) {
+        const float got = out[t * stride + r];
+        if (!written) {
+          ASSERT_EQ(got, kUntouched) << "row " << r;
+          continue;
+        }
+        double want = 0, size = 0;
+        for (std::uint64_t c = 0; c < shape.cols; ++c) {
+          const double product = static_cast<double>(weights[c]) * values[t][c];
+          want += product;
+          size += std::fabs(product);
+        }
+        // Sums with an offset or a min subtract larger numbers: 16 is more than code / |weight|.
+        ASSERT_NEAR(static_cast<double>(got), want, 16 * 6e-8 * size + 1e-6) << r << ", " << t;
+      }
+    }
+  }
+
+  std::mt19937 rng_{kSeed};
+};
+
+TEST_P(MatmulTest, EqualsTheProductOfDecodedWeightsAndQuantisedActivations) {
+  const std::uint64_t block = std::max(32u, encoding_info(GetParam().encoding).block_weights);
+  for (const Shape shape : {Shape{16, block}, Shape{1, 3 * block}, Shape{37, 5 * block},
+                            Shape{160, 2 * block}, Shape{83, 1792}}) {
+    if (shape.cols % block != 0) continue;
+    for (const std::uint64_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13}) {
+      check(shape, tokens, 0, group_count(shape.rows));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_P(MatmulTest, WritesOnlyTheGroupsItWasAskedFor) {
+  const std::uint64_t block = std::max(32u, encoding_info(GetParam().encoding).block_weights);
+  for (std::uint64_t begin = 0; begin < 7; ++begin) {
+    check({101, block}, 1, begin, 6);
+    check({101, block}, 3, begin, 7);
+    check({101, block}, 5, begin, begin + 1 > 7 ? 7 : begin + 1);
+  }
+}
+
+// One group range for each number of groups that a kernel may walk at once, and then some.
+TEST_P(MatmulTest, OneTokenAndAnyNumberOfGroups) {
+  const std::uint64_t block = std::max(32u, encoding_info(GetParam().encoding).block_weights);
+  for (std::uint64_t groups = 1; groups <= 13; ++groups) {
+    check({groups * 16 - 3, 2 * block}, 1, 0, groups);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, MatmulTest, testing::ValuesIn(all_cases()), case_name);
+
+std::vector<std::byte> quantised(Isa isa, ActivationForm form, const std::vector<float>& x,
+                                 std::uint64_t cols) {
+  const std::uint64_t tokens = x.size() / cols;
+  const Aligned out(activation_bytes(form, tokens, cols));
+  std::memset(out.get(), 0, activation_bytes(form, tokens, cols));
+  quantize_activations(isa, form, x.data(), cols, 0, tokens, out.get());
+  return {out.get(), out.get() + activation_bytes(form, tokens, cols)};
+}
+
+TEST(Activations, EveryInstructionSetGivesTheSameBytes) {
+  std::mt19937 rng(kSeed);
+  for (const ActivationForm form : {ActivationForm::kInt8Block32, ActivationForm::kInt8Token}) {
+    std::vector<float> x = random_activations(4 * 896, rng);
+    std::fill_n(x.begin() + 64, 32, 0.0f);
+    std::fill_n(x.begin() + 128, 32, 1e-38f);
+    std::fill_n(x.begin() + 896, 896, 0.0f);
+    for (std::size_t i = 0; i < 32; ++i) x[i] = static_cast<float>(i) * 0.5f;  // ties
+    x[0] = 127.0f;
+    const std::vector<std::byte> expected = quantised(Isa::kScalar, form, x, 896);
+    for (const IsaInfo& set : instruction_sets()) {
+      if (!set.compiled || !set.runs_here) continue;
+      EXPECT_EQ(quantised(set.isa, form, x, 896), expected) << set.name;
+    }
+  }
+}
+
+TEST(Activations, BlockScalesKeepSmallValuesNextToMassiveOnes) {
+  std::vector<float> x(1024, 0.01f);
+  x[40] = 5000.0f;
+  const std::vector<std::byte> bytes = quantised(Isa::kScalar, ActivationForm::kInt8Block32, x, 1024);
+  const std::vector<double> values =
+      quantised_values(ActivationForm::kInt8Block32, bytes.data(), 1024, 0);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    EXPECT_NEAR(values[i], static_cast<double>(x[i]), 1e-3 * static_cast<double>(x[i])) << i;
+  }
+}
+
+TEST(Activations, TokenFormRoundsAsBitNetDefinesIt) {
+  std::vector<float> x(128, 0.0f);
+  x[0] = -4.0f;            // the largest: -127
+  x[1] = 4.0f * 2.5f / 127;  // tie: to even
+  x[2] = 4.0f * 3.5f / 127;
+  x[3] = 4.0f * 0.6f / 127;
+  const std::vector<std::byte> bytes = quantised(Isa::kScalar, ActivationForm::kInt8Token, x, 128);
+  const auto view = detail::token_view(bytes.data(), ActivationForm::kInt8Token, 128, 0);
+  EXPECT_EQ(view.blocks[0].q[0], -127);
+  EXPECT_EQ(view.blocks[0].q[1], 2);
+  EXPECT_EQ(view.blocks[0].q[2], 4);
+  EXPECT_EQ(view.blocks[0].q[3], 1);
+  EXPECT_FLOAT_EQ(view.header->token_scale, 4.0f / 127);
+}
+
+}  // namespace
+}  // namespace tophand::kernels
