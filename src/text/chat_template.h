@@ -9,13 +9,19 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/segment.h"
 
 namespace tophand::text {
 
-enum class TemplateKind : std::uint8_t { kChatMl, kQwen25, kSmolLm2, kLlama3, kBitNet };
+// kQwen25Braces is kQwen25 as some of the publisher's files have it: with "{{" and "}}" around the
+// example of a tool call. A model answers to the text that its own file carries.
+enum class TemplateKind : std::uint8_t {
+  kChatMl, kQwen25, kQwen25Braces, kSmolLm2, kLlama3, kBitNet,
+};
 
-// Chooses by the file's Jinja template (recognised by its content), never by running it.
-// kInvalid with the list of names for `forced` when nothing fits.
+// Chooses by the file's Jinja template (recognised by its content), never by running it. BitNet
+// files are recognised by their architecture: an early upload carries a wrong template.
+// kInvalid, with the names that --template takes, when nothing fits.
 Result<TemplateKind> recognise_template(std::string_view jinja, std::string_view architecture);
 Result<TemplateKind> template_by_name(std::string_view name);
 std::string_view template_name(TemplateKind kind);
@@ -36,18 +42,20 @@ struct Turn {
 };
 
 struct Tool {
-  std::string json;  // {"type":"function","function":{...}} compact, as the templates print it
+  std::string json;  // {"type":"function","function":{...}}; white space in it does not matter
 };
 
-struct Segment {
-  std::string text;
-  bool trusted;  // true: template text, special tokens in it count; false: user text
-};
+// True when the family's template says how tools are offered and called; the others leave tools out.
+bool supports_tools(TemplateKind kind);
 
 // The prompt up to and including the assistant's header. If the last turn is an assistant's, it is
-// left open so that the model continues it (prefill).
+// left open so that the model continues it (prefill). BOS is not part of it: Tokenizer::add_bos().
 std::vector<Segment> render(TemplateKind kind, const std::vector<Turn>& turns,
                             const std::vector<Tool>& tools);
+
+// Where a tool call may begin in `text`, which may still grow: the offset from which on a reader that
+// streams has to hold text back; text.size() when nothing there can become a call.
+std::size_t tool_call_start(TemplateKind kind, std::string_view text);
 
 // Finds tool calls in finished text of this family (Hermes <tool_call> JSON, Llama-3 JSON).
 // Returns the text without them and the calls; text that only looks like a call stays text.

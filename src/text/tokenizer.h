@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/segment.h"
 
 namespace tophand::text {
 
@@ -24,7 +25,7 @@ enum class TokenType : std::uint8_t {
 // What a GGUF file says about its tokenizer; filled by engine/.
 struct TokenizerSpec {
   std::string model;  // "gpt2"
-  std::string pre;    // "qwen2", "llama-bpe", "smollm", ...
+  std::string pre;    // "qwen2", "llama-bpe", "smollm", ...; "" when the file has none
   std::vector<std::string> tokens;
   std::vector<std::int32_t> types;   // [tokens] or empty: all normal
   std::vector<std::string> merges;   // "left right", best first
@@ -33,7 +34,8 @@ struct TokenizerSpec {
 };
 
 enum class SpecialTokens : std::uint8_t {
-  kAsText,  // user text: "<|im_end|>" in it is spelled out, so it cannot forge a turn
+  kAsText,  // user text: "<|im_end|>" in it is spelled out, so it cannot forge a turn (tokens of
+            // type kUserDefined are no turn markers and count in either case)
   kParse,   // template text: special tokens become their ids
 };
 
@@ -41,15 +43,23 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // kInvalid: unknown model or pre-tokenizer (the message lists those that are known), ids out of
-  // range, a merge whose parts are not tokens.
+  // kInvalid: unknown model or pre-tokenizer (the message lists those that are known; an empty name
+  // is pre_tokenizer_when_absent()), ids out of range, a merge whose parts or result are no tokens.
   static Result<std::unique_ptr<Tokenizer>> create(TokenizerSpec spec);
 
-  // Appends to `out`. Linear in text.size(). Never adds BOS by itself. Any bytes are accepted.
+  // Appends to `out`. Never adds BOS by itself. Any bytes are accepted: those that are not UTF-8
+  // keep their value and are split like U+FFFD; a byte the vocabulary has no token for is left out.
+  // Time: linear in text.size(), but for n log n within one piece (a run of one letter, say).
   virtual void encode(std::string_view text, SpecialTokens special,
                       std::vector<TokenId>& out) const = 0;
 
-  // The raw bytes a token stands for; control tokens give "" unless `show_control`.
+  // A prompt from a chat template. Control tokens count only where they lie whole within one
+  // trusted segment; between special tokens the text is split as one, across segments, so that the
+  // ids are those of the joined text. User-defined tokens count everywhere, as they do for encode.
+  virtual void encode(std::span<const Segment> segments, std::vector<TokenId>& out) const = 0;
+
+  // The raw bytes a token stands for; control tokens give "" unless `show_control`. "" for unused
+  // ids and for ids outside the vocabulary.
   virtual std::string piece(TokenId id, bool show_control = false) const = 0;
 
   virtual std::int32_t vocabulary_size() const = 0;
