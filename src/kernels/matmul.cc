@@ -11,9 +11,7 @@ void matmul(Isa isa, const PackedMatrix& w, const std::byte* activations, std::u
   const detail::MatmulTask task{w, activations, tokens, group_begin, group_end, out, out_stride};
   switch (isa) {
 #if defined(__x86_64__)
-    case Isa::kAvx512Vnni:
-    case Isa::kAvxVnni:
-    case Isa::kAvx2:
+    case Isa::kAvx512Vnni: return detail::matmul_avx512(task);
 #endif
     default: return detail::matmul_scalar(task);
   }
