@@ -1,0 +1,48 @@
+# Each target is self-sufficient: it installs what it needs (Debian 12), builds and runs.
+.PHONY: help build demo test bench bench-peers soak fuzz lint clean
+
+help:
+	@echo "make build   set-up and release build: build/release/bin/tophand"
+	@echo "make demo    build, fetch the default model, show real tasks being answered"
+	@echo "make test    build and run every test; the last line counts them"
+	@echo "make bench   the benchmarks, beside llama.cpp where it is installed"
+	@echo "make soak    the long versions of the fault tests"
+	@echo "make fuzz    every fuzz target, a minute each (FUZZ_SECONDS=60)"
+	@echo "make lint    formatting, static analysis, tree checks"
+	@echo "make clean   remove build/"
+
+build:
+	@scripts/setup.sh
+	@scripts/build.sh release tophand
+
+demo:
+	@scripts/setup.sh
+	@scripts/fetch_and_build.sh qwen2.5-coder:1.5b
+	@scripts/demo.sh build/release/bin/tophand
+
+test:
+	@scripts/setup.sh test
+	@scripts/fetch_and_build.sh smollm2:135m all
+	@scripts/test.sh
+
+bench:
+	@scripts/setup.sh dev
+	@scripts/build.sh bench
+	@scripts/bench.sh
+
+soak:
+	@scripts/setup.sh test
+	@scripts/build.sh release all
+	@scripts/soak.sh
+
+fuzz:
+	@scripts/setup.sh dev
+	@scripts/build.sh fuzz
+	@scripts/fuzz.sh
+
+lint:
+	@scripts/setup.sh test dev
+	@scripts/lint.sh
+
+clean:
+	rm -rf build
