@@ -22,7 +22,7 @@ struct ImageBlock {
 };
 struct ToolUseBlock {
   std::string id, name;
-  std::string input_json;  // an object
+  std::string input_json;  // an object; in an answer cut off at its limit perhaps only its start
 };
 struct ToolResultBlock {
   std::string tool_use_id, tool_name;  // the name where the dialect gives it (Ollama)
@@ -79,9 +79,19 @@ struct Request {
   std::string task_class;          // metadata.task_class, "" when not given
   bool raw_prompt = false;         // Ollama generate raw=true: no template
   bool load_only = false;          // Ollama: empty prompt/messages
-  std::optional<bool> keep_loaded; // Ollama keep_alive: false = 0
-  std::vector<std::string> unsupported;  // what a local model cannot honour: "image", "document"
+  std::optional<bool> keep_loaded;            // Ollama keep_alive: false = 0
+  std::optional<std::int64_t> keep_alive_ms;  // Ollama keep_alive; negative: for ever
+  std::optional<bool> think;                  // Ollama think; absent: the model's default
+  // What a local model cannot honour. parse_request names what has no place in this type
+  // ("server_tool", "suffix", "logprobs", ...), prepare_for_local adds the blocks ("image", ...).
+  std::vector<std::string> unsupported;
 };
+
+// Readies a request for a local model: drops what changes between sessions without meaning anything
+// to a model (system blocks starting with "x-anthropic-billing-header:", "<total_tokens>" markers;
+// both would spoil the cached prompt prefix), drops emptied blocks and messages, and completes
+// `unsupported`. Idempotent. Never call it on what goes to the Claude API.
+void prepare_for_local(Request& request);
 
 struct Usage {
   std::int64_t input_tokens = 0;        // uncached only

@@ -21,7 +21,11 @@ enum class Dialect : std::uint8_t {
   kOllamaGenerate,
 };
 
-// kInvalid with a message that names the field ("messages[2].content: expected ...").
+// Unknown fields are ignored; null is taken as absent for every optional field. kInvalid with a
+// message that names the field in the dialect's own spelling and says what was found
+// ("messages.2.content: expected a string or an array, found a number"); kTooLarge over the limits
+// of base/json.h. Refuses a body that gives model, max_tokens or stream twice: what is priced must
+// be what is sent.
 Result<Request> parse_request(Dialect dialect, std::string_view body);
 
 struct AnswerContext {
@@ -33,7 +37,12 @@ struct AnswerContext {
 
 std::string write_answer(Dialect dialect, const AnswerContext& context, const Answer& answer);
 
-// Events in, bytes to send out. After Finished or Failed nothing more is written.
+// The answer to an Ollama load or unload request (Request::load_only).
+std::string write_ollama_load(Dialect dialect, const AnswerContext& context, bool unloaded);
+
+// Events in, bytes to send out. Writers repair the order that a careless backend breaks (events.h,
+// Collector, has the rules): a message starts once and first, blocks never overlap, each is closed
+// once. After Finished or Failed nothing more is written.
 class StreamWriter {
  public:
   virtual ~StreamWriter() = default;
@@ -44,7 +53,11 @@ std::unique_ptr<StreamWriter> make_stream_writer(Dialect dialect, AnswerContext 
 
 std::string_view stream_content_type(Dialect dialect);  // text/event-stream or application/x-ndjson
 
+// The Error for a model nobody here knows, in the words that clients of the dialect look for.
+Error unknown_model(Dialect dialect, std::string_view model);
+
 // Body of an error response in the dialect's own form. `type` overrides the derived error type.
+// OpenAI's `param` is the field path in front of the message, if there is one.
 std::string write_error(Dialect dialect, const Error& error, std::string_view request_id,
                         std::string_view type = "");
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -55,19 +57,45 @@ struct Answer {
   Timing timing;
 };
 
-// Folds events into an Answer.
+// Folds events into an Answer, by the same rules as the stream writers (dialect.h): blocks close on a
+// change of kind, empty text makes no block, thinking inside an open tool call is dropped, the stop
+// reason is tool_use whenever a whole tool call was made, and a tool call whose arguments are not a
+// JSON object fails the answer unless the answer was cut off at its limit.
 class Collector {
  public:
   void on(const StreamEvent& event);
-  bool finished() const { return finished_; }
+  bool finished() const { return finished_; }  // Finished was seen and the answer is good
   const std::optional<Failed>& failed() const { return failed_; }
+  // The answer; meaningful once finished(). Leaves the collector empty.
   Answer take();
 
  private:
+  void close_block();
+  void finish(const Finished& finished);
+
   Answer answer_;
+  Usage started_usage_;
   bool finished_ = false;
   bool block_open_ = false;
   std::optional<Failed> failed_;
 };
+
+// What an answer's stop reason comes to, given its tool calls: kToolUse when there is one, whatever
+// the model reported, except after a refusal or when the limit cut the last call's arguments short;
+// never kToolUse without a call.
+struct ToolCallsSeen {
+  bool any = false;
+  bool last_is_whole = true;  // its arguments are a JSON object
+};
+StopReason settle_stop_reason(StopReason reported, ToolCallsSeen calls);
+
+// The failure both Collector and the writers report for such a call.
+Failed broken_tool_call(std::string_view tool_name);
+
+// Finished's usage, with Started's input side where Finished has none.
+Usage final_usage(const Usage& started, const Usage& finished);
+
+// True when `text` is one JSON object.
+bool is_json_object(std::string_view text);
 
 }  // namespace tophand::chat

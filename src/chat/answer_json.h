@@ -1,0 +1,31 @@
+// Whole answers and the JSON pieces that several dialects share. Internal to this room.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "chat/dialect.h"
+
+namespace tophand::chat {
+
+std::string write_anthropic_answer(const AnswerContext& context, const Answer& answer);
+std::string write_openai_answer(const AnswerContext& context, const Answer& answer);
+std::string write_ollama_answer(const AnswerContext& context, const Answer& answer, bool generate);
+
+// Anthropic's name of a stop reason ("end_turn") and back; unknown names are end_turn.
+std::string_view anthropic_stop_reason(StopReason reason);
+StopReason stop_reason_from_anthropic(std::string_view name);
+
+// Tool arguments as a JSON object; {} where the text is none (an answer cut off at its limit).
+Json arguments_json(const std::string& text);
+
+// RFC 3339 in UTC: "2026-08-21T08:52:19Z", or with nine decimals, as Go writes times.
+enum class TimePrecision : std::uint8_t { kSeconds, kNanoseconds };
+std::string rfc3339(std::int64_t unix_ms, TimePrecision precision);
+
+// A stream's error to the client's types: what concerns our own account with the upstream (its key,
+// its bill) is not the client's business and becomes "".
+std::string_view client_error_type(const Failed& failure);
+
+}  // namespace tophand::chat

@@ -1,0 +1,213 @@
+// Requests of the Anthropic Messages API. docs/protocols/anthropic-messages.md says what is accepted.
+#include "chat/request_parsers.h"
+
+namespace tophand::chat {
+namespace {
+
+constexpr std::string_view kEmptyText = "text content blocks must be non-empty";
+
+// Joins what a model can read of a tool result's content; names what it cannot.
+Result<std::string> tool_result_text(const Field& content, Request& request) {
+  if (content.absent()) return std::string();
+  if (content.is_string()) return content.string();
+  if (!content.is_array()) return content.expected("a string or an array");
+  std::string joined;
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    const Field block = content.at(i);
+    if (!block.is_object()) return block.expected("an object");
+    TOPHAND_FIELD(type, block["type"].string());
+    if (type != "text") {
+      note_unsupported(request, type);
+      continue;
+    }
+    TOPHAND_FIELD(text, block["text"].string());
+    if (!joined.empty() && !text.empty()) joined += '\n';
+    joined += text;
+  }
+  return joined;
+}
+
+Result<Block> parse_image(const Field& block) {
+  const Field source = block["source"];
+  if (!source.is_object()) return source.expected("an object");
+  TOPHAND_FIELD(type, source["type"].string());
+  if (type == "base64") {
+    TOPHAND_FIELD(media_type, source["media_type"].string());
+    TOPHAND_FIELD(data, source["data"].string());
+    return Block(ImageBlock{media_type, data, {}});
+  }
+  if (type == "url") {
+    TOPHAND_FIELD(url, source["url"].string());
+    return Block(ImageBlock{{}, {}, url});
+  }
+  return Block(OpaqueBlock{"image", dump_json(block.json())});  // {"type":"file","file_id":...}
+}
+
+Result<Block> parse_block(const Field& block, Request& request) {
+  if (!block.is_object()) return block.expected("an object");
+  TOPHAND_FIELD(type, block["type"].string());
+  if (type == "text") {
+    TOPHAND_FIELD(text, block["text"].string());
+    if (text.empty()) return block.refused(kEmptyText);
+    return Block(TextBlock{text});
+  }
+  if (type == "image") return parse_image(block);
+  if (type == "tool_use") {
+    TOPHAND_FIELD(id, block["id"].string());
+    TOPHAND_FIELD(name, block["name"].string());
+    const Field input = block["input"];
+    if (!input.is_object()) return input.expected("an object");
+    return Block(ToolUseBlock{id, name, dump_json(input.json())});
+  }
+  if (type == "tool_result") {
+    TOPHAND_FIELD(id, block["tool_use_id"].string());
+    TOPHAND_FIELD(text, tool_result_text(block["content"], request));
+    TOPHAND_FIELD(is_error, block["is_error"].bool_or(false));
+    return Block(ToolResultBlock{id, {}, text, is_error});
+  }
+  if (type == "thinking") {
+    TOPHAND_FIELD(thinking, block["thinking"].string());
+    TOPHAND_FIELD(signature, block["signature"].string_or(""));
+    return Block(ThinkingBlock{thinking, signature});
+  }
+  return Block(OpaqueBlock{type, dump_json(block.json())});
+}
+
+Result<std::vector<Block>> parse_content(const Field& content, Request& request) {
+  std::vector<Block> blocks;
+  if (content.is_string()) {
+    TOPHAND_FIELD(text, content.string());
+    if (!text.empty()) blocks.emplace_back(TextBlock{text});
+    return blocks;
+  }
+  if (!content.is_array()) return content.expected("a string or an array");
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    TOPHAND_FIELD(block, parse_block(content.at(i), request));
+    blocks.push_back(std::move(block));
+  }
+  return blocks;
+}
+
+Result<> parse_system(const Field& system, Request& request) {
+  if (system.absent()) return {};
+  TOPHAND_FIELD(blocks, parse_content(system, request));
+  for (const Block& block : blocks)
+    if (!std::holds_alternative<TextBlock>(block))
+      return system.refused("only text blocks can be system text");
+  if (!blocks.empty()) request.messages.push_back({Role::kSystem, std::move(blocks)});
+  return {};
+}
+
+Result<> parse_messages(const Field& messages, Request& request) {
+  if (!messages.is_array()) return messages.expected("an array");
+  if (messages.size() == 0) return messages.refused("at least one message is required");
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Field message = messages.at(i);
+    if (!message.is_object()) return message.expected("an object");
+    const Field role = message["role"];
+    TOPHAND_FIELD(name, role.string());
+    Message parsed;
+    if (name == "user") parsed.role = Role::kUser;
+    else if (name == "assistant") parsed.role = Role::kAssistant;
+    else if (name == "system") parsed.role = Role::kSystem;
+    else return role.refused("expected 'user', 'assistant' or 'system', found '" + name + "'");
+    TOPHAND_FIELD(blocks, parse_content(message["content"], request));
+    const bool last_assistant = i + 1 == messages.size() && parsed.role == Role::kAssistant;
+    if (blocks.empty() && !last_assistant)
+      return message.refused(
+          "all messages must have non-empty content except for the optional final assistant "
+          "message");
+    parsed.blocks = std::move(blocks);
+    if (!parsed.blocks.empty()) request.messages.push_back(std::move(parsed));
+  }
+  return {};
+}
+
+// A tool of the client has an input_schema and no type, or "custom"; any other type is one that the
+// vendor's servers run ("web_search_20250305").
+Result<> parse_tools(const Field& tools, Request& request) {
+  if (tools.absent()) return {};
+  if (!tools.is_array()) return tools.expected("an array");
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const Field tool = tools.at(i);
+    if (!tool.is_object()) return tool.expected("an object");
+    TOPHAND_FIELD(type, tool["type"].string_or("custom"));
+    if (type != "custom") {
+      note_unsupported(request, "server_tool");
+      continue;
+    }
+    TOPHAND_FIELD(name, tool["name"].string());
+    if (name.empty()) return tool["name"].refused("must not be empty");
+    TOPHAND_FIELD(description, tool["description"].string_or(""));
+    const Field schema = tool["input_schema"];
+    if (!schema.is_object()) return schema.expected("an object");
+    request.tools.push_back({name, description, dump_json(schema.json())});
+  }
+  return {};
+}
+
+Result<> parse_tool_choice(const Field& choice, Request& request) {
+  if (choice.absent()) return {};
+  if (!choice.is_object()) return choice.expected("an object");
+  const Field type = choice["type"];
+  TOPHAND_FIELD(kind, type.string());
+  if (kind == "auto") request.tool_choice.kind = ToolChoice::Kind::kAuto;
+  else if (kind == "any") request.tool_choice.kind = ToolChoice::Kind::kAny;
+  else if (kind == "none") request.tool_choice.kind = ToolChoice::Kind::kNone;
+  else if (kind == "tool") {
+    request.tool_choice.kind = ToolChoice::Kind::kNamed;
+    TOPHAND_FIELD(name, choice["name"].string());
+    request.tool_choice.name = name;
+  } else {
+    return type.refused("expected 'auto', 'any', 'tool' or 'none', found '" + kind + "'");
+  }
+  TOPHAND_FIELD(serial, choice["disable_parallel_tool_use"].bool_or(false));
+  request.tool_choice.parallel = !serial;
+  return {};
+}
+
+Result<> parse_sampling(const Field& root, Request& request) {
+  TOPHAND_FIELD(temperature, root["temperature"].number_within(0, 1));
+  TOPHAND_FIELD(top_p, root["top_p"].number_within(0, 1));
+  TOPHAND_FIELD(top_k, root["top_k"].integer_within(0, INT64_MAX));
+  request.sampling.temperature = temperature;
+  request.sampling.top_p = top_p;
+  request.sampling.top_k = top_k;
+  return {};
+}
+
+// output_config.format = {"type":"json_schema","schema":{...}}
+Result<> parse_output_format(const Field& root, Request& request) {
+  const Field config = root["output_config"];
+  const Field format = config["format"];
+  if (!format.is_object() || !format["schema"].is_object()) return {};
+  request.json_schema = dump_json(format["schema"].json());
+  return {};
+}
+
+}  // namespace
+
+Result<Request> parse_anthropic_request(const Field& root) {
+  Request request;
+  TOPHAND_FIELD(model, root["model"].string());
+  if (model.empty()) return root["model"].refused("must not be empty");
+  request.model = std::move(model);
+  const Field max_tokens_field = root["max_tokens"];
+  if (max_tokens_field.absent()) return max_tokens_field.refused("Field required");
+  TOPHAND_FIELD(max_tokens, max_tokens_field.integer_within(1, INT64_MAX));
+  request.max_tokens = max_tokens;
+  TOPHAND_FIELD_CHECK(parse_system(root["system"], request));
+  TOPHAND_FIELD_CHECK(parse_messages(root["messages"], request));
+  TOPHAND_FIELD_CHECK(parse_tools(root["tools"], request));
+  TOPHAND_FIELD_CHECK(parse_tool_choice(root["tool_choice"], request));
+  TOPHAND_FIELD_CHECK(parse_sampling(root, request));
+  TOPHAND_FIELD(stop, root["stop_sequences"].strings());
+  request.stop = std::move(stop);
+  TOPHAND_FIELD(stream, root["stream"].bool_or(false));
+  request.stream = stream;
+  TOPHAND_FIELD_CHECK(parse_output_format(root, request));
+  parse_own_metadata(root["metadata"], request);
+  return request;
+}
+
+}  // namespace tophand::chat

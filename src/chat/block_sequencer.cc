@@ -1,0 +1,106 @@
+#include "chat/block_sequencer.h"
+
+namespace tophand::chat {
+
+void BlockSequencer::on(const StreamEvent& event, std::int64_t now_ms, std::string& out) {
+  if (ended_) return;
+  now_ms_ = now_ms;
+  if (const auto* started = std::get_if<Started>(&event)) {
+    begin_once(*started, out);
+  } else if (const auto* text = std::get_if<TextDelta>(&event)) {
+    piece(BlockKind::kText, text->text, out);
+  } else if (const auto* thinking = std::get_if<ThinkingDelta>(&event)) {
+    // Late reasoning would have to interrupt the call: dropped.
+    if (is_open_ && block_.kind == BlockKind::kToolUse) return;
+    if (thinking->text.empty() && thinking->signature.empty()) return;
+    ensure_open(BlockKind::kThinking, out).signature += thinking->signature;
+    piece(BlockKind::kThinking, thinking->text, out);
+  } else if (const auto* tool = std::get_if<ToolUseStart>(&event)) {
+    start_tool(*tool, out);
+  } else if (const auto* json = std::get_if<ToolUseDelta>(&event)) {
+    if (is_open_ && block_.kind == BlockKind::kToolUse) piece(BlockKind::kToolUse, json->json, out);
+  } else if (std::holds_alternative<BlockEnd>(event)) {
+    close_open(out);
+  } else if (std::holds_alternative<Progress>(event)) {
+    begin_once({}, out);
+    progress(out);
+  } else if (const auto* finished = std::get_if<Finished>(&event)) {
+    finish_once(*finished, out);
+  } else if (const auto* failure = std::get_if<Failed>(&event)) {
+    ended_ = true;
+    failed(*failure, out);
+  }
+}
+
+void BlockSequencer::begin_once(const Started& started, std::string& out) {
+  if (begun_) return;
+  begun_ = true;
+  started_usage_ = started.usage;
+  begin(started, out);
+}
+
+BlockSequencer::OpenBlock& BlockSequencer::ensure_open(BlockKind kind, std::string& out) {
+  if (is_open_ && block_.kind == kind) return block_;
+  begin_once({}, out);
+  close_open(out);
+  block_ = {.kind = kind, .index = blocks_++};
+  is_open_ = true;
+  open(block_, out);
+  return block_;
+}
+
+void BlockSequencer::piece(BlockKind kind, const std::string& text, std::string& out) {
+  if (text.empty()) return;
+  OpenBlock& block = ensure_open(kind, out);
+  if (kind == BlockKind::kToolUse) block.tool_json += text;
+  delta(block, text, out);
+}
+
+void BlockSequencer::start_tool(const ToolUseStart& start, std::string& out) {
+  begin_once({}, out);
+  close_open(out);
+  block_ = {.kind = BlockKind::kToolUse,
+            .index = blocks_++,
+            .tool_index = tools_++,
+            .tool_id = start.id,
+            .tool_name = start.name};
+  is_open_ = true;
+  open(block_, out);
+}
+
+void BlockSequencer::close_open(std::string& out) {
+  if (!is_open_) return;
+  if (block_.kind == BlockKind::kToolUse) {
+    if (block_.tool_json.empty()) piece(BlockKind::kToolUse, "{}", out);
+    calls_ = {.any = true, .last_is_whole = is_json_object(block_.tool_json)};
+    if (!calls_.last_is_whole && broken_tool_.empty()) broken_tool_ = block_.tool_name;
+  }
+  is_open_ = false;
+  close(block_, out);
+}
+
+void BlockSequencer::finish_once(const Finished& finished, std::string& out) {
+  begin_once({}, out);
+  close_open(out);
+  ended_ = true;
+  Finished settled = finished;
+  settled.reason = settle_stop_reason(finished.reason, calls_);
+  settled.usage = final_usage(started_usage_, finished.usage);
+  const bool incomplete = settled.reason == StopReason::kMaxTokens ||
+                          settled.reason == StopReason::kContextFull ||
+                          settled.reason == StopReason::kRefusal;
+  if (!broken_tool_.empty() && !incomplete) failed(broken_tool_call(broken_tool_), out);
+  else finish(settled, out);
+}
+
+std::unique_ptr<StreamWriter> make_stream_writer(Dialect dialect, AnswerContext context) {
+  switch (dialect) {
+    case Dialect::kAnthropicMessages: return make_anthropic_writer(std::move(context));
+    case Dialect::kOpenAiChat: return make_openai_writer(std::move(context));
+    case Dialect::kOllamaChat: return make_ollama_writer(std::move(context), false);
+    case Dialect::kOllamaGenerate: break;
+  }
+  return make_ollama_writer(std::move(context), true);
+}
+
+}  // namespace tophand::chat

@@ -1,0 +1,115 @@
+#include "chat/dialect.h"
+
+#include <algorithm>
+
+#include "chat/json_span.h"
+#include "chat/request_parsers.h"
+
+namespace tophand::chat {
+namespace {
+
+bool is_ollama(Dialect dialect) {
+  return dialect == Dialect::kOllamaChat || dialect == Dialect::kOllamaGenerate;
+}
+
+// JSON leaves the meaning of repeated keys open; readers differ. For what decides price and route,
+// a body that says it twice is refused instead of interpreted.
+Result<> check_said_once(std::string_view body) {
+  for (const std::string_view key : {"model", "max_tokens", "stream"})
+    if (count_top_level_key(body, key) > 1)
+      return fail(Code::kInvalid, std::string(key) + ": given more than once");
+  return {};
+}
+
+}  // namespace
+
+Result<Request> parse_request(Dialect dialect, std::string_view body) {
+  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return fail(Code::kInvalid, is_ollama(dialect)
+                                    ? "missing request body"
+                                    : "the request body is empty: expected a JSON object");
+  TOPHAND_FIELD(json, parse_json(body));
+  if (!json.is_object())
+    return fail(Code::kInvalid, "the request body is " + std::string(json_type(json)) +
+                                    ": expected a JSON object");
+  TOPHAND_FIELD_CHECK(check_said_once(body));
+  switch (dialect) {
+    case Dialect::kAnthropicMessages:
+      return parse_anthropic_request(Field(json, PathStyle::kDots));
+    case Dialect::kOpenAiChat: return parse_openai_request(Field(json, PathStyle::kBrackets));
+    case Dialect::kOllamaChat:
+    case Dialect::kOllamaGenerate: break;
+  }
+  return parse_ollama_request(Field(json, PathStyle::kBrackets),
+                              dialect == Dialect::kOllamaGenerate);
+}
+
+std::string_view stream_content_type(Dialect dialect) {
+  return is_ollama(dialect) ? "application/x-ndjson" : "text/event-stream";
+}
+
+void note_unsupported(Request& request, std::string_view what) {
+  auto& list = request.unsupported;
+  if (std::find(list.begin(), list.end(), what) == list.end()) list.emplace_back(what);
+}
+
+void parse_own_metadata(const Field& metadata, Request& request) {
+  if (!metadata.is_object()) return;
+  if (const Field priority = metadata["priority"]; priority.is_string())
+    request.priority = priority.json().get<std::string>();
+  if (const Field task_class = metadata["task_class"]; task_class.is_string())
+    request.task_class = task_class.json().get<std::string>();
+}
+
+std::string arguments_as_object(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return "{}";
+  if (const auto parsed = parse_json(text); parsed && parsed->is_object())
+    return std::string(text);
+  Json wrapped = Json::object();
+  wrapped["invalid_arguments"] = std::string(text);
+  return dump_json(wrapped);
+}
+
+Result<> parse_function_tools(const Field& tools, Request& request) {
+  if (tools.absent()) return {};
+  if (!tools.is_array()) return tools.expected("an array");
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const Field tool = tools.at(i);
+    if (!tool.is_object()) return tool.expected("an object");
+    TOPHAND_FIELD(type, tool["type"].string_or("function"));
+    if (type != "function") {
+      note_unsupported(request, "server_tool");
+      continue;
+    }
+    const Field function = tool["function"];
+    if (!function.is_object()) return function.expected("an object");
+    TOPHAND_FIELD(name, function["name"].string());
+    if (name.empty()) return function["name"].refused("must not be empty");
+    TOPHAND_FIELD(description, function["description"].string_or(""));
+    const Field parameters = function["parameters"];
+    if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
+    request.tools.push_back(
+        {name, description, parameters.absent() ? "{}" : dump_json(parameters.json())});
+  }
+  return {};
+}
+
+std::optional<DataUri> parse_data_uri(std::string_view uri) {
+  constexpr std::string_view kScheme = "data:", kBase64 = ";base64,";
+  if (!uri.starts_with(kScheme)) return std::nullopt;
+  const std::size_t mark = uri.substr(0, 256).find(kBase64);
+  if (mark == std::string_view::npos) return std::nullopt;
+  const std::string_view type = uri.substr(kScheme.size(), mark - kScheme.size());
+  return DataUri{std::string(type.substr(0, type.find(';'))),
+                 std::string(uri.substr(mark + kBase64.size()))};
+}
+
+std::string_view sniff_image_type(std::string_view base64) {
+  // The magic numbers of JPEG, GIF and WebP (RIFF) as they look in base64.
+  if (base64.starts_with("/9j/")) return "image/jpeg";
+  if (base64.starts_with("R0lGOD")) return "image/gif";
+  if (base64.starts_with("UklGR")) return "image/webp";
+  return "image/png";
+}
+
+}  // namespace tophand::chat

@@ -1,0 +1,101 @@
+// Error bodies of the dialects.
+#include <cctype>
+
+#include "base/json.h"
+#include "chat/dialect.h"
+
+namespace tophand::chat {
+namespace {
+
+std::string_view anthropic_type(Code code) {
+  switch (code) {
+    case Code::kInvalid: return "invalid_request_error";
+    case Code::kUnauthorized: return "authentication_error";
+    case Code::kForbidden: return "permission_error";
+    case Code::kNotFound: return "not_found_error";
+    case Code::kConflict: return "conflict_error";
+    case Code::kTooLarge: return "request_too_large";
+    case Code::kBudget: return "billing_error";
+    case Code::kExhausted: return "rate_limit_error";
+    case Code::kUnavailable: return "overloaded_error";
+    case Code::kDeadline: return "timeout_error";
+    default: return "api_error";
+  }
+}
+
+struct OpenAiError {
+  std::string_view type;
+  std::string_view code;  // "" is null
+};
+
+OpenAiError openai_error(const Error& error) {
+  switch (error.code) {
+    case Code::kInvalid:
+    case Code::kConflict: return {"invalid_request_error", ""};
+    case Code::kUnauthorized: return {"invalid_request_error", "invalid_api_key"};
+    case Code::kForbidden: return {"invalid_request_error", "permission_denied"};
+    case Code::kNotFound: {
+      const bool model = error.message.find("model ") != std::string::npos;
+      return {"invalid_request_error", model ? "model_not_found" : "not_found"};
+    }
+    case Code::kTooLarge: return {"invalid_request_error", "request_too_large"};
+    case Code::kBudget: return {"insufficient_quota", "insufficient_quota"};
+    case Code::kExhausted: return {"rate_limit_error", "rate_limit_exceeded"};
+    default: return {"server_error", ""};
+  }
+}
+
+// "messages[2].content" of "messages[2].content: expected ..."; "" when nothing like it is there.
+std::string_view leading_field(std::string_view message) {
+  const std::size_t end = message.find(": ");
+  if (end == std::string_view::npos) return {};
+  for (const char c : message.substr(0, end))
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '.' && c != '[' &&
+        c != ']')
+      return {};
+  return message.substr(0, end);
+}
+
+Json or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+}  // namespace
+
+Error unknown_model(Dialect dialect, std::string_view model) {
+  const std::string name(model);
+  switch (dialect) {
+    case Dialect::kAnthropicMessages: return {Code::kNotFound, "model: " + name};
+    case Dialect::kOpenAiChat:
+      return {Code::kNotFound,
+              "The model `" + name + "` does not exist or you do not have access to it."};
+    case Dialect::kOllamaChat:
+    case Dialect::kOllamaGenerate: break;
+  }
+  return {Code::kNotFound, "model '" + name + "' not found"};
+}
+
+std::string write_error(Dialect dialect, const Error& error, std::string_view request_id,
+                        std::string_view type) {
+  Json out = Json::object();
+  switch (dialect) {
+    case Dialect::kAnthropicMessages:
+      out["type"] = "error";
+      out["error"] = {{"type", type.empty() ? anthropic_type(error.code) : type},
+                      {"message", error.message}};
+      if (!request_id.empty()) out["request_id"] = request_id;
+      break;
+    case Dialect::kOpenAiChat: {
+      const OpenAiError known = openai_error(error);
+      const bool about_field = error.code == Code::kInvalid;
+      out["error"] = {{"message", error.message},
+                      {"type", type.empty() ? known.type : type},
+                      {"param", or_null(about_field ? leading_field(error.message) : "")},
+                      {"code", or_null(known.code)}};
+      break;
+    }
+    case Dialect::kOllamaChat:
+    case Dialect::kOllamaGenerate: out["error"] = error.message; break;
+  }
+  return dump_json(out);
+}
+
+}  // namespace tophand::chat

@@ -1,0 +1,54 @@
+#include <algorithm>
+
+#include "chat/conversation.h"
+#include "chat/request_parsers.h"
+
+namespace tophand::chat {
+namespace {
+
+constexpr std::string_view kBillingHeader = "x-anthropic-billing-header:";
+constexpr std::string_view kTotalOpen = "<total_tokens>", kTotalClose = "</total_tokens>";
+
+// Removes every <total_tokens>...</total_tokens> in one pass. One that is never closed stays.
+void erase_token_markers(std::string& text) {
+  std::size_t open = text.find(kTotalOpen);
+  if (open == std::string::npos) return;
+  std::string kept;
+  std::size_t from = 0;
+  while (open != std::string::npos) {
+    const std::size_t close = text.find(kTotalClose, open + kTotalOpen.size());
+    if (close == std::string::npos) break;
+    kept.append(text, from, open - from);
+    from = close + kTotalClose.size();
+    open = text.find(kTotalOpen, from);
+  }
+  kept.append(text, from, std::string::npos);
+  text = std::move(kept);
+}
+
+// False when nothing of the block is left for a local model.
+bool keep_block(Block& block, Role role, Request& request) {
+  if (auto* text = std::get_if<TextBlock>(&block)) {
+    if (role == Role::kSystem && text->text.starts_with(kBillingHeader)) return false;
+    const bool was_empty = text->text.empty();
+    erase_token_markers(text->text);
+    return was_empty || !text->text.empty();
+  }
+  if (auto* result = std::get_if<ToolResultBlock>(&block)) erase_token_markers(result->text);
+  else if (std::holds_alternative<ImageBlock>(block)) note_unsupported(request, "image");
+  else if (const auto* opaque = std::get_if<OpaqueBlock>(&block))
+    note_unsupported(request, opaque->type);
+  return true;
+}
+
+}  // namespace
+
+void prepare_for_local(Request& request) {
+  for (Message& message : request.messages)
+    std::erase_if(message.blocks, [&](Block& block) {
+      return !keep_block(block, message.role, request);
+    });
+  std::erase_if(request.messages, [](const Message& message) { return message.blocks.empty(); });
+}
+
+}  // namespace tophand::chat

@@ -1,0 +1,40 @@
+// The parsers behind parse_request, one a dialect, and what they share. Internal to this room.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "chat/conversation.h"
+#include "chat/field.h"
+
+namespace tophand::chat {
+
+Result<Request> parse_anthropic_request(const Field& root);
+Result<Request> parse_openai_request(const Field& root);
+Result<Request> parse_ollama_request(const Field& root, bool generate);
+
+// {"type":"function","function":{"name","description","parameters"}}: OpenAI's and Ollama's tools.
+Result<> parse_function_tools(const Field& tools, Request& request);
+
+// metadata.priority and metadata.task_class, where metadata is an object and they are strings.
+void parse_own_metadata(const Field& metadata, Request& request);
+
+// Adds to request.unsupported, once.
+void note_unsupported(Request& request, std::string_view what);
+
+// What comes out as arguments of a tool call that a client replays. Text that is not a JSON object
+// (models make such calls, and clients send them back) is kept under "invalid_arguments": refusing
+// it would make the conversation unusable for good. "" is {}.
+std::string arguments_as_object(std::string_view text);
+
+// Splits "data:image/png;base64,...." ; nothing when it is something else.
+struct DataUri {
+  std::string media_type, base64;
+};
+std::optional<DataUri> parse_data_uri(std::string_view uri);
+
+// "image/png" and the like from the first bytes of base64 data; PNG when they say nothing.
+std::string_view sniff_image_type(std::string_view base64);
+
+}  // namespace tophand::chat
