@@ -22,8 +22,8 @@ class BlockSequencer : public StreamWriter {
     BlockKind kind = BlockKind::kText;
     int index = 0;                     // of all blocks
     int tool_index = 0;                // of tool calls
-    std::string tool_id, tool_name;
-    std::string tool_json, signature;  // gathered so far
+    std::string tool_id = {}, tool_name = {};
+    std::string tool_json = {}, signature = {};  // gathered so far
   };
 
   virtual void begin(const Started& started, std::string& out) = 0;

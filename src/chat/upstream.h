@@ -1,8 +1,6 @@
 // The backend-side half: requests for upstreams, and their streams turned into events. Pure.
 #pragma once
 
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,42 +8,60 @@
 #include "base/result.h"
 #include "chat/conversation.h"
 #include "chat/events.h"
+#include "chat/json_span.h"  // find_top_level_value
 
 namespace tophand::chat {
 
 // --- Anthropic Messages (the Claude API) ---------------------------------------------------------
 
 // A Messages body for a request that came in another dialect. `max_tokens` is always set.
+// docs/protocols/anthropic-messages.md, "What other dialects become", lists every choice; in short:
+// leading system messages become `system`, later ones marked user text (position matters); messages
+// of one role are merged and tool results put first, as the API wants; thinking is never forwarded
+// (a signature holds for the model that made it only), nor are sampling parameters (current Claude
+// models refuse them).
 std::string write_anthropic_request(const Request& request, std::string_view model,
                                     std::int64_t max_tokens_default);
 
-// Where a top-level key's value lies in a JSON object, without re-serialising anything: used to
-// splice "model" into a body that is otherwise forwarded byte for byte.
-struct Span {
-  std::size_t begin = 0, end = 0;
-};
-std::optional<Span> find_top_level_value(std::string_view json, std::string_view key);
+// A Messages body on its way to Claude, byte for byte as the client sent it except for the value of
+// "model"; our own metadata.priority and metadata.task_class, which the API would refuse; and
+// thinking blocks without a signature, which a local model made. kInvalid when `body` is not an
+// object with exactly one "model".
+Result<std::string> pass_through_anthropic_request(std::string_view body, std::string_view model);
 
-// One SSE event of a Messages stream (event name and data) to our events.
+// One SSE event of a Messages stream (event name and data) to our events. Unknown events, blocks and
+// deltas are skipped; a ping becomes Progress. Usage numbers are running totals: the latest counts,
+// none is added up.
 class AnthropicStreamReader {
  public:
   void on_event(std::string_view event, std::string_view data, std::vector<StreamEvent>& out);
-  bool finished() const { return finished_; }
+  // The stream ended: without message_stop or an error event that is a failure.
+  void on_end(std::vector<StreamEvent>& out);
+  bool finished() const { return finished_; }    // Finished or Failed was given out
   const Usage& usage() const { return usage_; }  // latest seen, cumulative
 
  private:
+  friend struct AnthropicBlockEvents;  // the part that knows the JSON library
+
   Usage usage_;
   StopReason reason_ = StopReason::kEndTurn;
   std::string stop_sequence_;
+  std::string tool_input_;  // given whole with the block's start; used when no delta follows
   bool finished_ = false;
+  bool block_open_ = false;  // one of a kind we know
 };
 
+// A whole Messages answer. kUpstream when it is none.
 Result<Answer> read_anthropic_answer(std::string_view body);
-// An error body and status to Failed; `upstream_type` is Anthropic's own error type.
+// An error body and status to Failed; `upstream_type` is Anthropic's own error type, or "" when the
+// body is not Anthropic's (a proxy's page). Refusals of our own key or account are kConfig: nothing
+// the client sends will help.
 Failed read_anthropic_error(int status, std::string_view body);
 
 // --- our engine worker (docs/protocols/engine-worker.md) ------------------------------------------
 
+// Both ways of the conversation and of the events. What a local model cannot take (images, thinking,
+// opaque blocks) is not written. read_*: kInvalid, with the field's name.
 std::string write_engine_request(const Request& request);
 Result<Request> read_engine_request(std::string_view body);
 std::string write_engine_event(const StreamEvent& event);  // one NDJSON line with '\n'

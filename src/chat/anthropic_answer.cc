@@ -1,0 +1,219 @@
+// What the Claude API answers: streams, whole messages, errors.
+#include <algorithm>
+#include <array>
+
+#include "base/json.h"
+#include "chat/answer_json.h"
+#include "chat/upstream.h"
+
+namespace tophand::chat {
+namespace {
+
+const Json& member(const Json& object, std::string_view key) {
+  static const Json kNothing;
+  const Json* found = find_key(object, key);
+  return found == nullptr ? kNothing : *found;
+}
+
+void update(std::int64_t& count, const Json& usage, std::string_view key) {
+  const Json* found = find_key(usage, key);
+  if (found != nullptr && found->is_number()) count = std::max<std::int64_t>(0, int_or(usage, key, 0));
+}
+
+// Takes what `usage` states and leaves the rest as it was. Cache writes come as a total and, in
+// message_start, split by lifetime; a total that the split does not explain counts as 5 minutes,
+// the API's default.
+void update_usage(Usage& into, const Json& usage) {
+  update(into.input_tokens, usage, "input_tokens");
+  update(into.cache_read_tokens, usage, "cache_read_input_tokens");
+  update(into.output_tokens, usage, "output_tokens");
+  const Json& split = member(usage, "cache_creation");
+  if (split.is_object()) {
+    update(into.cache_write_5m_tokens, split, "ephemeral_5m_input_tokens");
+    update(into.cache_write_1h_tokens, split, "ephemeral_1h_input_tokens");
+  }
+  std::int64_t total = into.cache_write_5m_tokens + into.cache_write_1h_tokens;
+  const std::int64_t known = total;
+  update(total, usage, "cache_creation_input_tokens");
+  if (total > known) into.cache_write_5m_tokens += total - known;
+}
+
+struct ErrorType {
+  std::string_view type;
+  int status;
+  Code code;
+};
+// https://docs.claude.com/en/api/errors. 401, 403 and billing concern our key, not the client's.
+constexpr std::array kErrorTypes{
+    ErrorType{"invalid_request_error", 400, Code::kInvalid},
+    ErrorType{"authentication_error", 401, Code::kConfig},
+    ErrorType{"billing_error", 402, Code::kConfig},
+    ErrorType{"permission_error", 403, Code::kConfig},
+    ErrorType{"not_found_error", 404, Code::kNotFound},
+    ErrorType{"conflict_error", 409, Code::kConflict},
+    ErrorType{"request_too_large", 413, Code::kTooLarge},
+    ErrorType{"rate_limit_error", 429, Code::kExhausted},
+    ErrorType{"api_error", 500, Code::kUpstream},
+    ErrorType{"timeout_error", 504, Code::kDeadline},
+    ErrorType{"overloaded_error", 529, Code::kUnavailable},
+};
+
+Code code_for(std::string_view type, int status) {
+  for (const ErrorType& known : kErrorTypes)
+    if (known.type == type) return known.code;
+  for (const ErrorType& known : kErrorTypes)
+    if (known.status == status) return known.code;
+  if (status == 503) return Code::kUnavailable;
+  return status >= 400 && status < 500 ? Code::kInvalid : Code::kUpstream;
+}
+
+Failed failed_from(const Json& body, int status) {
+  const Json& error = member(body, "error");
+  std::string message(string_or(error, "message", ""));
+  std::string type(string_or(error, "type", ""));
+  if (message.empty()) message = type.empty() ? "the upstream reported an error" : type;
+  const Code code = code_for(type, status);
+  return Failed{{code, std::move(message)}, std::move(type)};
+}
+
+Failed unreadable(std::string why) {
+  return Failed{{Code::kUpstream, "the upstream's stream cannot be read: " + std::move(why)}, ""};
+}
+
+std::optional<Block> read_block(const Json& block) {
+  const std::string_view type = string_or(block, "type", "");
+  if (type == "text") return TextBlock{std::string(string_or(block, "text", ""))};
+  if (type == "thinking")
+    return ThinkingBlock{std::string(string_or(block, "thinking", "")),
+                         std::string(string_or(block, "signature", ""))};
+  if (type == "tool_use") {
+    const Json& input = member(block, "input");
+    return ToolUseBlock{std::string(string_or(block, "id", "")),
+                        std::string(string_or(block, "name", "")),
+                        input.is_object() ? dump_json(input) : "{}"};
+  }
+  if (type.empty()) return std::nullopt;
+  return OpaqueBlock{std::string(type), dump_json(block)};
+}
+
+}  // namespace
+
+struct AnthropicBlockEvents {
+  AnthropicStreamReader& reader;
+  std::vector<StreamEvent>& out;
+  void start(const Json& data);
+  void delta(const Json& data);
+};
+
+void AnthropicStreamReader::on_event(std::string_view event, std::string_view data,
+                                     std::vector<StreamEvent>& out) {
+  if (finished_) return;
+  const auto parsed = parse_json(data);
+  if (!parsed || !parsed->is_object()) {
+    finished_ = true;
+    out.emplace_back(unreadable(parsed ? "an event is not a JSON object" : parsed.error().message));
+    return;
+  }
+  const std::string_view type = string_or(*parsed, "type", event);
+  if (type == "message_start") {
+    const Json& message = member(*parsed, "message");
+    update_usage(usage_, member(message, "usage"));
+    out.emplace_back(Started{usage_, std::string(string_or(message, "model", ""))});
+  } else if (type == "content_block_start") {
+    AnthropicBlockEvents{*this, out}.start(*parsed);
+  } else if (type == "content_block_delta") {
+    AnthropicBlockEvents{*this, out}.delta(*parsed);
+  } else if (type == "content_block_stop") {
+    if (!tool_input_.empty()) out.emplace_back(ToolUseDelta{std::move(tool_input_)});
+    tool_input_.clear();
+    if (block_open_) out.emplace_back(BlockEnd{});
+    block_open_ = false;
+  } else if (type == "message_delta") {
+    const Json& delta = member(*parsed, "delta");
+    if (const auto reason = string_or(delta, "stop_reason", ""); !reason.empty())
+      reason_ = stop_reason_from_anthropic(reason);
+    stop_sequence_ = string_or(delta, "stop_sequence", stop_sequence_);
+    update_usage(usage_, member(*parsed, "usage"));
+  } else if (type == "message_stop") {
+    finished_ = true;
+    out.emplace_back(Finished{reason_, stop_sequence_, usage_, {}});
+  } else if (type == "error") {
+    finished_ = true;
+    out.emplace_back(failed_from(*parsed, 500));
+  } else if (type == "ping") {
+    out.emplace_back(Progress{});
+  }
+}
+
+// Outside the class so that its header needs no JSON.
+void AnthropicBlockEvents::start(const Json& data) {
+  const Json& block = member(data, "content_block");
+  const std::string_view type = string_or(block, "type", "");
+  reader.tool_input_.clear();
+  reader.block_open_ = true;
+  if (type == "text") {
+    out.emplace_back(TextDelta{std::string(string_or(block, "text", ""))});
+  } else if (type == "thinking") {
+    out.emplace_back(ThinkingDelta{std::string(string_or(block, "thinking", "")),
+                                   std::string(string_or(block, "signature", ""))});
+  } else if (type == "tool_use") {
+    out.emplace_back(ToolUseStart{std::string(string_or(block, "id", "")),
+                                  std::string(string_or(block, "name", ""))});
+    const Json& input = member(block, "input");
+    if (input.is_object() && !input.empty()) reader.tool_input_ = dump_json(input);
+  } else {
+    reader.block_open_ = false;  // redacted thinking, server tools: only whoever made them reads them
+  }
+}
+
+void AnthropicBlockEvents::delta(const Json& data) {
+  if (!reader.block_open_) return;
+  const Json& change = member(data, "delta");
+  const std::string_view type = string_or(change, "type", "");
+  if (type == "text_delta") {
+    out.emplace_back(TextDelta{std::string(string_or(change, "text", ""))});
+  } else if (type == "thinking_delta") {
+    out.emplace_back(ThinkingDelta{std::string(string_or(change, "thinking", "")), {}});
+  } else if (type == "signature_delta") {
+    out.emplace_back(ThinkingDelta{{}, std::string(string_or(change, "signature", ""))});
+  } else if (type == "input_json_delta") {
+    std::string piece(string_or(change, "partial_json", ""));
+    if (piece.empty()) return;
+    reader.tool_input_.clear();
+    out.emplace_back(ToolUseDelta{std::move(piece)});
+  }
+}
+
+void AnthropicStreamReader::on_end(std::vector<StreamEvent>& out) {
+  if (finished_) return;
+  finished_ = true;
+  out.emplace_back(
+      Failed{{Code::kUpstream, "the upstream's stream ended before its message did"}, ""});
+}
+
+Result<Answer> read_anthropic_answer(std::string_view body) {
+  auto parsed = parse_json(body);
+  if (!parsed)
+    return fail(Code::kUpstream, "the upstream's answer cannot be read: " + parsed.error().message);
+  const Json& content = member(*parsed, "content");
+  if (string_or(*parsed, "type", "") != "message" || !content.is_array())
+    return fail(Code::kUpstream, "the upstream's answer is not a message");
+  Answer answer;
+  answer.model = string_or(*parsed, "model", "");
+  for (const Json& item : content)
+    if (auto block = read_block(item)) answer.blocks.push_back(std::move(*block));
+  answer.reason = stop_reason_from_anthropic(string_or(*parsed, "stop_reason", "end_turn"));
+  answer.stop_sequence = string_or(*parsed, "stop_sequence", "");
+  update_usage(answer.usage, member(*parsed, "usage"));
+  return answer;
+}
+
+Failed read_anthropic_error(int status, std::string_view body) {
+  const auto parsed = parse_json(body);
+  if (parsed && member(*parsed, "error").is_object()) return failed_from(*parsed, status);
+  return Failed{{code_for("", status), "the upstream answered with status " +
+                                           std::to_string(status) + " and no readable error"},
+                ""};
+}
+
+}  // namespace tophand::chat

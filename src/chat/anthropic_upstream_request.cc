@@ -1,0 +1,214 @@
+// A request of any dialect as a body for the Claude API. docs/protocols/anthropic-messages.md, "What
+// other dialects become".
+#include <algorithm>
+#include <cctype>
+
+#include "base/json.h"
+#include "chat/upstream.h"
+
+namespace tophand::chat {
+namespace {
+
+// The API takes only [A-Za-z0-9_-] in tool ids. Other characters become "-" and two hex digits, and
+// what is so written starts with "x-", as no other id is left to do: two ids never become one.
+std::string wire_tool_id(const std::string& id) {
+  const auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+  };
+  if (!id.empty() && !id.starts_with("x-") && std::all_of(id.begin(), id.end(), plain)) return id;
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out = "x-";
+  for (const char c : id) {
+    if (plain(c) && c != '-') {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '-';
+    out += kHex[byte >> 4];
+    out += kHex[byte & 15];
+  }
+  return out;
+}
+
+Json object_or_empty(const std::string& text) {
+  auto parsed = parse_json(text);
+  return parsed && parsed->is_object() ? std::move(*parsed) : Json::object();
+}
+
+Json text_json(std::string text) {
+  Json out = Json::object();
+  out["type"] = "text";
+  out["text"] = std::move(text);
+  return out;
+}
+
+Json image_json(const ImageBlock& image) {
+  Json source = Json::object();
+  if (image.url.empty()) {
+    source["type"] = "base64";
+    source["media_type"] = image.media_type;
+    source["data"] = image.base64;
+  } else {
+    source["type"] = "url";
+    source["url"] = image.url;
+  }
+  Json out = Json::object();
+  out["type"] = "image";
+  out["source"] = std::move(source);
+  return out;
+}
+
+// null for what is not sent: thinking, and text the API refuses because it is empty.
+Json block_json(const Block& block) {
+  if (const auto* text = std::get_if<TextBlock>(&block)) {
+    const bool blank = text->text.find_first_not_of(" \t\r\n") == std::string::npos;
+    return blank ? Json(nullptr) : text_json(text->text);
+  }
+  if (const auto* image = std::get_if<ImageBlock>(&block)) return image_json(*image);
+  Json out = Json::object();
+  if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
+    out["type"] = "tool_use";
+    out["id"] = wire_tool_id(tool->id);
+    out["name"] = tool->name;
+    out["input"] = object_or_empty(tool->input_json);
+    return out;
+  }
+  if (const auto* result = std::get_if<ToolResultBlock>(&block)) {
+    out["type"] = "tool_result";
+    out["tool_use_id"] = wire_tool_id(result->tool_use_id);
+    if (!result->text.empty()) out["content"] = result->text;
+    if (result->is_error) out["is_error"] = true;
+    return out;
+  }
+  if (const auto* opaque = std::get_if<OpaqueBlock>(&block))
+    return object_or_empty(opaque->json);
+  return nullptr;
+}
+
+std::string system_text(const Message& message) {
+  std::string out;
+  for (const Block& block : message.blocks) {
+    const auto* text = std::get_if<TextBlock>(&block);
+    if (text == nullptr || text->text.empty()) continue;
+    if (!out.empty()) out += '\n';
+    out += text->text;
+  }
+  return out;
+}
+
+bool is_tool_result(const Json& block) { return block["type"] == "tool_result"; }
+
+// Merges messages of one role, and puts tool results before other content, as the API wants them
+// right behind the calls they answer.
+class MessageList {
+ public:
+  void add(const char* role, Json block) {
+    if (block.is_null()) return;
+    if (list_.empty() || list_.back()["role"] != role) {
+      Json message = Json::object();
+      message["role"] = role;
+      message["content"] = Json::array();
+      list_.push_back(std::move(message));
+    }
+    list_.back()["content"].push_back(std::move(block));
+  }
+
+  Json take() {
+    for (Json& message : list_)
+      std::stable_partition(message["content"].begin(), message["content"].end(), is_tool_result);
+    if (!list_.empty() && list_.front()["role"] == "assistant") {
+      Json opening = Json::object();  // the API wants a user's message first
+      opening["role"] = "user";
+      opening["content"] = Json::array({text_json("(The assistant speaks first.)")});
+      list_.insert(list_.begin(), std::move(opening));
+    }
+    if (!list_.empty() && list_.back()["role"] == "assistant") trim_end(list_.back()["content"]);
+    return std::move(list_);
+  }
+
+ private:
+  // The API refuses a last assistant message that ends in white space.
+  static void trim_end(Json& content) {
+    Json& last = content.back();
+    if (last["type"] != "text") return;
+    auto& text = last["text"].get_ref<std::string&>();
+    text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  }
+
+  Json list_ = Json::array();
+};
+
+void add_messages(const Request& request, Json& out) {
+  std::string system;
+  MessageList messages;
+  bool leading = true;
+  for (const Message& message : request.messages) {
+    if (message.role == Role::kSystem) {
+      const std::string text = system_text(message);
+      if (leading && !text.empty()) system += (system.empty() ? "" : "\n\n") + text;
+      else if (!text.empty()) messages.add("user", text_json("<system>\n" + text + "\n</system>"));
+      continue;
+    }
+    leading = false;
+    const char* role = message.role == Role::kUser ? "user" : "assistant";
+    for (const Block& block : message.blocks) messages.add(role, block_json(block));
+  }
+  if (request.json_object)
+    system += (system.empty() ? "" : "\n\n") +
+              std::string("Answer with one JSON object and nothing else.");
+  if (!system.empty()) out["system"] = system;
+  out["messages"] = messages.take();
+}
+
+void add_tools(const Request& request, Json& out) {
+  if (request.tools.empty()) return;
+  Json tools = Json::array();
+  for (const Tool& tool : request.tools) {
+    Json schema = object_or_empty(tool.input_schema_json);
+    if (!schema.contains("type")) schema["type"] = "object";
+    Json item = Json::object();
+    item["name"] = tool.name;
+    if (!tool.description.empty()) item["description"] = tool.description;
+    item["input_schema"] = std::move(schema);
+    tools.push_back(std::move(item));
+  }
+  out["tools"] = std::move(tools);
+  Json choice = Json::object();
+  switch (request.tool_choice.kind) {
+    case ToolChoice::Kind::kAuto: choice["type"] = "auto"; break;
+    case ToolChoice::Kind::kAny: choice["type"] = "any"; break;
+    case ToolChoice::Kind::kNone: choice["type"] = "none"; break;
+    case ToolChoice::Kind::kNamed:
+      choice["type"] = "tool";
+      choice["name"] = request.tool_choice.name;
+      break;
+  }
+  const bool serial =
+      !request.tool_choice.parallel && request.tool_choice.kind != ToolChoice::Kind::kNone;
+  if (serial) choice["disable_parallel_tool_use"] = true;
+  if (serial || request.tool_choice.kind != ToolChoice::Kind::kAuto)
+    out["tool_choice"] = std::move(choice);
+}
+
+}  // namespace
+
+std::string write_anthropic_request(const Request& request, std::string_view model,
+                                    std::int64_t max_tokens_default) {
+  Json out = Json::object();
+  out["model"] = model;
+  out["max_tokens"] = request.max_tokens.value_or(max_tokens_default);
+  add_messages(request, out);
+  add_tools(request, out);
+  Json stops = Json::array();
+  for (const std::string& stop : request.stop)
+    if (stop.find_first_not_of(" \t\r\n") != std::string::npos) stops.push_back(stop);
+  if (!stops.empty()) out["stop_sequences"] = std::move(stops);
+  if (!request.json_schema.empty())
+    out["output_config"]["format"] = {{"type", "json_schema"},
+                                      {"schema", object_or_empty(request.json_schema)}};
+  if (request.stream) out["stream"] = true;
+  return dump_json(out);
+}
+
+}  // namespace tophand::chat
