@@ -8,7 +8,8 @@ namespace tophand::cli {
 // In the order of the overview. A new command is one line here and one file.
 std::span<const Command* const> command_table() {
   static constexpr std::array kTable{
-      &kAsk,        &kRun,     &kCommit,  //
+      &kAsk,        &kRun,         &kCommit,      //
+      &kConfigInit, &kConfigCheck, &kConfigShow,  //
       &kCompletion, &kVersion,
   };
   return kTable;

@@ -23,27 +23,27 @@ struct ServerConfig {
 };
 
 struct ModelsConfig {
-  std::string dir;                                   // "" = DATA/models
-  std::string local = "qwen2.5-coder:1.5b";          // what `local`, `low` and `auto` mean here
-  std::string mirror;                                // URL or folder, tried after the publisher
-  std::map<std::string, std::string> aliases;        // name -> model
+  std::string dir;                             // "" = DATA/models
+  std::string local = "qwen2.5-coder:1.5b";    // what `local`, `low` and `auto` mean here
+  std::string mirror;                          // URL or folder, tried after the publisher
+  std::map<std::string, std::string> aliases;  // name -> model
 };
 
 struct EngineConfig {
-  std::int64_t threads = 0;          // 0 = physical cores
+  std::int64_t threads = 0;  // 0 = physical cores
   std::int64_t context_tokens = 8192;
-  std::int64_t memory_mib_max = 0;   // 0 = no limit beyond the machine's
-  std::string kernel;                // force an instruction set; "" = the fastest
+  std::int64_t memory_mib_max = 0;  // 0 = no limit beyond the machine's
+  std::string kernel;               // force an instruction set; "" = the fastest
   std::int64_t queue_max = 64;
 };
 
 struct ClaudeConfig {
   std::string base_url = "https://api.anthropic.com";
-  std::string api_key;               // from key_file or ANTHROPIC_API_KEY; never printed
+  std::string api_key;  // from key_file or ANTHROPIC_API_KEY; never printed
   std::string key_file;
   std::string model = "claude-opus-5-5";  // what `claude` and `high` mean
-  std::string ca_file;               // extra trusted root
-  bool allow_local_fallback = false; // high priority without Claude: answer locally, and say so
+  std::string ca_file;                    // extra trusted root
+  bool allow_local_fallback = false;  // high priority without Claude: answer locally, and say so
   std::int64_t timeout_s = 600;
 };
 
@@ -66,8 +66,8 @@ struct Config {
 };
 
 struct Paths {
-  std::string config_file;  // --config, TOPHAND_CONFIG, $XDG_CONFIG_HOME/tophand/tophand.toml
-  std::string data_dir;     // --data, TOPHAND_DATA, $XDG_DATA_HOME/tophand
+  std::string config_file;    // --config, TOPHAND_CONFIG, $XDG_CONFIG_HOME/tophand/tophand.toml
+  std::string data_dir;       // --data, TOPHAND_DATA, $XDG_DATA_HOME/tophand
   bool config_named = false;  // given explicitly: must exist
 };
 

@@ -1,0 +1,133 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <ostream>
+
+#include "base/json.h"
+#include "cli/commands.h"
+#include "config/config.h"
+#include "config/schema.h"
+
+namespace tophand::cli {
+namespace {
+
+config::Paths paths_from(const Arguments& args) {
+  return config::find_paths(config::process_environment(), args.get("--config"),
+                            args.get("--data"));
+}
+
+int run_check(Io& io, const Arguments& args) {
+  const config::Paths paths = paths_from(args);
+  const auto loaded = config::load_config(paths, config::process_environment());
+  const bool exists = std::filesystem::exists(paths.config_file);
+  if (args.has("--json")) {
+    io.out << dump_json({{"file", paths.config_file},
+                         {"exists", exists},
+                         {"ok", loaded.has_value()},
+                         {"error", loaded ? "" : loaded.error().message}})
+           << '\n';
+  } else if (loaded) {
+    io.out << (exists ? paths.config_file + ": ok\n"
+                      : "ok: there is no " + paths.config_file + ", the defaults hold\n");
+  }
+  if (loaded) return 0;
+  return args.has("--json") ? info(loaded.error().code).exit_code : report(io, loaded.error());
+}
+
+Json value_of(const config::Place& place) {
+  struct Reader {
+    Json operator()(const std::string* text) const { return *text; }
+    Json operator()(const std::int64_t* number) const { return *number; }
+    Json operator()(const bool* flag) const { return *flag; }
+    Json operator()(const std::optional<double>* number) const {
+      return *number ? Json(**number) : Json(nullptr);
+    }
+    Json operator()(const std::vector<std::string>* list) const { return *list; }
+    Json operator()(const std::map<std::string, std::string>* table) const { return *table; }
+  };
+  return std::visit(Reader{}, place);
+}
+
+int run_show(Io& io, const Arguments& args) {
+  const config::Paths paths = paths_from(args);
+  auto loaded = config::load_config(paths, config::process_environment());
+  if (!loaded) return report(io, loaded.error());
+  Json all{{"config_file", paths.config_file}, {"data_dir", paths.data_dir}};
+  for (const config::Key& key : config::keys()) {
+    Json& table = key.table.empty() ? all : all[std::string(key.table)];
+    table[std::string(key.name)] = value_of(key.place(*loaded));
+  }
+  all["claude"]["api_key"] = loaded->claude.api_key.empty() ? "(not set)" : "(set)";
+  io.out << all.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+  return 0;
+}
+
+int run_init(Io& io, const Arguments& args) {
+  const std::string path = paths_from(args).config_file;
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 && errno == EEXIST)
+    return report(io, Error{Code::kConflict, path + " exists already; it was left as it is"});
+  const std::string text = config::default_config_text();
+  const bool written =
+      fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int why = errno;
+  if (fd >= 0) ::close(fd);
+  if (!written)
+    return report(io, Error{Code::kIo, "cannot write " + path + ": " + std::strerror(why)});
+  io.out << "wrote " << path << '\n';
+  return 0;
+}
+
+const Flag kCheckFlags[] = {
+    {"--config", "FILE", "the file to check (default $XDG_CONFIG_HOME/tophand/tophand.toml)"},
+    {"--json", "", "print one JSON object"},
+};
+const Flag kShowFlags[] = {
+    {"--config", "FILE", "configuration (default $XDG_CONFIG_HOME/tophand/tophand.toml)"},
+    {"--data", "DIR", "data folder (default $XDG_DATA_HOME/tophand)"},
+};
+const Flag kInitFlags[] = {
+    {"--config", "FILE", "where to write it (default $XDG_CONFIG_HOME/tophand/tophand.toml)"},
+};
+
+}  // namespace
+
+const Command kConfigCheck{
+    .name = "config check",
+    .arguments = "",
+    .summary = "Check the configuration and name the first fault with its line",
+    .help = "",
+    .flags = kCheckFlags,
+    .positional_min = 0,
+    .positional_max = 0,
+    .run = run_check,
+};
+
+const Command kConfigShow{
+    .name = "config show",
+    .arguments = "",
+    .summary = "Print the configuration in effect, as JSON, without secrets",
+    .help = "File, environment and defaults together.\n",
+    .flags = kShowFlags,
+    .positional_min = 0,
+    .positional_max = 0,
+    .run = run_show,
+};
+
+const Command kConfigInit{
+    .name = "config init",
+    .arguments = "",
+    .summary = "Write a configuration with every key explained",
+    .help = "An existing file is left alone.\n",
+    .flags = kInitFlags,
+    .positional_min = 0,
+    .positional_max = 0,
+    .run = run_init,
+};
+
+}  // namespace tophand::cli

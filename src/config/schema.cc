@@ -1,0 +1,73 @@
+#include "config/schema.h"
+
+#include <array>
+
+namespace tophand::config {
+namespace {
+
+constexpr std::array<std::string_view, 2> kPriorities{"low", "high"};
+
+// clang-format off
+constexpr Key kKeys[] = {
+    {"server", "listen", [](Config& c) -> Place { return &c.server.listen; },
+     "address and port; port 0 takes a free one"},
+    {"server", "allowed_hosts", [](Config& c) -> Place { return &c.server.allowed_hosts; },
+     "names that may stand in the Host header beside loopback and the listen address"},
+    {"server", "body_mib_max", [](Config& c) -> Place { return &c.server.body_mib_max; },
+     "largest request body", {1, 1024}},
+    {"server", "connections_max", [](Config& c) -> Place { return &c.server.connections_max; },
+     "more are answered 503", {1, 100'000}},
+    {"server", "allow_remote", [](Config& c) -> Place { return &c.server.allow_remote; },
+     "true lets `listen` name an address that other machines reach; traffic is not encrypted"},
+
+    {"models", "dir", [](Config& c) -> Place { return &c.models.dir; },
+     "model folder; empty: models/ in the data folder"},
+    {"models", "local", [](Config& c) -> Place { return &c.models.local; },
+     "what `local`, `low` and `auto` mean on this machine"},
+    {"models", "mirror", [](Config& c) -> Place { return &c.models.mirror; },
+     "URL or folder with model files, tried after the publisher (TOPHAND_MODEL_MIRROR)"},
+    {"models", "aliases", [](Config& c) -> Place { return &c.models.aliases; },
+     "other names for models, as a table: aliases = { monday = \"qwen2.5-coder:1.5b\" }"},
+
+    {"engine", "threads", [](Config& c) -> Place { return &c.engine.threads; },
+     "0: as many as physical cores", {0, 1024}},
+    {"engine", "context_tokens", [](Config& c) -> Place { return &c.engine.context_tokens; },
+     "prompt and answer together; bounded by what the model was trained for", {256, 1'048'576}},
+    {"engine", "memory_mib_max", [](Config& c) -> Place { return &c.engine.memory_mib_max; },
+     "a worker that would need more is not started; 0: what the machine has", {0, 16'777'216}},
+    {"engine", "kernel", [](Config& c) -> Place { return &c.engine.kernel; },
+     "force an instruction set (`tophand doctor` lists them); empty: the fastest"},
+    {"engine", "queue_max", [](Config& c) -> Place { return &c.engine.queue_max; },
+     "requests that may wait for a worker", {1, 10'000}},
+
+    {"claude", "base_url", [](Config& c) -> Place { return &c.claude.base_url; },
+     "the Claude API (TOPHAND_CLAUDE_URL)"},
+    {"claude", "key_file", [](Config& c) -> Place { return &c.claude.key_file; },
+     "file with the API key, mode 0600; ANTHROPIC_API_KEY comes first"},
+    {"claude", "model", [](Config& c) -> Place { return &c.claude.model; },
+     "what `claude` and `high` mean, and the price that savings are measured against"},
+    {"claude", "ca_file", [](Config& c) -> Place { return &c.claude.ca_file; },
+     "extra trusted root certificate (PEM), for a private endpoint"},
+    {"claude", "allow_local_fallback", [](Config& c) -> Place { return &c.claude.allow_local_fallback; },
+     "true answers high-priority requests locally when there is no Claude key, and says so"},
+    {"claude", "timeout_s", [](Config& c) -> Place { return &c.claude.timeout_s; },
+     "longest wait for the first byte of an answer", {1, 3600}},
+
+    {"routing", "default_priority", [](Config& c) -> Place { return &c.routing.default_priority; },
+     "low or high, for requests that declare nothing", {}, kPriorities},
+
+    {"budget", "week_usd", [](Config& c) -> Place { return &c.budget.week_usd; },
+     "hard cap for a week (Monday to Sunday, UTC), in dollars; unset: no cap"},
+
+    {"", "prices_file", [](Config& c) -> Place { return &c.prices_file; },
+     "price book; empty: the one this program was built with"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Key> keys() {
+  return kKeys;
+}
+
+}  // namespace tophand::config

@@ -1,0 +1,36 @@
+// The keys of tophand.toml as a table: one row a key says where its value goes, what is allowed and
+// what the commented default file says about it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+
+namespace tophand::config {
+
+struct Range {
+  std::int64_t min = 0, max = INT64_MAX;
+};
+
+// Where a value is kept; the kind of pointer is the kind of value.
+using Place = std::variant<std::string*, std::int64_t*, bool*, std::optional<double>*,
+                           std::vector<std::string>*, std::map<std::string, std::string>*>;
+
+struct Key {
+  std::string_view table, name;
+  Place (*place)(Config&);
+  std::string_view help;
+  Range range = {};                              // whole numbers
+  std::span<const std::string_view> words = {};  // texts that are one of a few
+};
+
+std::span<const Key> keys();
+
+}  // namespace tophand::config
