@@ -44,15 +44,22 @@ void fill_block(const float* x, float inverse, float scale, std::uint32_t index,
 
 void fill_block_own_scale(const float* x, std::uint32_t index, ActivationBlock& out) {
   const float most = max_abs(x, kBlockCols);
-  // A block so small that 127 / max overflows counts as zero.
-  const bool usable = most > 0x1p-100f;
+  const bool usable = most > kActivationTiny;
   fill_block(x, usable ? 127.0f / most : 0.0f, usable ? most / 127.0f : 0.0f, index, out);
 }
 
-// Appends a second int8 block for each block whose rounding error stands out (kOutlierRatio). The
-// error's energy goes with the square of the scale. Returns how many.
+void fill_residual(const float* x, const ActivationBlock& first, ActivationBlock& out) {
+  float residual[kBlockCols];
+  for (std::size_t j = 0; j < kBlockCols; ++j) {
+    residual[j] = x[j] - first.scale * static_cast<float>(first.q[j]);
+  }
+  fill_block_own_scale(residual, first.block, out);
+}
+
+}  // namespace
+
 std::uint32_t append_residuals(const float* x, std::uint64_t blocks, const ActivationBlock* first,
-                               ActivationBlock* extra) {
+                               ActivationBlock* extra, ResidualFn fill) {
   double energy = 0;
   for (std::uint64_t b = 0; b < blocks; ++b) {
     energy += static_cast<double>(first[b].scale) * static_cast<double>(first[b].scale);
@@ -63,18 +70,10 @@ std::uint32_t append_residuals(const float* x, std::uint64_t blocks, const Activ
   std::uint32_t count = 0;
   for (std::uint64_t b = 0; b < blocks && count < most; ++b) {
     const auto scale = static_cast<double>(first[b].scale);
-    if (!(scale * scale > threshold)) continue;
-    float residual[kBlockCols];
-    for (std::size_t j = 0; j < kBlockCols; ++j) {
-      residual[j] = x[b * kBlockCols + j] - first[b].scale * static_cast<float>(first[b].q[j]);
-    }
-    fill_block_own_scale(residual, static_cast<std::uint32_t>(b), extra[count]);
-    ++count;
+    if (scale * scale > threshold) fill(x + b * kBlockCols, first[b], extra[count++]);
   }
   return count;
 }
-
-}  // namespace
 
 void quantize_token_scalar(ActivationForm form, const float* x, std::uint64_t cols,
                            std::byte* out) {
@@ -94,10 +93,24 @@ void quantize_token_scalar(ActivationForm form, const float* x, std::uint64_t co
   for (std::uint64_t b = 0; b < blocks; ++b) {
     fill_block_own_scale(x + b * kBlockCols, static_cast<std::uint32_t>(b), records[b]);
   }
-  header->extra_count = append_residuals(x, blocks, records, records + blocks);
+  header->extra_count = append_residuals(x, blocks, records, records + blocks, fill_residual);
 }
 
 }  // namespace detail
+
+namespace {
+
+auto quantizer(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni || isa == Isa::kAvx512Vnni) {
+    return detail::quantize_token_avx2;
+  }
+#endif
+  (void)isa;
+  return detail::quantize_token_scalar;
+}
+
+}  // namespace
 
 ActivationForm activation_form(Encoding encoding) {
   const detail::Layout layout = detail::layout_of(encoding);
@@ -113,13 +126,12 @@ std::size_t activation_bytes(ActivationForm form, std::uint64_t tokens, std::uin
 
 void quantize_activations(Isa isa, ActivationForm form, const float* x, std::uint64_t cols,
                           std::uint64_t token_begin, std::uint64_t token_end, std::byte* out) {
-  (void)isa;
+  const auto quantize = quantizer(isa);
   for (std::uint64_t t = token_begin; t < token_end; ++t) {
     if (form == ActivationForm::kFloat32) {
       std::memcpy(out + t * cols * sizeof(float), x + t * cols, cols * sizeof(float));
     } else {
-      detail::quantize_token_scalar(form, x + t * cols, cols,
-                                    out + t * detail::token_bytes(form, cols));
+      quantize(form, x + t * cols, cols, out + t * detail::token_bytes(form, cols));
     }
   }
 }

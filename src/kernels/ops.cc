@@ -8,9 +8,13 @@ namespace {
 // AVX2 serves every x86 set: these operations are a few percent of the time and mostly wait for
 // memory.
 const detail::OpsTable& table(Isa isa) {
-  switch (isa) {
-    default: return detail::ops_scalar();
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni || isa == Isa::kAvx512Vnni) {
+    return detail::ops_avx2();
   }
+#endif
+  (void)isa;
+  return detail::ops_scalar();
 }
 
 }  // namespace

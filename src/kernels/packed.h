@@ -142,10 +142,22 @@ struct MatmulTask {
 };
 
 void matmul_scalar(const MatmulTask& task);
+
+// A block whose largest magnitude is not above this counts as zero (127 / max would overflow).
+inline constexpr float kActivationTiny = 0x1p-100f;
+
+// Quantises what `first` left over of x [32].
+using ResidualFn = void (*)(const float* x, const ActivationBlock& first, ActivationBlock& out);
+
+// Appends a second int8 block for each block whose rounding error stands out (kOutlierRatio); the
+// error's energy goes with the square of the scale. Returns how many.
+std::uint32_t append_residuals(const float* x, std::uint64_t blocks, const ActivationBlock* first,
+                               ActivationBlock* extra, ResidualFn fill);
 void quantize_token_scalar(ActivationForm form, const float* x, std::uint64_t cols, std::byte* out);
 
 #if defined(__x86_64__)
 void matmul_avx2(const MatmulTask& task);
+void quantize_token_avx2(ActivationForm form, const float* x, std::uint64_t cols, std::byte* out);
 void matmul_avx512(const MatmulTask& task);
 #endif
 #if defined(__aarch64__)
