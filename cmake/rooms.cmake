@@ -67,3 +67,16 @@ macro(tophand_room_programs name library)
     endforeach()
   endif()
 endmacro()
+
+# Compiles a data file into a room: `std::string_view NAMESPACE::FUNCTION()` is its text.
+function(tophand_embed_text library file header namespace function)
+  set(output ${CMAKE_BINARY_DIR}/embedded/${function}.cc)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -DINPUT=${CMAKE_SOURCE_DIR}/${file} -DOUTPUT=${output}
+            -DHEADER=${header} -DNAMESPACE=${namespace} -DFUNCTION=${function}
+            -P ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake
+    DEPENDS ${CMAKE_SOURCE_DIR}/${file} ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake
+    VERBATIM)
+  target_sources(${library} PRIVATE ${output})
+endfunction()

@@ -16,62 +16,75 @@
 namespace tophand::ledger {
 
 struct AttemptStart {
-  std::string request_id;
+  std::string request_id = {};
   std::int64_t attempt = 1;       // 1, 2, ... within the request; (request_id, attempt) is unique
-  std::string key_id;             // never the key itself
-  std::string dialect, task_class, priority;
-  std::string backend;            // "local", "claude"
-  std::string model;              // that answers
-  std::string model_asked;
+  std::string key_id = {};             // never the key itself
+  std::string dialect = {}, task_class = {}, priority = {};
+  std::string backend = {};            // "local", "claude"
+  std::string model = {};              // that answers
+  std::string model_asked = {};
   NanoUsd reserved = 0;           // 0 for local work
-  std::string reason;             // why this backend
+  std::string reason = {};             // why this backend
 };
 
 struct AttemptEnd {
   enum class Outcome : std::uint8_t { kDone, kPartial, kFailed, kCancelled } outcome = Outcome::kDone;
-  TokenCounts tokens;
-  NanoUsd cost = 0;
+  TokenCounts tokens = {};
+  NanoUsd cost = 0;  // in full, whatever was reserved
   NanoUsd counterfactual = 0;     // what Claude would have cost; 0 when it went to Claude
   std::int64_t ttft_ms = 0, duration_ms = 0;
-  std::string error_code;
+  std::string error_code = {};
 };
 
+// Requests are counted by their last attempt: answered whole by one backend, failed (ended without
+// a whole answer, for whatever reason), or still running.
 struct Totals {
   std::int64_t requests = 0, local_requests = 0, claude_requests = 0, failed = 0;
-  std::int64_t local_input_tokens = 0, local_output_tokens = 0;
-  std::int64_t claude_input_tokens = 0, claude_output_tokens = 0;
-  NanoUsd spent = 0;              // settled with Claude
+  std::int64_t local_input_tokens = 0, local_output_tokens = 0;    // of every attempt; input
+  std::int64_t claude_input_tokens = 0, claude_output_tokens = 0;  // includes cached tokens
+  NanoUsd spent = 0;              // settled with Claude, plus what crashed processes left reserved
   NanoUsd outstanding = 0;        // reserved, not yet settled
-  NanoUsd counterfactual = 0;     // what the local answers would have cost
+  NanoUsd counterfactual = 0;     // what the local answers would have cost; failed ones and those
+                                  // that were then asked of Claude count 0
 };
 
 struct Row {
   std::int64_t id = 0;
   std::string request_id, state, key_id, dialect, task_class, priority, backend, model, model_asked,
-      reason, outcome, price_version;
+      reason, outcome, price_version, error_code;
   std::int64_t attempt = 0, started_ms = 0, ttft_ms = 0, duration_ms = 0;
   TokenCounts tokens;
-  NanoUsd reserved = 0, cost = 0, counterfactual = 0;
+  NanoUsd reserved = 0, counterfactual = 0;
+  NanoUsd cost = 0;  // what the row takes from the budget: while `reserved`, the reservation
 };
 
 class Ledger {
  public:
   virtual ~Ledger() = default;
-  // Creates or migrates the file; rows that a crashed process left reserved become `recovered` and
-  // stay charged in full.
+  // Creates or migrates the file (mode 0600); rows that a crashed process left reserved become
+  // `recovered` and stay charged in full. One process has it open at a time: kUnavailable when
+  // another one keeps it for two seconds. kCorrupt when it is damaged or no ledger, kConfig when a
+  // newer version made it. No cap: nothing is refused.
   static Result<std::unique_ptr<Ledger>> open(const std::string& path, const Clock& clock,
                                               std::string price_version,
                                               std::optional<NanoUsd> week_cap);
-  // Durable when it returns (fsync). kBudget when settled + outstanding + reserved > cap.
+  // Returns the row's id. Durable when it returns (fsync) if anything is reserved; a row that
+  // reserves nothing survives the death of this process, but a power cut may take it.
+  // kBudget when settled + outstanding + reserved > cap, in the week of the clock's now; kConflict
+  // when this attempt of this request has a row already; kInvalid for a negative amount.
   virtual Result<std::int64_t> begin(const AttemptStart& start) = 0;
+  // Charges end.cost. The first settle or release of a row wins; later ones change nothing.
+  // kNotFound for an unknown row.
   virtual Result<> settle(std::int64_t row_id, const AttemptEnd& end) = 0;
-  // Never sent, or refused by the provider with a definite no-charge error.
+  // Never sent, or refused by the provider with a definite no-charge error: charges nothing.
   virtual Result<> release(std::int64_t row_id, const AttemptEnd& end) = 0;
   virtual Result<Totals> totals(std::int64_t since_ms) = 0;
+  // Oldest first; the latest `limit` of those started since.
   virtual Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) = 0;
 };
 
-std::string format_usd(NanoUsd amount);  // "$0.012345", four significant digits below a dollar
+// "$0.01235": four significant digits below a dollar, cents above; rounded half away from zero.
+std::string format_usd(NanoUsd amount);
 std::int64_t week_start_ms(std::int64_t wall_ms);  // Monday 00:00 UTC
 
 }  // namespace tophand::ledger

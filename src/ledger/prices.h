@@ -32,22 +32,31 @@ struct ModelPrice {
   Price long_price;
 };
 
+// Tool use adds a system prompt of the provider's own, some hundred tokens: a generous bound.
+inline constexpr std::int64_t kHiddenPromptTokens = 1024;
+
 class PriceBook {
  public:
+  // kConfig with the model and field on the first fault. `origin` names the text in messages.
   static Result<PriceBook> parse(std::string_view json, std::string_view origin);
+  // The file at `path`. With "" the file installed next to the program
+  // (BINDIR/../share/tophand/prices/anthropic.json), or else the copy built into it.
   static Result<PriceBook> load(const std::string& path);
   const ModelPrice* find(std::string_view model) const;
   // kInvalid when the model has no price, kTooLarge on overflow.
   Result<NanoUsd> cost(std::string_view model, const TokenCounts& tokens) const;
-  // Upper bound before the call: every input token at the dearest rate that applies, plus
-  // max_output. input_bytes bounds the tokens (byte-level BPE: at most one token a byte).
+  // Upper bound before the call: every input token at the dearest rate that may apply, plus
+  // max_output. input_bytes bounds the tokens (byte-level BPE: at most one token a byte);
+  // kHiddenPromptTokens is added for what the provider puts into the prompt itself. It does not
+  // bound what the bytes only refer to (images and documents by URL or file id, server tools).
   Result<NanoUsd> worst_case(std::string_view model, std::int64_t input_bytes,
                              std::int64_t max_output) const;
   const std::string& version() const { return version_; }  // date + content hash, stamped on rows
+  const std::string& origin() const { return origin_; }    // where the prices were read
   const std::vector<ModelPrice>& models() const { return models_; }
 
  private:
-  std::string version_;
+  std::string version_, origin_;
   std::vector<ModelPrice> models_;
 };
 

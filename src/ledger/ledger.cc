@@ -1,0 +1,271 @@
+#include "ledger/ledger.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "ledger/file_lock.h"
+#include "ledger/schema.h"
+#include "ledger/sqlite.h"
+
+namespace tophand::ledger {
+namespace {
+
+constexpr int kBusyMs = 2000;          // a person's sqlite3 shell, a backup
+constexpr int kOtherProcessMs = 2000;  // `tophand savings` just before the gateway starts
+constexpr std::int64_t kRowsMax = 100'000;
+
+constexpr std::array<std::string_view, 4> kOutcomes{"done", "partial", "failed", "cancelled"};
+
+constexpr std::string_view kInsert = R"sql(
+INSERT INTO attempts (request_id, attempt, state, week_ms, started_ms, key_id, dialect, task_class,
+  priority, backend, model, model_asked, reason, price_version, reserved, charged)
+VALUES (?1, ?2, 'reserved', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14))sql";
+
+constexpr std::string_view kWeekCharged =
+    "SELECT coalesce(sum(charged), 0) FROM attempts WHERE week_ms = ?1 AND charged > 0";
+
+constexpr std::string_view kEnd = R"sql(
+UPDATE attempts SET state = ?2, charged = ?3, counterfactual = ?4, input_tokens = ?5,
+  cache_read = ?6, cache_write_5m = ?7, cache_write_1h = ?8, output_tokens = ?9, ttft_ms = ?10,
+  duration_ms = ?11, outcome = ?12, error_code = ?13
+WHERE id = ?1 AND state = 'reserved')sql";
+
+constexpr std::string_view kIsPaid = "SELECT reserved FROM attempts WHERE id = ?1";
+
+// `last` marks the attempt that decided its request.
+constexpr std::string_view kTotals = R"sql(
+WITH a AS (
+  SELECT *, NOT EXISTS (SELECT 1 FROM attempts later WHERE later.request_id = attempts.request_id
+                        AND later.attempt > attempts.attempt) AS last
+  FROM attempts WHERE started_ms >= ?1)
+SELECT
+  count(*) FILTER (WHERE last),
+  count(*) FILTER (WHERE last AND backend = 'local' AND outcome = 'done'),
+  count(*) FILTER (WHERE last AND backend = 'claude' AND outcome = 'done'),
+  count(*) FILTER (WHERE last AND state <> 'reserved' AND outcome <> 'done'),
+  coalesce(sum(input_tokens + cache_read + cache_write_5m + cache_write_1h)
+           FILTER (WHERE backend = 'local'), 0),
+  coalesce(sum(output_tokens) FILTER (WHERE backend = 'local'), 0),
+  coalesce(sum(input_tokens + cache_read + cache_write_5m + cache_write_1h)
+           FILTER (WHERE backend = 'claude'), 0),
+  coalesce(sum(output_tokens) FILTER (WHERE backend = 'claude'), 0),
+  coalesce(sum(charged) FILTER (WHERE state <> 'reserved'), 0),
+  coalesce(sum(charged) FILTER (WHERE state = 'reserved'), 0),
+  coalesce(sum(counterfactual) FILTER (WHERE last AND backend = 'local' AND outcome = 'done'), 0)
+FROM a)sql";
+
+constexpr std::string_view kRows = R"sql(
+SELECT * FROM (
+  SELECT id, request_id, attempt, state, key_id, dialect, task_class, priority, backend, model,
+    model_asked, reason, outcome, price_version, error_code, started_ms, ttft_ms, duration_ms,
+    input_tokens, cache_read, cache_write_5m, cache_write_1h, output_tokens, reserved, charged,
+    counterfactual
+  FROM attempts WHERE started_ms >= ?1 ORDER BY id DESC LIMIT ?2)
+ORDER BY id)sql";
+
+struct Statements {
+  Stmt insert, week_charged, end, is_paid, totals, rows;
+};
+
+Result<Statements> prepare_all(Db& db) {
+  Statements all;
+  const std::array<std::pair<Stmt*, std::string_view>, 6> list{
+      {{&all.insert, kInsert},
+       {&all.week_charged, kWeekCharged},
+       {&all.end, kEnd},
+       {&all.is_paid, kIsPaid},
+       {&all.totals, kTotals},
+       {&all.rows, kRows}}};
+  for (const auto& [statement, sql] : list) {
+    TOPHAND_TRY(prepared, "prepare", db.prepare(sql));
+    *statement = std::move(prepared);
+  }
+  return all;
+}
+
+Row read_row(const Stmt& from) {
+  Row row;
+  int column = 0;
+  row.id = from.integer(column++);
+  row.request_id = from.text(column++);
+  row.attempt = from.integer(column++);
+  for (std::string* text : {&row.state, &row.key_id, &row.dialect, &row.task_class, &row.priority,
+                            &row.backend, &row.model, &row.model_asked, &row.reason, &row.outcome,
+                            &row.price_version, &row.error_code})
+    *text = from.text(column++);
+  for (std::int64_t* number :
+       {&row.started_ms, &row.ttft_ms, &row.duration_ms, &row.tokens.input, &row.tokens.cache_read,
+        &row.tokens.cache_write_5m, &row.tokens.cache_write_1h, &row.tokens.output, &row.reserved,
+        &row.cost, &row.counterfactual})
+    *number = from.integer(column++);
+  return row;
+}
+
+class SqliteLedger final : public Ledger {
+ public:
+  SqliteLedger(FileLock lock, Db db, Statements statements, const Clock& clock,
+               std::string price_version, std::optional<NanoUsd> week_cap)
+      : lock_(std::move(lock)),
+        db_(std::move(db)),
+        statements_(std::move(statements)),
+        clock_(clock),
+        price_version_(std::move(price_version)),
+        week_cap_(week_cap) {}
+
+  Result<std::int64_t> begin(const AttemptStart& start) override;
+  Result<> settle(std::int64_t row_id, const AttemptEnd& end) override {
+    return finish(row_id, "settled", end.cost, end);
+  }
+  Result<> release(std::int64_t row_id, const AttemptEnd& end) override {
+    return finish(row_id, "released", 0, end);
+  }
+  Result<Totals> totals(std::int64_t since_ms) override;
+  Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) override;
+
+ private:
+  Result<> set_durable(bool durable);
+  Result<> check_cap(NanoUsd reserved, std::int64_t week_ms);
+  Result<> finish(std::int64_t row_id, std::string_view state, NanoUsd charged,
+                  const AttemptEnd& end);
+
+  std::mutex mutex_;  // guards everything below but the constants
+  FileLock lock_;     // outlives db_
+  Db db_;
+  Statements statements_;  // destroyed before db_
+  bool durable_ = true;    // what PRAGMA synchronous is now
+  const Clock& clock_;
+  const std::string price_version_;
+  const std::optional<NanoUsd> week_cap_;
+};
+
+// FULL syncs the log at every commit. NORMAL leaves that to the next FULL commit or checkpoint: the
+// rows are with the kernel (a killed process loses none) and reach the disk in order.
+Result<> SqliteLedger::set_durable(bool durable) {
+  if (durable == durable_) return {};
+  TOPHAND_CHECK("ledger", db_.exec(durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
+  durable_ = durable;
+  return {};
+}
+
+Result<> SqliteLedger::check_cap(NanoUsd reserved, std::int64_t week_ms) {
+  Stmt& sum = statements_.week_charged.bind(1, week_ms);
+  const Result<bool> row = sum.step();
+  const NanoUsd charged = row && *row ? sum.integer(0) : 0;
+  sum.reset();
+  if (!row) return tl::unexpected(row.error());
+  const auto after = checked_add(charged, reserved);
+  if (after && *after <= *week_cap_) return {};
+  return fail(Code::kBudget, "this week's budget is " + format_usd(*week_cap_) + ", " +
+                                 format_usd(charged) + " of it is spent or reserved, and this " +
+                                 "request may cost up to " + format_usd(reserved));
+}
+
+Result<std::int64_t> SqliteLedger::begin(const AttemptStart& start) {
+  if (start.reserved < 0) return fail(Code::kInvalid, "ledger: a negative reservation");
+  if (start.request_id.empty() || start.attempt < 1)
+    return fail(Code::kInvalid, "ledger: an attempt needs a request id and a number from 1");
+  const std::lock_guard guard(mutex_);
+  const std::int64_t now_ms = clock_.wall_ms();
+  const std::int64_t week_ms = week_start_ms(now_ms);
+  TOPHAND_CHECK("ledger", set_durable(start.reserved > 0));
+  TOPHAND_TRY(transaction, "ledger", Transaction::begin(db_));
+  if (start.reserved > 0 && week_cap_)
+    if (auto fits = check_cap(start.reserved, week_ms); !fits)
+      return tl::unexpected(std::move(fits).error());
+  Stmt& insert = statements_.insert;
+  insert.bind(1, start.request_id).bind(2, start.attempt).bind(3, week_ms).bind(4, now_ms);
+  insert.bind(5, start.key_id).bind(6, start.dialect).bind(7, start.task_class);
+  insert.bind(8, start.priority).bind(9, start.backend).bind(10, start.model);
+  insert.bind(11, start.model_asked).bind(12, start.reason).bind(13, price_version_);
+  insert.bind(14, start.reserved);
+  TOPHAND_CHECK("ledger", insert.run());
+  const std::int64_t id = db_.last_id();
+  TOPHAND_CHECK("ledger", transaction.commit());
+  return id;
+}
+
+Result<> SqliteLedger::finish(std::int64_t row_id, std::string_view state, NanoUsd charged,
+                              const AttemptEnd& end) {
+  const TokenCounts& tokens = end.tokens;
+  if (std::min({charged, end.counterfactual, tokens.input, tokens.cache_read,
+                tokens.cache_write_5m, tokens.cache_write_1h, tokens.output}) < 0)
+    return fail(Code::kInvalid, "ledger: a negative cost or number of tokens");
+  const std::lock_guard guard(mutex_);
+  Stmt& paid = statements_.is_paid.bind(1, row_id);
+  const Result<bool> row = paid.step();
+  const NanoUsd reserved = row && *row ? paid.integer(0) : 0;
+  paid.reset();
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) return fail(Code::kNotFound, "ledger: no row " + std::to_string(row_id));
+  TOPHAND_CHECK("ledger", set_durable(reserved > 0 || charged > 0));
+  Stmt& update = statements_.end;
+  update.bind(1, row_id).bind(2, state).bind(3, charged).bind(4, end.counterfactual);
+  update.bind(5, tokens.input).bind(6, tokens.cache_read).bind(7, tokens.cache_write_5m);
+  update.bind(8, tokens.cache_write_1h).bind(9, tokens.output).bind(10, end.ttft_ms);
+  update.bind(11, end.duration_ms);
+  update.bind(12, kOutcomes.at(static_cast<std::size_t>(end.outcome)));
+  update.bind(13, end.error_code);
+  TOPHAND_CHECK("ledger", update.run());  // no row changed: it had ended before, and that stands
+  return {};
+}
+
+Result<Totals> SqliteLedger::totals(std::int64_t since_ms) {
+  const std::lock_guard guard(mutex_);
+  Stmt& query = statements_.totals.bind(1, since_ms);
+  const Result<bool> row = query.step();
+  Totals out;
+  if (row && *row) {
+    int column = 0;
+    for (std::int64_t* number :
+         {&out.requests, &out.local_requests, &out.claude_requests, &out.failed,
+          &out.local_input_tokens, &out.local_output_tokens, &out.claude_input_tokens,
+          &out.claude_output_tokens, &out.spent, &out.outstanding, &out.counterfactual})
+      *number = query.integer(column++);
+  }
+  query.reset();
+  if (!row) return tl::unexpected(row.error());
+  return out;
+}
+
+Result<std::vector<Row>> SqliteLedger::rows(std::int64_t since_ms, std::int64_t limit) {
+  const std::lock_guard guard(mutex_);
+  Stmt& query = statements_.rows.bind(1, since_ms);
+  query.bind(2, std::clamp<std::int64_t>(limit, 0, kRowsMax));
+  std::vector<Row> out;
+  Result<bool> row = query.step();
+  for (; row && *row; row = query.step()) out.push_back(read_row(query));
+  query.reset();
+  if (!row) return tl::unexpected(row.error());
+  return out;
+}
+
+// What a crashed process left open: it may have been sent, so it stays charged in full.
+Result<> recover(Db& db) {
+  TOPHAND_CHECK("recover",
+                db.exec("UPDATE attempts SET state = 'recovered' WHERE state = 'reserved'"));
+  if (db.changes() > 0) log::warn("ledger.recovered", {{"rows", db.changes()}});
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Ledger>> Ledger::open(const std::string& path, const Clock& clock,
+                                             std::string price_version,
+                                             std::optional<NanoUsd> week_cap) {
+  const std::string step = "ledger " + path;
+  if (week_cap && *week_cap < 0) return fail(Code::kConfig, "the weekly budget is negative");
+  TOPHAND_TRY(lock, step, FileLock::take(path + ".lock", kOtherProcessMs));
+  TOPHAND_TRY(db, step, Db::open(path, kBusyMs));
+  TOPHAND_CHECK(step, db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                              "PRAGMA trusted_schema=OFF"));
+  TOPHAND_CHECK(step, migrate(db));
+  TOPHAND_CHECK(step, recover(db));
+  TOPHAND_TRY(statements, step, prepare_all(db));
+  return std::make_unique<SqliteLedger>(std::move(lock), std::move(db), std::move(statements),
+                                        clock, std::move(price_version), week_cap);
+}
+
+}  // namespace tophand::ledger

@@ -1,0 +1,219 @@
+#include "ledger/prices.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <system_error>
+
+#include "base/checked.h"
+#include "base/json.h"
+#include "ledger/default_prices.h"
+
+namespace tophand::ledger {
+namespace {
+
+constexpr std::size_t kFileBytesMax = 1u << 20;
+constexpr std::size_t kModelsMax = 1000;
+constexpr NanoUsd kPriceMax = 1'000'000'000;  // a dollar a token: dearer is a slip of the pen
+
+bool all_digits(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// "12.50" dollars per million tokens is 12500 nano-dollars per token. At most three decimals, so
+// that every price is a whole number of nano-dollars.
+std::optional<NanoUsd> parse_price(std::string_view text) {
+  const std::size_t dot = text.find('.');
+  const std::string_view whole = text.substr(0, dot);
+  std::string decimals(dot == std::string_view::npos ? "" : text.substr(dot + 1));
+  if (!all_digits(whole) || whole.size() > 6) return std::nullopt;
+  if (dot != std::string_view::npos && (!all_digits(decimals) || decimals.size() > 3))
+    return std::nullopt;
+  decimals.resize(3, '0');
+  const NanoUsd nano = std::stoll(std::string(whole)) * 1000 + std::stoll(decimals);
+  if (nano > kPriceMax) return std::nullopt;
+  return nano;
+}
+
+Result<Price> read_price(const Json& object) {
+  Price price;
+  const std::array<std::pair<std::string_view, NanoUsd*>, 5> fields{
+      {{"input", &price.input},
+       {"output", &price.output},
+       {"cache_write_5m", &price.cache_write_5m},
+       {"cache_write_1h", &price.cache_write_1h},
+       {"cache_read", &price.cache_read}}};
+  for (const auto& [name, slot] : fields) {
+    const auto nano = parse_price(string_or(object, name, ""));
+    if (!nano)
+      return fail(Code::kConfig, "\"" + std::string(name) +
+                                     "\" must be dollars per million tokens as text with at most "
+                                     "three decimals, like \"12.50\"");
+    *slot = *nano;
+  }
+  return price;
+}
+
+Result<ModelPrice> read_model(const Json& object) {
+  ModelPrice model;
+  model.model = string_or(object, "id", "");
+  if (model.model.empty()) return fail(Code::kConfig, "a model without \"id\"");
+  TOPHAND_TRY(price, "model " + model.model, read_price(object));
+  model.price = price;
+  const Json* tier = find_key(object, "long_prompt");
+  if (tier == nullptr) return model;
+  model.long_prompt_over = int_or(*tier, "over", 0);
+  if (model.long_prompt_over <= 0)
+    return fail(Code::kConfig, "model " + model.model +
+                                   ": \"long_prompt\" needs \"over\", a number of tokens above 0");
+  TOPHAND_TRY(long_price, "model " + model.model + ": long_prompt", read_price(*tier));
+  model.long_price = long_price;
+  return model;
+}
+
+std::string content_hash(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < 4; ++i) {
+    out += kHex[digest[i] >> 4];
+    out += kHex[digest[i] & 15];
+  }
+  return out;
+}
+
+bool is_date(std::string_view text) {  // 2026-10-07
+  return text.size() == 10 && text[4] == '-' && text[7] == '-' && all_digits(text.substr(0, 4)) &&
+         all_digits(text.substr(5, 2)) && all_digits(text.substr(8));
+}
+
+std::int64_t dearest_input(const Price& price) {
+  return std::max({price.input, price.cache_write_5m, price.cache_write_1h, price.cache_read});
+}
+
+// a += b * c, false on overflow.
+bool add_product(std::int64_t& a, std::int64_t b, std::int64_t c) {
+  const auto product = checked_mul(b, c);
+  const auto sum = product ? checked_add(a, *product) : std::nullopt;
+  if (sum) a = *sum;
+  return sum.has_value();
+}
+
+std::string installed_file() {
+  std::error_code failed;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (failed) return "";
+  const auto file =
+      program.parent_path().parent_path() / "share/tophand/prices/anthropic.json";
+  return std::filesystem::is_regular_file(file, failed) ? file.string() : "";
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(Code::kConfig, "price file " + path + ": cannot be read");
+  std::string text;
+  text.resize(kFileBytesMax + 1);
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kFileBytesMax)
+    return fail(Code::kConfig, "price file " + path + ": larger than 1 MiB");
+  return text;
+}
+
+}  // namespace
+
+Result<PriceBook> PriceBook::parse(std::string_view json, std::string_view origin) {
+  const std::string step = "price file " + std::string(origin);
+  auto parsed = parse_json(json, {.bytes_max = kFileBytesMax, .depth_max = 8});
+  if (!parsed) return fail(Code::kConfig, step + ": " + parsed.error().message);
+  const std::string date(string_or(*parsed, "date", ""));
+  if (!is_date(date)) return fail(Code::kConfig, step + ": needs \"date\", like \"2026-10-07\"");
+  const Json* models = find_key(*parsed, "models");
+  if (models == nullptr || !models->is_array() || models->empty() || models->size() > kModelsMax)
+    return fail(Code::kConfig, step + ": needs \"models\", a list of 1 to 1000");
+  PriceBook book;
+  book.origin_ = origin;
+  book.version_ = date + "-" + content_hash(json);
+  for (const Json& object : *models) {
+    TOPHAND_TRY(model, step, read_model(object));
+    const auto same = [&](const ModelPrice& other) { return other.model == model.model; };
+    if (std::any_of(book.models_.begin(), book.models_.end(), same))
+      return fail(Code::kConfig, step + ": model " + model.model + " is listed twice");
+    book.models_.push_back(std::move(model));
+  }
+  return book;
+}
+
+Result<PriceBook> PriceBook::load(const std::string& path) {
+  const std::string file = path.empty() ? installed_file() : path;
+  if (file.empty()) return parse(default_prices(), "built in");
+  TOPHAND_TRY(text, "prices", read_file(file));
+  return parse(text, file);
+}
+
+const ModelPrice* PriceBook::find(std::string_view model) const {
+  const auto priced = [&](std::string_view id) -> const ModelPrice* {
+    for (const ModelPrice& candidate : models_)
+      if (candidate.model == id) return &candidate;
+    return nullptr;
+  };
+  if (const ModelPrice* exact = priced(model)) return exact;
+  if (model.size() < 10 || model[model.size() - 9] != '-') return nullptr;
+  if (!all_digits(model.substr(model.size() - 8))) return nullptr;
+  return priced(model.substr(0, model.size() - 9));
+}
+
+Result<NanoUsd> PriceBook::cost(std::string_view model, const TokenCounts& tokens) const {
+  const ModelPrice* found = find(model);
+  if (found == nullptr)
+    return fail(Code::kInvalid, "model " + std::string(model) +
+                                    " has no price; add it to the prices file (" + origin_ +
+                                    ", see prices_file in the configuration)");
+  if (std::min({tokens.input, tokens.cache_read, tokens.cache_write_5m, tokens.cache_write_1h,
+                tokens.output}) < 0)
+    return fail(Code::kInvalid, "a negative number of tokens");
+  std::int64_t prompt = 0;
+  NanoUsd total = 0;
+  bool fits = add_product(prompt, tokens.input, 1) && add_product(prompt, tokens.cache_read, 1) &&
+              add_product(prompt, tokens.cache_write_5m, 1) &&
+              add_product(prompt, tokens.cache_write_1h, 1);
+  const bool is_long = found->long_prompt_over > 0 && prompt > found->long_prompt_over;
+  const Price& price = is_long ? found->long_price : found->price;
+  fits = fits && add_product(total, tokens.input, price.input) &&
+         add_product(total, tokens.cache_read, price.cache_read) &&
+         add_product(total, tokens.cache_write_5m, price.cache_write_5m) &&
+         add_product(total, tokens.cache_write_1h, price.cache_write_1h) &&
+         add_product(total, tokens.output, price.output);
+  if (!fits) return fail(Code::kTooLarge, "the cost of that many tokens does not fit");
+  return total;
+}
+
+Result<NanoUsd> PriceBook::worst_case(std::string_view model, std::int64_t input_bytes,
+                                      std::int64_t max_output) const {
+  TOPHAND_TRY(nothing, "worst case", cost(model, {}));  // the same errors for unknown models
+  NanoUsd total = nothing;
+  if (input_bytes < 0 || max_output < 0)
+    return fail(Code::kInvalid, "worst case: a negative number of tokens");
+  const auto prompt = checked_add(input_bytes, kHiddenPromptTokens);
+  const ModelPrice& found = *find(model);
+  const bool may_be_long = found.long_prompt_over > 0 && prompt > found.long_prompt_over;
+  std::int64_t input_rate = dearest_input(found.price), output_rate = found.price.output;
+  if (may_be_long) {
+    input_rate = std::max(input_rate, dearest_input(found.long_price));
+    output_rate = std::max(output_rate, found.long_price.output);
+  }
+  if (!prompt || !add_product(total, *prompt, input_rate) ||
+      !add_product(total, max_output, output_rate))
+    return fail(Code::kTooLarge, "worst case: the cost of that many tokens does not fit");
+  return total;
+}
+
+}  // namespace tophand::ledger

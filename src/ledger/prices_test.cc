@@ -1,0 +1,190 @@
+#include "ledger/prices.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace tophand::ledger {
+namespace {
+
+const PriceBook& book() {
+  static const PriceBook loaded = PriceBook::load("").value();
+  return loaded;
+}
+
+struct CostCase {
+  const char* name;
+  const char* model;
+  TokenCounts tokens;
+  NanoUsd expected;  // worked out by hand from the published dollars per million tokens
+};
+
+class Cost : public testing::TestWithParam<CostCase> {};
+
+TEST_P(Cost, IsExactToTheNanoDollar) {
+  const auto cost = book().cost(GetParam().model, GetParam().tokens);
+  ASSERT_TRUE(cost) << cost.error().message;
+  EXPECT_EQ(*cost, GetParam().expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Prices, Cost,
+    testing::Values(
+        CostCase{"Nothing", "claude-opus-5-5", {}, 0},
+        CostCase{"AMillionInputTokensOfOpus", "claude-opus-5-5", {.input = 1'000'000}, 4'000'000'000},
+        // 12 * 4000 + 345 * 20000 = 48,000 + 6,900,000
+        CostCase{"AShortAnswerOfOpus", "claude-opus-5-5", {.input = 12, .output = 345}, 6'948'000},
+        // 3*4000 + 30000*200 + 1000*5000 + 2000*8000 + 500*20000
+        CostCase{"EveryKindOfToken", "claude-opus-5-5",
+                 {.input = 3, .cache_read = 30'000, .cache_write_5m = 1000, .cache_write_1h = 2000,
+                  .output = 500},
+                 12'000 + 6'000'000 + 5'000'000 + 16'000'000 + 10'000'000},
+        CostCase{"SonnetCacheReadIsATenthOfADollar", "claude-sonnet-5-5", {.cache_read = 1'000'000},
+                 100'000'000},
+        CostCase{"OlderSonnetCacheReadIsDearer", "claude-sonnet-5", {.cache_read = 1'000'000},
+                 200'000'000},
+        CostCase{"FableCacheRead", "claude-fable-5-1", {.cache_read = 1}, 250},
+        CostCase{"HaikuCacheWrite", "claude-haiku-5-5", {.cache_write_5m = 1}, 125},
+        CostCase{"ADatedIdIsTheSameModel", "claude-haiku-4-5-20251001", {.input = 7, .output = 9},
+                 52'000},
+        // At exactly 100,000 the normal prices hold: 100,000 * 100 + 10 * 500.
+        CostCase{"HaikuAtTheLongPromptLimit", "claude-haiku-5-5",
+                 {.input = 100'000, .output = 10}, 10'005'000},
+        // One more and every token is dearer: 100,001 * 500 + 10 * 2500.
+        CostCase{"HaikuOverTheLongPromptLimit", "claude-haiku-5-5",
+                 {.input = 100'001, .output = 10}, 50'025'500},
+        // Cached tokens count towards the limit: 1*500 + 60000*50 + 20000*625 + 20000*1000.
+        CostCase{"HaikuOverTheLimitByCachedTokens", "claude-haiku-5-5",
+                 {.input = 1, .cache_read = 60'000, .cache_write_5m = 20'000,
+                  .cache_write_1h = 20'000},
+                 500 + 3'000'000 + 12'500'000 + 20'000'000}),
+    [](const auto& param) { return std::string(param.param.name); });
+
+TEST(PriceBook, RefusesAModelWithoutAPriceAndSaysWhereToAddIt) {
+  const auto cost = book().cost("claude-future-9", {.input = 1});
+  ASSERT_FALSE(cost);
+  EXPECT_EQ(cost.error().code, Code::kInvalid);
+  EXPECT_NE(cost.error().message.find("claude-future-9"), std::string::npos);
+  EXPECT_NE(cost.error().message.find("prices file"), std::string::npos);
+}
+
+TEST(PriceBook, MatchesOnlyARealDateSuffix) {
+  EXPECT_NE(book().find("claude-opus-5-5-20261001"), nullptr);
+  for (const char* id : {"claude-opus-5-5-2026100", "claude-opus-5-5-2026100x", "claude-opus-5-520261001",
+                         "claude-opus-5-5-20261001-20261001", "-20261001", "20261001", ""})
+    EXPECT_EQ(book().find(id), nullptr) << id;
+  // "claude-opus-5" is a model of its own, not a prefix of others.
+  EXPECT_EQ(book().find("claude-opus-5")->price.input, 5000);
+  EXPECT_EQ(book().find("claude-opus-5-5")->price.input, 4000);
+}
+
+TEST(PriceBook, RefusesAmountsThatDoNotFit) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(book().cost("claude-opus-5-5", {.input = kMost}).error().code, Code::kTooLarge);
+  EXPECT_EQ(book().cost("claude-opus-5-5", {.input = kMost / 4000, .output = 1}).error().code,
+            Code::kTooLarge);
+  EXPECT_EQ(book().cost("claude-opus-5-5", {.input = kMost, .cache_read = 1}).error().code,
+            Code::kTooLarge);
+  EXPECT_EQ(book().cost("claude-opus-5-5", {.output = -1}).error().code, Code::kInvalid);
+  EXPECT_EQ(book().worst_case("claude-opus-5-5", kMost, 1).error().code, Code::kTooLarge);
+  EXPECT_EQ(book().worst_case("claude-opus-5-5", 1, kMost).error().code, Code::kTooLarge);
+  EXPECT_EQ(book().worst_case("claude-opus-5-5", -1, 1).error().code, Code::kInvalid);
+  EXPECT_EQ(book().worst_case("claude-future-9", 1, 1).error().code, Code::kInvalid);
+}
+
+TEST(PriceBook, WorstCaseTakesTheDearestInputRate) {
+  // (976 + 1024 hidden) tokens at the one-hour cache write, $8, and 100 at $20.
+  EXPECT_EQ(book().worst_case("claude-opus-5-5", 976, 100).value(), 2000 * 8000 + 100 * 20'000);
+  // Haiku could be over the long-prompt limit: (99,000 + 1024) at $1.00, 10 at $2.50.
+  EXPECT_EQ(book().worst_case("claude-haiku-5-5", 99'000, 10).value(), 100'024 * 1000 + 10 * 2500);
+  // And here it could not: (98,976 + 1024) at $0.20, 10 at $0.50.
+  EXPECT_EQ(book().worst_case("claude-haiku-5-5", 98'976, 10).value(), 100'000 * 200 + 10 * 500);
+}
+
+TEST(PriceBook, WorstCaseBoundsEverySplitOfThePromptIntoKindsOfTokens) {
+  for (const ModelPrice& model : book().models())
+    for (const std::int64_t bytes : {0, 1, 5000, 98'976, 98'977, 100'000, 150'000, 3'000'000}) {
+      const NanoUsd bound = book().worst_case(model.model, bytes, 300).value();
+      const std::int64_t most = bytes + kHiddenPromptTokens;
+      for (const TokenCounts& tokens :
+           std::vector<TokenCounts>{{.input = most, .output = 300},
+                                    {.cache_read = most, .output = 300},
+                                    {.cache_write_5m = most, .output = 300},
+                                    {.cache_write_1h = most, .output = 300},
+                                    {.input = most / 2, .cache_write_1h = most / 2, .output = 1}})
+        EXPECT_LE(book().cost(model.model, tokens).value(), bound) << model.model << " " << bytes;
+    }
+}
+
+TEST(PriceBook, HasTheBuiltInFileAsItIsInTheRepository) {
+  std::ifstream in(TOPHAND_SOURCE_DIR "/prices/anthropic.json");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_EQ(PriceBook::parse(text, "x").value().version(), book().version());
+  EXPECT_EQ(book().version().substr(0, 10), "2026-10-07");
+  EXPECT_EQ(book().models().size(), 13U);
+}
+
+TEST(PriceBook, StampsAnotherVersionWhenOneByteChanges) {
+  const std::string text = R"({"date":"2026-01-01","models":[{"id":"m","input":"1","output":"2",
+    "cache_write_5m":"1","cache_write_1h":"1","cache_read":"1"}]})";
+  EXPECT_NE(PriceBook::parse(text, "x").value().version(),
+            PriceBook::parse(text + " ", "x").value().version());
+}
+
+struct FaultCase {
+  const char* name;
+  std::string json;
+  const char* says;
+};
+
+class Fault : public testing::TestWithParam<FaultCase> {};
+
+std::string one_model(const std::string& fields) {
+  return R"({"date":"2026-01-01","models":[{"id":"m",)" + fields + "}]}";
+}
+const std::string kGood =
+    R"("input":"1","output":"2","cache_write_5m":"1","cache_write_1h":"1","cache_read":"1")";
+
+TEST_P(Fault, IsAConfigErrorThatNamesIt) {
+  const auto parsed = PriceBook::parse(GetParam().json, "my.json");
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().code, Code::kConfig);
+  EXPECT_NE(parsed.error().message.find(GetParam().says), std::string::npos)
+      << parsed.error().message;
+  EXPECT_NE(parsed.error().message.find("my.json"), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Prices, Fault,
+    testing::Values(
+        FaultCase{"NotJson", "{", "malformed JSON"},
+        FaultCase{"NoDate", R"({"models":[]})", "\"date\""},
+        FaultCase{"NoModels", R"({"date":"2026-01-01"})", "\"models\""},
+        FaultCase{"EmptyModels", R"({"date":"2026-01-01","models":[]})", "\"models\""},
+        FaultCase{"ModelThatIsNoObject", R"({"date":"2026-01-01","models":[1]})", "\"id\""},
+        FaultCase{"MissingField", one_model(R"("input":"1")"), "\"output\""},
+        FaultCase{"PriceAsANumber", one_model(R"("input":1.5)"), "\"input\""},
+        FaultCase{"NegativePrice", one_model(R"("input":"-1")"), "\"input\""},
+        FaultCase{"FourDecimals", one_model(R"("input":"0.0001")"), "\"input\""},
+        FaultCase{"EmptyDecimals", one_model(R"("input":"1.")"), "\"input\""},
+        FaultCase{"HugePrice", one_model(R"("input":"99999999999999999999")"), "\"input\""},
+        FaultCase{"LongPromptWithoutALimit", one_model(kGood + R"(,"long_prompt":{})"), "\"over\""},
+        FaultCase{"TheSameModelTwice",
+                  R"({"date":"2026-01-01","models":[{"id":"m",)" + kGood + R"(},{"id":"m",)" +
+                      kGood + "}]}",
+                  "twice"}),
+    [](const auto& param) { return std::string(param.param.name); });
+
+TEST(PriceBook, SaysWhichFileCannotBeRead) {
+  const auto loaded = PriceBook::load("/nonexistent/prices.json");
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, Code::kConfig);
+  EXPECT_NE(loaded.error().message.find("/nonexistent/prices.json"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tophand::ledger

@@ -1,0 +1,76 @@
+#include "ledger/schema.h"
+
+#include <array>
+#include <string>
+
+namespace tophand::ledger {
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x54485044;  // "THPD"
+
+// charged is what the row takes from the week's budget now: the reservation until the row ends, the
+// cost when it is settled, 0 when it is released, and the whole reservation when it is recovered.
+// The partial index makes the cap check a scan of this week's paid rows only.
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE attempts (
+  id             INTEGER PRIMARY KEY,
+  request_id     TEXT    NOT NULL CHECK (request_id <> ''),
+  attempt        INTEGER NOT NULL CHECK (attempt >= 1),
+  state          TEXT    NOT NULL CHECK (state IN ('reserved','settled','released','recovered')),
+  week_ms        INTEGER NOT NULL,
+  started_ms     INTEGER NOT NULL,
+  key_id         TEXT    NOT NULL,
+  dialect        TEXT    NOT NULL,
+  task_class     TEXT    NOT NULL,
+  priority       TEXT    NOT NULL,
+  backend        TEXT    NOT NULL,
+  model          TEXT    NOT NULL,
+  model_asked    TEXT    NOT NULL,
+  reason         TEXT    NOT NULL,
+  price_version  TEXT    NOT NULL,
+  reserved       INTEGER NOT NULL CHECK (reserved >= 0),
+  charged        INTEGER NOT NULL CHECK (charged >= 0),
+  counterfactual INTEGER NOT NULL DEFAULT 0 CHECK (counterfactual >= 0),
+  input_tokens   INTEGER NOT NULL DEFAULT 0 CHECK (input_tokens >= 0),
+  cache_read     INTEGER NOT NULL DEFAULT 0 CHECK (cache_read >= 0),
+  cache_write_5m INTEGER NOT NULL DEFAULT 0 CHECK (cache_write_5m >= 0),
+  cache_write_1h INTEGER NOT NULL DEFAULT 0 CHECK (cache_write_1h >= 0),
+  output_tokens  INTEGER NOT NULL DEFAULT 0 CHECK (output_tokens >= 0),
+  ttft_ms        INTEGER NOT NULL DEFAULT 0,
+  duration_ms    INTEGER NOT NULL DEFAULT 0,
+  outcome        TEXT    NOT NULL DEFAULT ''
+                 CHECK (outcome IN ('','done','partial','failed','cancelled')),
+  error_code     TEXT    NOT NULL DEFAULT '',
+  UNIQUE (request_id, attempt)
+) STRICT;
+CREATE INDEX attempts_started ON attempts (started_ms);
+CREATE INDEX attempts_charged ON attempts (week_ms, charged) WHERE charged > 0;
+CREATE INDEX attempts_open ON attempts (id) WHERE state = 'reserved';
+)sql";
+
+// kSteps[i] takes a file from version i to i + 1. Steps that have been released never change.
+constexpr std::array kSteps{kVersion1};
+
+}  // namespace
+
+Result<> migrate(Db& db) {
+  TOPHAND_TRY(transaction, "schema", Transaction::begin(db));
+  TOPHAND_TRY(version, "schema", db.query_integer("PRAGMA user_version"));
+  TOPHAND_TRY(owner, "schema", db.query_integer("PRAGMA application_id"));
+  TOPHAND_TRY(tables, "schema", db.query_integer("SELECT count(*) FROM sqlite_schema"));
+  const bool is_new = version == 0 && owner == 0 && tables == 0;
+  if (!is_new && owner != kApplicationId)
+    return fail(Code::kCorrupt, "this SQLite file is not a tophand ledger");
+  if (version < 0 || version > static_cast<std::int64_t>(kSteps.size()))
+    return fail(Code::kConfig, "the ledger has version " + std::to_string(version) +
+                                   ", this program knows up to " + std::to_string(kSteps.size()) +
+                                   "; use the newer tophand that made it");
+  for (std::size_t step = static_cast<std::size_t>(version); step < kSteps.size(); ++step)
+    TOPHAND_CHECK("schema", db.exec(kSteps[step]));
+  const std::string stamp = "PRAGMA application_id = " + std::to_string(kApplicationId) +
+                            "; PRAGMA user_version = " + std::to_string(kSteps.size());
+  TOPHAND_CHECK("schema", db.exec(stamp.c_str()));
+  return transaction.commit();
+}
+
+}  // namespace tophand::ledger
