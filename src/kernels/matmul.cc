@@ -12,6 +12,8 @@ void matmul(Isa isa, const PackedMatrix& w, const std::byte* activations, std::u
   switch (isa) {
 #if defined(__x86_64__)
     case Isa::kAvx512Vnni: return detail::matmul_avx512(task);
+    case Isa::kAvxVnni:
+    case Isa::kAvx2: return detail::matmul_avx2(task);
 #endif
     default: return detail::matmul_scalar(task);
   }
