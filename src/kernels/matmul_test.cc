@@ -244,7 +244,7 @@ TEST_P(MatmulTest, ExtremeCodesAndActivationsDoNotOverflow) {
     std::vector<std::byte> tensor = random_tensor(encoding, shape, rng_);
     const std::size_t size = encoding_info(encoding).block_bytes;
     if (encoding == Encoding::kI2_S) {  // 2 is the largest code a valid file has
-      std::fill_n(tensor.begin(), shape.rows * shape.cols / 4, std::byte{fill == 0 ? 0u : 0xaau});
+      std::fill_n(tensor.begin(), shape.rows * shape.cols / 4, fill == 0 ? std::byte{0} : std::byte{0xaa});
     } else {
       std::fill(tensor.begin(), tensor.end(), static_cast<std::byte>(fill));
       for (std::size_t at = 0; at < tensor.size(); at += size) {
