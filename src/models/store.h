@@ -12,14 +12,16 @@
 namespace tophand::models {
 
 struct InstalledModel {
-  std::string name;         // "qwen2.5-coder:1.5b"; imported files: their stem
-  std::string path;         // absolute
+  std::string name;  // "qwen2.5-coder:1.5b"; imported files: their stem
+  std::string path;  // absolute
   std::uint64_t bytes = 0;
-  std::string sha256;       // 64 hex digits
+  std::string sha256;                                // 64 hex digits
   std::string family, parameter_size, quantization;  // from the catalogue or `engine --inspect`
   std::int64_t context_tokens = 0;
   std::int64_t modified_ms = 0;
 };
+
+bool is_sha256(std::string_view text);  // 64 lower-case hex digits
 
 class Store {
  public:

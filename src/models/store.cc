@@ -1,0 +1,189 @@
+#include "models/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/json.h"
+#include "models/catalogue.h"
+
+namespace tophand::models {
+namespace {
+
+constexpr std::string_view kSuffix = ".model.json";  // one small record a model, beside its file
+constexpr std::size_t kRecordBytesMax = 64u << 10;
+
+// A model's name as a file name: only characters that mean nothing to a shell or a path.
+std::string record_name(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '-' || c == '_';
+    out += plain ? c : '_';
+  }
+  return out + std::string(kSuffix);
+}
+
+std::string error_text() {
+  return std::strerror(errno);
+}
+
+Result<std::string> read_small(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return fail(Code::kIo, path + ": " + error_text());
+  std::string text(kRecordBytesMax + 1, '\0');
+  const ssize_t n = ::read(fd, text.data(), text.size());
+  ::close(fd);
+  if (n < 0) return fail(Code::kIo, path + ": " + error_text());
+  if (static_cast<std::size_t>(n) > kRecordBytesMax)
+    return fail(Code::kCorrupt, path + " is too large for a model record");
+  text.resize(static_cast<std::size_t>(n));
+  return text;
+}
+
+// All or nothing, also through a power cut: a temporary file, synced, then renamed.
+Result<> write_atomically(const std::string& dir, const std::string& name, std::string_view text) {
+  const std::string path = dir + "/" + name, temporary = path + ".new";
+  const int fd =
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return fail(Code::kIo, "cannot write " + temporary + ": " + error_text());
+  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                       ::fsync(fd) == 0;
+  ::close(fd);
+  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0)
+    return fail(Code::kIo, "cannot write " + path + ": " + error_text());
+  const int folder = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    ::fsync(folder);
+    ::close(folder);
+  }
+  return {};
+}
+
+Json to_json(const InstalledModel& model) {
+  return {{"name", model.name},
+          {"path", model.path},
+          {"bytes", model.bytes},
+          {"sha256", model.sha256},
+          {"family", model.family},
+          {"parameter_size", model.parameter_size},
+          {"quantization", model.quantization},
+          {"context_tokens", model.context_tokens},
+          {"modified_ms", model.modified_ms}};
+}
+
+Result<InstalledModel> from_json(const Json& json, const std::string& dir) {
+  InstalledModel model;
+  model.name = string_or(json, "name", "");
+  model.path = string_or(json, "path", "");
+  // A relative path is a file in the model folder, so that the folder can be moved.
+  if (!model.path.empty() && model.path.front() != '/') model.path = dir + "/" + model.path;
+  model.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, int_or(json, "bytes", 0)));
+  model.sha256 = string_or(json, "sha256", "");
+  model.family = string_or(json, "family", "");
+  model.parameter_size = string_or(json, "parameter_size", "");
+  model.quantization = string_or(json, "quantization", "");
+  model.context_tokens = int_or(json, "context_tokens", 0);
+  model.modified_ms = int_or(json, "modified_ms", 0);
+  if (model.name.empty() || model.path.empty() || !is_sha256(model.sha256))
+    return fail(Code::kCorrupt, "a model record needs a name, a path and a SHA-256");
+  return model;
+}
+
+// The file is there with the size that was verified when it was added.
+bool file_matches(const InstalledModel& model) {
+  struct stat status{};
+  return ::stat(model.path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         static_cast<std::uint64_t>(status.st_size) == model.bytes;
+}
+
+std::string not_found_message(std::string_view name, const std::vector<InstalledModel>& installed) {
+  std::string text = "model '" + std::string(name) + "' not found";
+  if (find_in_catalogue(name) != nullptr)
+    text += "; get it with `tophand pull " + std::string(name) + "`";
+  if (installed.empty()) {
+    text += "; no model is installed";
+    if (find_in_catalogue(name) == nullptr)
+      text += ", `tophand pull qwen2.5-coder:1.5b` gets the default one";
+    return text;
+  }
+  text += "; installed:";
+  for (const InstalledModel& model : installed) text += " " + model.name;
+  return text;
+}
+
+}  // namespace
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+Result<std::vector<InstalledModel>> Store::list() const {
+  std::vector<InstalledModel> models;
+  DIR* folder = ::opendir(dir_.c_str());
+  if (folder == nullptr) {
+    if (errno == ENOENT) return models;  // nothing was ever installed
+    return fail(Code::kIo, "cannot read the model folder " + dir_ + ": " + error_text());
+  }
+  std::vector<std::string> records;
+  while (const dirent* entry = ::readdir(folder))
+    if (std::string_view(entry->d_name).ends_with(kSuffix)) records.emplace_back(entry->d_name);
+  ::closedir(folder);
+  for (const std::string& record : records) {
+    const auto text = read_small(dir_ + "/" + record);
+    if (!text) continue;
+    const auto json = parse_json(*text);
+    if (!json) continue;  // a damaged record hides one model; `tophand pull` writes it anew
+    auto model = from_json(*json, dir_);
+    if (model && file_matches(*model)) models.push_back(*std::move(model));
+  }
+  std::ranges::sort(models, {}, &InstalledModel::name);
+  return models;
+}
+
+Result<InstalledModel> Store::find(std::string_view name) const {
+  TOPHAND_TRY(models, "model folder", list());
+  std::string_view bare = name;
+  if (bare.ends_with(":latest")) bare.remove_suffix(7);
+  const InstalledModel* prefixed = nullptr;
+  std::size_t matches = 0;
+  for (const InstalledModel& model : models) {
+    if (model.name == name || model.name == bare) return model;
+    if (!bare.empty() && model.name.starts_with(bare)) {
+      prefixed = &model;
+      ++matches;
+    }
+  }
+  if (matches == 1) return *prefixed;
+  return fail(Code::kNotFound, not_found_message(name, models));
+}
+
+Result<> Store::add(const InstalledModel& model) {
+  if (model.name.empty() || model.name.size() > 200 || !is_sha256(model.sha256))
+    return fail(Code::kInvalid, "a model needs a name of at most 200 characters and a SHA-256");
+  std::error_code error;
+  std::filesystem::create_directories(dir_, error);
+  if (error) return fail(Code::kIo, "cannot create " + dir_ + ": " + error.message());
+  InstalledModel record = model;
+  const std::string inside = dir_ + "/";
+  if (record.path.starts_with(inside)) record.path.erase(0, inside.size());
+  return write_atomically(dir_, record_name(model.name), to_json(record).dump(2) + "\n");
+}
+
+Result<> Store::remove(std::string_view name) {
+  TOPHAND_TRY(model, "model", find(name));
+  // Only files in our own folder are ours to delete; an import by reference loses its record.
+  if (model.path.starts_with(dir_ + "/") && ::unlink(model.path.c_str()) != 0 && errno != ENOENT)
+    return fail(Code::kIo, "cannot delete " + model.path + ": " + error_text());
+  if (::unlink((dir_ + "/" + record_name(model.name)).c_str()) != 0)
+    return fail(Code::kIo, "cannot delete the record of " + model.name + ": " + error_text());
+  return {};
+}
+
+}  // namespace tophand::models

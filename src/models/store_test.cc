@@ -1,0 +1,122 @@
+#include "models/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "models/catalogue.h"
+
+namespace tophand::models {
+namespace {
+
+using ::testing::HasSubstr;
+
+class StoreTest : public testing::Test {
+ protected:
+  StoreTest() {
+    std::string pattern = testing::TempDir() + "store-XXXXXX";
+    dir_ = ::mkdtemp(pattern.data());
+  }
+  ~StoreTest() override { std::filesystem::remove_all(dir_); }
+
+  InstalledModel file(const std::string& name, const std::string& where) const {
+    std::ofstream(where) << "GGUF";
+    return {.name = name,
+            .path = where,
+            .bytes = 4,
+            .sha256 = std::string(64, 'a'),
+            .family = "llama",
+            .parameter_size = "1B",
+            .quantization = "Q8_0",
+            .context_tokens = 4096,
+            .modified_ms = 7};
+  }
+
+  std::string dir_;
+};
+
+TEST_F(StoreTest, AnAbsentFolderHoldsNothing) {
+  const auto models = Store(dir_ + "/none").list();
+  ASSERT_TRUE(models);
+  EXPECT_TRUE(models->empty());
+}
+
+TEST_F(StoreTest, FindsAgainWhatWasAddedAlsoAfterTheFolderMoved) {
+  const std::string before = dir_ + "/a", after = dir_ + "/b";
+  std::filesystem::create_directories(before);
+  ASSERT_TRUE(Store(before).add(file("qwen:1b", before + "/q.gguf")));
+  std::filesystem::rename(before, after);
+  const auto model = Store(after).find("qwen:1b");
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(model->path, after + "/q.gguf");
+  EXPECT_EQ(model->context_tokens, 4096);
+  EXPECT_EQ(model->modified_ms, 7);
+}
+
+TEST_F(StoreTest, NamesMatchExactlyThenWithoutLatestThenByAnUnambiguousStart) {
+  Store store(dir_);
+  for (const char* name : {"qwen:1b", "qwen:2b", "phi"})
+    ASSERT_TRUE(store.add(file(name, dir_ + "/" + std::string(name) + ".gguf")));
+  EXPECT_EQ(store.find("phi:latest")->name, "phi");
+  EXPECT_EQ(store.find("qwen:2")->name, "qwen:2b");
+  EXPECT_FALSE(store.find("qwen"));
+  EXPECT_FALSE(store.find(""));
+}
+
+TEST_F(StoreTest, AnUnknownModelSaysWhatThereIsAndHowToGetIt) {
+  Store store(dir_);
+  EXPECT_THAT(store.find("x").error().message, HasSubstr("no model is installed"));
+  EXPECT_THAT(store.find("smollm2:135m").error().message, HasSubstr("`tophand pull smollm2:135m`"));
+  ASSERT_TRUE(store.add(file("phi", dir_ + "/phi.gguf")));
+  const auto missing = store.find("x");
+  EXPECT_EQ(missing.error().code, Code::kNotFound);
+  EXPECT_THAT(missing.error().message, HasSubstr("installed: phi"));
+}
+
+TEST_F(StoreTest, AFileThatChangedItsSizeIsNotOffered) {
+  Store store(dir_);
+  ASSERT_TRUE(store.add(file("phi", dir_ + "/phi.gguf")));
+  std::ofstream(dir_ + "/phi.gguf") << "GGUF and more";
+  EXPECT_FALSE(store.find("phi"));
+}
+
+TEST_F(StoreTest, DamagedRecordsHideOnlyThemselves) {
+  Store store(dir_);
+  ASSERT_TRUE(store.add(file("phi", dir_ + "/phi.gguf")));
+  std::ofstream(dir_ + "/bad.model.json") << "{";
+  std::ofstream(dir_ + "/worse.model.json")
+      << R"({"name":"x","path":"../../etc/passwd","sha256":"zz"})";
+  EXPECT_EQ(store.list()->size(), 1u);
+}
+
+TEST_F(StoreTest, RemovesOwnFilesAndOnlyForgetsImportedOnes) {
+  const std::string models = dir_ + "/models", outside = dir_ + "/elsewhere.gguf";
+  std::filesystem::create_directories(models);
+  Store store(models);
+  ASSERT_TRUE(store.add(file("own", models + "/own.gguf")));
+  ASSERT_TRUE(store.add(file("linked", outside)));
+  ASSERT_TRUE(store.remove("own"));
+  ASSERT_TRUE(store.remove("linked"));
+  EXPECT_FALSE(std::filesystem::exists(models + "/own.gguf"));
+  EXPECT_TRUE(std::filesystem::exists(outside));
+  EXPECT_TRUE(store.list()->empty());
+}
+
+TEST(Catalogue, EveryEntryIsComplete) {
+  for (const CatalogueEntry& entry : catalogue()) {
+    SCOPED_TRACE(entry.name);
+    EXPECT_TRUE(is_sha256(entry.sha256));
+    EXPECT_GT(entry.bytes, 0u);
+    EXPECT_TRUE(entry.file.ends_with(".gguf"));
+    EXPECT_GE(entry.wheels.parts, 1);
+    EXPECT_FALSE(entry.licence.empty());
+  }
+  EXPECT_NE(find_in_catalogue("qwen2.5-coder:1.5b"), nullptr);
+  EXPECT_EQ(find_in_catalogue("qwen2.5-coder"), nullptr);
+}
+
+}  // namespace
+}  // namespace tophand::models
