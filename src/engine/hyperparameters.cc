@@ -43,10 +43,10 @@ class Reader {
 };
 
 // Assigns a checked integer to an unsigned field.
-#define READ_COUNT(field, expression)                                  \
-  do {                                                                 \
-    const auto value_ = (expression);                                  \
-    if (!value_) return tl::unexpected(value_.error());                \
+#define READ_COUNT(field, expression)                                         \
+  do {                                                                        \
+    const auto value_ = (expression);                                         \
+    if (!value_) return tl::unexpected(value_.error());                       \
     (field) = static_cast<std::remove_reference_t<decltype(field)>>(*value_); \
   } while (false)
 
@@ -69,9 +69,9 @@ Result<> read_heads(const Reader& in, Hyperparameters& out) {
                                        static_cast<std::int64_t>(out.head_size), 1, kHeadSizeMax));
   if (value_size != out.head_size || out.head_size % 2 != 0 ||
       out.head_size > static_cast<std::uint64_t>(kHeadSizeMax))
-    return fail(Code::kInvalid, "key and value heads must have one even size of at most 1024, not " +
-                                    std::to_string(out.head_size) + " and " +
-                                    std::to_string(value_size));
+    return fail(Code::kInvalid,
+                "key and value heads must have one even size of at most 1024, not " +
+                    std::to_string(out.head_size) + " and " + std::to_string(value_size));
   return {};
 }
 
@@ -107,8 +107,9 @@ Result<Hyperparameters> read_hyperparameters(const gguf::File& file) {
   if (in.has("expert_count")) {
     const auto experts = in.integer("expert_count", 0, 1 << 20);
     if (!experts || *experts > 0)
-      return fail(Code::kInvalid,
-                  "mixture-of-experts models are not run by this engine; Ollama or llama-server runs them");
+      return fail(
+          Code::kInvalid,
+          "mixture-of-experts models are not run by this engine; Ollama or llama-server runs them");
   }
   READ_COUNT(out.layers, in.integer("block_count", 1, kLayersMax));
   READ_COUNT(out.width, in.integer("embedding_length", 1, kWidthMax));

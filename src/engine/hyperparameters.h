@@ -14,17 +14,17 @@ namespace tophand::engine {
 // width, V vocabulary.
 struct Hyperparameters {
   std::string architecture;
-  std::uint64_t layers = 0;           // L
-  std::uint64_t width = 0;            // d
-  std::uint64_t ffn_width = 0;        // ff
-  std::uint64_t heads = 0;            // h
-  std::uint64_t kv_heads = 0;         // kv; divides h
-  std::uint64_t head_size = 0;        // hd
-  std::uint64_t rotated = 0;          // dimensions of a head that RoPE turns; even, <= hd
-  std::uint64_t vocabulary = 0;       // V
-  std::int64_t context_trained = 0;   // tokens
+  std::uint64_t layers = 0;          // L
+  std::uint64_t width = 0;           // d
+  std::uint64_t ffn_width = 0;       // ff
+  std::uint64_t heads = 0;           // h
+  std::uint64_t kv_heads = 0;        // kv; divides h
+  std::uint64_t head_size = 0;       // hd
+  std::uint64_t rotated = 0;         // dimensions of a head that RoPE turns; even, <= hd
+  std::uint64_t vocabulary = 0;      // V
+  std::int64_t context_trained = 0;  // tokens
   double rope_base = 10'000.0;
-  double rope_position_scale = 1.0;   // linear scaling: positions are multiplied by it
+  double rope_position_scale = 1.0;  // linear scaling: positions are multiplied by it
   float norm_eps = 1e-5f;
 
   std::uint64_t query_width() const { return heads * head_size; }

@@ -13,7 +13,9 @@ namespace {
 using kernels::ActivationForm;
 
 // Index into the quantised buffers; float matrices read the input as it is.
-std::size_t form_slot(ActivationForm form) { return form == ActivationForm::kInt8Block32 ? 0 : 1; }
+std::size_t form_slot(ActivationForm form) {
+  return form == ActivationForm::kInt8Block32 ? 0 : 1;
+}
 
 std::uint32_t form_bit(const Linear& linear) {
   const ActivationForm form = kernels::activation_form(linear.w.source);
@@ -31,8 +33,7 @@ void Lane::embed(const gguf::Tensor& embedding, std::span<const std::int32_t> to
     kernels::dequantize_row(embedding.encoding, embedding.data.data(), embedding.rows(), d,
                             static_cast<std::uint64_t>(tokens[t]), scratch_.stream + t * d);
     // theta_i = position * base^(-2i / n_rot) (RoFormer, arXiv 2104.09864, equation 15)
-    const double position =
-        static_cast<double>(chunk_.position + t) * shape_.rope_position_scale;
+    const double position = static_cast<double>(chunk_.position + t) * shape_.rope_position_scale;
     for (std::uint64_t i = 0; i < pairs; ++i) {
       const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(shape_.rotated);
       double angle = position * std::pow(shape_.rope_base, exponent);
@@ -183,7 +184,9 @@ void Lane::attend(std::uint64_t layer) {
   for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
     // Later tokens look at more positions: every lane gets a part of every token. Which heads
     // turns with t, so that lanes stay even when the heads do not divide by them.
-    const Range mine = share_of(shape_.heads, static_cast<int>((t + static_cast<std::uint64_t>(index_)) % lanes), pool_.size());
+    const Range mine =
+        share_of(shape_.heads, static_cast<int>((t + static_cast<std::uint64_t>(index_)) % lanes),
+                 pool_.size());
     for (std::uint64_t head = mine.begin; head < mine.end;) {
       const std::uint64_t kv_head = head / group;
       const std::uint64_t n = std::min(mine.end, (kv_head + 1) * group) - head;

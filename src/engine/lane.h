@@ -43,25 +43,25 @@ struct Scratch {
   static Result<Scratch> allocate(const Hyperparameters& shape, std::uint64_t positions, int lanes);
   static std::size_t bytes(const Hyperparameters& shape, std::uint64_t positions, int lanes);
 
-  float* stream = nullptr;    // [T, d] the residual stream, h in the formulas
-  float* input = nullptr;     // [T, max(d, h*hd, ff)] normalised input of the next matrices
-  float* queries = nullptr;   // [T, h*hd]
-  float* keys = nullptr;      // [T, kv*hd]
-  float* values = nullptr;    // [T, kv*hd]
-  float* attended = nullptr;  // [T, h*hd]
-  float* gate = nullptr;      // [T, ff]
-  float* up = nullptr;        // [T, ff]
-  float* hidden = nullptr;    // [T, ff]
-  float* delta = nullptr;     // [T, d] what a sub-layer adds to the stream
-  float* cosines = nullptr;   // [T, rotated/2]
-  float* sines = nullptr;     // [T, rotated/2]
+  float* stream = nullptr;       // [T, d] the residual stream, h in the formulas
+  float* input = nullptr;        // [T, max(d, h*hd, ff)] normalised input of the next matrices
+  float* queries = nullptr;      // [T, h*hd]
+  float* keys = nullptr;         // [T, kv*hd]
+  float* values = nullptr;       // [T, kv*hd]
+  float* attended = nullptr;     // [T, h*hd]
+  float* gate = nullptr;         // [T, ff]
+  float* up = nullptr;           // [T, ff]
+  float* hidden = nullptr;       // [T, ff]
+  float* delta = nullptr;        // [T, d] what a sub-layer adds to the stream
+  float* cosines = nullptr;      // [T, rotated/2]
+  float* sines = nullptr;        // [T, rotated/2]
   std::byte* quantised[2] = {};  // [T] activations, one buffer a form
 
   // Of one lane.
   struct Own {
-    float* input = nullptr;         // [max(d, h*hd, ff)]
-    std::byte* quantised[2] = {};   // one token, one buffer a form
-    float* scores = nullptr;        // [h, P]
+    float* input = nullptr;        // [max(d, h*hd, ff)]
+    std::byte* quantised[2] = {};  // one token, one buffer a form
+    float* scores = nullptr;       // [h, P]
   };
   std::vector<Own> own;
 
@@ -81,7 +81,12 @@ class Lane {
  public:
   Lane(const Hyperparameters& shape, kernels::Isa isa, ThreadPool& pool, Scratch& scratch,
        KvCache& cache, Chunk chunk, int index)
-      : shape_(shape), isa_(isa), pool_(pool), scratch_(scratch), cache_(cache), chunk_(chunk),
+      : shape_(shape),
+        isa_(isa),
+        pool_(pool),
+        scratch_(scratch),
+        cache_(cache),
+        chunk_(chunk),
         index_(index) {}
 
   Scratch& scratch() { return scratch_; }

@@ -55,7 +55,8 @@ Result<PageBuffer> PageBuffer::allocate(std::size_t bytes) {
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
                        : MAP_FAILED;
   if (mapped == MAP_FAILED)
-    return fail(Code::kTooLarge, "the system refused " + std::to_string(bytes) + " bytes of memory");
+    return fail(Code::kTooLarge,
+                "the system refused " + std::to_string(bytes) + " bytes of memory");
   PageBuffer out;
   out.mapped_ = mapped;
   out.mapped_bytes_ = *total;
@@ -81,7 +82,8 @@ std::int64_t available_memory_bytes() {
 std::string human_bytes(std::int64_t bytes) {
   char text[32];
   const auto value = static_cast<double>(bytes);
-  if (bytes >= std::int64_t{1} << 30) std::snprintf(text, sizeof text, "%.1f GiB", value / (1 << 30));
+  if (bytes >= std::int64_t{1} << 30)
+    std::snprintf(text, sizeof text, "%.1f GiB", value / (1 << 30));
   else std::snprintf(text, sizeof text, "%.0f MiB", value / (1 << 20));
   return text;
 }

@@ -32,7 +32,8 @@ std::string_view isa_name(kernels::Isa isa) {
 std::string quantization_name(const gguf::File& file) {
   std::array<std::uint64_t, 64> bytes{};
   for (const gguf::Tensor& tensor : file.tensors())
-    if (tensor.name.starts_with("blk.")) bytes[static_cast<std::size_t>(tensor.encoding)] += tensor.data.size();
+    if (tensor.name.starts_with("blk."))
+      bytes[static_cast<std::size_t>(tensor.encoding)] += tensor.data.size();
   const auto most = std::max_element(bytes.begin(), bytes.end()) - bytes.begin();
   const std::string name(kernels::encoding_info(static_cast<kernels::Encoding>(most)).name);
   struct Mix {
@@ -40,8 +41,10 @@ std::string quantization_name(const gguf::File& file) {
     std::string_view encoding, name;
   };
   // Mixes fall back to Q5_0 and Q8_0 where rows do not divide by 256.
-  static constexpr Mix kMixes[] = {{14, "Q4_K", "Q4_K_S"}, {15, "Q4_K", "Q4_K_M"},
-                                   {15, "Q5_0", "Q4_K_M"}, {16, "Q5_K", "Q5_K_S"},
+  static constexpr Mix kMixes[] = {{14, "Q4_K", "Q4_K_S"},
+                                   {15, "Q4_K", "Q4_K_M"},
+                                   {15, "Q5_0", "Q4_K_M"},
+                                   {16, "Q5_K", "Q5_K_S"},
                                    {17, "Q5_K", "Q5_K_M"}};
   const auto file_type = file.integer("general.file_type", 0, 1 << 16);
   for (const Mix& mix : kMixes)
@@ -90,8 +93,9 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
 
 Result<> LoadedModel::choose_options(const LoadOptions& options) {
   if (!kernels::pick_isa(options.kernel, isa_))
-    return fail(Code::kInvalid, "kernel '" + options.kernel + "' does not run on this CPU; these do: " +
-                                    instruction_set_names());
+    return fail(Code::kInvalid,
+                "kernel '" + options.kernel +
+                    "' does not run on this CPU; these do: " + instruction_set_names());
   if (options.threads < 0 || options.threads > kThreadsMax)
     return fail(Code::kInvalid, "threads must be 0 (all cores) to " + std::to_string(kThreadsMax));
   info_.threads = options.threads > 0 ? options.threads : usable_cores();
@@ -146,12 +150,12 @@ Result<> LoadedModel::check_memory(const WeightLoader& weights, std::int64_t byt
   info_.resident_bytes = packed + session + kOverheadBytes;
   const std::int64_t limit = bytes_max > 0 ? bytes_max : available_memory_bytes();
   if (limit == 0 || info_.resident_bytes <= limit) return {};
-  return fail(Code::kTooLarge,
-              "the model needs " + human_bytes(info_.resident_bytes) + " (weights " +
-                  human_bytes(packed) + ", a context of " + std::to_string(info_.context_tokens) +
-                  " tokens " + human_bytes(session) + "); " + human_bytes(limit) +
-                  (bytes_max > 0 ? " are allowed" : " are free") +
-                  "; take a smaller model or a shorter context");
+  return fail(Code::kTooLarge, "the model needs " + human_bytes(info_.resident_bytes) +
+                                   " (weights " + human_bytes(packed) + ", a context of " +
+                                   std::to_string(info_.context_tokens) + " tokens " +
+                                   human_bytes(session) + "); " + human_bytes(limit) +
+                                   (bytes_max > 0 ? " are allowed" : " are free") +
+                                   "; take a smaller model or a shorter context");
 }
 
 void LoadedModel::describe() {

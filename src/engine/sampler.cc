@@ -27,8 +27,8 @@ double weight_of(const Candidate& candidate, float best) {
 
 // Keeps the k best, sorted; sorts all when k is 0.
 void keep_top_k(std::vector<Candidate>& candidates, std::int32_t k) {
-  const std::size_t keep = k > 0 ? std::min(static_cast<std::size_t>(k), candidates.size())
-                                 : candidates.size();
+  const std::size_t keep =
+      k > 0 ? std::min(static_cast<std::size_t>(k), candidates.size()) : candidates.size();
   std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(keep),
                     candidates.end(), better);
   candidates.resize(keep);
@@ -125,7 +125,8 @@ text::TokenId Sampler::sample(std::span<const float> logits) {
 
 text::TokenId Sampler::draw() {
   double total = 0.0;
-  for (const Candidate& candidate : candidates_) total += weight_of(candidate, candidates_[0].first);
+  for (const Candidate& candidate : candidates_)
+    total += weight_of(candidate, candidates_[0].first);
   double left = random_.uniform() * total;
   for (const Candidate& candidate : candidates_) {
     left -= weight_of(candidate, candidates_[0].first);

@@ -36,7 +36,7 @@ class Sampler {
   text::TokenId draw();          // one of candidates_, by probability
 
   SamplingParams params_;
-  std::vector<text::TokenId> never_;   // ids the tokenizer marks unused
+  std::vector<text::TokenId> never_;  // ids the tokenizer marks unused
   SplitMix64 random_;
   std::vector<text::TokenId> recent_;  // the last repeat_last_n, oldest first
   std::vector<float> adjusted_;        // [V] logits after the penalties

@@ -39,7 +39,8 @@ class CpuSession final : public Session {
   std::int64_t position() const override { return static_cast<std::int64_t>(position_); }
   std::int64_t context_tokens() const override { return model_.info().context_tokens; }
   void truncate(std::int64_t position) override {
-    position_ = std::min(position_, static_cast<std::uint64_t>(std::max<std::int64_t>(0, position)));
+    position_ =
+        std::min(position_, static_cast<std::uint64_t>(std::max<std::int64_t>(0, position)));
   }
   std::span<const float> logits() const override {
     return {logits_.data(), model_.shape().vocabulary};
@@ -88,12 +89,13 @@ class CpuSession final : public Session {
     if (tokens.empty()) return fail(Code::kInvalid, "no tokens to run");
     const std::uint64_t room = cache_.positions - position_;
     if (tokens.size() > room)
-      return fail(Code::kTooLarge, std::to_string(tokens.size()) + " tokens do not fit: " +
-                                       std::to_string(room) + " of the context's " +
-                                       std::to_string(cache_.positions) + " are left");
+      return fail(Code::kTooLarge,
+                  std::to_string(tokens.size()) + " tokens do not fit: " + std::to_string(room) +
+                      " of the context's " + std::to_string(cache_.positions) + " are left");
     for (const text::TokenId id : tokens)
       if (id < 0 || static_cast<std::uint64_t>(id) >= model_.shape().vocabulary)
-        return fail(Code::kInvalid, "token " + std::to_string(id) + " is not in the vocabulary of " +
+        return fail(Code::kInvalid, "token " + std::to_string(id) +
+                                        " is not in the vocabulary of " +
                                         std::to_string(model_.shape().vocabulary));
     return {};
   }

@@ -18,7 +18,7 @@ class Session {
   // Allocates the KV cache (2 * L * kv * hd * context float16). kTooLarge with the numbers.
   static Result<std::unique_ptr<Session>> create(const Model& model);
 
-  virtual std::int64_t position() const = 0;      // tokens in the cache
+  virtual std::int64_t position() const = 0;  // tokens in the cache
   virtual std::int64_t context_tokens() const = 0;
   virtual void truncate(std::int64_t position) = 0;  // forget everything from there on
 
@@ -28,9 +28,9 @@ class Session {
   virtual Result<> forward(std::span<const text::TokenId> tokens,
                            const std::function<bool(std::int64_t done)>& keep_going) = 0;
   // As forward, but gives the logits [V] of every position to `sink` in order (perplexity, tests).
-  virtual Result<> forward_all(std::span<const text::TokenId> tokens,
-                               const std::function<void(std::int64_t index,
-                                                        std::span<const float>)>& sink) = 0;
+  virtual Result<> forward_all(
+      std::span<const text::TokenId> tokens,
+      const std::function<void(std::int64_t index, std::span<const float>)>& sink) = 0;
 
   virtual std::span<const float> logits() const = 0;  // [V], of the last token run
 };

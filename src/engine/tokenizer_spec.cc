@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::string_view kPrefix = "tokenizer.ggml.";
 
-std::string key(std::string_view name) { return std::string(kPrefix) + std::string(name); }
+std::string key(std::string_view name) {
+  return std::string(kPrefix) + std::string(name);
+}
 
 // An id that is out of range is refused, apart from 2^32 - 1 and -1, which stand for "none".
 Result<> read_id(const gguf::File& file, std::string_view name, std::uint64_t vocabulary,

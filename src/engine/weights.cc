@@ -1,7 +1,6 @@
 #include "engine/weights.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "base/checked.h"
 
@@ -23,13 +22,6 @@ Result<> check_shape(const gguf::Tensor& tensor, std::uint64_t cols, std::uint64
                                   std::to_string(cols) + ", " + std::to_string(rows) + "]");
 }
 
-// The one scale of an I2_S tensor follows its two-bit codes.
-float i2_s_scale(const gguf::Tensor& tensor) {
-  float scale = 0.0f;
-  std::memcpy(&scale, tensor.data.data() + tensor.rows() * tensor.cols() / 4, sizeof scale);
-  return scale;
-}
-
 }  // namespace
 
 Result<> WeightLoader::read_vector(const std::string& name, std::uint64_t n, Presence presence,
@@ -45,8 +37,8 @@ Result<> WeightLoader::read_vector(const std::string& name, std::uint64_t n, Pre
   return {};
 }
 
-Result<> WeightLoader::declare(const std::string& name, std::uint64_t inputs,
-                               std::uint64_t outputs, Linear& out) {
+Result<> WeightLoader::declare(const std::string& name, std::uint64_t inputs, std::uint64_t outputs,
+                               Linear& out) {
   const gguf::Tensor* tensor = file_.find_tensor(name + ".weight");
   if (tensor == nullptr) return fail(Code::kInvalid, "tensor '" + name + ".weight' is missing");
   if (auto done = check_shape(*tensor, inputs, outputs); !done) return done;
@@ -82,17 +74,14 @@ Result<PageBuffer> WeightLoader::load(ThreadPool& pool,
       kernels::pack_groups(tensor.encoding, tensor.data.data(), tensor.rows(), tensor.cols(),
                            groups.begin, groups.end, packed);
     });
-    file_.drop(tensor);
     kernels::PackedMatrix& w = item.out->w;
-    w = {tensor.encoding, tensor.rows(), tensor.cols(), packed, 1.0f};
-    if (tensor.encoding == kernels::Encoding::kI2_S) {
-      w.tensor_scale = i2_s_scale(tensor);
-      if (!std::isfinite(w.tensor_scale))
-        return fail(Code::kInvalid,
-                    "tensor '" + std::string(tensor.name) + "' has a scale that is no number");
-    }
-    if (progress)
-      progress(static_cast<double>(item.offset) / static_cast<double>(bytes_));
+    w = {tensor.encoding, tensor.rows(), tensor.cols(), packed,
+         kernels::tensor_scale(tensor.encoding, tensor.data.data(), tensor.rows(), tensor.cols())};
+    if (!std::isfinite(w.tensor_scale))
+      return fail(Code::kInvalid,
+                  "tensor '" + std::string(tensor.name) + "' has a scale that is no number");
+    file_.drop(tensor);
+    if (progress) progress(static_cast<double>(item.offset) / static_cast<double>(bytes_));
   }
   if (progress) progress(1.0);
   pending_.clear();

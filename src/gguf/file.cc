@@ -11,9 +11,10 @@
 namespace tophand::gguf {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x46554747;  // "GGUF"
+constexpr std::uint32_t kMagic = 0x46554747;                // "GGUF"
 constexpr std::uint64_t kMetadataBytesMin = 8 + 1 + 4 + 1;  // empty-most entry: key, type, value
-constexpr std::uint64_t kTensorBytesMin = 8 + 1 + 4 + 8 + 4 + 8;  // name, one dimension, type, offset
+constexpr std::uint64_t kTensorBytesMin =
+    8 + 1 + 4 + 8 + 4 + 8;  // name, one dimension, type, offset
 
 tl::unexpected<Error> bad(std::string message) {
   return fail(Code::kInvalid, "not a usable GGUF file: " + std::move(message));
@@ -298,8 +299,7 @@ tl::unexpected<Error> wrong(std::string_view key, const std::string& expected) {
 
 }  // namespace
 
-Result<std::int64_t> File::integer(std::string_view key, std::int64_t min,
-                                   std::int64_t max) const {
+Result<std::int64_t> File::integer(std::string_view key, std::int64_t min, std::int64_t max) const {
   const Value* value = find(key);
   if (value == nullptr) return missing(key);
   const auto number = value->integer();

@@ -26,7 +26,8 @@ FileSpec small_file() {
                    entry("huge", 10, Bytes().put<std::uint64_t>(1ull << 63).data()),
                    entry_strings("tokens", {"a", "", "bcd"}),
                    entry_i32s("types", {1, -2, 3})};
-  spec.tensors = {{"first", {4, 2}, kTypeF32, floats(8)}, {"second", {3}, kTypeF32, floats(3, 10.0f)}};
+  spec.tensors = {{"first", {4, 2}, kTypeF32, floats(8)},
+                  {"second", {3}, kTypeF32, floats(3, 10.0f)}};
   return spec;
 }
 
@@ -146,83 +147,169 @@ std::string array_header(std::uint32_t element, std::uint64_t count) {
 }
 
 // A tensor that ends the file in the given layout: 2 rows of 256 weights.
-FileSpec last_q2_0(std::size_t bytes) { return with_tensor({"w", {256, 2}, 42, std::string(bytes, '\0')}); }
+FileSpec last_q2_0(std::size_t bytes) {
+  return with_tensor({"w", {256, 2}, 42, std::string(bytes, '\0')});
+}
 
 const BadFile kBadFiles[] = {
-    {"Empty", [] { return edited([](FileSpec& s) { s = {}; s.metadata_count = 1; }); }, "1 metadata"},
+    {"Empty",
+     [] {
+       return edited([](FileSpec& s) {
+         s = {};
+         s.metadata_count = 1;
+       });
+     },
+     "1 metadata"},
     {"WrongMagic", [] { return edited([](FileSpec& s) { s.magic = 0x46554748; }); }, "start with"},
     {"MagicOfGgml", [] { return edited([](FileSpec& s) { s.magic = 0x67676d6c; }); }, "start with"},
     {"Version0", [] { return edited([](FileSpec& s) { s.version = 0; }); }, "version 0"},
     {"Version1", [] { return edited([](FileSpec& s) { s.version = 1; }); }, "too old"},
     {"Version4", [] { return edited([](FileSpec& s) { s.version = 4; }); }, "version 4"},
-    {"BigEndian3", [] { return edited([](FileSpec& s) { s.version = 0x03000000; }); }, "big-endian"},
-    {"BigEndian2", [] { return edited([](FileSpec& s) { s.version = 0x02000000; }); }, "big-endian"},
-    {"TensorCountOverLimit", [] { return edited([](FileSpec& s) { s.tensor_count = 65'537; }); }, "65537 tensors"},
-    {"TensorCountHuge", [] { return edited([](FileSpec& s) { s.tensor_count = INT64_MAX; }); }, "tensors"},
-    {"TensorCountBeyondFile", [] { return edited([](FileSpec& s) { s.tensor_count = 60'000; }); }, "60000 tensors"},
+    {"BigEndian3", [] { return edited([](FileSpec& s) { s.version = 0x03000000; }); },
+     "big-endian"},
+    {"BigEndian2", [] { return edited([](FileSpec& s) { s.version = 0x02000000; }); },
+     "big-endian"},
+    {"TensorCountOverLimit", [] { return edited([](FileSpec& s) { s.tensor_count = 65'537; }); },
+     "65537 tensors"},
+    {"TensorCountHuge", [] { return edited([](FileSpec& s) { s.tensor_count = INT64_MAX; }); },
+     "tensors"},
+    {"TensorCountBeyondFile", [] { return edited([](FileSpec& s) { s.tensor_count = 60'000; }); },
+     "60000 tensors"},
     {"TensorCountOneTooMany", [] { return edited([](FileSpec& s) { s.tensor_count = 3; }); }, ""},
-    {"MetadataCountOverLimit", [] { return edited([](FileSpec& s) { s.metadata_count = 4'097; }); }, "4097 metadata"},
-    {"MetadataCountHuge", [] { return edited([](FileSpec& s) { s.metadata_count = INT64_MAX; }); }, "metadata"},
-    {"MetadataCountBeyondFile", [] { return edited([](FileSpec& s) { s.metadata_count = 4'000; }); }, "4000 metadata"},
-    {"MetadataCountOneTooMany", [] { return edited([](FileSpec& s) { s.metadata_count = 9; }); }, ""},
-    {"MetadataCountOneTooFew", [] { return edited([](FileSpec& s) { s.metadata_count = 7; }); }, ""},
+    {"MetadataCountOverLimit", [] { return edited([](FileSpec& s) { s.metadata_count = 4'097; }); },
+     "4097 metadata"},
+    {"MetadataCountHuge", [] { return edited([](FileSpec& s) { s.metadata_count = INT64_MAX; }); },
+     "metadata"},
+    {"MetadataCountBeyondFile",
+     [] { return edited([](FileSpec& s) { s.metadata_count = 4'000; }); }, "4000 metadata"},
+    {"MetadataCountOneTooMany", [] { return edited([](FileSpec& s) { s.metadata_count = 9; }); },
+     ""},
+    {"MetadataCountOneTooFew", [] { return edited([](FileSpec& s) { s.metadata_count = 7; }); },
+     ""},
     {"KeyEmpty", [] { return with_metadata(entry_u32("", 1)); }, "key is empty"},
     {"KeyTwice", [] { return with_metadata(entry_u32("flag", 1)); }, "'flag' is there twice"},
-    {"KeyOverLimit", [] { return with_metadata(entry_u32(std::string(65'536, 'k'), 1)); }, "65536 bytes"},
-    {"KeyLengthHuge", [] { return with_metadata(Bytes().put<std::uint64_t>(UINT64_MAX).raw("k").data()); }, "limit"},
-    {"KeyBeyondFile", [] { return with_metadata(Bytes().put<std::uint64_t>(60'000).raw("k").data()); }, "ends inside"},
-    {"ValueTypeUnknown", [] { return with_metadata(entry("k", 13, "aaaaaaaa")); }, "unknown type 13"},
-    {"ValueTypeHuge", [] { return with_metadata(entry("k", UINT32_MAX, "aaaaaaaa")); }, "unknown type"},
+    {"KeyOverLimit", [] { return with_metadata(entry_u32(std::string(65'536, 'k'), 1)); },
+     "65536 bytes"},
+    {"KeyLengthHuge",
+     [] { return with_metadata(Bytes().put<std::uint64_t>(UINT64_MAX).raw("k").data()); }, "limit"},
+    {"KeyBeyondFile",
+     [] { return with_metadata(Bytes().put<std::uint64_t>(60'000).raw("k").data()); },
+     "ends inside"},
+    {"ValueTypeUnknown", [] { return with_metadata(entry("k", 13, "aaaaaaaa")); },
+     "unknown type 13"},
+    {"ValueTypeHuge", [] { return with_metadata(entry("k", UINT32_MAX, "aaaaaaaa")); },
+     "unknown type"},
     {"BoolOf2", [] { return with_metadata(entry("k", 7, "\2")); }, "neither 0 nor 1"},
     {"BoolOf255", [] { return with_metadata(entry("k", 7, "\xff")); }, "neither 0 nor 1"},
-    {"StringOverLimit", [] { return with_metadata(entry_string("k", std::string((16u << 20) + 1, 's'))); }, "16777217 bytes"},
-    {"StringLengthHuge", [] { return with_metadata(entry("k", 8, Bytes().put<std::uint64_t>(UINT64_MAX).data())); }, "limit"},
-    {"StringLengthNegative", [] { return with_metadata(entry("k", 8, Bytes().put<std::int64_t>(-8).data())); }, "limit"},
-    {"StringBeyondFile", [] { return with_metadata(entry("k", 8, Bytes().put<std::uint64_t>(1 << 20).data())); }, "ends inside"},
-    {"ArrayOfArrays", [] { return with_metadata(entry("k", 9, array_header(9, 1))); }, "array of type 9"},
-    {"ArrayOfUnknown", [] { return with_metadata(entry("k", 9, array_header(77, 1))); }, "array of type 77"},
-    {"ArrayCountOverLimit", [] { return with_metadata(entry("k", 9, array_header(0, (1u << 24) + 1))); }, "16777217 elements"},
-    {"ArrayCountHuge", [] { return with_metadata(entry("k", 9, array_header(10, UINT64_MAX))); }, "elements"},
-    {"ArrayCountWraps", [] { return with_metadata(entry("k", 9, array_header(10, (1ull << 61) + 1))); }, "elements"},
-    {"ArrayBeyondFile", [] { return with_metadata(entry("k", 9, array_header(4, 1 << 20))); }, "ends inside"},
-    {"StringArrayBeyondFile", [] { return with_metadata(entry("k", 9, array_header(8, 1 << 20))); }, "ends inside"},
-    {"StringArrayElementHuge", [] { return with_metadata(entry("k", 9, array_header(8, 1) + Bytes().put<std::uint64_t>(UINT64_MAX - 7).data())); }, "limit"},
-    {"StringArrayElementBeyondFile", [] { return with_metadata(entry("k", 9, array_header(8, 1) + Bytes().put<std::uint64_t>(9'999).data())); }, "ends inside"},
+    {"StringOverLimit",
+     [] { return with_metadata(entry_string("k", std::string((16u << 20) + 1, 's'))); },
+     "16777217 bytes"},
+    {"StringLengthHuge",
+     [] { return with_metadata(entry("k", 8, Bytes().put<std::uint64_t>(UINT64_MAX).data())); },
+     "limit"},
+    {"StringLengthNegative",
+     [] { return with_metadata(entry("k", 8, Bytes().put<std::int64_t>(-8).data())); }, "limit"},
+    {"StringBeyondFile",
+     [] { return with_metadata(entry("k", 8, Bytes().put<std::uint64_t>(1 << 20).data())); },
+     "ends inside"},
+    {"ArrayOfArrays", [] { return with_metadata(entry("k", 9, array_header(9, 1))); },
+     "array of type 9"},
+    {"ArrayOfUnknown", [] { return with_metadata(entry("k", 9, array_header(77, 1))); },
+     "array of type 77"},
+    {"ArrayCountOverLimit",
+     [] { return with_metadata(entry("k", 9, array_header(0, (1u << 24) + 1))); },
+     "16777217 elements"},
+    {"ArrayCountHuge", [] { return with_metadata(entry("k", 9, array_header(10, UINT64_MAX))); },
+     "elements"},
+    {"ArrayCountWraps",
+     [] { return with_metadata(entry("k", 9, array_header(10, (1ull << 61) + 1))); }, "elements"},
+    {"ArrayBeyondFile", [] { return with_metadata(entry("k", 9, array_header(4, 1 << 20))); },
+     "ends inside"},
+    {"StringArrayBeyondFile", [] { return with_metadata(entry("k", 9, array_header(8, 1 << 20))); },
+     "ends inside"},
+    {"StringArrayElementHuge",
+     [] {
+       return with_metadata(
+           entry("k", 9, array_header(8, 1) + Bytes().put<std::uint64_t>(UINT64_MAX - 7).data()));
+     },
+     "limit"},
+    {"StringArrayElementBeyondFile",
+     [] {
+       return with_metadata(
+           entry("k", 9, array_header(8, 1) + Bytes().put<std::uint64_t>(9'999).data()));
+     },
+     "ends inside"},
     {"Alignment0", [] { return with_metadata(entry_u32("general.alignment", 0)); }, "power of two"},
     {"Alignment4", [] { return with_metadata(entry_u32("general.alignment", 4)); }, "power of two"},
-    {"Alignment24", [] { return with_metadata(entry_u32("general.alignment", 24)); }, "power of two"},
-    {"Alignment131072", [] { return with_metadata(entry_u32("general.alignment", 131'072)); }, "power of two"},
-    {"AlignmentTopBit", [] { return with_metadata(entry_u32("general.alignment", 0x80000000)); }, "power of two"},
-    {"AlignmentString", [] { return with_metadata(entry_string("general.alignment", "32")); }, "power of two"},
-    {"AlignmentU64", [] { return with_metadata(entry("general.alignment", 10, Bytes().put<std::uint64_t>(32).data())); }, "power of two"},
+    {"Alignment24", [] { return with_metadata(entry_u32("general.alignment", 24)); },
+     "power of two"},
+    {"Alignment131072", [] { return with_metadata(entry_u32("general.alignment", 131'072)); },
+     "power of two"},
+    {"AlignmentTopBit", [] { return with_metadata(entry_u32("general.alignment", 0x80000000)); },
+     "power of two"},
+    {"AlignmentString", [] { return with_metadata(entry_string("general.alignment", "32")); },
+     "power of two"},
+    {"AlignmentU64",
+     [] {
+       return with_metadata(entry("general.alignment", 10, Bytes().put<std::uint64_t>(32).data()));
+     },
+     "power of two"},
     {"NameEmpty", [] { return with_tensor({"", {4}, kTypeF32, floats(4)}); }, "name is empty"},
-    {"NameTwice", [] { return with_tensor({"first", {4}, kTypeF32, floats(4)}); }, "'first' is there twice"},
-    {"NameOf64Bytes", [] { return with_tensor({std::string(64, 'n'), {4}, kTypeF32, floats(4)}); }, "limit is 63"},
+    {"NameTwice", [] { return with_tensor({"first", {4}, kTypeF32, floats(4)}); },
+     "'first' is there twice"},
+    {"NameOf64Bytes", [] { return with_tensor({std::string(64, 'n'), {4}, kTypeF32, floats(4)}); },
+     "limit is 63"},
     {"NoDimensions", [] { return with_tensor({"t", {}, kTypeF32, floats(4)}); }, "0 dimensions"},
-    {"FiveDimensions", [] { return with_tensor({"t", {2, 1, 1, 1, 1}, kTypeF32, floats(4)}); }, "5 dimensions"},
+    {"FiveDimensions", [] { return with_tensor({"t", {2, 1, 1, 1, 1}, kTypeF32, floats(4)}); },
+     "5 dimensions"},
     {"DimensionZero", [] { return with_tensor({"t", {4, 0}, kTypeF32, ""}); }, "size 0"},
     {"FirstDimensionZero", [] { return with_tensor({"t", {0, 4}, kTypeF32, ""}); }, "size 0"},
-    {"DimensionsOverflow", [] { return with_tensor({"t", {1ull << 32, 1ull << 32}, kTypeF32, ""}); }, "64 bits"},
-    {"DimensionsWrapToSmall", [] { return with_tensor({"t", {(1ull << 63) + 2, 2}, kTypeF32, floats(4)}); }, "64 bits"},
+    {"DimensionsOverflow",
+     [] { return with_tensor({"t", {1ull << 32, 1ull << 32}, kTypeF32, ""}); }, "64 bits"},
+    {"DimensionsWrapToSmall",
+     [] { return with_tensor({"t", {(1ull << 63) + 2, 2}, kTypeF32, floats(4)}); }, "64 bits"},
     {"BytesOverflow", [] { return with_tensor({"t", {1ull << 62}, kTypeF32, ""}); }, "'t'"},
-    {"BytesBeyondFile", [] { return with_tensor({"t", {1ull << 40}, kTypeF32, ""}); }, "ends inside the data"},
-    {"BytesBeyondFileByOne", [] { return with_tensor({"t", {5}, kTypeF32, floats(5).substr(0, 19)}); }, "ends inside the data"},
+    {"BytesBeyondFile", [] { return with_tensor({"t", {1ull << 40}, kTypeF32, ""}); },
+     "ends inside the data"},
+    {"BytesBeyondFileByOne",
+     [] { return with_tensor({"t", {5}, kTypeF32, floats(5).substr(0, 19)}); },
+     "ends inside the data"},
     {"TypeUnknown", [] { return with_tensor({"t", {32}, 999, ""}); }, "unknown type 999"},
     {"TypeRemoved", [] { return with_tensor({"t", {32}, 4, ""}); }, "unknown type 4"},
-    {"TypeIq4Xs", [] { return with_tensor({"t", {256}, 23, ""}); }, "IQ4_XS, which this engine does not run; Ollama or llama-server"},
+    {"TypeIq4Xs", [] { return with_tensor({"t", {256}, 23, ""}); },
+     "IQ4_XS, which this engine does not run; Ollama or llama-server"},
     {"TypeQ2K", [] { return with_tensor({"t", {256}, 10, ""}); }, "Q2_K, which"},
     {"TypeMxfp4", [] { return with_tensor({"t", {32}, 39, ""}); }, "MXFP4"},
-    {"TypePq20", [] { return with_tensor({"t", {128}, 142, ""}); }, "PQ2_0, which this engine does not run; the PrismML fork"},
+    {"TypePq20", [] { return with_tensor({"t", {128}, 142, ""}); },
+     "PQ2_0, which this engine does not run; the PrismML fork"},
     {"TypeTl1", [] { return with_tensor({"t", {128}, 38, ""}); }, "bitnet.cpp"},
-    {"RowNotWholeBlocks32", [] { return with_tensor({"t", {33}, 8, std::string(68, '\0')}); }, "33 weights do not fit Q8_0 blocks"},
-    {"RowNotWholeBlocks256", [] { return with_tensor({"t", {128, 2}, 12, std::string(144, '\0')}); }, "128 weights do not fit Q4_K blocks"},
+    {"RowNotWholeBlocks32", [] { return with_tensor({"t", {33}, 8, std::string(68, '\0')}); },
+     "33 weights do not fit Q8_0 blocks"},
+    {"RowNotWholeBlocks256",
+     [] { return with_tensor({"t", {128, 2}, 12, std::string(144, '\0')}); },
+     "128 weights do not fit Q4_K blocks"},
     {"OffsetUnaligned", [] { return with_offsets({0, 33}); }, "not a multiple of 32"},
     {"OffsetOverlaps", [] { return with_offsets({0, 0}); }, "overlaps"},
-    {"OffsetsDescend", [] { return edited([](FileSpec& s) { s.offsets = {32, 0}; s.after = std::string(64, ' '); }); }, "overlaps"},
-    {"OffsetBeyondFile", [] { return with_offsets({0, 1 << 20}); }, "ends inside the data of tensor 'second'"},
+    {"OffsetsDescend",
+     [] {
+       return edited([](FileSpec& s) {
+         s.offsets = {32, 0};
+         s.after = std::string(64, ' ');
+       });
+     },
+     "overlaps"},
+    {"OffsetBeyondFile", [] { return with_offsets({0, 1 << 20}); },
+     "ends inside the data of tensor 'second'"},
     {"OffsetWraps", [] { return with_offsets({0, UINT64_MAX - 31}); }, "ends inside the data"},
     {"FirstOffsetWraps", [] { return with_offsets({UINT64_MAX - 31, 32}); }, ""},
-    {"DataMissing", [] { return edited([](FileSpec& s) { s.tensors[0].data = s.tensors[1].data = ""; s.offsets = {0, 32}; }); }, "ends inside the data"},
+    {"DataMissing",
+     [] {
+       return edited([](FileSpec& s) {
+         s.tensors[0].data = s.tensors[1].data = "";
+         s.offsets = {0, 32};
+       });
+     },
+     "ends inside the data"},
     {"Q20Of128Weights", [] { return last_q2_0(512 / 128 * 34); }, "withdrawn 128-weight layout"},
     {"Q20IsStq1", [] { return last_q2_0(512 / 256 * 42); }, "STQ1_0"},
     {"Q20TooShort", [] { return last_q2_0(100); }, "ends inside the data"},
@@ -243,7 +330,9 @@ TEST_P(GgufBadFile, IsRefusedWithAReason) {
 INSTANTIATE_TEST_SUITE_P(Table, GgufBadFile, ::testing::ValuesIn(kBadFiles),
                          [](const auto& param) { return std::string(param.param.name); });
 
-TEST(GgufFile, TakesQ20OfTheRightSize) { EXPECT_TRUE(parse(write(last_q2_0(512 / 64 * 18)))); }
+TEST(GgufFile, TakesQ20OfTheRightSize) {
+  EXPECT_TRUE(parse(write(last_q2_0(512 / 64 * 18))));
+}
 
 TEST(GgufFile, IsRefusedWhenCutAnywhere) {
   FileSpec spec = small_file();

@@ -42,7 +42,7 @@ Result<Mapping> Mapping::open(const std::string& path) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) return tl::unexpected(system_error(path, "open"));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.fd, &status) != 0) return tl::unexpected(system_error(path, "stat"));
   if (!S_ISREG(status.st_mode)) return fail(Code::kInvalid, "'" + path + "' is not a regular file");
   if (status.st_size <= 0) return fail(Code::kInvalid, "'" + path + "' is empty");

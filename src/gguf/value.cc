@@ -18,19 +18,27 @@ T load(const std::byte* at) {
 
 std::optional<std::int64_t> load_integer(ValueType type, const std::byte* at) {
   switch (type) {
-    case ValueType::kU8: return load<std::uint8_t>(at);
-    case ValueType::kI8: return load<std::int8_t>(at);
-    case ValueType::kU16: return load<std::uint16_t>(at);
-    case ValueType::kI16: return load<std::int16_t>(at);
-    case ValueType::kU32: return load<std::uint32_t>(at);
-    case ValueType::kI32: return load<std::int32_t>(at);
-    case ValueType::kI64: return load<std::int64_t>(at);
+    case ValueType::kU8:
+      return load<std::uint8_t>(at);
+    case ValueType::kI8:
+      return load<std::int8_t>(at);
+    case ValueType::kU16:
+      return load<std::uint16_t>(at);
+    case ValueType::kI16:
+      return load<std::int16_t>(at);
+    case ValueType::kU32:
+      return load<std::uint32_t>(at);
+    case ValueType::kI32:
+      return load<std::int32_t>(at);
+    case ValueType::kI64:
+      return load<std::int64_t>(at);
     case ValueType::kU64: {
       const auto value = load<std::uint64_t>(at);
       if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return {};
       return static_cast<std::int64_t>(value);
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -49,7 +57,9 @@ std::size_t value_type_bytes(ValueType type) {
   return index < std::size(kBytes) ? kBytes[index] : 0;
 }
 
-std::optional<std::int64_t> Value::integer() const { return load_integer(type_, bytes_.data()); }
+std::optional<std::int64_t> Value::integer() const {
+  return load_integer(type_, bytes_.data());
+}
 
 std::optional<double> Value::number() const {
   if (type_ == ValueType::kF32) return static_cast<double>(load<float>(bytes_.data()));

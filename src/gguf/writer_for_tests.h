@@ -43,13 +43,13 @@ struct TensorSpec {
 struct FileSpec {
   std::uint32_t magic = 0x46554747;
   std::uint32_t version = 3;
-  std::uint64_t alignment = 32;                 // used for layout; not written by itself
-  std::vector<std::string> metadata;            // encoded entries: see entry_*()
+  std::uint64_t alignment = 32;       // used for layout; not written by itself
+  std::vector<std::string> metadata;  // encoded entries: see entry_*()
   std::vector<TensorSpec> tensors;
-  std::int64_t tensor_count = -1;               // -1: the truth
+  std::int64_t tensor_count = -1;  // -1: the truth
   std::int64_t metadata_count = -1;
-  std::vector<std::uint64_t> offsets;           // empty: in order, aligned
-  std::string after;                            // bytes after the last tensor
+  std::vector<std::uint64_t> offsets;  // empty: in order, aligned
+  std::string after;                   // bytes after the last tensor
   bool pad_header = true;
 };
 

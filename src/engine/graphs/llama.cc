@@ -51,7 +51,8 @@ class LlamaGraph final : public Graph {
     TOPHAND_CHECK("llama", weights.declare(name("attn_q"), d, shape.query_width(), w.q));
     TOPHAND_CHECK("llama", weights.declare(name("attn_k"), d, shape.kv_width(), w.k));
     TOPHAND_CHECK("llama", weights.declare(name("attn_v"), d, shape.kv_width(), w.v));
-    TOPHAND_CHECK("llama", weights.declare(name("attn_output"), shape.query_width(), d, w.attn_output));
+    TOPHAND_CHECK("llama",
+                  weights.declare(name("attn_output"), shape.query_width(), d, w.attn_output));
     TOPHAND_CHECK("llama", weights.declare(name("ffn_gate"), d, shape.ffn_width, w.gate));
     TOPHAND_CHECK("llama", weights.declare(name("ffn_up"), d, shape.ffn_width, w.up));
     TOPHAND_CHECK("llama", weights.declare(name("ffn_down"), shape.ffn_width, d, w.down));
@@ -63,6 +64,8 @@ class LlamaGraph final : public Graph {
 
 }  // namespace
 
-std::unique_ptr<Graph> make_llama_graph() { return std::make_unique<LlamaGraph>(); }
+std::unique_ptr<Graph> make_llama_graph() {
+  return std::make_unique<LlamaGraph>();
+}
 
 }  // namespace tophand::engine

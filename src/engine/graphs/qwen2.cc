@@ -51,7 +51,8 @@ class Qwen2Graph final : public Graph {
     TOPHAND_CHECK("qwen2", weights.declare(name("attn_q"), d, shape.query_width(), w.q));
     TOPHAND_CHECK("qwen2", weights.declare(name("attn_k"), d, shape.kv_width(), w.k));
     TOPHAND_CHECK("qwen2", weights.declare(name("attn_v"), d, shape.kv_width(), w.v));
-    TOPHAND_CHECK("qwen2", weights.declare(name("attn_output"), shape.query_width(), d, w.attn_output));
+    TOPHAND_CHECK("qwen2",
+                  weights.declare(name("attn_output"), shape.query_width(), d, w.attn_output));
     TOPHAND_CHECK("qwen2", weights.declare(name("ffn_gate"), d, shape.ffn_width, w.gate));
     TOPHAND_CHECK("qwen2", weights.declare(name("ffn_up"), d, shape.ffn_width, w.up));
     TOPHAND_CHECK("qwen2", weights.declare(name("ffn_down"), shape.ffn_width, d, w.down));
@@ -65,6 +66,8 @@ class Qwen2Graph final : public Graph {
 
 }  // namespace
 
-std::unique_ptr<Graph> make_qwen2_graph() { return std::make_unique<Qwen2Graph>(); }
+std::unique_ptr<Graph> make_qwen2_graph() {
+  return std::make_unique<Qwen2Graph>();
+}
 
 }  // namespace tophand::engine
