@@ -1,0 +1,224 @@
+#include "engine/generator.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "base/random.h"
+#include "engine/answer_filter.h"
+#include "engine/generator_prompt.h"
+#include "engine/sampler.h"
+
+namespace tophand::engine {
+namespace {
+
+// The protocol promises progress at least once a second; a chunk can take a good part of one.
+constexpr std::int64_t kProgressEveryNs = 400'000'000;
+
+std::uint64_t fresh_seed() {
+  return std::stoull(random_hex(8), nullptr, 16);
+}
+
+float narrow(double value, double low, double high) {
+  return static_cast<float>(std::clamp(value, low, high));
+}
+
+// What is absent stays at SamplingParams' defaults, which are greedy. Values are brought into the
+// range where they mean something; the dialects have refused the nonsensical ones before.
+SamplingParams sampling_of(const chat::Sampling& asked) {
+  SamplingParams out;
+  if (asked.temperature) out.temperature = narrow(*asked.temperature, 0, 10);
+  if (asked.top_p) out.top_p = narrow(*asked.top_p, 0, 1);
+  if (asked.min_p) out.min_p = narrow(*asked.min_p, 0, 1);
+  if (asked.repeat_penalty) out.repeat_penalty = narrow(*asked.repeat_penalty, 0.01, 10);
+  if (asked.presence_penalty) out.presence_penalty = narrow(*asked.presence_penalty, -10, 10);
+  if (asked.frequency_penalty) out.frequency_penalty = narrow(*asked.frequency_penalty, -10, 10);
+  if (asked.top_k)
+    out.top_k = static_cast<std::int32_t>(
+        std::clamp<std::int64_t>(*asked.top_k, 0, std::numeric_limits<std::int32_t>::max()));
+  out.seed = asked.seed ? static_cast<std::uint64_t>(*asked.seed) : fresh_seed();
+  return out;
+}
+
+}  // namespace
+
+// The state of one generate() call.
+struct Generator::Run {
+  const chat::Request& request;
+  const Cancelled& cancelled;
+  const Sink& sink;
+  std::vector<text::TokenId> tokens;
+  std::int64_t reused = 0;   // tokens found in the cache
+  std::int64_t room = 0;     // tokens that may be generated
+  bool room_is_context = false;
+  std::string beginning;     // text the answer is made to begin with
+  AnswerSplitter splitter;
+  chat::Finished finished;
+  bool gone = false;         // the sink said so
+
+  bool send(const chat::StreamEvent& event) {
+    if (!gone && !sink(event)) gone = true;
+    return !gone;
+  }
+  void send_text(std::string_view text) {
+    std::vector<chat::StreamEvent> events;
+    splitter.push(text, events);
+    for (const chat::StreamEvent& event : events) send(event);
+  }
+  bool stopped() const { return gone || cancelled(); }
+};
+
+Result<std::vector<text::TokenId>> Generator::prompt(const chat::Request& request) const {
+  if (request.messages.empty()) return fail(Code::kInvalid, "messages: expected at least one");
+  std::vector<text::TokenId> out;
+  if (parts_.tokenizer.add_bos() && parts_.tokenizer.bos()) out.push_back(*parts_.tokenizer.bos());
+  if (request.raw_prompt) {
+    // Raw prompts bring their own template, so special tokens in them count.
+    for (const text::Turn& turn : turns_of(request))
+      parts_.tokenizer.encode(turn.text, text::SpecialTokens::kParse, out);
+    return out;
+  }
+  if (!parts_.chat_template) return tl::unexpected(parts_.chat_template.error());
+  const text::TemplateKind kind = *parts_.chat_template;
+  TOPHAND_TRY(tools, "prompt", tools_of(request, kind));
+  const std::vector<text::Turn> turns = turns_of(request);
+  auto segments = text::render(kind, turns, tools);
+  if (const std::string beginning = forced_beginning(request, kind); !beginning.empty())
+    segments.push_back({beginning, false});
+  parts_.tokenizer.encode(segments, out);
+  return out;
+}
+
+Result<> Generator::check(const chat::Request& request, std::size_t prompt_tokens) const {
+  const std::int64_t context = parts_.session.context_tokens();
+  if (prompt_tokens == 0) return fail(Code::kInvalid, "the prompt is empty");
+  if (prompt_tokens >= static_cast<std::size_t>(context))
+    return fail(Code::kTooLarge, "the prompt has " + std::to_string(prompt_tokens) +
+                                     " tokens; the context of " + std::to_string(context) +
+                                     " has to hold it and the answer");
+  if (request.stop.size() > kStopStringsMax)
+    return fail(Code::kInvalid, "stop: " + std::to_string(request.stop.size()) +
+                                    " strings, at most " + std::to_string(kStopStringsMax));
+  for (const std::string& stop : request.stop)
+    if (stop.size() > kStopBytesMax)
+      return fail(Code::kInvalid, "stop: a string of " + std::to_string(stop.size()) +
+                                      " bytes, at most " + std::to_string(kStopBytesMax));
+  return {};
+}
+
+// Keeps the part of the cache that this prompt begins with. The last token is always run again:
+// its logits are needed.
+std::int64_t Generator::reuse_prefix(const std::vector<text::TokenId>& tokens) {
+  const std::size_t most = std::min(cached_.size(), tokens.size() - 1);
+  std::size_t same = 0;
+  while (same < most && cached_[same] == tokens[same]) ++same;
+  cached_.resize(same);
+  parts_.session.truncate(static_cast<std::int64_t>(same));
+  return static_cast<std::int64_t>(same);
+}
+
+Result<> Generator::prefill(Run& run) {
+  const auto total = static_cast<std::int64_t>(run.tokens.size());
+  const auto fresh = std::span(run.tokens).subspan(static_cast<std::size_t>(run.reused));
+  std::int64_t reported_ns = parts_.clock.mono_ns();
+  auto done = parts_.session.forward(fresh, [&](std::int64_t count) {
+    if (run.stopped()) return false;
+    const std::int64_t now = parts_.clock.mono_ns();
+    if (now - reported_ns < kProgressEveryNs) return true;
+    reported_ns = now;
+    return run.send(chat::Progress{run.reused + count, total});
+  });
+  // A prefill that was stopped leaves its finished chunks in the cache.
+  const auto held = static_cast<std::size_t>(parts_.session.position());
+  cached_.assign(run.tokens.begin(),
+                 run.tokens.begin() + static_cast<std::ptrdiff_t>(std::min(held, run.tokens.size())));
+  return done;
+}
+
+void Generator::decode(Run& run) {
+  Sampler sampler(sampling_of(run.request.sampling), parts_.tokenizer);
+  for (const text::TokenId token : run.tokens) sampler.accept(token);
+  StopFilter stops(run.request.stop);
+  text::Utf8Buffer utf8;
+  std::int64_t& count = run.finished.usage.output_tokens;
+  run.finished.reason = run.room_is_context ? chat::StopReason::kContextFull
+                                            : chat::StopReason::kMaxTokens;
+  while (count < run.room && !run.stopped()) {
+    const text::TokenId token = sampler.sample(parts_.session.logits());
+    sampler.accept(token);
+    ++count;
+    if (parts_.tokenizer.is_end_of_generation(token)) {
+      run.finished.reason = chat::StopReason::kEndTurn;
+      break;
+    }
+    run.send_text(stops.push(utf8.push(parts_.tokenizer.piece(token))));
+    if (stops.matched()) break;
+    if (count == run.room || run.stopped()) break;
+    if (auto ran = parts_.session.forward({&token, 1}, {}); !ran) {
+      run.send(chat::Failed{std::move(ran).error(), {}});
+      run.gone = true;  // Failed is the last event
+      return;
+    }
+    cached_.push_back(token);
+  }
+  if (!stops.matched()) run.send_text(stops.push(utf8.flush()));
+  if (!stops.matched()) run.send_text(stops.flush());
+  if (stops.matched()) {
+    run.finished.reason = chat::StopReason::kStopSequence;
+    run.finished.stop_sequence = *stops.matched();
+  }
+}
+
+Result<> Generator::generate(const chat::Request& request, const Cancelled& cancelled,
+                             const Sink& sink) {
+  auto tokens = prompt(request);
+  if (!tokens) return tl::unexpected(std::move(tokens).error());
+  if (auto checked = check(request, tokens->size()); !checked) return checked;
+  const std::int64_t start_ns = parts_.clock.mono_ns();
+  const bool templated = parts_.chat_template.has_value() && !request.raw_prompt;
+  const bool tools = templated && !request.tools.empty() &&
+                     request.tool_choice.kind != chat::ToolChoice::Kind::kNone &&
+                     text::supports_tools(*parts_.chat_template);
+  Run run{.request = request,
+          .cancelled = cancelled,
+          .sink = sink,
+          .tokens = std::move(*tokens),
+          .beginning = tools ? forced_beginning(request, *parts_.chat_template) : "",
+          .splitter = AnswerSplitter(tools ? std::optional(*parts_.chat_template) : std::nullopt),
+          .finished = {}};
+  const std::int64_t left =
+      parts_.session.context_tokens() - static_cast<std::int64_t>(run.tokens.size());
+  run.room = std::min(left, request.max_tokens.value_or(left));
+  run.room_is_context = !request.max_tokens || *request.max_tokens > left;
+  run.reused = reuse_prefix(run.tokens);
+  run.finished.usage.cache_read_tokens = run.reused;
+  run.finished.usage.input_tokens = static_cast<std::int64_t>(run.tokens.size()) - run.reused;
+  run.send(chat::Started{run.finished.usage, parts_.model});
+
+  auto filled = prefill(run);
+  const std::int64_t filled_ns = parts_.clock.mono_ns();
+  if (!filled) {
+    run.send(chat::Failed{std::move(filled).error(), {}});
+    return {};
+  }
+  run.send_text(run.beginning);
+  decode(run);
+  if (run.gone) return {};
+  if (cancelled()) {
+    run.send(chat::Failed{{Code::kCancelled, "the request was cancelled"}, {}});
+    return {};
+  }
+  std::vector<chat::StreamEvent> rest;
+  run.splitter.finish(rest);
+  for (const chat::StreamEvent& event : rest) run.send(event);
+  if (run.splitter.calls() > 0 && run.finished.reason == chat::StopReason::kEndTurn)
+    run.finished.reason = chat::StopReason::kToolUse;
+  const std::int64_t end_ns = parts_.clock.mono_ns();
+  run.finished.timing = {.prefill_ns = filled_ns - start_ns,
+                         .decode_ns = end_ns - filled_ns,
+                         .total_ns = end_ns - start_ns};
+  run.send(run.finished);
+  return {};
+}
+
+}  // namespace tophand::engine

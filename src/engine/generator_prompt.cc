@@ -1,0 +1,90 @@
+#include "engine/generator_prompt.h"
+
+#include <utility>
+
+#include "base/json.h"
+
+namespace tophand::engine {
+namespace {
+
+text::Role role_of(chat::Role role) {
+  switch (role) {
+    case chat::Role::kSystem: return text::Role::kSystem;
+    case chat::Role::kUser: return text::Role::kUser;
+    case chat::Role::kAssistant: return text::Role::kAssistant;
+  }
+  return text::Role::kUser;
+}
+
+void join(std::string& into, std::string_view text, std::string_view between) {
+  if (!into.empty()) into += between;
+  into += text;
+}
+
+void append_turns(const chat::Message& message, std::vector<text::Turn>& turns) {
+  text::Turn turn{.role = role_of(message.role)};
+  bool only_results = !message.blocks.empty();
+  for (const chat::Block& block : message.blocks) {
+    if (const auto* result = std::get_if<chat::ToolResultBlock>(&block)) {
+      turns.push_back({.role = text::Role::kTool,
+                       .text = result->is_error ? "Error: " + result->text : result->text,
+                       .tool_name = result->tool_name});
+      continue;
+    }
+    only_results = false;
+    if (const auto* part = std::get_if<chat::TextBlock>(&block)) join(turn.text, part->text, "\n");
+    if (const auto* call = std::get_if<chat::ToolUseBlock>(&block))
+      turn.tool_calls.push_back({call->id, call->name, call->input_json});
+  }
+  if (!only_results) turns.push_back(std::move(turn));
+}
+
+}  // namespace
+
+std::vector<text::Turn> turns_of(const chat::Request& request) {
+  std::vector<text::Turn> turns;
+  for (const chat::Message& message : request.messages) {
+    const std::size_t before = turns.size();
+    append_turns(message, turns);
+    const bool second_system = before == 1 && turns.size() == 2 &&
+                               turns[0].role == text::Role::kSystem &&
+                               turns[1].role == text::Role::kSystem;
+    if (!second_system) continue;
+    join(turns[0].text, turns[1].text, "\n\n");
+    turns.pop_back();
+  }
+  return turns;
+}
+
+Result<std::vector<text::Tool>> tools_of(const chat::Request& request, text::TemplateKind kind) {
+  std::vector<text::Tool> tools;
+  const bool named = request.tool_choice.kind == chat::ToolChoice::Kind::kNamed;
+  if (request.tool_choice.kind == chat::ToolChoice::Kind::kNone || !text::supports_tools(kind))
+    return tools;
+  for (const chat::Tool& tool : request.tools) {
+    if (named && tool.name != request.tool_choice.name) continue;
+    const std::string schema = tool.input_schema_json.empty() ? "{}" : tool.input_schema_json;
+    tools.push_back({R"({"type":"function","function":{"name":)" + dump_json(tool.name) +
+                     R"(,"description":)" + dump_json(tool.description) + R"(,"parameters":)" +
+                     schema + "}}"});
+  }
+  if (named && tools.empty() && !request.tools.empty())
+    return fail(Code::kInvalid, "tool_choice names '" + request.tool_choice.name +
+                                    "', which is not among the tools");
+  return tools;
+}
+
+std::string forced_beginning(const chat::Request& request, text::TemplateKind kind) {
+  using Kind = chat::ToolChoice::Kind;
+  const bool forced =
+      request.tool_choice.kind == Kind::kAny || request.tool_choice.kind == Kind::kNamed;
+  if (!forced || request.tools.empty() || !text::supports_tools(kind)) return {};
+  const bool llama3 = kind == text::TemplateKind::kLlama3;
+  std::string out = llama3 ? "{\"name\": \"" : "<tool_call>\n{\"name\": \"";
+  if (request.tool_choice.kind == Kind::kAny) return out;
+  const std::string name = dump_json(request.tool_choice.name);  // with its quotes
+  out += name.substr(1, name.size() - 2);
+  return out + (llama3 ? "\", \"parameters\": " : "\", \"arguments\": ");
+}
+
+}  // namespace tophand::engine
