@@ -22,7 +22,7 @@ void join(std::string& into, std::string_view text, std::string_view between) {
 }
 
 void append_turns(const chat::Message& message, std::vector<text::Turn>& turns) {
-  text::Turn turn{.role = role_of(message.role)};
+  text::Turn turn{.role = role_of(message.role), .text = {}};
   bool only_results = !message.blocks.empty();
   for (const chat::Block& block : message.blocks) {
     if (const auto* result = std::get_if<chat::ToolResultBlock>(&block)) {
