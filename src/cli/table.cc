@@ -10,7 +10,7 @@ std::span<const Command* const> command_table() {
   static constexpr std::array kTable{
       &kAsk,        &kRun,         &kCommit,      //
       &kConfigInit, &kConfigCheck, &kConfigShow,  //
-      &kCompletion, &kVersion,
+      &kEngine,     &kCompletion, &kVersion,
   };
   return kTable;
 }
