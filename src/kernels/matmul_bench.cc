@@ -149,8 +149,9 @@ __attribute__((target("avx2"))) void peak_avx2(benchmark::State& state) {
     for (int i = 0; i < 1000; ++i) {
 #pragma GCC unroll 8
       for (int k = 0; k < 8; ++k) {
-        benchmark::DoNotOptimize(a);
+        asm("" : "+x"(a));  // a new product each time
         sum[k] = _mm256_add_epi16(sum[k], _mm256_maddubs_epi16(a, b));
+        asm("" : "+x"(sum[k]));
       }
     }
   }
