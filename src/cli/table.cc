@@ -10,7 +10,8 @@ std::span<const Command* const> command_table() {
   static constexpr std::array kTable{
       &kAsk,        &kRun,         &kCommit,      //
       &kConfigInit, &kConfigCheck, &kConfigShow,  //
-      &kEngine,     &kCompletion, &kVersion,
+      &kEngine,     &kTokenize,    &kPerplexity,  //
+      &kCompletion, &kVersion,
   };
   return kTable;
 }
