@@ -1,0 +1,195 @@
+"""What the simulator answers: deterministic, and plain about being a simulator.
+
+Tests steer it with magic words in the last user message:
+
+  [[say TEXT]]               answers TEXT
+  [[tool NAME {json}]]       asks for that tool (may be given several times)
+  [[words N]]                answers N words
+  [[fail STATUS]]            answers that HTTP status; [[fail 429 7]] adds retry-after: 7
+  [[fail-mid ERROR_TYPE]]    starts the stream, then sends an error event
+  [[cut]]                    starts the response, then drops the connection
+"""
+
+import hashlib
+import json
+import re
+
+from validate import merge_turns
+
+NOTICE = "This answer comes from a simulator of the Claude API (test equipment), not from Claude."
+TOOL = re.compile(r"\[\[tool ([A-Za-z0-9_-]{1,128}) ")
+SAY = re.compile(r"\[\[say (.*?)\]\]", re.DOTALL)
+WORDS = re.compile(r"\[\[words (\d{1,5})\]\]")
+FAIL = re.compile(r"\[\[fail (\d{3})(?: (\d+))?\]\]")
+FAIL_MID = re.compile(r"\[\[fail-mid ([a-z_]+)\]\]")
+PIECE = re.compile(r"\s*\S+|\s+$")
+
+
+def tokens_of(text):
+    """A made-up but fixed rule: a token for every three bytes, rounded up."""
+    return (len(text.encode("utf-8", "replace")) + 2) // 3
+
+
+def pieces_of(text):
+    """The output tokens: words with the space before them."""
+    return PIECE.findall(text)
+
+
+def text_of(content):
+    if isinstance(content, str):
+        return content
+    return "\n".join(block["text"] for block in content if block["type"] == "text")
+
+
+def last_user(value):
+    turns = [turn for turn in merge_turns(value["messages"]) if turn["role"] == "user"]
+    return turns[-1]["content"]
+
+
+def prompt_parts(value):
+    """(text, ttl) in the order the API caches: tools, system, messages. ttl of a cache breakpoint
+    that ends the part, else None."""
+    parts = []
+
+    def add(item, text):
+        control = item.get("cache_control") if isinstance(item, dict) else None
+        parts.append((text, control.get("ttl", "5m") if control else None))
+
+    for tool in value.get("tools", []):
+        add(tool, json.dumps(tool, sort_keys=True))
+    system = value.get("system") or []
+    for block in [{"text": system}] if isinstance(system, str) else system:
+        add(block, block["text"])
+    for message in value["messages"]:
+        content = message["content"]
+        for block in [{"text": content}] if isinstance(content, str) else content:
+            add(block, message["role"] + ":" + block.get("text", json.dumps(block, sort_keys=True)))
+    return parts
+
+
+def input_tokens(value):
+    return sum(tokens_of(text) for text, _ in prompt_parts(value)) + 8
+
+
+class PromptCache:
+    """Prefixes that were marked with cache_control and seen before are read, others written."""
+
+    def __init__(self):
+        self.seen = set()
+
+    def usage(self, value):
+        digest, total, read_to, write_to, writes = hashlib.sha256(), 8, 0, 0, {"5m": 0, "1h": 0}
+        fresh = []
+        for text, ttl in prompt_parts(value):
+            digest.update(text.encode("utf-8", "replace") + b"\0")
+            total += tokens_of(text)
+            if ttl is None:
+                continue
+            key = (value["model"], digest.hexdigest())
+            if key in self.seen:
+                read_to = write_to = total
+            else:
+                writes["1h" if ttl == "1h" else "5m"] += total - max(write_to, read_to)
+                write_to = total
+                fresh.append(key)
+        self.seen.update(fresh)
+        created = writes["5m"] + writes["1h"]
+        return {"input_tokens": total - max(write_to, read_to),
+                "cache_creation_input_tokens": created,
+                "cache_read_input_tokens": read_to,
+                "cache_creation": {"ephemeral_5m_input_tokens": writes["5m"],
+                                   "ephemeral_1h_input_tokens": writes["1h"]},
+                "output_tokens": 1, "service_tier": "standard"}
+
+
+def tool_calls(prompt):
+    calls, decoder = [], json.JSONDecoder()
+    for match in TOOL.finditer(prompt):
+        try:
+            arguments, end = decoder.raw_decode(prompt, match.end())
+        except json.JSONDecodeError:
+            continue
+        if isinstance(arguments, dict) and prompt.startswith("]]", end):
+            calls.append((match.group(1), arguments))
+    return calls
+
+
+def instance_of(schema, depth=0):
+    """The smallest value that a JSON schema of the usual kind allows."""
+    if not isinstance(schema, dict) or depth > 16:
+        return None
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object" or "properties" in schema:
+        return {name: instance_of(inner, depth + 1)
+                for name, inner in schema.get("properties", {}).items()}
+    return {"array": [], "string": "simulated", "integer": schema.get("minimum", 0),
+            "number": schema.get("minimum", 0), "boolean": False}.get(kind)
+
+
+def answer_text(value):
+    content = last_user(value)
+    prompt = text_of(content)
+    said = SAY.search(prompt)
+    words = WORDS.search(prompt)
+    results = [] if isinstance(content, str) else [b for b in content if b["type"] == "tool_result"]
+    schema = (value.get("output_config") or {}).get("format", value.get("output_format"))
+    if isinstance(schema, dict) and schema.get("type") == "json_schema":
+        return json.dumps(instance_of(schema.get("schema", {})))
+    if said:
+        return said.group(1)
+    if words:
+        return " ".join(f"word{index}" for index in range(int(words.group(1))))
+    if results:
+        outputs = [text_of(result.get("content", "")) for result in results]
+        return "Last tool output: " + outputs[-1].strip() + "\n" + NOTICE
+    first = " ".join(prompt.split())[:80]
+    return f"{NOTICE} You asked: \"{first}\" ({input_tokens(value)} input tokens by its own rule)."
+
+
+def answer(value, cache):
+    """-> (blocks, stop_reason, stop_sequence, usage). Each block carries its output `pieces`."""
+    usage = cache.usage(value)
+    prompt = text_of(last_user(value))
+    calls = tool_calls(prompt) if value.get("tools") else []
+    choice = value.get("tool_choice") or {"type": "auto"}
+    if choice["type"] == "none":
+        calls = []
+    elif not calls and choice["type"] in ("any", "tool"):
+        tool = next((t for t in value["tools"] if t["name"] == choice.get("name")),
+                    value["tools"][0])
+        calls = [(tool["name"], instance_of(tool.get("input_schema", {"type": "object"})) or {})]
+    blocks = []
+    if (value.get("thinking") or {}).get("type") == "enabled":
+        blocks.append({"type": "thinking", "pieces": ["A ", "simulated ", "thought."]})
+    if not calls:
+        blocks.append({"type": "text", "pieces": pieces_of(answer_text(value))})
+    for index, (name, arguments) in enumerate(calls):
+        seed = f"{name}{json.dumps(arguments)}{index}{len(value['messages'])}"
+        tool_id = "toolu_sim" + hashlib.sha256(seed.encode()).hexdigest()[:18]
+        text = json.dumps(arguments)
+        blocks.append({"type": "tool_use", "id": tool_id, "name": name, "input": arguments,
+                       "pieces": [text[at:at + 7] for at in range(0, len(text), 7)]})
+    reason, stop = ("tool_use" if calls else "end_turn"), None
+    if not calls:
+        reason, stop = limit(blocks[-1], value)
+    usage["output_tokens"] = max(1, sum(len(block["pieces"]) for block in blocks))
+    return blocks, reason, stop, usage
+
+
+def limit(block, value):
+    """Applies stop sequences and max_tokens to a text block."""
+    text = "".join(block["pieces"])
+    hits = [(text.find(stop), stop) for stop in value.get("stop_sequences", []) if stop in text]
+    reason, stop = "end_turn", None
+    if hits:
+        at, stop = min(hits)
+        block["pieces"], reason = pieces_of(text[:at]), "stop_sequence"
+    if len(block["pieces"]) > value["max_tokens"]:
+        block["pieces"] = block["pieces"][:value["max_tokens"]]
+        reason, stop = "max_tokens", None
+    return reason, stop
