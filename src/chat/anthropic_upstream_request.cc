@@ -120,7 +120,7 @@ class MessageList {
     if (!list_.empty() && list_.front()["role"] == "assistant") {
       Json opening = Json::object();  // the API wants a user's message first
       opening["role"] = "user";
-      opening["content"] = Json::array({text_json("(The assistant speaks first.)")});
+      opening["content"] = Json::array({text_json("[The assistant speaks first.]")});
       list_.insert(list_.begin(), std::move(opening));
     }
     if (!list_.empty() && list_.back()["role"] == "assistant") trim_end(list_.back()["content"]);

@@ -1,0 +1,35 @@
+// Bodies of the small read-only answers: lists of models, one model, a version, a token count. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tophand::chat {
+
+struct ListedModel {
+  std::string id;
+  std::string display_name = {};         // "" shows the id
+  std::int64_t created_ms = 0;           // wall clock
+  std::string owned_by = "tophand";
+  // Local models only:
+  std::string family = {};               // "qwen2"
+  std::string parameter_size = {};       // "1.5B"
+  std::string quantization = {};         // "Q4_K_M"
+  std::string digest = {};               // hex SHA-256, no prefix
+  std::int64_t size_bytes = 0;
+  std::int64_t context_tokens = 0;       // 0: unknown
+  std::vector<std::string> capabilities = {};  // "completion", "tools"
+};
+
+// kAnthropic is asked for by the anthropic-version header; both live under /v1/models.
+enum class ModelListStyle : std::uint8_t { kOpenAi, kAnthropic, kOllamaTags };
+
+std::string write_model_list(ModelListStyle style, const std::vector<ListedModel>& models);
+std::string write_model(ModelListStyle style, const ListedModel& model);
+
+std::string write_ollama_version(std::string_view version);  // /api/version
+std::string write_token_count(std::int64_t input_tokens);    // /v1/messages/count_tokens
+
+}  // namespace tophand::chat
