@@ -58,7 +58,7 @@ void Connection::hang_up() { shutdown(socket_.get(), SHUT_RDWR); }
 
 void Connection::serve() {
   if (admission_ == Admission::kTooMany) {
-    refuse_and_close(refusal(503, Code::kExhausted, "too many connections"), "");
+    refuse_and_close(refusal(503, Code::kExhausted, "too many connections"), nullptr);
     return;
   }
   while (serve_one() == Next::kRequest) first_ = false;
@@ -70,9 +70,9 @@ Connection::Next Connection::serve_one() {
       system_clock().mono_ns() + options_.limits.header_timeout_ms * kNsPerMs;
   const auto head_size = read_head(deadline_ns);
   if (!head_size) return Next::kClose;
-  if (!*head_size) return refuse_and_close(head_size->error(), "");
+  if (!*head_size) return refuse_and_close(head_size->error(), nullptr);
   auto head = parse_request_head(std::string_view(buffer_).substr(0, **head_size));
-  if (!head) return refuse_and_close(head.error(), "");
+  if (!head) return refuse_and_close(head.error(), nullptr);
   buffer_.erase(0, **head_size);
   if (buffer_.empty()) buffer_.shrink_to_fit();  // an idle connection holds no buffer
   return serve_request(std::move(*head));
@@ -129,11 +129,11 @@ Connection::Next Connection::serve_request(RequestHead head) {
     }
     if (!admitted) {
       const Refusal no{info(admitted.error().code).http_status, admitted.error()};
-      return refuse_and_close(no, request.path);
+      return refuse_and_close(no, &request);
     }
   }
   bool gone = false;
-  if (const auto no = read_body(head, gone)) return refuse_and_close(*no, request.path);
+  if (const auto no = read_body(head, gone)) return refuse_and_close(*no, &request);
   if (gone) return Next::kClose;
   const ResponseShape shape{.head_only = request.method == "HEAD",
                             .http_1_0 = head.minor_version == 0,
@@ -223,10 +223,11 @@ void Connection::send_error(SocketResponseWriter& writer, const Refusal& no,
   static_cast<void>(writer.send(no.status, reply.content_type, reply.body));
 }
 
-Connection::Next Connection::refuse_and_close(const Refusal& no, std::string_view path) {
-  SocketResponseWriter writer(socket_.get(), watch_, ResponseShape{.keep_alive = false},
-                              kDrainTimeoutMs);
-  send_error(writer, no, path);
+Connection::Next Connection::refuse_and_close(const Refusal& no, const Request* request) {
+  const ResponseShape shape{.head_only = request != nullptr && request->method == "HEAD",
+                            .keep_alive = false};
+  SocketResponseWriter writer(socket_.get(), watch_, shape, kDrainTimeoutMs);
+  send_error(writer, no, request != nullptr ? std::string_view(request->path) : "");
   shutdown(socket_.get(), SHUT_WR);
   drain();
   return Next::kClose;
