@@ -26,7 +26,8 @@ constexpr std::array kFlags{
     Flag{"--model", "FILE", "the GGUF file to load"},
     Flag{"--socket", "PATH", "the Unix socket to serve on (mode 0600)"},
     Flag{"--threads", "N", "compute threads (default: all cores)"},
-    Flag{"--context", "N", "tokens of context (default: what the model was trained for, at most 8192)"},
+    Flag{"--context", "N",
+         "tokens of context (default: what the model was trained for, at most 8192)"},
     Flag{"--memory-mib", "N", "refuse to load what needs more memory than this"},
     Flag{"--kernel", "K", "force an instruction set instead of the best one"},
     Flag{"--template", "T", "force a built-in chat template instead of the file's own"},
@@ -95,8 +96,8 @@ int run_engine(Io& io, const Arguments& args) {
   std::array<int, 2> quit{};
   if (signals < 0 || pipe(quit.data()) != 0)
     return report(io, {Code::kIo, "engine: no file descriptors left"});
-  auto worker = engine::Worker::start(*options, engine::engine_loader(options->load),
-                                      system_clock());
+  auto worker =
+      engine::Worker::start(*options, engine::engine_loader(options->load), system_clock());
   if (!worker) return report(io, worker.error());
   std::thread watcher(watch_signals, signals, quit[0], std::ref(**worker), args.get("--socket"));
   const auto ended = (*worker)->wait();
@@ -114,9 +115,10 @@ extern const Command kEngine{
     .name = "engine",
     .arguments = "",
     .summary = "serve one model on a Unix socket (started by the gateway)",
-    .help = "The gateway starts and stops these by itself. By hand, to look at a model alone:\n\n"
-            "  tophand engine --model model.gguf --socket /tmp/engine.sock &\n"
-            "  curl --unix-socket /tmp/engine.sock http://engine/info\n",
+    .help =
+        "The gateway starts and stops these by itself. By hand, to look at a model alone:\n\n"
+        "  tophand engine --model model.gguf --socket /tmp/engine.sock &\n"
+        "  curl --unix-socket /tmp/engine.sock http://engine/info\n",
     .flags = kFlags,
     .run = run_engine,
     .hidden = true,

@@ -7,12 +7,24 @@ namespace tophand::cli {
 
 // In the order of the overview. A new command is one line here and one file.
 std::span<const Command* const> command_table() {
+  // clang-format off
   static constexpr std::array kTable{
-      &kAsk,        &kRun,         &kCommit,      //
-      &kConfigInit, &kConfigCheck, &kConfigShow,  //
-      &kEngine,     &kTokenize,    &kPerplexity,  //
-      &kCompletion, &kVersion,
+      &kAsk,
+      &kRun,
+      &kCommit,
+      &kPull,
+      &kList,
+      &kRemove,
+      &kConfigInit,
+      &kConfigCheck,
+      &kConfigShow,
+      &kTokenize,
+      &kPerplexity,
+      &kEngine,
+      &kCompletion,
+      &kVersion,
   };
+  // clang-format on
   return kTable;
 }
 

