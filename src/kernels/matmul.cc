@@ -15,6 +15,9 @@ void matmul(Isa isa, const PackedMatrix& w, const std::byte* activations, std::u
     case Isa::kAvxVnni:
     case Isa::kAvx2: return detail::matmul_avx2(task);
 #endif
+#if defined(__aarch64__)
+    case Isa::kNeonDot: return detail::matmul_neon(task);
+#endif
     default: return detail::matmul_scalar(task);
   }
 }

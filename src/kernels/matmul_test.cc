@@ -119,7 +119,7 @@ struct Case {
   Isa isa;
 };
 
-std::vector<Case> all_cases() {
+std::vector<Case> list_cases() {
   std::vector<Case> cases;
   for (const IsaInfo& set : instruction_sets()) {
     if (!set.compiled || !set.runs_here) {
@@ -132,6 +132,11 @@ std::vector<Case> all_cases() {
     }
   }
   return cases;
+}
+
+const std::vector<Case>& all_cases() {
+  static const std::vector<Case> kCases = list_cases();
+  return kCases;
 }
 
 std::string case_name(const testing::TestParamInfo<Case>& info) {
@@ -210,7 +215,7 @@ TEST_P(MatmulTest, EqualsTheProductOfDecodedWeightsAndQuantisedActivations) {
   for (const Shape shape : {Shape{16, block}, Shape{1, 3 * block}, Shape{37, 5 * block},
                             Shape{160, 2 * block}, Shape{83, 1792}}) {
     if (shape.cols % block != 0) continue;
-    for (const std::uint64_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13}) {
+    for (const unsigned tokens : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 13u}) {
       check(shape, tokens, 0, group_count(shape.rows));
       if (HasFatalFailure()) return;
     }
@@ -252,7 +257,7 @@ TEST_P(MatmulTest, ExtremeCodesAndActivationsDoNotOverflow) {
       }
     }
     for (const float sign : {1.0f, -1.0f}) {
-      for (const std::uint64_t tokens : {1, 4, 6}) {
+      for (const unsigned tokens : {1u, 4u, 6u}) {
         check(tensor, std::vector<float>(tokens * shape.cols, sign), shape, 0, 2);
       }
     }
