@@ -130,18 +130,21 @@ def export(path, arch, model, pre):
     write_gguf(path, metadata(arch, config, pre), tensors)
 
 
-def randomise(model):
-    """Weights that float16 holds exactly; norms and biases away from 1 and 0."""
+def randomise(model, gain):
+    """Weights that float16 holds exactly; norms and biases away from 1 and 0. Queries and keys are
+    large, so that attention is far from uniform and a wrong rotation shows."""
     with torch.no_grad():
         for name, value in model.named_parameters():
-            spread = 0.2 if value.ndim == 1 else 1.5 / value.shape[1] ** 0.5 if "embed" not in name else 1.0
+            wide = 1.5 if "q_proj" in name or "k_proj" in name else gain
+            spread = 0.2 if value.ndim == 1 else 1.0 if "embed" in name else wide / value.shape[1] ** 0.5
             centre = 1.0 if "norm" in name else 0.0
             value.copy_((centre + spread * torch.randn_like(value)).half().float())
 
 
 def make(folder, arch, model, pre, ids):
     torch.manual_seed(7)
-    randomise(model)
+    # With a larger gain BitNet's rounding to int8 amplifies the noise of the float16 cache.
+    randomise(model, 0.3 if arch.startswith("bitnet") else 1.5)
     model.eval()
     path = os.path.join(folder, "tiny_" + arch.split("-")[0])
     export(path + ".gguf", arch, model, pre)
