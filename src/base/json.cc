@@ -1,13 +1,20 @@
 #include "base/json.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace tophand {
 namespace {
 
-// Deepest nesting of [ and { outside strings; stops early once over `limit`.
-std::size_t nesting_depth(std::string_view text, std::size_t limit) {
-  std::size_t depth = 0, deepest = 0;
+struct Shape {
+  std::size_t depth = 0;    // deepest nesting of [ and {
+  std::size_t members = 0;  // most colons directly inside one {...}
+};
+
+// Of the text outside strings, in one pass; stops early once over a limit.
+Shape shape_of(std::string_view text, const JsonLimits& limits) {
+  Shape shape;
+  std::vector<std::size_t> members;  // of each open bracket
   bool in_string = false, escaped = false;
   for (const char c : text) {
     if (in_string) {
@@ -17,11 +24,13 @@ std::size_t nesting_depth(std::string_view text, std::size_t limit) {
       continue;
     }
     if (c == '"') in_string = true;
-    else if (c == '[' || c == '{') deepest = std::max(deepest, ++depth);
-    else if ((c == ']' || c == '}') && depth > 0) --depth;
-    if (deepest > limit) return deepest;
+    else if (c == '[' || c == '{') members.push_back(0);
+    else if ((c == ']' || c == '}') && !members.empty()) members.pop_back();
+    else if (c == ':' && !members.empty()) shape.members = std::max(shape.members, ++members.back());
+    shape.depth = std::max(shape.depth, members.size());
+    if (shape.depth > limits.depth_max || shape.members > limits.members_max) return shape;
   }
-  return deepest;
+  return shape;
 }
 
 // The library's text without its "[json.exception.parse_error.101]" prefix.
@@ -36,7 +45,11 @@ Result<Json> parse_json(std::string_view text, JsonLimits limits) {
   if (text.size() > limits.bytes_max)
     return fail(Code::kTooLarge, "JSON of " + std::to_string(text.size()) + " bytes, at most " +
                                      std::to_string(limits.bytes_max) + " are read");
-  if (nesting_depth(text, limits.depth_max) > limits.depth_max)
+  const Shape shape = shape_of(text, limits);
+  if (shape.members > limits.members_max)
+    return fail(Code::kInvalid, "JSON object with more than " +
+                                    std::to_string(limits.members_max) + " members");
+  if (shape.depth > limits.depth_max)
     return fail(Code::kInvalid,
                 "JSON nested deeper than " + std::to_string(limits.depth_max) + " levels");
   try {

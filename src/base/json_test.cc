@@ -24,6 +24,19 @@ TEST(Json, RefusesMoreBytesThanTheLimit) {
   EXPECT_EQ(parsed.error().code, Code::kTooLarge);
 }
 
+TEST(Json, RefusesObjectsWithMoreMembersThanTheLimit) {
+  const auto object_of = [](int members) {
+    std::string text = "{\"first\":[{\"a\":1},\"x:y\"]";
+    for (int i = 1; i < members; ++i) text += ",\"" + std::to_string(i) + "\":{\"b\":0}";
+    return text + "}";
+  };
+  const auto limit = static_cast<int>(JsonLimits{}.members_max);
+  EXPECT_TRUE(parse_json(object_of(limit)));
+  const auto parsed = parse_json(object_of(limit + 1));
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().message, "JSON object with more than 1024 members");
+}
+
 TEST(Json, MalformedTextNamesThePlace) {
   const auto parsed = parse_json("{\"a\":}");
   ASSERT_FALSE(parsed);

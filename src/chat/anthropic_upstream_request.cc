@@ -115,8 +115,7 @@ class MessageList {
   }
 
   Json take() {
-    for (Json& message : list_)
-      std::stable_partition(message["content"].begin(), message["content"].end(), is_tool_result);
+    for (Json& message : list_) put_results_first(message["content"]);
     if (!list_.empty() && list_.front()["role"] == "assistant") {
       Json opening = Json::object();  // the API wants a user's message first
       opening["role"] = "user";
@@ -128,6 +127,15 @@ class MessageList {
   }
 
  private:
+  static void put_results_first(Json& content) {
+    Json ordered = Json::array();
+    for (const bool results : {true, false})
+      for (Json& block : content)
+        if (!block.is_null() && is_tool_result(block) == results)
+          ordered.push_back(std::move(block));  // leaves null behind
+    content = std::move(ordered);
+  }
+
   // The API refuses a last assistant message that ends in white space.
   static void trim_end(Json& content) {
     Json& last = content.back();

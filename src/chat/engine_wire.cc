@@ -1,6 +1,7 @@
 // The engine worker's protocol, both ways. docs/protocols/engine-worker.md.
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 #include <utility>
 
 #include "base/json.h"
@@ -70,19 +71,17 @@ void append_message(const Message& message, Json& out) {
 
 // Where a dialect gives no tool names (Anthropic), a result's comes from the call that it answers.
 std::vector<Message> with_tool_names(std::vector<Message> messages) {
-  std::vector<std::pair<std::string, std::string>> calls;  // id, name
+  std::unordered_map<std::string, std::string> names;  // by call id
   for (Message& message : messages)
     for (Block& block : message.blocks) {
       if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
-        calls.emplace_back(tool->id, tool->name);
+        names[tool->id] = tool->name;
         continue;
       }
       auto* result = std::get_if<ToolResultBlock>(&block);
       if (result == nullptr || !result->tool_name.empty()) continue;
-      const auto call = std::find_if(calls.rbegin(), calls.rend(), [&](const auto& known) {
-        return known.first == result->tool_use_id;
-      });
-      if (call != calls.rend()) result->tool_name = call->second;
+      const auto name = names.find(result->tool_use_id);
+      if (name != names.end()) result->tool_name = name->second;
     }
   return messages;
 }

@@ -147,6 +147,7 @@ class ToolIds {
  public:
   std::string call(std::string id, const std::string& name) {
     if (id.empty()) id = "call_" + std::to_string(++count_);
+    if (open_.size() == kOpenCallsMax) open_.erase(open_.begin());
     open_.push_back({id, name});
     return id;
   }
@@ -163,6 +164,9 @@ class ToolIds {
   }
 
  private:
+  // Far above what one turn holds; bounds the search when a hostile body never answers its calls.
+  static constexpr std::size_t kOpenCallsMax = 256;
+
   struct Call {
     std::string id, name;
   };
