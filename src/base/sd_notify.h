@@ -1,5 +1,5 @@
-// Tells systemd how a service is doing (sd_notify(3)'s protocol, without its library): one datagram to
-// the socket that $NOTIFY_SOCKET names. Does nothing when the variable is not set.
+// Tells systemd how a service is doing (sd_notify(3)'s protocol, without its library): one datagram
+// to the socket that $NOTIFY_SOCKET names. Does nothing when the variable is not set.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,5 @@
-// A cancellation that somebody fires by hand: a supervisor that gives up, a test, a server that stops.
+// A cancellation that somebody fires by hand: a supervisor that gives up, a test, a server that
+// stops.
 #pragma once
 
 #include <atomic>

@@ -90,7 +90,8 @@ bool ChunkDecoder::step(char c) {
       state_ = State::kDone;
       return c == '\n';
     case State::kData:
-    case State::kDone: return false;
+    case State::kDone:
+      return false;
   }
   return false;
 }

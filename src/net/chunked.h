@@ -22,8 +22,18 @@ class ChunkDecoder {
 
  private:
   enum class State : std::uint8_t {
-    kSizeStart, kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailerStart, kTrailer,
-    kTrailerLf, kLastLf, kDone
+    kSizeStart,
+    kSize,
+    kExtension,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kTrailerStart,
+    kTrailer,
+    kTrailerLf,
+    kLastLf,
+    kDone
   };
   bool step(char c);
   bool size_digit(char c);

@@ -48,8 +48,12 @@ class StreamedResponse final : public ClientResponse {
   StreamedResponse(std::shared_ptr<Shared> shared, std::string key,
                    std::unique_ptr<Transport> connection, ResponseHead head, std::string rest,
                    int idle_timeout_ms)
-      : shared_(std::move(shared)), key_(std::move(key)), connection_(std::move(connection)),
-        head_(std::move(head)), pending_(std::move(rest)), left_(head_.body_bytes),
+      : shared_(std::move(shared)),
+        key_(std::move(key)),
+        connection_(std::move(connection)),
+        head_(std::move(head)),
+        pending_(std::move(rest)),
+        left_(head_.body_bytes),
         idle_timeout_ms_(idle_timeout_ms) {
     if (head_.body == BodyKind::kNone) end();
   }
@@ -186,8 +190,8 @@ Result<std::unique_ptr<Transport>> PooledClient::connect(const Endpoint& to,
                                                          const ClientRequest& request,
                                                          const Cancellation* cancel) {
   const Wait wait = wait_ms(request.connect_timeout_ms, cancel);
-  auto socket = to.scheme == "unix" ? connect_unix(to.host, wait)
-                                    : connect_tcp(to.host, to.port, wait);
+  auto socket =
+      to.scheme == "unix" ? connect_unix(to.host, wait) : connect_tcp(to.host, to.port, wait);
   if (!socket) return tl::unexpected(socket.error());
   if (to.scheme != "https")
     return std::unique_ptr<Transport>(std::make_unique<PlainTransport>(std::move(*socket)));

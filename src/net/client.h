@@ -14,8 +14,8 @@ namespace tophand::net {
 
 // "http://host:port/base", "https://host/base" or "unix:/path/to.sock" (requests go to "/").
 struct Endpoint {
-  std::string scheme;     // "http", "https", "unix"
-  std::string host;       // or the socket's path
+  std::string scheme;  // "http", "https", "unix"
+  std::string host;    // or the socket's path
   std::uint16_t port = 0;
   std::string base_path;  // without trailing '/'
 };
@@ -27,8 +27,8 @@ struct ClientRequest {
   Headers headers = {};   // Host, Content-Length and Connection are ours
   std::string_view body = {};
   int connect_timeout_ms = 5'000;
-  int first_byte_timeout_ms = 600'000;  // until the response headers
-  int idle_timeout_ms = 300'000;        // between body bytes
+  int first_byte_timeout_ms = 600'000;     // until the response headers
+  int idle_timeout_ms = 300'000;           // between body bytes
   std::size_t body_bytes_max = 64u << 20;  // of read_all()
 };
 

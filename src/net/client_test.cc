@@ -40,11 +40,26 @@ TEST(Endpoints, AreReadAsWritten) {
 }
 
 TEST(Endpoints, OddUrlsAreRefusedWithoutBeingQuoted) {
-  for (const char* url :
-       {"", "localhost", "ftp://h", "file:///etc/passwd", "http://", "http://:80", "http://h:0",
-        "http://h:65536", "http://h:-1", "http://h:80x", "http://h:", "http://user:secret@h",
-        "http://h?key=secret", "http://h/#x", "http://[::1", "http://[::1]x", "http://a b",
-        "unix:relative", "unix:", "HTTP://h"}) {
+  for (const char* url : {"",
+                          "localhost",
+                          "ftp://h",
+                          "file:///etc/passwd",
+                          "http://",
+                          "http://:80",
+                          "http://h:0",
+                          "http://h:65536",
+                          "http://h:-1",
+                          "http://h:80x",
+                          "http://h:",
+                          "http://user:secret@h",
+                          "http://h?key=secret",
+                          "http://h/#x",
+                          "http://[::1",
+                          "http://[::1]x",
+                          "http://a b",
+                          "unix:relative",
+                          "unix:",
+                          "HTTP://h"}) {
     const auto got = parse_endpoint(url);
     ASSERT_FALSE(got) << url;
     EXPECT_EQ(got.error().code, Code::kConfig) << url;
@@ -66,10 +81,9 @@ TEST(Client, SendsAHeadWithoutSurprises) {
   request.headers.add("Transfer-Encoding", "chunked");
   request.headers.add("Connection", "upgrade");
   EXPECT_EQ(ask(*client, server.endpoint(), request).body, "ok");
-  EXPECT_EQ(seen.get_future().get(),
-            "POST /v1/messages?beta=true HTTP/1.1\r\nHost: 127.0.0.1:" +
-                std::to_string(server.port()) +
-                "\r\nx-api-key: k\r\nContent-Length: 4\r\n\r\nbody");
+  EXPECT_EQ(seen.get_future().get(), "POST /v1/messages?beta=true HTTP/1.1\r\nHost: 127.0.0.1:" +
+                                         std::to_string(server.port()) +
+                                         "\r\nx-api-key: k\r\nContent-Length: 4\r\n\r\nbody");
 }
 
 TEST(Client, RefusesAPathThatWouldForgeARequest) {
@@ -84,13 +98,15 @@ TEST(Client, RefusesAPathThatWouldForgeARequest) {
 struct Exchange {
   const char* name;
   std::string answer;
-  int status;        // 0: an error, with this code
+  int status;  // 0: an error, with this code
   const char* body;
   Code code = Code::kUpstream;
 };
 
 class Answers : public testing::TestWithParam<Exchange> {};
-void PrintTo(const Exchange& row, std::ostream* out) { *out << row.name; }
+void PrintTo(const Exchange& row, std::ostream* out) {
+  *out << row.name;
+}
 
 TEST_P(Answers, AreReadStrictly) {
   const Exchange& row = GetParam();
@@ -123,12 +139,14 @@ INSTANTIATE_TEST_SUITE_P(
         {"no_reason", "HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nhi", 200, "hi"},
         {"until_close", "HTTP/1.1 200 OK\r\n\r\nall of it", 200, "all of it"},
         {"http_1_0", "HTTP/1.0 200 OK\r\n\r\nold", 200, "old"},
-        {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 200, "hi"},
-        {"continue_first", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+        {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
          200, "hi"},
+        {"continue_first",
+         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200, "hi"},
         {"early_hints_first",
-         "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200,
-         "hi"},
+         "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
+         "2\r\n\r\nhi",
+         200, "hi"},
         {"no_content", "HTTP/1.1 204 No Content\r\n\r\n", 204, ""},
         {"redirect_is_not_followed",
          "HTTP/1.1 302 Found\r\nLocation: http://evil/\r\nContent-Length: 0\r\n\r\n", 302, ""},
@@ -136,13 +154,18 @@ INSTANTIATE_TEST_SUITE_P(
         {"half_a_head", "HTTP/1.1 200 OK\r\nConte", 0, ""},
         {"length_cut", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", 0, ""},
         {"chunk_cut", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhi", 0, ""},
-        {"last_chunk_missing", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", 0, ""},
-        {"last_crlf_missing", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n", 0, ""},
-        {"bad_chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nhi\r\n0\r\n\r\n", 0, "",
-         Code::kUpstream},
+        {"last_chunk_missing", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n",
+         0, ""},
+        {"last_crlf_missing",
+         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n", 0, ""},
+        {"bad_chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nhi\r\n0\r\n\r\n",
+         0, "", Code::kUpstream},
         {"both_framings",
-         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 0, ""},
-        {"two_lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", 0, ""},
+         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: "
+         "chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+         0, ""},
+        {"two_lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", 0,
+         ""},
         {"odd_length", "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nhi", 0, ""},
         {"gzip_coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhi", 0, ""},
         {"not_http", "220 smtp.example ESMTP\r\n\r\n", 0, ""},
@@ -155,10 +178,22 @@ INSTANTIATE_TEST_SUITE_P(
         {"space_before_colon", "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nhi", 0, ""},
         {"nul", std::string("HTTP/1.1 200 OK\r\nX: \0\r\n\r\n", 25), 0, ""},
         {"switching", "HTTP/1.1 101 Switching Protocols\r\n\r\n", 0, ""},
-        {"endless_continue", [] { std::string s; for (int i = 0; i < 100; ++i) s += "HTTP/1.1 100 Continue\r\n\r\n"; return s; }(), 0, ""},
+        {"endless_continue",
+         [] {
+           std::string s;
+           for (int i = 0; i < 100; ++i) s += "HTTP/1.1 100 Continue\r\n\r\n";
+           return s;
+         }(),
+         0, ""},
         {"endless_header", "HTTP/1.1 200 OK\r\nX: " + std::string(200'000, 'a'), 0, ""},
         {"endless_line", "HTTP/1.1 200 " + std::string(200'000, 'a'), 0, ""},
-        {"many_headers", [] { std::string s = "HTTP/1.1 200 OK\r\n"; for (int i = 0; i < 300; ++i) s += "A: b\r\n"; return s + "\r\n"; }(), 0, ""},
+        {"many_headers",
+         [] {
+           std::string s = "HTTP/1.1 200 OK\r\n";
+           for (int i = 0; i < 300; ++i) s += "A: b\r\n";
+           return s + "\r\n";
+         }(),
+         0, ""},
     }),
     [](const auto& row) { return std::string(row.param.name); });
 
@@ -328,8 +363,9 @@ TEST(Client, NobodyThereIsUnavailable) {
     port = local_port(listener->get());
   }
   const auto client = Client::create();
-  for (const std::string& url : {"http://127.0.0.1:" + std::to_string(port),
-                                 "unix:" + scratch_path(".none"), std::string("http://nowhere.invalid")}) {
+  for (const std::string& url :
+       {"http://127.0.0.1:" + std::to_string(port), "unix:" + scratch_path(".none"),
+        std::string("http://nowhere.invalid")}) {
     const auto got = client->send(*parse_endpoint(url), {.path = "/"}, nullptr);
     ASSERT_FALSE(got) << url;
     EXPECT_EQ(got.error().code, Code::kUnavailable) << got.error().message;

@@ -49,12 +49,18 @@ Wait body_wait(std::int64_t start_ns, int timeout_ms, std::size_t received) {
 
 Connection::Connection(Fd socket, const ServerOptions& options, const CancelFlag& stopping,
                        Admission admission)
-    : socket_(std::move(socket)), options_(options), stopping_(stopping), admission_(admission),
-      watch_(socket_.get()), peer_(peer_name(socket_.get())) {
+    : socket_(std::move(socket)),
+      options_(options),
+      stopping_(stopping),
+      admission_(admission),
+      watch_(socket_.get()),
+      peer_(peer_name(socket_.get())) {
   set_no_delay(socket_.get());
 }
 
-void Connection::hang_up() { shutdown(socket_.get(), SHUT_RDWR); }
+void Connection::hang_up() {
+  shutdown(socket_.get(), SHUT_RDWR);
+}
 
 void Connection::serve() {
   if (admission_ == Admission::kTooMany) {
@@ -80,8 +86,7 @@ Connection::Next Connection::serve_one() {
 
 bool Connection::wait_for_first_byte() {
   const ServerLimits& limits = options_.limits;
-  const Wait wait =
-      wait_ms(first_ ? limits.header_timeout_ms : limits.idle_timeout_ms, &stopping_);
+  const Wait wait = wait_ms(first_ ? limits.header_timeout_ms : limits.idle_timeout_ms, &stopping_);
   return wait_for(socket_.get(), POLLIN, wait).has_value();
 }
 
@@ -109,7 +114,8 @@ std::optional<Parsed<std::size_t>> Connection::read_head(std::int64_t deadline_n
       auto size = scanner.scan(buffer_);
       if (!size || *size != 0) return size;
     }
-    auto n = read_more(buffer_, kHeadReadBytes, Wait{.deadline_ns = deadline_ns, .cancel = &stopping_});
+    auto n =
+        read_more(buffer_, kHeadReadBytes, Wait{.deadline_ns = deadline_ns, .cancel = &stopping_});
     if (!n && n.error().code == Code::kDeadline && !buffer_.empty())
       return refuse(408, Code::kDeadline, "the request headers came too slowly");
     if (!n || *n == 0) return std::nullopt;
@@ -147,8 +153,8 @@ std::optional<Refusal> Connection::read_body(RequestHead& head, bool& gone) {
   if (head.body == BodyKind::kLength && head.body_bytes > options_.limits.body_bytes_max)
     return body_too_large(options_.limits.body_bytes_max);
   if (head.expects_continue && buffer_.empty() &&
-      !write_socket(socket_.get(), "HTTP/1.1 100 Continue\r\n\r\n",
-                    options_.limits.body_timeout_ms, nullptr)) {
+      !write_socket(socket_.get(), "HTTP/1.1 100 Continue\r\n\r\n", options_.limits.body_timeout_ms,
+                    nullptr)) {
     gone = true;
     return std::nullopt;
   }

@@ -1,5 +1,6 @@
 // One accepted connection: reads requests, asks the gatekeeper, calls the handler, keeps the order.
-// Private to net/. serve() runs on the connection's own thread; hang_up() may be called from others.
+// Private to net/. serve() runs on the connection's own thread; hang_up() may be called from
+// others.
 #pragma once
 
 #include <cstddef>

@@ -18,7 +18,9 @@ namespace beast_http = boost::beast::http;
 constexpr std::size_t kMethodBytesMax = 16;
 constexpr std::string_view kCrlf = "\r\n";
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -118,7 +120,8 @@ Framing framing_of(const Headers& headers, int minor_version) {
     out.fault = "a repeated length header";
   } else if (!codings.empty()) {
     if (minor_version == 0) out.fault = "transfer-encoding in HTTP/1.0";
-    else if (!equals_ignoring_case(codings[0], "chunked")) out.fault = "a transfer-encoding but chunked";
+    else if (!equals_ignoring_case(codings[0], "chunked"))
+      out.fault = "a transfer-encoding but chunked";
     out.body = BodyKind::kChunked;
   } else if (!lengths.empty()) {
     const auto bytes = parse_length(lengths[0]);
@@ -229,9 +232,9 @@ Parsed<std::size_t> HeadScanner::scan(std::string_view buffer) {
     if (after_cr != (c == '\n')) return bad_request("a line end that is not CR LF");
     if (c == '\0') return bad_request("a NUL");
     if (lines_ == 0 && at_ - line_start_ > limits_.first_line_bytes_max)
-      return refuse(414, Code::kTooLarge,
-                    "the request line is over " + std::to_string(limits_.first_line_bytes_max) +
-                        " bytes");
+      return refuse(
+          414, Code::kTooLarge,
+          "the request line is over " + std::to_string(limits_.first_line_bytes_max) + " bytes");
     if (at_ >= limits_.bytes_max)
       return refuse(431, Code::kTooLarge,
                     "the headers are over " + std::to_string(limits_.bytes_max) + " bytes");
@@ -257,7 +260,8 @@ Parsed<RequestHead> parse_request_head(std::string_view head) {
   out.request.target = std::string(message.target());
   out.request.headers = copy_headers(message);
   if (out.request.headers.all().size() != count) return bad_request("its headers");
-  if (const auto fault = method_fault(out.request.method); !fault.empty()) return bad_request(fault);
+  if (const auto fault = method_fault(out.request.method); !fault.empty())
+    return bad_request(fault);
   if (const auto fault = take_host_and_target(out); !fault.empty()) return bad_request(fault);
   const Framing framing = framing_of(out.request.headers, out.minor_version);
   if (!framing.fault.empty()) return bad_request(framing.fault);
@@ -333,12 +337,13 @@ bool is_token(std::string_view text) {
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view reason_phrase(int status) {
-  const auto text = beast_http::obsolete_reason(beast_http::int_to_status(static_cast<unsigned>(status)));
+  const auto text =
+      beast_http::obsolete_reason(beast_http::int_to_status(static_cast<unsigned>(status)));
   return {text.data(), text.size()};
 }
 

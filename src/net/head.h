@@ -29,8 +29,9 @@ struct HeadLimits {
   std::size_t headers_max = 100;
 };
 
-// Walks a growing buffer once. Lines end in CR LF and nothing else: a lone CR, a lone LF and a NUL are
-// refused as soon as they are seen (RFC 9112, 2.2; what parsers disagree on is how smuggling works).
+// Walks a growing buffer once. Lines end in CR LF and nothing else: a lone CR, a lone LF and a NUL
+// are refused as soon as they are seen (RFC 9112, 2.2; what parsers disagree on is how smuggling
+// works).
 class HeadScanner {
  public:
   explicit HeadScanner(HeadLimits limits) : limits_(limits) {}

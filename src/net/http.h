@@ -1,5 +1,5 @@
-// HTTP/1.1 messages, the server, and what a handler sees. Blocking calls on one small-stack thread a
-// connection (docs/decisions/0001): no coroutines, so no library type leaks out of this room.
+// HTTP/1.1 messages, the server, and what a handler sees. Blocking calls on one small-stack thread
+// a connection (docs/decisions/0001): no coroutines, so no library type leaks out of this room.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ struct Request {
   std::string query;   // raw, without '?'
   Headers headers;
   std::string body;
-  std::string peer;    // "127.0.0.1:55012" or "unix"
+  std::string peer;  // "127.0.0.1:55012" or "unix"
 };
 
 // Tells a blocking call to stop early. Waits watch a file descriptor too (the client's socket, to
@@ -71,7 +71,7 @@ class ResponseWriter {
 };
 
 struct ServerLimits {
-  std::size_t body_bytes_max = 32u << 20;    // Anthropic's own limit
+  std::size_t body_bytes_max = 32u << 20;  // Anthropic's own limit
   std::size_t header_bytes_max = 32u << 10;
   std::size_t headers_max = 100;
   std::size_t connections_max = 1024;
@@ -88,8 +88,8 @@ struct ErrorReply {
   std::string content_type, body;
 };
 using ErrorFormatter = std::function<ErrorReply(const Error&, std::string_view path)>;
-// Called once the headers are read, before any body byte: an Error refuses the request (auth, Host),
-// so that strangers cannot make us buffer.
+// Called once the headers are read, before any body byte: an Error refuses the request (auth,
+// Host), so that strangers cannot make us buffer.
 using Gatekeeper = std::function<Result<>(const Request& head)>;
 
 struct ServerOptions {
@@ -97,8 +97,8 @@ struct ServerOptions {
   std::uint16_t port = 0;             // 0: a free one
   ServerLimits limits = {};
   Handler handler = {};
-  Gatekeeper gatekeeper = {};            // may be empty
-  ErrorFormatter error_formatter = {};   // may be empty: plain text
+  Gatekeeper gatekeeper = {};           // may be empty
+  ErrorFormatter error_formatter = {};  // may be empty: plain text
 };
 
 class Server {

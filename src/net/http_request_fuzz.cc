@@ -16,7 +16,8 @@ using namespace tophand::net;
 
 // The head's size, 0 when unfinished, or minus the status; read in pieces of `step` bytes.
 long scan(std::string_view text, std::size_t step) {
-  HeadScanner scanner(HeadLimits{.first_line_bytes_max = 200, .bytes_max = 2000, .headers_max = 20});
+  HeadScanner scanner(
+      HeadLimits{.first_line_bytes_max = 200, .bytes_max = 2000, .headers_max = 20});
   for (std::size_t at = std::min(step, text.size());; at = std::min(at + step, text.size())) {
     const auto size = scanner.scan(text.substr(0, at));
     if (!size) return -size.error().status;

@@ -50,8 +50,8 @@ std::unique_ptr<Transport> ConnectionPool::take(const std::string& key) {
 void ConnectionPool::put(const std::string& key, std::unique_ptr<Transport> connection) {
   const std::scoped_lock lock(mutex_);
   drop_expired();
-  const auto same = std::count_if(idle_.begin(), idle_.end(),
-                                  [&](const Idle& idle) { return idle.key == key; });
+  const auto same =
+      std::count_if(idle_.begin(), idle_.end(), [&](const Idle& idle) { return idle.key == key; });
   if (static_cast<std::size_t>(same) >= kIdlePerEndpointMax || idle_.size() >= kIdleMax) return;
   idle_.push_back(Idle{key, std::move(connection), system_clock().mono_ns() + kIdleNs});
 }

@@ -15,7 +15,9 @@ namespace {
 // Bodies up to this size go out in one write with their head.
 constexpr std::size_t kJoinedBodyMax = 64u << 10;
 
-bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
+bool has_no_body(int status) {
+  return status < 200 || status == 204 || status == 304;
+}
 
 // These frame the message, so a handler does not get to set them.
 bool is_ours(std::string_view name) {

@@ -1,5 +1,5 @@
-// ResponseWriter over a socket, and the cancellation that notices that its peer has gone. Private to
-// net/.
+// ResponseWriter over a socket, and the cancellation that notices that its peer has gone. Private
+// to net/.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,8 @@ namespace tophand::net {
 
 // Cancelled once the peer has closed its side (POLLRDHUP), reset the connection, or the server hung
 // up on it. A FIN from close() and a half-close look the same on the wire, and only the first write
-// would tell them apart; since a computation must stop without writing, a half-close counts as gone.
+// would tell them apart; since a computation must stop without writing, a half-close counts as
+// gone.
 class PeerWatch final : public Cancellation {
  public:
   explicit PeerWatch(int fd) : fd_(fd) {}  // a connected socket that outlives this
@@ -33,8 +34,8 @@ class PeerWatch final : public Cancellation {
 
 // What the request decides about the shape of its answer.
 struct ResponseShape {
-  bool head_only = false;   // HEAD
-  bool http_1_0 = false;    // no chunks: the end of a stream is the end of the connection
+  bool head_only = false;  // HEAD
+  bool http_1_0 = false;   // no chunks: the end of a stream is the end of the connection
   bool keep_alive = true;
 };
 

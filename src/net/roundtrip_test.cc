@@ -132,7 +132,7 @@ TEST(UnixSocket, WorksLikeTcp) {
 TEST(UnixSocket, BelongsToItsOwnerAloneAndGoesWithTheServer) {
   const std::string path = scratch_path(".sock");
   auto server = serve(echo, "unix:" + path);
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777u, 0600u);
   server.reset();
@@ -146,17 +146,19 @@ TEST(UnixSocket, ALiveSocketIsNotTakenOver) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Code::kIo);
   const auto client = Client::create();
-  EXPECT_EQ(ask(*client, *parse_endpoint("unix:" + path), {.method = "GET", .path = "/"}).status, 200);
+  EXPECT_EQ(ask(*client, *parse_endpoint("unix:" + path), {.method = "GET", .path = "/"}).status,
+            200);
 }
 
 TEST(UnixSocket, AFileOfADeadProcessIsReplaced) {
   const std::string path = scratch_path(".sock");
   listen_unix(path, 1)->reset();  // the descriptor closes, the file stays
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   const auto server = serve(echo, "unix:" + path);
   const auto client = Client::create();
-  EXPECT_EQ(ask(*client, *parse_endpoint("unix:" + path), {.method = "GET", .path = "/"}).status, 200);
+  EXPECT_EQ(ask(*client, *parse_endpoint("unix:" + path), {.method = "GET", .path = "/"}).status,
+            200);
 }
 
 TEST(UnixSocket, AnotherKindOfFileIsNeverDeleted) {
@@ -173,8 +175,8 @@ TEST(UnixSocket, AnotherKindOfFileIsNeverDeleted) {
 
 TEST(Listening, ATakenPortIsAnError) {
   const auto server = serve(echo);
-  const auto second = Server::start(
-      {.address = "127.0.0.1", .port = server->port(), .handler = echo});
+  const auto second =
+      Server::start({.address = "127.0.0.1", .port = server->port(), .handler = echo});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Code::kIo);
 }

@@ -35,7 +35,8 @@ constexpr std::size_t kRefusersMax = 32;
 constexpr int kOutOfDescriptorsPauseMs = 100;
 constexpr std::string_view kUnixPrefix = "unix:";
 
-// A connection needs its socket, an epoll descriptor while it waits on a backend, and the backend's.
+// A connection needs its socket, an epoll descriptor while it waits on a backend, and the
+// backend's.
 void raise_descriptor_limit(std::size_t connections_max) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -48,8 +49,10 @@ void raise_descriptor_limit(std::size_t connections_max) {
 class ThreadedServer final : public Server {
  public:
   ThreadedServer(ServerOptions options, Fd listener)
-      : options_(std::move(options)), listener_(std::move(listener)),
-        port_(local_port(listener_.get())), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      : options_(std::move(options)),
+        listener_(std::move(listener)),
+        port_(local_port(listener_.get())),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
         acceptor_([this] { accept_loop(); }) {}
   ~ThreadedServer() override { stop(0); }
@@ -143,8 +146,8 @@ void ThreadedServer::start_connection(Fd socket) {
     const std::size_t limit = options_.limits.connections_max;
     const bool too_many = active_.size() >= limit;
     if (active_.size() < limit + kRefusersMax) {
-      active_.push_back(std::make_unique<Slot>(
-          *this, std::move(socket), too_many ? Admission::kTooMany : Admission::kServe));
+      active_.push_back(std::make_unique<Slot>(*this, std::move(socket),
+                                               too_many ? Admission::kTooMany : Admission::kServe));
       active_.back()->self = std::prev(active_.end());
       pthread_t thread{};
       if (pthread_create(&thread, &attributes, &run_connection, active_.back().get()) != 0) {

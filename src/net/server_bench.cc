@@ -1,5 +1,6 @@
-// What the server costs: a keep-alive echo (latency and rate) and the memory of idle streams. Client
-// and server share one process and its cores, so the rates are a lower bound of the server's.
+// What the server costs: a keep-alive echo (latency and rate) and the memory of idle streams.
+// Client and server share one process and its cores, so the rates are a lower bound of the
+// server's.
 #include <benchmark/benchmark.h>
 
 #include <unistd.h>
@@ -40,7 +41,8 @@ void keep_alive_echo(benchmark::State& state) {
   }
   std::sort(micros.begin(), micros.end());
   state.SetItemsProcessed(state.iterations());
-  state.counters["p50_us"] = benchmark::Counter(micros[micros.size() / 2], benchmark::Counter::kAvgThreads);
+  state.counters["p50_us"] =
+      benchmark::Counter(micros[micros.size() / 2], benchmark::Counter::kAvgThreads);
   state.counters["p99_us"] =
       benchmark::Counter(micros[micros.size() * 99 / 100], benchmark::Counter::kAvgThreads);
 }
@@ -61,12 +63,14 @@ void idle_streams(benchmark::State& state) {
   for (auto _ : state) {
     const std::size_t before = resident_bytes();
     CancelFlag release;
-    auto server = std::move(*Server::start({.handler = [&](const Request&, ResponseWriter& response) {
-      static_cast<void>(response.start_stream(200, "text/event-stream"));
-      static_cast<void>(response.write("data: x\n\n"));
-      static_cast<void>(wait_for(release.watch_fd(), POLLIN, wait_ms(60'000, &response.client())));
-      static_cast<void>(response.finish());
-    }}));
+    auto server =
+        std::move(*Server::start({.handler = [&](const Request&, ResponseWriter& response) {
+          static_cast<void>(response.start_stream(200, "text/event-stream"));
+          static_cast<void>(response.write("data: x\n\n"));
+          static_cast<void>(
+              wait_for(release.watch_fd(), POLLIN, wait_ms(60'000, &response.client())));
+          static_cast<void>(response.finish());
+        }}));
     std::vector<std::unique_ptr<RawClient>> clients;
     const std::string body(4'000, 'x');
     for (std::ptrdiff_t i = 0; i < streams; ++i) {
@@ -75,7 +79,8 @@ void idle_streams(benchmark::State& state) {
       clients.back()->read_until("data: x\n\n");
     }
     const std::size_t after = resident_bytes();
-    state.counters["bytes_per_stream"] = static_cast<double>(after - before) / static_cast<double>(streams);
+    state.counters["bytes_per_stream"] =
+        static_cast<double>(after - before) / static_cast<double>(streams);
     release.cancel();
     clients.clear();
     server->stop(1000);

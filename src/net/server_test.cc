@@ -31,16 +31,19 @@ void fine(const Request&, ResponseWriter& response) {
   EXPECT_TRUE(response.send(200, "text/plain", "fine"));
 }
 
-std::string get(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n"; }
+std::string get(const std::string& path) {
+  return "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n";
+}
 
 TEST(Server, AnswersPipelinedRequestsInOrder) {
   const auto server = serve({.handler = [](const Request& request, ResponseWriter& response) {
     EXPECT_TRUE(response.send(200, "text/plain", "[" + request.path + request.body + "]"));
   }});
   RawClient client(server->port());
-  client.send(get("/1") + "POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab" + get("/3") +
-              "POST /4 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n" +
-              "GET /5 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + get("/6"));
+  client.send(
+      get("/1") + "POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab" + get("/3") +
+      "POST /4 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n" +
+      "GET /5 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + get("/6"));
   const std::string text = client.read_to_end();
   std::string bodies;
   for (std::size_t at = text.find('['); at != std::string::npos; at = text.find('[', at + 1))
@@ -64,9 +67,10 @@ TEST(Server, StreamsInChunksAndByClosingForHttp10) {
   }});
   RawClient modern(server->port());
   modern.send(kGet);
-  EXPECT_EQ(modern.read_until("0\r\n\r\n"),
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-            "10\r\n0123456789abcdef\r\n0\r\n\r\n");
+  EXPECT_EQ(
+      modern.read_until("0\r\n\r\n"),
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "10\r\n0123456789abcdef\r\n0\r\n\r\n");
   RawClient old(server->port());
   old.send("GET / HTTP/1.0\r\n\r\n");
   EXPECT_EQ(old.read_to_end(),
@@ -114,8 +118,7 @@ TEST(Server, AStreamThatItsHandlerLeavesOpenIsSeenAsBroken) {
   }});
   const auto client = Client::create();
   for (const char* path : {"/throw", "/abort", "/return"}) {
-    auto response =
-        client->send(endpoint_of(*server), {.method = "GET", .path = path}, nullptr);
+    auto response = client->send(endpoint_of(*server), {.method = "GET", .path = path}, nullptr);
     ASSERT_TRUE(response) << path;
     const auto body = (*response)->read_all(nullptr, 100);
     ASSERT_FALSE(body) << path;
@@ -140,13 +143,13 @@ TEST(Server, TheGatekeeperSpeaksBeforeAnyBodyByte) {
 }
 
 TEST(Server, TheErrorFormatterPicksTheShape) {
-  const auto server = serve(
-      {.limits = {.body_bytes_max = 10},
-       .handler = fine,
-       .error_formatter = [](const Error& error, std::string_view path) {
-         return ErrorReply{"application/json", std::string(info(error.code).name) + "@" +
-                                                   std::string(path)};
-       }});
+  const auto server =
+      serve({.limits = {.body_bytes_max = 10},
+             .handler = fine,
+             .error_formatter = [](const Error& error, std::string_view path) {
+               return ErrorReply{"application/json",
+                                 std::string(info(error.code).name) + "@" + std::string(path)};
+             }});
   const auto client = Client::create();
   const Answer answer =
       ask(*client, endpoint_of(*server), {.path = "/v1/messages", .body = "more than ten bytes"});
@@ -156,7 +159,8 @@ TEST(Server, TheErrorFormatterPicksTheShape) {
 
 TEST(Server, ContinueIsSaidOnceTheBodyIsWanted) {
   const auto server = serve({.limits = {.body_bytes_max = 10}, .handler = fine});
-  const std::string expect = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: ";
+  const std::string expect =
+      "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: ";
   RawClient client(server->port());
   client.send(expect + "5\r\n\r\n");
   EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -181,11 +185,12 @@ TEST(Server, ARefusedBodyMayBeWrittenToItsEndAndTheAnswerIsStillRead) {
 }
 
 TEST(Server, SlowHeadersAndBodiesAre408) {
-  const auto server = serve(
-      {.limits = {.header_timeout_ms = 30, .body_timeout_ms = 30}, .handler = fine});
-  for (const char* part : {"GET / HT", "GET / HTTP/1.1\r\nHost: h\r\n",
-                           "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell",
-                           "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe"}) {
+  const auto server =
+      serve({.limits = {.header_timeout_ms = 30, .body_timeout_ms = 30}, .handler = fine});
+  for (const char* part :
+       {"GET / HT", "GET / HTTP/1.1\r\nHost: h\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe"}) {
     RawClient client(server->port());
     client.send(part);
     EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 408 ")) << part;
@@ -195,8 +200,8 @@ TEST(Server, SlowHeadersAndBodiesAre408) {
 }
 
 TEST(Server, SilentConnectionsAreClosedWithoutAWord) {
-  const auto server = serve(
-      {.limits = {.header_timeout_ms = 20, .idle_timeout_ms = 20}, .handler = fine});
+  const auto server =
+      serve({.limits = {.header_timeout_ms = 20, .idle_timeout_ms = 20}, .handler = fine});
   RawClient never(server->port());
   EXPECT_EQ(never.read_to_end(), "");
   EXPECT_TRUE(never.closed());
@@ -231,7 +236,8 @@ TEST(Server, ABlockedHandlerNoticesThatItsClientHasGone) {
       entered.set_value();
       // Waits for something that never comes, as a handler does that waits for a model.
       const CancelFlag never;
-      const auto waited = wait_for(never.watch_fd(), POLLIN, wait_ms(kPatienceMs, &response.client()));
+      const auto waited =
+          wait_for(never.watch_fd(), POLLIN, wait_ms(kPatienceMs, &response.client()));
       EXPECT_TRUE(response.client().cancelled());
       outcome.set_value(waited.error().code);
     }});
@@ -288,14 +294,16 @@ TEST(Server, AClientThatReadsNothingHoldsLittleAndIsDropped) {
                                EXPECT_TRUE(response.start_stream(200, "text/plain"));
                                const std::string piece(64u << 10, 'x');
                                std::size_t bytes = 0;
-                               while (bytes < (512u << 20) && response.write(piece)) bytes += piece.size();
+                               while (bytes < (512u << 20) && response.write(piece))
+                                 bytes += piece.size();
                                taken.set_value(bytes);
                              }});
   RawClient client(server->port());
   const int small = 4096;
   setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   client.send(kGet);
-  EXPECT_LT(taken.get_future().get(), 32u << 20);  // what the kernel buffers, never the half gigabyte
+  EXPECT_LT(taken.get_future().get(),
+            32u << 20);  // what the kernel buffers, never the half gigabyte
 }
 
 TEST(Server, AHalfCloserStillGetsAWholeAnswer) {
@@ -365,7 +373,8 @@ TEST(Server, ManyClientsAtOnceAllGetTheirOwnAnswer) {
 int highest_descriptor() {
   int highest = 0;
   DIR* folder = opendir("/proc/self/fd");
-  while (const dirent* entry = readdir(folder)) highest = std::max(highest, std::atoi(entry->d_name));
+  while (const dirent* entry = readdir(folder))
+    highest = std::max(highest, std::atoi(entry->d_name));
   closedir(folder);
   return highest;
 }

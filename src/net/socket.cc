@@ -60,7 +60,8 @@ Result<UnixAddress> unix_address(const std::string& path) {
 // Starts connecting and waits for the outcome.
 Result<> connect_and_wait(int fd, const sockaddr* address, socklen_t size, const Wait& wait) {
   if (connect(fd, address, size) == 0) return {};
-  // A Unix socket whose backlog is full says EAGAIN at once, and poll() would not tell when to retry.
+  // A Unix socket whose backlog is full says EAGAIN at once, and poll() would not tell when to
+  // retry.
   if (errno != EINPROGRESS && errno != EINTR)
     return fail(Code::kUnavailable, "connect: " + system_message(errno));
   if (auto ready = wait_for(fd, POLLOUT, wait); !ready) {
@@ -78,7 +79,7 @@ Result<> connect_and_wait(int fd, const sockaddr* address, socklen_t size, const
 
 // True when `path` is a socket file that nobody listens on.
 bool is_stale_socket(const std::string& path, const UnixAddress& address) {
-  struct stat info {};
+  struct stat info{};
   if (lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
   const Fd probe(socket(AF_UNIX, kSocketFlags, 0));
   return probe && connect(probe.get(), address.get(), address.size) != 0 && errno == ECONNREFUSED;

@@ -1,4 +1,5 @@
-// The event parser on recorded streams, at every split and with every line end (WHATWG HTML, 9.2.6).
+// The event parser on recorded streams, at every split and with every line end (WHATWG
+// HTML, 9.2.6).
 #include "net/sse.h"
 
 #include <gtest/gtest.h>
@@ -41,10 +42,14 @@ std::vector<Recording> recordings() {
         {"ping", "{\"type\": \"ping\"}"},
         {"content_block_delta", "{\"delta\":{\"text\":\"H\xc3\xa9llo: w\"}}"},
         {"message_stop", "{\"type\":\"message_stop\"}"}}},
-      {"chat_completions", "data: {\"a\":1}\n\ndata: {\"a\":2}\n\ndata: [DONE]\n\n",
+      {"chat_completions",
+       "data: {\"a\":1}\n\ndata: {\"a\":2}\n\ndata: [DONE]\n\n",
        {{"", "{\"a\":1}"}, {"", "{\"a\":2}"}, {"", "[DONE]"}}},
       {"comments_keep_alive", ": ping\n\n:\n\ndata: x\n: between\ndata: y\n\n", {{"", "x\ny"}}},
-      {"byte_order_mark", "\xef\xbb\xbf" "data: x\n\n", {{"", "x"}}},
+      {"byte_order_mark",
+       "\xef\xbb\xbf"
+       "data: x\n\n",
+       {{"", "x"}}},
       {"mark_later_is_data", "data: \xef\xbb\xbfx\n\n", {{"", "\xef\xbb\xbfx"}}},
       {"spaces", "data:no\n\ndata:  two\n\ndata: \n\n", {{"", "no"}, {"", " two"}, {"", ""}}},
       {"field_without_colon", "data\n\ndata\ndata\n\n", {{"", ""}, {"", "\n"}}},

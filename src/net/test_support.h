@@ -1,5 +1,5 @@
-// What the tests and benchmarks of this room share: a raw client that sends exact bytes, a raw server
-// that answers with exact bytes, and names. Header-only; never included by the product.
+// What the tests and benchmarks of this room share: a raw client that sends exact bytes, a raw
+// server that answers with exact bytes, and names. Header-only; never included by the product.
 #pragma once
 
 #include <poll.h>
@@ -76,16 +76,16 @@ class RawServer {
  public:
   using Script = std::function<void(int fd, int connection)>;
   explicit RawServer(Script script)
-      : script_(std::move(script)), listener_(std::move(*listen_tcp("127.0.0.1", 0, 16))),
-        port_(local_port(listener_.get())), thread_([this] { run(); }) {}
+      : script_(std::move(script)),
+        listener_(std::move(*listen_tcp("127.0.0.1", 0, 16))),
+        port_(local_port(listener_.get())),
+        thread_([this] { run(); }) {}
   ~RawServer() {
     stop_.cancel();
     thread_.join();
   }
   std::uint16_t port() const { return port_; }
-  Endpoint endpoint() const {
-    return *parse_endpoint("http://127.0.0.1:" + std::to_string(port_));
-  }
+  Endpoint endpoint() const { return *parse_endpoint("http://127.0.0.1:" + std::to_string(port_)); }
 
  private:
   void run() {

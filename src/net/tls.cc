@@ -28,8 +28,7 @@ using SslPtr = std::unique_ptr<SSL, FreeSsl>;
 int bio_write(BIO* bio, const char* bytes, int size) {
   const int fd = static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
   BIO_clear_retry_flags(bio);
-  const ssize_t n =
-      send(fd, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t n = send(fd, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
   return static_cast<int>(n);
 }
@@ -91,8 +90,8 @@ class TlsTransport final : public Transport {
       auto ready = wait_after(rc, wait);
       if (ready) continue;
       if (verdict != X509_V_OK)
-        return fail(Code::kUnavailable, std::string("certificate refused: ") +
-                                            X509_verify_cert_error_string(verdict));
+        return fail(Code::kUnavailable,
+                    std::string("certificate refused: ") + X509_verify_cert_error_string(verdict));
       return ready;
     }
   }
@@ -100,7 +99,8 @@ class TlsTransport final : public Transport {
   Result<std::size_t> read(char* into, std::size_t size, const Wait& wait) override {
     for (;;) {
       ERR_clear_error();
-      const int n = SSL_read(ssl_.get(), into, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
+      const int n =
+          SSL_read(ssl_.get(), into, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
       if (n > 0) return static_cast<std::size_t>(n);
       if (SSL_get_error(ssl_.get(), n) == SSL_ERROR_ZERO_RETURN) return 0;
       if (auto ready = wait_after(n, wait); !ready) return tl::unexpected(ready.error());

@@ -18,7 +18,8 @@ namespace tophand::net {
 // One a client: trusted roots and the sessions to resume. Thread-safe.
 class TlsContext {
  public:
-  // `ca_file`: PEM roots that are trusted besides the system's; "" for none. kConfig when unreadable.
+  // `ca_file`: PEM roots that are trusted besides the system's; "" for none. kConfig when
+  // unreadable.
   static Result<std::unique_ptr<TlsContext>> create(const std::string& ca_file);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;

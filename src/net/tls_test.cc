@@ -60,7 +60,8 @@ Identity make(const std::string& name, const std::string& san, const Identity* i
                              reinterpret_cast<const unsigned char*>(text.c_str()), -1, -1, 0);
   X509* signer = issuer ? issuer->certificate.get() : cert;
   X509_set_issuer_name(cert, X509_get_subject_name(signer));
-  add_extension(cert, signer, NID_basic_constraints, issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
+  add_extension(cert, signer, NID_basic_constraints,
+                issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
   if (!san.empty()) add_extension(cert, signer, NID_subject_alt_name, san);
   X509_sign(cert, (issuer ? *issuer : out).key.get(), EVP_sha256());
   return out;
@@ -118,8 +119,8 @@ class TlsServer {
       const bool cut = text.starts_with("GET /cut");
       const bool close = cut || text.starts_with("GET /close");
       text.clear();
-      const std::string_view answer = cut ? "HTTP/1.1 200 OK\r\n\r\nhalf"
-                                          : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+      const std::string_view answer =
+          cut ? "HTTP/1.1 200 OK\r\n\r\nhalf" : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
       SSL_write(ssl.get(), answer.data(), static_cast<int>(answer.size()));
       if (close) return;  // without close_notify
     }
@@ -152,7 +153,8 @@ TEST_F(Tls, ACertificateOfATrustedRootForThisHostPasses) {
     TlsServer server(good_, version);
     const auto client = Client::create(ca_file_);
     for (int i = 0; i < 3; ++i)
-      EXPECT_EQ(ask(*client, server.endpoint("localhost"), {.method = "GET", .path = "/"}).body, "ok");
+      EXPECT_EQ(ask(*client, server.endpoint("localhost"), {.method = "GET", .path = "/"}).body,
+                "ok");
     EXPECT_EQ(server.handshakes, 1);  // the connection was used again
     EXPECT_EQ(server.last_name, "localhost");
   }
@@ -166,7 +168,8 @@ TEST_F(Tls, AnAddressIsCheckedAgainstTheCertificatesAddresses) {
 }
 
 TEST_F(Tls, AnotherHostsCertificateIsRefused) {
-  const Error named = refused(make("x", "DNS:example.org", &root_, -kDay, kDay), "localhost", ca_file_);
+  const Error named =
+      refused(make("x", "DNS:example.org", &root_, -kDay, kDay), "localhost", ca_file_);
   EXPECT_EQ(named.code, Code::kUnavailable);
   EXPECT_NE(named.message.find("hostname mismatch"), std::string::npos) << named.message;
   const Error address =
@@ -207,7 +210,8 @@ TEST_F(Tls, ASessionIsResumedOnTheNextConnection) {
   TlsServer server(good_);
   const auto client = Client::create(ca_file_);
   for (int i = 0; i < 3; ++i)
-    EXPECT_EQ(ask(*client, server.endpoint("localhost"), {.method = "GET", .path = "/close"}).body, "ok");
+    EXPECT_EQ(ask(*client, server.endpoint("localhost"), {.method = "GET", .path = "/close"}).body,
+              "ok");
   EXPECT_EQ(server.handshakes, 3);
   EXPECT_GE(server.resumed, 1);
 }

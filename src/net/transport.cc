@@ -56,8 +56,7 @@ Result<> wait_for(int fd, short events, const Wait& wait) {
     std::array<pollfd, 2> set{pollfd{fd, events, 0}, pollfd{watch, watch_events, 0}};
     const int timeout = poll_timeout(wait.deadline_ns, flag_only);
     const int ready = poll(set.data(), set.size(), timeout);
-    if (ready < 0 && errno != EINTR)
-      return fail(Code::kIo, "poll: " + system_message(errno));
+    if (ready < 0 && errno != EINTR) return fail(Code::kIo, "poll: " + system_message(errno));
     if (ready > 0 && set[0].revents != 0) return {};
     if (ready > 0 && set[1].revents != 0) {
       if (wait.cancel->cancelled()) return fail(Code::kCancelled, "cancelled");

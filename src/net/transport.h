@@ -52,8 +52,8 @@ class Transport {
   // Reads what there is, at least one byte; 0 means that the peer ended its side properly.
   // kDeadline, kCancelled, kIo (reset, broken TLS).
   virtual Result<std::size_t> read(char* into, std::size_t size, const Wait& wait) = 0;
-  // Writes everything. The stall clock starts again whenever the peer takes bytes. kDeadline when it
-  // took none for `stall_ms`; kCancelled; kIo when the connection is broken.
+  // Writes everything. The stall clock starts again whenever the peer takes bytes. kDeadline when
+  // it took none for `stall_ms`; kCancelled; kIo when the connection is broken.
   virtual Result<> write(std::string_view bytes, int stall_ms, const Cancellation* cancel) = 0;
   virtual int fd() const = 0;
   // Bytes that were read from the socket but not by read() yet.

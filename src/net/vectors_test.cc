@@ -1,6 +1,6 @@
-// Requests on which servers disagree, and requests over a limit: exact bytes over a socket, and what
-// must come of them. Every refused request is followed by "GET /smuggled" on the same connection,
-// which no handler may ever see. Classes: RFC 9112 sections 2.2, 3, 5, 6, 7 and 11.2.
+// Requests on which servers disagree, and requests over a limit: exact bytes over a socket, and
+// what must come of them. Every refused request is followed by "GET /smuggled" on the same
+// connection, which no handler may ever see. Classes: RFC 9112 sections 2.2, 3, 5, 6, 7 and 11.2.
 #include <gtest/gtest.h>
 
 #include <mutex>
@@ -24,7 +24,9 @@ struct Vector {
   std::string body = "";  // that the handler saw, when the status is 200
 };
 
-void PrintTo(const Vector& vector, std::ostream* out) { *out << vector.name; }
+void PrintTo(const Vector& vector, std::ostream* out) {
+  *out << vector.name;
+}
 
 // A request with a header line (or lines) in question.
 Vector header(std::string name, std::string lines, int status = 400) {
@@ -103,10 +105,16 @@ std::vector<Vector> framing_vectors() {
       framing("te_empty", "Transfer-Encoding:"),
       framing("te_comma", "Transfer-Encoding: ,chunked"),
       framing("te_trailing_comma", "Transfer-Encoding: chunked,"),
-      framing("te_vertical_tab", "Transfer-Encoding: \x0b" "chunked"),
+      framing("te_vertical_tab",
+              "Transfer-Encoding: \x0b"
+              "chunked"),
       framing("te_form_feed", "Transfer-Encoding: chunked\x0c"),
-      framing("te_nbsp", "Transfer-Encoding: \xa0" "chunked"),
-      framing("te_kelvin_sign", "Transfer-Encoding: chun\xe2\x84\xaa" "ed"),
+      framing("te_nbsp",
+              "Transfer-Encoding: \xa0"
+              "chunked"),
+      framing("te_kelvin_sign",
+              "Transfer-Encoding: chun\xe2\x84\xaa"
+              "ed"),
       framing("te_space_before_colon", "Transfer-Encoding : chunked"),
       framing("te_tab_before_colon", "Transfer-Encoding\t: chunked"),
       framing("te_folded", "Transfer-Encoding:\r\n chunked"),
@@ -158,11 +166,17 @@ std::vector<Vector> chunk_vectors() {
       chunks("chunk_trailer_lf", "0\r\nX: y\nZ: w\r\n\r\n"),
       chunks("chunk_trailer_nul", "0\r\nX: " + std::string(1, '\0') + "\r\n\r\n"),
       chunks("chunk_trailer_endless", "0\r\nX: " + std::string(20'000, 'y')),
-      chunks("chunk_trailers_endless",
-             "0\r\n" + [] { std::string s; for (int i = 0; i < 3000; ++i) s += "X: y\r\n"; return s; }()),
+      chunks(
+          "chunk_trailers_endless", "0\r\n" +
+                                        [] {
+                                          std::string s;
+                                          for (int i = 0; i < 3000; ++i) s += "X: y\r\n";
+                                          return s;
+                                        }()),
       chunks("chunk_over_limit", "7d0\r\n" + std::string(2000, 'x') + "\r\n0\r\n\r\n", 413),
       chunks("chunks_add_up_over_limit",
-             "258\r\n" + std::string(600, 'x') + "\r\n258\r\n" + std::string(600, 'x') + "\r\n0\r\n\r\n",
+             "258\r\n" + std::string(600, 'x') + "\r\n258\r\n" + std::string(600, 'x') +
+                 "\r\n0\r\n\r\n",
              413),
   };
 }
@@ -308,7 +322,9 @@ TEST_P(Vectors, IsAnsweredAsListedAndNothingIsSmuggled) {
   else EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
 }
 
-std::string name_of(const testing::TestParamInfo<Vector>& row) { return row.param.name; }
+std::string name_of(const testing::TestParamInfo<Vector>& row) {
+  return row.param.name;
+}
 
 INSTANTIATE_TEST_SUITE_P(Framing, Vectors, testing::ValuesIn(framing_vectors()), name_of);
 INSTANTIATE_TEST_SUITE_P(Chunks, Vectors, testing::ValuesIn(chunk_vectors()), name_of);
