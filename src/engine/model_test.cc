@@ -1,0 +1,285 @@
+// What Model::load refuses, and what it says.
+#include "engine/model.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+#include "engine/session.h"
+#include "gguf/writer_for_tests.h"
+
+namespace tophand::engine {
+namespace {
+
+using namespace gguf::testing;
+
+// A llama of one layer: d 32, ff 64, 2 heads, 1 KV head of 16, vocabulary 4.
+struct TinyLlama {
+  std::map<std::string, std::string> metadata;  // key -> encoded entry
+  std::map<std::string, TensorSpec> tensors;
+
+  void text(const std::string& key, const std::string& value) {
+    metadata[key] = entry_string(key, value);
+  }
+  void count(const std::string& key, std::uint32_t value) { metadata[key] = entry_u32(key, value); }
+  void number(const std::string& key, float value) { metadata[key] = entry_f32(key, value); }
+  void tensor(const std::string& name, std::vector<std::uint64_t> dims) {
+    std::uint64_t n = 1;
+    for (const std::uint64_t dim : dims) n *= dim;
+    tensors[name] = {name, std::move(dims), 0, floats(n, 0.5f, 0.001f)};
+  }
+
+  TinyLlama() {
+    text("general.architecture", "llama");
+    count("llama.block_count", 1);
+    count("llama.context_length", 64);
+    count("llama.embedding_length", 32);
+    count("llama.feed_forward_length", 64);
+    count("llama.attention.head_count", 2);
+    count("llama.attention.head_count_kv", 1);
+    number("llama.attention.layer_norm_rms_epsilon", 1e-5f);
+    text("tokenizer.ggml.model", "gpt2");
+    text("tokenizer.ggml.pre", "smollm");
+    metadata["tokens"] = entry_strings("tokenizer.ggml.tokens", {"a", "b", "c", "d"});
+    tensor("token_embd.weight", {32, 4});
+    tensor("output_norm.weight", {32});
+    for (const char* norm : {"attn_norm", "ffn_norm"}) tensor(layer(norm), {32});
+    tensor(layer("attn_q"), {32, 32});
+    tensor(layer("attn_k"), {32, 16});
+    tensor(layer("attn_v"), {32, 16});
+    tensor(layer("attn_output"), {32, 32});
+    tensor(layer("ffn_gate"), {32, 64});
+    tensor(layer("ffn_up"), {32, 64});
+    tensor(layer("ffn_down"), {64, 32});
+  }
+  static std::string layer(const std::string& name) { return "blk.0." + name + ".weight"; }
+
+  std::string bytes() const {
+    FileSpec spec;
+    for (const auto& [key, item] : metadata) spec.metadata.push_back(item);
+    for (const auto& [name, item] : tensors) spec.tensors.push_back(item);
+    return write(spec);
+  }
+};
+
+class ModelLoad : public ::testing::Test {
+ protected:
+  ModelLoad() {
+    std::string pattern = ::testing::TempDir() + "model_XXXXXX";
+    const int fd = ::mkstemp(pattern.data());
+    ::close(fd);
+    path_ = pattern;
+  }
+  ~ModelLoad() override { std::remove(path_.c_str()); }
+
+  Result<std::unique_ptr<Model>> load(const std::string& bytes, LoadOptions options = {}) {
+    std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes;
+    options.path = path_;
+    options.threads = 1;
+    return Model::load(options, nullptr);
+  }
+  std::string refusal(const TinyLlama& model, LoadOptions options = {}) {
+    const auto loaded = load(model.bytes(), std::move(options));
+    if (loaded) return "was loaded";
+    code_ = loaded.error().code;
+    return loaded.error().message;
+  }
+
+  std::string path_;
+  Code code_ = Code::kBug;
+};
+
+TEST_F(ModelLoad, TakesAWholeModel) {
+  const auto model = load(TinyLlama().bytes());
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ((*model)->info().architecture, "llama");
+  EXPECT_EQ((*model)->info().vocabulary, 4);
+  EXPECT_EQ((*model)->info().context_tokens, 64);
+  EXPECT_EQ((*model)->info().quantization, "F32");
+  // 4*32 + 32 + 2*32 + 32*32 + 2*32*16 + 32*32 + 3*32*64
+  EXPECT_EQ((*model)->info().parameters, 9'440);
+}
+
+TEST_F(ModelLoad, ReportsProgressUpToOne) {
+  std::ofstream(path_, std::ios::binary) << TinyLlama().bytes();
+  double last = 0.0;
+  LoadOptions options;
+  options.path = path_;
+  ASSERT_TRUE(Model::load(options, [&](double part) {
+    EXPECT_GE(part, last);
+    last = part;
+  }));
+  EXPECT_EQ(last, 1.0);
+}
+
+TEST_F(ModelLoad, SaysThatAFileIsMissing) {
+  LoadOptions options;
+  options.path = path_ + ".none";
+  EXPECT_EQ(Model::load(options, nullptr).error().code, Code::kNotFound);
+}
+
+struct Refusal {
+  const char* name;
+  void (*change)(TinyLlama&);
+  const char* message;
+};
+
+const Refusal kRefusals[] = {
+    {"UnknownArchitecture", [](TinyLlama& m) { m.text("general.architecture", "mamba"); },
+     "mamba.block_count is missing"},
+    {"NoLayers", [](TinyLlama& m) { m.count("llama.block_count", 0); },
+     "llama.block_count must be"},
+    {"TooManyLayers", [](TinyLlama& m) { m.count("llama.block_count", 1'000'000); },
+     "llama.block_count must be"},
+    {"MissingLayer", [](TinyLlama& m) { m.count("llama.block_count", 2); },
+     "'blk.1.attn_norm.weight' is missing"},
+    {"WidthAsText", [](TinyLlama& m) { m.text("llama.embedding_length", "32"); },
+     "llama.embedding_length must be"},
+    {"NoHeads", [](TinyLlama& m) { m.count("llama.attention.head_count", 0); },
+     "head_count must be"},
+    {"NoKvHeads", [](TinyLlama& m) { m.count("llama.attention.head_count_kv", 0); },
+     "head_count_kv must be"},
+    {"KvHeadsDoNotDivide",
+     [](TinyLlama& m) {
+       m.count("llama.attention.head_count", 4);
+       m.count("llama.attention.head_count_kv", 3);
+     },
+     "does not divide"},
+    {"HeadsDoNotDivideWidth", [](TinyLlama& m) { m.count("llama.attention.head_count", 3); },
+     "not a multiple of the 3 heads"},
+    {"OddHeads",
+     [](TinyLlama& m) {
+       m.count("llama.attention.key_length", 15);
+       m.count("llama.attention.value_length", 15);
+     },
+     "one even size"},
+    {"KeysUnlikeValues", [](TinyLlama& m) { m.count("llama.attention.value_length", 8); },
+     "one even size"},
+    {"RotatesTooMuch", [](TinyLlama& m) { m.count("llama.rope.dimension_count", 18); },
+     "rope.dimension_count must be"},
+    {"RotatesOdd", [](TinyLlama& m) { m.count("llama.rope.dimension_count", 15); }, "must be even"},
+    {"RopeBaseZero", [](TinyLlama& m) { m.number("llama.rope.freq_base", 0); },
+     "rope.freq_base must be"},
+    {"RopeBaseNan", [](TinyLlama& m) { m.number("llama.rope.freq_base", std::nanf("")); },
+     "rope.freq_base must be"},
+    {"Yarn", [](TinyLlama& m) { m.text("llama.rope.scaling.type", "yarn"); },
+     "'yarn' is not run by this engine"},
+    {"EpsilonZero", [](TinyLlama& m) { m.number("llama.attention.layer_norm_rms_epsilon", 0); },
+     "epsilon must be"},
+    {"Experts", [](TinyLlama& m) { m.count("llama.expert_count", 8); }, "mixture-of-experts"},
+    {"NoContext", [](TinyLlama& m) { m.count("llama.context_length", 0); },
+     "context_length must be"},
+    {"NoEmbedding", [](TinyLlama& m) { m.tensors.erase("token_embd.weight"); },
+     "'token_embd.weight' is missing"},
+    {"EmbeddingTooNarrow", [](TinyLlama& m) { m.tensor("token_embd.weight", {16, 4}); },
+     "token_embd.weight has rows of 16"},
+    {"NormTooShort", [](TinyLlama& m) { m.tensor("output_norm.weight", {31}); },
+     "'output_norm.weight' has shape [31]"},
+    {"QueryTransposed", [](TinyLlama& m) { m.tensor(TinyLlama::layer("ffn_up"), {64, 32}); },
+     "has shape [64, 32]; the header calls for [32, 64]"},
+    {"BiasTooLong", [](TinyLlama& m) { m.tensor("blk.0.attn_q.bias", {33}); },
+     "'blk.0.attn_q.bias' has shape [33]"},
+    {"OutputTooShort", [](TinyLlama& m) { m.tensor("output.weight", {32, 3}); },
+     "'output.weight' has shape [32, 3]"},
+    {"RopeFactorsTooMany", [](TinyLlama& m) { m.tensor("rope_freqs.weight", {16}); },
+     "'rope_freqs.weight' has shape [16]"},
+    {"FewerTokensThanRows",
+     [](TinyLlama& m) {
+       m.metadata["tokens"] = entry_strings("tokenizer.ggml.tokens", {"a", "b"});
+     },
+     "the tokenizer has 2 tokens, the embedding 4"},
+    {"NoTokenizer", [](TinyLlama& m) { m.metadata.erase("tokens"); },
+     "tokenizer.ggml.tokens is missing"},
+    {"UnknownTokenizer", [](TinyLlama& m) { m.text("tokenizer.ggml.model", "bert"); }, "bert"},
+    {"EndTokenOutside", [](TinyLlama& m) { m.count("tokenizer.ggml.eos_token_id", 4); },
+     "eos_token_id is not a token"},
+    {"TypesTooFew",
+     [](TinyLlama& m) { m.metadata["types"] = entry_i32s("tokenizer.ggml.token_type", {1}); },
+     "token_type has 1 entries"},
+};
+
+class ModelRefusal : public ModelLoad, public ::testing::WithParamInterface<Refusal> {};
+
+TEST_P(ModelRefusal, SaysWhatIsWrong) {
+  TinyLlama model;
+  GetParam().change(model);
+  const std::string message = refusal(model);
+  EXPECT_NE(message.find(GetParam().message), std::string::npos) << message;
+  EXPECT_EQ(code_, Code::kInvalid);
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, ModelRefusal, ::testing::ValuesIn(kRefusals),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+TEST_F(ModelLoad, NamesAnArchitectureItHasNoGraphFor) {
+  TinyLlama model;
+  for (const char* key : {"block_count", "context_length", "embedding_length",
+                          "feed_forward_length", "attention.head_count"})
+    model.count(std::string("gemma3.") + key, 32);
+  model.number("gemma3.attention.layer_norm_rms_epsilon", 1e-6f);
+  model.count("gemma3.attention.key_length", 16);
+  model.text("general.architecture", "gemma3");
+  EXPECT_NE(refusal(model).find("architecture 'gemma3' is not run by this engine"),
+            std::string::npos);
+}
+
+TEST_F(ModelLoad, RefusesWhatDoesNotFitWithTheNumbers) {
+  LoadOptions options;
+  options.memory_bytes_max = 50 << 20;
+  const std::string message = refusal(TinyLlama(), options);
+  EXPECT_EQ(code_, Code::kTooLarge);
+  EXPECT_NE(message.find("the model needs"), std::string::npos) << message;
+  EXPECT_NE(message.find("50 MiB are allowed"), std::string::npos) << message;
+}
+
+TEST_F(ModelLoad, RefusesOptionsThatCannotBe) {
+  LoadOptions options;
+  options.context_tokens = 65;
+  EXPECT_NE(refusal(TinyLlama(), options).find("was trained for 64"), std::string::npos);
+  options = {};
+  options.kernel = "abacus";
+  EXPECT_NE(refusal(TinyLlama(), options).find("kernel 'abacus'"), std::string::npos);
+  options = {};
+  options.chat_template = "nonsense";
+  EXPECT_NE(refusal(TinyLlama(), options).find("nonsense"), std::string::npos);
+}
+
+TEST_F(ModelLoad, SessionsRefuseWhatTheyCannotRun) {
+  const auto model = load(TinyLlama().bytes());
+  ASSERT_TRUE(model);
+  const auto session = Session::create(**model);
+  ASSERT_TRUE(session);
+  const std::vector<text::TokenId> too_many(65, 0), outside{0, 4}, negative{-1}, one{1};
+  EXPECT_EQ((*session)->forward(too_many, nullptr).error().code, Code::kTooLarge);
+  EXPECT_EQ((*session)->forward(outside, nullptr).error().code, Code::kInvalid);
+  EXPECT_EQ((*session)->forward(negative, nullptr).error().code, Code::kInvalid);
+  EXPECT_EQ((*session)->forward({}, nullptr).error().code, Code::kInvalid);
+  EXPECT_EQ((*session)->position(), 0);
+  const std::vector<text::TokenId> all(64, 2);
+  ASSERT_TRUE((*session)->forward(all, nullptr));
+  EXPECT_EQ((*session)->forward(one, nullptr).error().code, Code::kTooLarge);
+}
+
+TEST_F(ModelLoad, StopsBetweenChunksWhenAsked) {
+  TinyLlama tiny;
+  tiny.count("llama.context_length", 1'000);
+  const auto model = load(tiny.bytes());
+  const auto session = Session::create(**model);
+  const std::vector<text::TokenId> tokens(700, 1);
+  std::int64_t told = 0;
+  const auto done = (*session)->forward(tokens, [&](std::int64_t at) {
+    told = at;
+    return at < 200;
+  });
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::kCancelled);
+  EXPECT_EQ((*session)->position(), told);
+  EXPECT_LT(told, 700);
+}
+
+}  // namespace
+}  // namespace tophand::engine
