@@ -32,6 +32,7 @@ enum class Code : std::uint8_t {
   kCorrupt,       // stored data is damaged
   kIo,            // disk or socket failed
   kBug,           // a broken invariant
+  kMisdirected,   // the Host header names another server
 };
 
 struct CodeInfo {
@@ -59,6 +60,7 @@ inline constexpr std::array kCodes{
     CodeInfo{Code::kCorrupt, "corrupt_data", 500, 1, false},
     CodeInfo{Code::kIo, "io_error", 500, 1, false},
     CodeInfo{Code::kBug, "internal", 500, 1, false},
+    CodeInfo{Code::kMisdirected, "misdirected_request", 421, 2, false},
 };
 
 constexpr const CodeInfo& info(Code code) {

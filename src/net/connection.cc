@@ -226,6 +226,7 @@ void Connection::send_error(SocketResponseWriter& writer, const Refusal& no,
   } catch (const std::exception&) {
     log::error("http.error_formatter_threw");
   }
+  for (const Header& header : reply.headers.all()) writer.headers().add(header.name, header.value);
   static_cast<void>(writer.send(no.status, reply.content_type, reply.body));
 }
 

@@ -86,6 +86,7 @@ using Handler = std::function<void(const Request&, ResponseWriter&)>;
 // picks the dialect's shape. `path` is "" when the request line could not be read.
 struct ErrorReply {
   std::string content_type, body;
+  Headers headers = {};  // added to the response
 };
 using ErrorFormatter = std::function<ErrorReply(const Error&, std::string_view path)>;
 // Called once the headers are read, before any body byte: an Error refuses the request (auth,

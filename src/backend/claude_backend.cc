@@ -1,0 +1,268 @@
+#include "backend/claude_backend.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "backend/sse_frames.h"
+#include "base/json.h"
+#include "chat/upstream.h"
+#include "net/sse.h"
+
+namespace tophand::backend {
+namespace {
+
+constexpr std::size_t kBodyBytesMax = 64u << 20;
+constexpr std::size_t kErrorBytesMax = 1u << 20;
+constexpr std::string_view kDefaultVersion = "2023-06-01";
+
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+// What of the upstream's headers concerns the client: its request id, its limits, when to retry.
+net::Headers keep_headers(const net::Headers& from) {
+  net::Headers kept;
+  for (const net::Header& header : from.all()) {
+    const std::string name = lowered(header.name);
+    if (name == "request-id" || name == "retry-after" || name == "retry-after-ms" ||
+        name == "x-should-retry" || name.starts_with("anthropic-ratelimit-"))
+      kept.add(name, header.value);
+  }
+  return kept;
+}
+
+bool is_success(int status) {
+  return status >= 200 && status < 300;
+}
+
+// An HTTP error of the provider. 401 and 403 are about our key, not the client's, and a redirect is
+// about our configuration: neither is forwarded as it is.
+Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
+  const int status = response.status();
+  auto body = response.read_all(&client, kErrorBytesMax);
+  Report report;
+  if (status >= 300 && status < 400) {
+    report = refused({Code::kUpstream, "the Claude API answered with a redirect (" +
+                                           std::to_string(status) +
+                                           "), which is not followed: check claude.base_url"});
+  } else if (status == 401 || status == 403) {
+    report = refused({Code::kUpstream, "the Claude API refused the configured key (" +
+                                           std::to_string(status) +
+                                           "): check ANTHROPIC_API_KEY or [claude] key_file"});
+  } else {
+    report.failure = chat::read_anthropic_error(status, body.value_or(std::string()));
+    report.end = End::kRefused;
+    report.status = status;
+    if (body && response.headers().get("content-type").starts_with("application/json"))
+      report.raw_error = std::move(*body);
+  }
+  report.kept = keep_headers(response.headers());
+  return report;
+}
+
+Error reading(Error error) {
+  if (error.code == Code::kCancelled) return error;
+  return std::move(error).within("read the Claude API's answer");
+}
+
+// An answer as the events that would have brought it.
+std::vector<chat::StreamEvent> events_of(chat::Answer answer) {
+  std::vector<chat::StreamEvent> events;
+  events.emplace_back(chat::Started{answer.usage, answer.model});
+  for (chat::Block& block : answer.blocks) {
+    if (auto* text = std::get_if<chat::TextBlock>(&block)) {
+      events.emplace_back(chat::TextDelta{std::move(text->text)});
+    } else if (auto* thinking = std::get_if<chat::ThinkingBlock>(&block)) {
+      events.emplace_back(
+          chat::ThinkingDelta{std::move(thinking->thinking), std::move(thinking->signature)});
+    } else if (auto* tool = std::get_if<chat::ToolUseBlock>(&block)) {
+      events.emplace_back(chat::ToolUseStart{std::move(tool->id), std::move(tool->name)});
+      events.emplace_back(chat::ToolUseDelta{std::move(tool->input_json)});
+    } else {
+      continue;
+    }
+    events.emplace_back(chat::BlockEnd{});
+  }
+  events.emplace_back(
+      chat::Finished{answer.reason, std::move(answer.stop_sequence), answer.usage, answer.timing});
+  return events;
+}
+
+}  // namespace
+
+Result<std::string> splice_model(std::string_view body, std::string_view asked,
+                                 std::string_view model) {
+  if (asked == model) return std::string(body);
+  const auto span = chat::find_top_level_value(body, "model");
+  if (!span || span->begin >= span->end || span->end > body.size())
+    return fail(Code::kInvalid, "model: expected a string");
+  std::string out(body.substr(0, span->begin));
+  out += dump_json(Json(std::string(model)));
+  out += body.substr(span->end);
+  return out;
+}
+
+Result<std::unique_ptr<ClaudeBackend>> ClaudeBackend::create(ClaudeOptions options) {
+  auto endpoint = net::parse_endpoint(options.base_url);
+  if (!endpoint || (endpoint->scheme != "https" && endpoint->scheme != "http"))
+    return fail(Code::kConfig, "claude.base_url: expected an https:// or http:// URL");
+  net::Headers probe;
+  if (!probe.add("x-api-key", options.api_key))
+    return fail(Code::kConfig, "the Claude API key holds a line break or control character");
+  auto client = net::Client::create(options.ca_file);
+  return std::unique_ptr<ClaudeBackend>(
+      new ClaudeBackend(std::move(options), std::move(*endpoint), std::move(client)));
+}
+
+ClaudeBackend::ClaudeBackend(ClaudeOptions options, net::Endpoint endpoint,
+                             std::unique_ptr<net::Client> client)
+    : options_(std::move(options)), endpoint_(std::move(endpoint)), client_(std::move(client)) {}
+
+net::ClientRequest ClaudeBackend::make_request(const Call& call, std::string_view path) const {
+  net::ClientRequest request;
+  request.path = path;
+  if (!call.raw_body.empty() && !call.query.empty()) request.path += "?" + call.query;
+  request.headers.add("content-type", "application/json");
+  request.headers.add("x-api-key", options_.api_key);
+  bool has_version = false;
+  for (const net::Header& header : call.forward.all()) {
+    request.headers.add(header.name, header.value);
+    has_version = has_version || lowered(header.name) == "anthropic-version";
+  }
+  if (!has_version) request.headers.add("anthropic-version", kDefaultVersion);
+  request.first_byte_timeout_ms = request.idle_timeout_ms = options_.timeout_ms;
+  return request;
+}
+
+Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellation& client) {
+  auto body = call.raw_body.empty()
+                  ? chat::write_anthropic_request(*call.request, call.model, call.max_tokens)
+                  : splice_model(call.raw_body, call.request->model, call.model);
+  if (!body) return refused(body.error());
+  net::ClientRequest request = make_request(call, "/v1/messages");
+  request.body = *body;
+  auto response = client_->send(endpoint_, request, &client);
+  if (!response) {
+    Error error = response.error();
+    if (error.code == Code::kUnavailable)  // no connection, so nothing was sent
+      return refused(std::move(error).within("reach the Claude API"));
+    Report report;
+    report.sent = true;
+    end_with(report, reading(std::move(error)));
+    return report;
+  }
+  if (!is_success((*response)->status())) return refusal(**response, client);
+  const bool streamed = (*response)->headers().get("content-type").starts_with("text/event-stream");
+  Report report = streamed ? read_stream(**response, call, sink, client)
+                           : read_whole(**response, call, sink, client);
+  report.sent = true;
+  report.kept = keep_headers((*response)->headers());
+  return report;
+}
+
+Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& call, Sink& sink,
+                                  const net::Cancellation& client) const {
+  const bool pass_through = !call.raw_body.empty();
+  Report report;
+  SseFrames frames;
+  net::SseParser parser;
+  chat::AnthropicStreamReader reader;
+  if (pass_through) {
+    if (auto put = sink.head(response.status(), keep_headers(response.headers()),
+                             response.headers().get("content-type"));
+        !put) {
+      end_with(report, put.error());
+      return report;
+    }
+  }
+  bool over = false;
+  while (!over) {
+    auto piece = response.read(&client);
+    if (!piece || piece->empty()) {
+      end_with(report, piece ? Error{Code::kUpstream, "the Claude API's stream ended too early"}
+                             : reading(piece.error()));
+      break;
+    }
+    auto whole = frames.push(*piece);
+    std::vector<net::SseEvent> messages;
+    auto parsed = whole ? parser.push(*whole, messages) : Result<>();
+    if (!whole || !parsed) {
+      end_with(report, whole ? parsed.error() : whole.error());
+      break;
+    }
+    std::vector<chat::StreamEvent> events;
+    for (const net::SseEvent& message : messages)
+      reader.on_event(message.event, message.data, events);
+    for (const chat::StreamEvent& event : events) {
+      note(report, event);
+      over = over || std::holds_alternative<chat::Finished>(event) ||
+             std::holds_alternative<chat::Failed>(event);
+    }
+    if (whole->empty()) continue;
+    Result<> put;
+    if (pass_through) {
+      put = sink.raw(*whole, events);
+    } else {
+      for (const chat::StreamEvent& event : events)
+        if (put && !std::holds_alternative<chat::Failed>(event)) put = sink.event(event);
+    }
+    if (!put && !over) {
+      end_with(report, put.error());
+      break;
+    }
+  }
+  report.told_client = pass_through && over;
+  if (!report.usage_final && reader.usage().output_tokens > 0) report.usage = reader.usage();
+  return report;
+}
+
+Report ClaudeBackend::read_whole(net::ClientResponse& response, const Call& call, Sink& sink,
+                                 const net::Cancellation& client) const {
+  Report report;
+  auto body = response.read_all(&client, kBodyBytesMax);
+  if (!body) {
+    end_with(report, reading(body.error()));
+    return report;
+  }
+  auto answer = chat::read_anthropic_answer(*body);
+  if (!answer) {
+    end_with(report, std::move(answer.error()).within("the Claude API's answer"));
+    return report;
+  }
+  const std::vector<chat::StreamEvent> events = events_of(std::move(*answer));
+  for (const chat::StreamEvent& event : events) note(report, event);
+  Result<> put;
+  if (call.raw_body.empty()) {
+    for (const chat::StreamEvent& event : events)
+      if (put) put = sink.event(event);
+  } else {
+    put = sink.head(response.status(), keep_headers(response.headers()),
+                    response.headers().get("content-type", "application/json"));
+    if (put) put = sink.raw(*body, events);
+  }
+  report.told_client = !call.raw_body.empty();
+  return report;  // finished upstream, whether or not the client still listens
+}
+
+Result<std::int64_t> ClaudeBackend::count(const Call& call, const net::Cancellation& client) {
+  if (call.raw_body.empty()) return fail(Code::kInvalid, "only Messages bodies are counted");
+  TOPHAND_TRY(body, "count tokens", splice_model(call.raw_body, call.request->model, call.model));
+  net::ClientRequest request = make_request(call, "/v1/messages/count_tokens");
+  request.body = body;
+  request.first_byte_timeout_ms = request.idle_timeout_ms = std::min(options_.timeout_ms, 30'000);
+  TOPHAND_TRY(response, "count tokens", client_->send(endpoint_, request, &client));
+  if (!is_success(response->status())) {
+    Report no = refusal(*response, client);
+    return tl::unexpected(std::move(no.failure->error).within("count tokens"));
+  }
+  TOPHAND_TRY(text, "count tokens", response->read_all(&client, kErrorBytesMax));
+  TOPHAND_TRY(json, "count tokens", parse_json(text));
+  const std::int64_t tokens = int_or(json, "input_tokens", -1);
+  if (tokens < 0) return fail(Code::kUpstream, "count tokens: no input_tokens in the answer");
+  return tokens;
+}
+
+}  // namespace tophand::backend

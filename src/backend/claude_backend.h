@@ -1,0 +1,48 @@
+// The Claude API over HTTPS. Requests that came in the Messages dialect are forwarded byte for byte
+// (only the value of "model" is replaced when the request goes to another model than it names) and
+// their answers too; other dialects are translated. The key goes to the configured origin only, and
+// redirects are never followed.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backend/backend.h"
+#include "net/client.h"
+
+namespace tophand::backend {
+
+struct ClaudeOptions {
+  std::string base_url = "https://api.anthropic.com";
+  std::string api_key = {};
+  std::string ca_file = {};
+  int timeout_ms = 600'000;  // to the response's head, and between pieces of its body
+};
+
+class ClaudeBackend final : public Backend {
+ public:
+  // kConfig when the URL or the key cannot be used.
+  static Result<std::unique_ptr<ClaudeBackend>> create(ClaudeOptions options);
+
+  Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
+  Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;
+
+ private:
+  ClaudeBackend(ClaudeOptions options, net::Endpoint endpoint, std::unique_ptr<net::Client> client);
+  net::ClientRequest make_request(const Call& call, std::string_view path) const;
+  Report read_stream(net::ClientResponse& response, const Call& call, Sink& sink,
+                     const net::Cancellation& client) const;
+  Report read_whole(net::ClientResponse& response, const Call& call, Sink& sink,
+                    const net::Cancellation& client) const;
+
+  ClaudeOptions options_;
+  net::Endpoint endpoint_;
+  std::unique_ptr<net::Client> client_;
+};
+
+// The bytes sent upstream for a Messages body: `body` with the value of "model" replaced by `model`
+// unless it already says so. kInvalid when there is no string "model" to replace.
+Result<std::string> splice_model(std::string_view body, std::string_view asked,
+                                 std::string_view model);
+
+}  // namespace tophand::backend

@@ -1,0 +1,141 @@
+#include "backend/engine_backend.h"
+
+#include <utility>
+
+#include "base/json.h"
+#include "chat/upstream.h"
+#include "net/sse.h"
+
+namespace tophand::backend {
+namespace {
+
+constexpr int kTriesMax = 2;
+constexpr std::size_t kErrorBytesMax = 1u << 20;
+constexpr std::int64_t kProgressScale = 1000;  // of a load, shown as done/total
+
+Code code_by_name(std::string_view name, int status) {
+  for (const CodeInfo& known : kCodes)
+    if (known.name == name) return known.code;
+  for (const CodeInfo& known : kCodes)
+    if (known.http_status == status) return known.code;
+  return Code::kUpstream;
+}
+
+// {"error":{"code","message"}} with its status.
+Error worker_error(int status, std::string_view body) {
+  const auto json = parse_json(body);
+  const Json* error = json ? find_key(*json, "error") : nullptr;
+  if (error == nullptr)
+    return {Code::kUpstream, "the engine worker answered with status " + std::to_string(status)};
+  return {code_by_name(string_or(*error, "code", ""), status),
+          std::string(string_or(*error, "message", "the engine worker refused the request"))};
+}
+
+bool is_loss(Code code) {  // the worker went away, as opposed to answering with an error
+  return code == Code::kUnavailable || code == Code::kUpstream || code == Code::kIo;
+}
+
+}  // namespace
+
+// One sending of one call, and what came of it.
+struct EngineBackend::Try {
+  Sink& sink;
+  Report report = {};
+  bool any_event = false;   // the client has seen something of this answer
+  bool worker_lost = false;
+};
+
+EngineBackend::EngineBackend(Workers& workers)
+    : workers_(workers), client_(net::Client::create()) {}
+
+Report EngineBackend::answer(const Call& call, Sink& sink, const net::Cancellation& client) {
+  const std::string body = chat::write_engine_request(*call.request);
+  for (int tries = 1;; ++tries) {
+    Try attempt{sink};
+    try_once(call, body, attempt, client);
+    if (!attempt.worker_lost || attempt.any_event || tries == kTriesMax)
+      return std::move(attempt.report);
+  }
+}
+
+void EngineBackend::try_once(const Call& call, const std::string& body, Try& attempt,
+                             const net::Cancellation& client) {
+  Report& report = attempt.report;
+  const auto waiting = [&](double loaded) {
+    const auto done = static_cast<std::int64_t>(loaded * static_cast<double>(kProgressScale));
+    return attempt.sink.event(chat::Progress{done, kProgressScale});
+  };
+  auto lease = workers_.ready(call.model, waiting, client);
+  if (!lease) {
+    if (lease.error().code == Code::kCancelled) return end_with(report, lease.error());
+    report = refused(lease.error());
+    return;
+  }
+  net::ClientRequest request;
+  request.path = "/generate";
+  request.headers.add("content-type", "application/json");
+  request.body = body;
+  auto response = client_->send(lease->endpoint, request, &client);
+  if (!response) {
+    attempt.worker_lost = is_loss(response.error().code);
+    return end_with(report, std::move(response.error()).within("the engine worker"));
+  }
+  if ((*response)->status() != 200) {
+    auto text = (*response)->read_all(&client, kErrorBytesMax);
+    report = refused(worker_error((*response)->status(), text.value_or(std::string())));
+    return;
+  }
+  net::LineParser lines;
+  for (;;) {
+    auto piece = (*response)->read(&client);
+    if (!piece || piece->empty()) {
+      if (!piece && piece.error().code == Code::kCancelled) return end_with(report, piece.error());
+      attempt.worker_lost = true;
+      return end_with(report, {Code::kUpstream,
+                               "the engine worker stopped in the middle of the answer; it is being "
+                               "started again, so asking again will work"});
+    }
+    std::vector<std::string> ready;
+    if (auto cut = lines.push(*piece, ready); !cut) return end_with(report, cut.error());
+    for (const std::string& line : ready) {
+      auto event = chat::read_engine_event(line);
+      if (!event) return end_with(report, std::move(event.error()).within("the engine worker"));
+      note(report, *event);
+      if (auto* finished = std::get_if<chat::Finished>(&*event)) {
+        finished->timing.load_ns += lease->load_ns;
+        report.timing = finished->timing;
+      }
+      // A failure is told by whoever sees the report: it may still become an HTTP status.
+      if (std::holds_alternative<chat::Failed>(*event)) {
+        if (!attempt.any_event) report.end = End::kRefused;
+        return;
+      }
+      attempt.any_event = attempt.any_event || !std::holds_alternative<chat::Progress>(*event);
+      const bool last = std::holds_alternative<chat::Finished>(*event);
+      if (auto put = attempt.sink.event(*event); !put && !last) return end_with(report, put.error());
+      if (last) {
+        static_cast<void>((*response)->read(&client));  // the proper end, so the connection is kept
+        return;
+      }
+    }
+  }
+}
+
+Result<std::int64_t> EngineBackend::count(const Call& call, const net::Cancellation& client) {
+  const auto waiting = [](double) { return Result<>(); };
+  TOPHAND_TRY(lease, "count tokens", workers_.ready(call.model, waiting, client));
+  const std::string body = chat::write_engine_request(*call.request);
+  net::ClientRequest request;
+  request.path = "/count";
+  request.headers.add("content-type", "application/json");
+  request.body = body;
+  TOPHAND_TRY(response, "count tokens", client_->send(lease.endpoint, request, &client));
+  TOPHAND_TRY(text, "count tokens", response->read_all(&client, kErrorBytesMax));
+  if (response->status() != 200) return tl::unexpected(worker_error(response->status(), text));
+  TOPHAND_TRY(json, "count tokens", parse_json(text));
+  const std::int64_t tokens = int_or(json, "input_tokens", -1);
+  if (tokens < 0) return fail(Code::kUpstream, "count tokens: no input_tokens in the answer");
+  return tokens;
+}
+
+}  // namespace tophand::backend

@@ -1,0 +1,31 @@
+// Local models: HTTP with newline-delimited JSON over the Unix socket of an engine worker
+// (docs/protocols/engine-worker.md). Waits for a worker that is loading or starting again; a worker
+// that dies before its first event is waited for once more, one that dies later fails the answer.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backend/backend.h"
+#include "backend/workers.h"
+#include "net/client.h"
+
+namespace tophand::backend {
+
+class EngineBackend final : public Backend {
+ public:
+  explicit EngineBackend(Workers& workers);  // outlives this
+
+  Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
+  Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;
+
+ private:
+  struct Try;
+  void try_once(const Call& call, const std::string& body, Try& attempt,
+                const net::Cancellation& client);
+
+  Workers& workers_;
+  std::unique_ptr<net::Client> client_;
+};
+
+}  // namespace tophand::backend
