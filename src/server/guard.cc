@@ -1,0 +1,126 @@
+#include "server/guard.h"
+
+#include <algorithm>
+
+#include "server/routes.h"
+
+namespace tophand::server {
+namespace {
+
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+std::size_t count_of(const net::Headers& headers, std::string_view name) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      headers.all(), [&](const net::Header& header) { return lowered(header.name) == name; }));
+}
+
+struct HostPort {
+  std::string name, port;  // the port as written, "" when absent
+};
+
+// "name", "name:port", "[v6]", "[v6]:port" (RFC 9110, 7.2).
+HostPort split(std::string_view host) {
+  const std::size_t bracket = host.find(']');
+  const std::size_t colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  if (colon == std::string_view::npos) return {lowered(host), ""};
+  return {lowered(host.substr(0, colon)), std::string(host.substr(colon + 1))};
+}
+
+bool is_loopback_name(std::string_view name) {
+  return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+bool Guard::is_our_name(std::string_view host) const {
+  const HostPort asked = split(host);
+  for (const std::string& allowed : options_.allowed_hosts) {
+    const HostPort ours = split(allowed);
+    if (asked.name == ours.name && (ours.port.empty() || asked.port == ours.port)) return true;
+  }
+  const std::string port = std::to_string(options_.listen_port);
+  const bool port_fits = asked.port == port || (asked.port.empty() && port == "80");
+  const std::string listen = options_.listen_host.find(':') == std::string::npos
+                                 ? lowered(options_.listen_host)
+                                 : "[" + lowered(options_.listen_host) + "]";
+  return port_fits && (is_loopback_name(asked.name) || asked.name == listen);
+}
+
+Result<> Guard::check_host(const net::Headers& headers) const {
+  const std::size_t hosts = count_of(headers, "host");
+  if (hosts != 1)
+    return fail(Code::kInvalid,
+                "expected one Host header, found " + std::to_string(hosts));
+  if (!is_our_name(trimmed(headers.get("host"))))
+    return fail(Code::kMisdirected,
+                "this server does not go by the name in the Host header; names beside loopback "
+                "are listed in [server] allowed_hosts");
+  return {};
+}
+
+Result<> Guard::check_origin(const net::Headers& headers) const {
+  const auto origin = headers.find("origin");
+  if (!origin) return {};
+  std::string_view rest = trimmed(*origin);
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (rest.starts_with(scheme)) {
+      rest.remove_prefix(scheme.size());
+      if (is_our_name(rest)) return {};
+    }
+  return fail(Code::kForbidden, "requests from web pages of other origins are refused");
+}
+
+Result<> Guard::check_content_type(const net::Request& head) const {
+  if (head.method != "POST") return {};
+  const std::string type = lowered(trimmed(head.headers.get("content-type")));
+  const bool json = type.empty() || type.starts_with("application/json") ||
+                    type.find("+json") != std::string::npos;
+  const bool browser = head.headers.find("origin") || head.headers.find("sec-fetch-site") ||
+                       head.headers.find("referer");
+  if (json || !browser) return {};
+  return fail(Code::kInvalid, "content-type: expected application/json");
+}
+
+Result<std::string> Guard::check_key(const net::Headers& headers) const {
+  constexpr std::string_view kHowTo =
+      "; `tophand keys create NAME` makes one, `tophand keys list` shows those there are";
+  std::string_view secret = trimmed(headers.get("x-api-key"));
+  if (const auto authorization = headers.find("authorization")) {
+    const std::string_view value = trimmed(*authorization);
+    if (lowered(value.substr(0, 7)) == "bearer ") {
+      // Both headers at once: either may hold our key.
+      if (auto id = keys_.check(trimmed(value.substr(7)))) return *id;
+      if (secret.empty()) secret = "?";
+    }
+  }
+  if (secret.empty())
+    return fail(Code::kUnauthorized,
+                "no API key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`" +
+                    std::string(kHowTo));
+  if (auto id = keys_.check(secret)) return *id;
+  return fail(Code::kUnauthorized, "the API key is not one of this gateway's" +
+                                       std::string(kHowTo));
+}
+
+Result<> Guard::admit(const net::Request& head) const {
+  if (auto host = check_host(head.headers); !host) return host;
+  if (auto origin = check_origin(head.headers); !origin) return origin;
+  const Found found = find_route(head.method, head.path);
+  const bool open = found.route != nullptr && found.route->access == Access::kPublic;
+  if (!open)
+    if (auto key = check_key(head.headers); !key) return tl::unexpected(key.error());
+  return check_content_type(head);
+}
+
+}  // namespace tophand::server

@@ -1,0 +1,45 @@
+// Who may ask at all: the Host, Origin and key of a request, judged from its head alone, before a
+// byte of its body is read. Pure apart from the key look-up.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "net/http.h"
+#include "server/keys.h"
+
+namespace tophand::server {
+
+struct GuardOptions {
+  std::string listen_host;                 // "127.0.0.1"
+  std::uint16_t listen_port = 0;
+  std::vector<std::string> allowed_hosts;  // names, with or without a port
+};
+
+class Guard {
+ public:
+  Guard(GuardOptions options, KeyStore& keys) : options_(std::move(options)), keys_(keys) {}
+  // The port is known only after binding, before anything is served.
+  void set_port(std::uint16_t port) { options_.listen_port = port; }
+
+  // kInvalid (400): no Host, or two. kMisdirected (421): another name than ours, as in DNS rebinding.
+  Result<> check_host(const net::Headers& headers) const;
+  // kForbidden (403): a web page of another origin asks.
+  Result<> check_origin(const net::Headers& headers) const;
+  // kInvalid (400): a browser sends a body that is not JSON, as forms of other sites can.
+  Result<> check_content_type(const net::Request& head) const;
+  // The key's id. kUnauthorized (401).
+  Result<std::string> check_key(const net::Headers& headers) const;
+  // All of the above, in this order, with the route's access.
+  Result<> admit(const net::Request& head) const;
+
+ private:
+  bool is_our_name(std::string_view host) const;
+
+  GuardOptions options_;
+  KeyStore& keys_;
+};
+
+}  // namespace tophand::server

@@ -1,0 +1,188 @@
+#include "server/keys.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "base/json.h"
+#include "base/random.h"
+
+namespace tophand::server {
+namespace {
+
+constexpr std::size_t kFileBytesMax = 1u << 20;
+constexpr std::size_t kNameBytesMax = 80;
+constexpr std::size_t kSecretBytesMax = 256;
+
+std::string sha256_hex(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const unsigned char byte : digest) {
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+std::string system_error(std::string_view step, const std::string& path) {
+  return std::string(step) + " " + path + ": " + std::strerror(errno);
+}
+
+// Changes whenever the file is replaced or written.
+std::string stamp_of(const std::string& path) {
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) return "";
+  return std::to_string(file.st_ino) + "." + std::to_string(file.st_size) + "." +
+         std::to_string(file.st_mtim.tv_sec) + "." + std::to_string(file.st_mtim.tv_nsec);
+}
+
+Result<std::vector<KeyInfo>> parse_keys(std::string_view text) {
+  TOPHAND_TRY(json, "read the keys", parse_json(text, {.bytes_max = kFileBytesMax}));
+  const Json* list = find_key(json, "keys");
+  if (list == nullptr || !list->is_array())
+    return fail(Code::kCorrupt, "the key file holds no \"keys\" array");
+  std::vector<KeyInfo> keys;
+  for (const Json& item : *list) {
+    KeyInfo key;
+    key.id = string_or(item, "id", "");
+    key.name = string_or(item, "name", "");
+    key.sha256 = string_or(item, "sha256", "");
+    key.created_ms = int_or(item, "created_ms", 0);
+    if (key.id.empty() || key.sha256.size() != 2 * SHA256_DIGEST_LENGTH)
+      return fail(Code::kCorrupt, "the key file holds an entry without id or sha256");
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+}  // namespace
+
+Result<> write_private_file(const std::string& path, std::string_view bytes) {
+  const std::string part = path + ".new";
+  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return fail(Code::kIo, system_error("write", part));
+  ::fchmod(fd, 0600);
+  std::size_t done = 0;
+  bool good = true;
+  while (good && done < bytes.size()) {
+    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
+    if (n > 0) done += static_cast<std::size_t>(n);
+    else if (n < 0 && errno != EINTR) good = false;
+  }
+  good = good && ::fsync(fd) == 0;
+  if (!good) {
+    auto error = fail(Code::kIo, system_error("write", part));
+    ::close(fd);
+    return error;
+  }
+  ::close(fd);
+  if (::rename(part.c_str(), path.c_str()) != 0) return fail(Code::kIo, system_error("write", path));
+  return {};
+}
+
+KeyStore::KeyStore(std::string data_dir)
+    : path_(data_dir + "/keys"), cli_path_(data_dir + "/run/cli-key") {}
+
+Result<> KeyStore::read_if_changed() {
+  const std::string stamp = stamp_of(path_);
+  if (stamp == stamp_) return {};
+  if (stamp.empty()) {
+    keys_.clear();
+    stamp_.clear();
+    return {};
+  }
+  std::ifstream file(path_, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file) return fail(Code::kIo, "cannot read " + path_);
+  TOPHAND_TRY(keys, path_, parse_keys(text.str()));
+  keys_ = std::move(keys);
+  stamp_ = stamp;
+  return {};
+}
+
+Result<> KeyStore::write(const std::vector<KeyInfo>& keys) {
+  Json list = Json::array();
+  for (const KeyInfo& key : keys)
+    list.push_back({{"id", key.id},
+                    {"name", key.name},
+                    {"sha256", key.sha256},
+                    {"created_ms", key.created_ms}});
+  TOPHAND_CHECK("keys", write_private_file(path_, dump_json(Json{{"keys", list}}) + "\n"));
+  keys_ = keys;
+  stamp_ = stamp_of(path_);
+  return {};
+}
+
+Result<std::vector<KeyInfo>> KeyStore::list() {
+  const std::lock_guard lock(mutex_);
+  TOPHAND_CHECK("keys", read_if_changed());
+  return keys_;
+}
+
+bool KeyStore::has_any_but_cli() {
+  const auto keys = list();
+  return keys && std::ranges::any_of(*keys, [](const KeyInfo& key) { return key.id != kCliKeyId; });
+}
+
+Result<NewKey> KeyStore::add(std::string id, std::string_view name, std::int64_t now_ms) {
+  TOPHAND_CHECK("keys", read_if_changed());
+  NewKey made;
+  made.secret = "th-" + random_hex(16);
+  made.info = {std::move(id), std::string(name), sha256_hex(made.secret), now_ms};
+  std::vector<KeyInfo> keys = keys_;
+  std::erase_if(keys, [&](const KeyInfo& key) { return key.id == made.info.id; });
+  keys.push_back(made.info);
+  TOPHAND_CHECK("keys", write(keys));
+  return made;
+}
+
+Result<NewKey> KeyStore::create(std::string_view name, std::int64_t now_ms) {
+  const bool printable = std::ranges::all_of(
+      name, [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 127; });
+  if (name.empty() || name.size() > kNameBytesMax || !printable)
+    return fail(Code::kInvalid, "a key's name has 1 to 80 printable characters");
+  const std::lock_guard lock(mutex_);
+  return add("k" + random_hex(4), name, now_ms);
+}
+
+Result<> KeyStore::revoke(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  TOPHAND_CHECK("keys", read_if_changed());
+  std::vector<KeyInfo> keys = keys_;
+  if (std::erase_if(keys, [&](const KeyInfo& key) { return key.id == id; }) == 0)
+    return fail(Code::kNotFound,
+                "no key has the id '" + std::string(id) + "'; `tophand keys list` shows them");
+  return write(keys);
+}
+
+Result<> KeyStore::renew_cli_key(std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  TOPHAND_TRY(made, "command-line key", add(std::string(kCliKeyId), "this machine", now_ms));
+  return write_private_file(cli_path_, made.secret + "\n");
+}
+
+std::optional<std::string> KeyStore::check(std::string_view secret) {
+  if (secret.empty() || secret.size() > kSecretBytesMax) return std::nullopt;
+  const std::string hash = sha256_hex(secret);
+  const std::lock_guard lock(mutex_);
+  if (!read_if_changed()) return std::nullopt;  // an unreadable key file admits nobody
+  std::optional<std::string> found;
+  for (const KeyInfo& key : keys_)
+    if (CRYPTO_memcmp(key.sha256.data(), hash.data(), hash.size()) == 0) found = key.id;
+  return found;
+}
+
+}  // namespace tophand::server

@@ -1,0 +1,60 @@
+// The API keys of this gateway: kept as SHA-256 in DATA/keys (0600), never in plain text. A key is 32
+// random hex digits (128 bits) behind "th-". The file may be changed by `tophand keys` while the
+// gateway runs: it is read again when it has changed. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tophand::server {
+
+struct KeyInfo {
+  std::string id;    // "k1a2b3c4"; what the ledger calls the caller
+  std::string name;  // given by a person
+  std::string sha256;
+  std::int64_t created_ms = 0;
+};
+
+struct NewKey {
+  KeyInfo info;
+  std::string secret;  // shown once
+};
+
+// The key that the commands on this machine use; its plain text lies in DATA/run/cli-key.
+inline constexpr std::string_view kCliKeyId = "cli";
+
+class KeyStore {
+ public:
+  explicit KeyStore(std::string data_dir);
+
+  Result<std::vector<KeyInfo>> list();
+  Result<NewKey> create(std::string_view name, std::int64_t now_ms);
+  // kNotFound when there is no such id.
+  Result<> revoke(std::string_view id);
+  // A fresh secret for the commands on this machine, written to DATA/run/cli-key.
+  Result<> renew_cli_key(std::int64_t now_ms);
+  bool has_any_but_cli();
+  // The id of the key, or nothing. Compares hashes in constant time.
+  std::optional<std::string> check(std::string_view secret);
+
+ private:
+  Result<> read_if_changed();                         // under mutex_
+  Result<> write(const std::vector<KeyInfo>& keys);   // under mutex_
+  Result<NewKey> add(std::string id, std::string_view name, std::int64_t now_ms);  // under mutex_
+
+  std::string path_, cli_path_;
+  std::mutex mutex_;
+  std::vector<KeyInfo> keys_;
+  std::string stamp_;  // of the file as it was read
+};
+
+// Writes the bytes to a new file (0600), syncs it and renames it over `path`.
+Result<> write_private_file(const std::string& path, std::string_view bytes);
+
+}  // namespace tophand::server

@@ -1,0 +1,70 @@
+#include "server/routes.h"
+
+#include <array>
+
+#include "server/handlers.h"
+
+namespace tophand::server {
+namespace {
+
+using chat::Dialect;
+
+constexpr std::array kRoutes{
+    Route{"POST", "/v1/messages", Match::kExact, Access::kKey, Dialect::kAnthropicMessages,
+          answer},
+    Route{"POST", "/v1/messages/count_tokens", Match::kExact, Access::kKey,
+          Dialect::kAnthropicMessages, count_tokens},
+    Route{"POST", "/v1/chat/completions", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
+          answer},
+    Route{"GET", "/v1/models", Match::kExact, Access::kKey, Dialect::kOpenAiChat, list_models},
+    Route{"GET", "/v1/models/", Match::kBelow, Access::kKey, Dialect::kOpenAiChat, show_model},
+    Route{"POST", "/api/chat", Match::kExact, Access::kKey, Dialect::kOllamaChat, answer},
+    Route{"POST", "/api/generate", Match::kExact, Access::kKey, Dialect::kOllamaGenerate, answer},
+    Route{"GET", "/api/tags", Match::kExact, Access::kKey, Dialect::kOllamaChat, list_tags},
+    Route{"GET", "/api/version", Match::kExact, Access::kPublic, Dialect::kOllamaChat,
+          show_version},
+    Route{"GET", "/api/hello", Match::kExact, Access::kPublic, Dialect::kOllamaChat, greet},
+    Route{"GET", "/", Match::kExact, Access::kPublic, Dialect::kOllamaChat, greet},
+    Route{"GET", "/healthz", Match::kExact, Access::kPublic, Dialect::kOpenAiChat, show_health},
+    Route{"GET", "/tophand/v1/status", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
+          show_status},
+    Route{"GET", "/tophand/v1/savings", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
+          show_savings},
+    Route{"GET", "/tophand/v1/requests", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
+          show_requests},
+};
+
+bool path_fits(const Route& route, std::string_view path) {
+  return route.match == Match::kExact
+             ? path == route.path
+             : path.size() > route.path.size() && path.starts_with(route.path);
+}
+
+}  // namespace
+
+std::span<const Route> routes() {
+  return kRoutes;
+}
+
+Found find_route(std::string_view method, std::string_view path) {
+  Found found;
+  for (const Route& route : kRoutes) {
+    if (!path_fits(route, path)) continue;
+    found.path_known = true;
+    if (!found.allow.empty()) found.allow += ", ";
+    found.allow += route.method == "GET" ? "GET, HEAD" : route.method;
+    if (method == route.method || (method == "HEAD" && route.method == "GET")) {
+      found.route = &route;
+      if (route.match == Match::kBelow) found.rest = path.substr(route.path.size());
+    }
+  }
+  return found;
+}
+
+chat::Dialect dialect_of(std::string_view path) {
+  if (path == "/" || path.starts_with("/api/")) return Dialect::kOllamaChat;
+  if (path.starts_with("/v1/messages")) return Dialect::kAnthropicMessages;
+  return Dialect::kOpenAiChat;
+}
+
+}  // namespace tophand::server

@@ -1,0 +1,52 @@
+// Every path the gateway answers, as a table: method, who may ask, in which dialect errors are
+// written, and the handler. docs/protocols/gateway-http.md is this table in words.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "chat/dialect.h"
+#include "net/http.h"
+
+namespace tophand::server {
+
+class Service;
+
+// One request on its way through a handler.
+struct Exchange {
+  const net::Request& request;
+  net::ResponseWriter& writer;
+  std::string request_id;
+  std::string key_id;          // "" on public routes
+  chat::Dialect dialect;       // of errors, and of the body where there is one
+  std::string_view rest = {};  // what of the path follows the route's
+};
+
+enum class Access : std::uint8_t { kPublic, kKey };
+enum class Match : std::uint8_t { kExact, kBelow };  // kBelow: path/ANYTHING
+
+struct Route {
+  std::string_view method;  // GET also answers HEAD
+  std::string_view path;
+  Match match = Match::kExact;
+  Access access = Access::kKey;
+  chat::Dialect dialect = chat::Dialect::kOpenAiChat;
+  void (*handle)(Service& service, Exchange& exchange) = nullptr;
+};
+
+std::span<const Route> routes();
+
+struct Found {
+  const Route* route = nullptr;  // nullptr: see `path_known`
+  bool path_known = false;       // with another method
+  std::string allow;             // the methods that it has, for Allow
+  std::string_view rest = {};
+};
+Found find_route(std::string_view method, std::string_view path);
+
+// The dialect whose clients ask for such paths: /api Ollama's, /v1/messages Anthropic's, else OpenAI's.
+chat::Dialect dialect_of(std::string_view path);
+
+}  // namespace tophand::server
