@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "chat/upstream.h"
+#include "server/client_sink.h"
+#include "server/handlers.h"
+#include "server/reply.h"
+#include "server/service.h"
+
+namespace tophand::server {
+namespace {
+
+std::string_view dialect_name(chat::Dialect dialect) {
+  switch (dialect) {
+    case chat::Dialect::kAnthropicMessages: return "anthropic_messages";
+    case chat::Dialect::kOpenAiChat: return "openai_chat";
+    case chat::Dialect::kOllamaChat: return "ollama_chat";
+    case chat::Dialect::kOllamaGenerate: break;
+  }
+  return "ollama_generate";
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+Result<chat::Request> parse(const Exchange& exchange, std::string_view body) {
+  if (is_blank(body)) return fail(Code::kInvalid, "missing request body");  // Ollama's own words
+  return chat::parse_request(exchange.dialect, body);
+}
+
+bool same_name(std::string_view name, std::string_view lower) {
+  return std::ranges::equal(name, lower, {}, [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+}
+
+// The two headers that decide how a Messages body is read; every line of them, unchanged.
+net::Headers forwarded(const net::Headers& from) {
+  net::Headers out;
+  for (const net::Header& header : from.all())
+    if (same_name(header.name, "anthropic-version") || same_name(header.name, "anthropic-beta"))
+      out.add(header.name, header.value);
+  return out;
+}
+
+chat::AnswerContext context_for(const Service& service, const Exchange& exchange,
+                                const chat::Request& request) {
+  const bool anthropic = exchange.dialect == chat::Dialect::kAnthropicMessages;
+  return {.id = random_id(anthropic ? "msg_" : "chatcmpl-"),
+          .model = request.model,
+          .created_ms = service.deps().clock->wall_ms(),
+          .include_usage = request.include_usage};
+}
+
+// Ollama's way to load a model before it is needed, or to let go of it.
+void load_or_unload(Service& service, Exchange& exchange, const chat::Request& request,
+                    const policy::Target& target) {
+  const auto context = context_for(service, exchange, request);
+  const bool unload = request.keep_loaded.has_value() && !*request.keep_loaded;
+  if (unload) {
+    service.deps().workers->unload(target.model);
+  } else {
+    const auto& client = exchange.writer.client();
+    const auto lease = service.deps().workers->ready(
+        target.model, [](double) { return Result<>(); }, client);
+    if (!lease) return send_error(exchange, lease.error());
+  }
+  send_body(exchange, "application/json; charset=utf-8",
+            chat::write_ollama_load(exchange.dialect, context, unload));
+}
+
+void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std::int64_t ms) {
+  const backend::Report& report = outcome.report;
+  const bool good = report.end == backend::End::kFinished;
+  log::info("request", {{"id", exchange.request_id},
+                        {"key", exchange.key_id},
+                        {"dialect", dialect_name(exchange.dialect)},
+                        {"backend", policy::place_name(outcome.target.place)},
+                        {"model", outcome.target.model},
+                        {"input_tokens", report.usage.total_input()},
+                        {"output_tokens", report.usage.output_tokens},
+                        {"ms", ms},
+                        {"outcome", good || !report.failure ? "ok"
+                                                            : info(report.failure->error.code).name}});
+}
+
+}  // namespace
+
+void answer(Service& service, Exchange& exchange) {
+  auto request = parse(exchange, exchange.request.body);
+  if (!request) return send_error(exchange, request.error());
+  chat::Request local = *request;
+  chat::prepare_for_local(local);
+  auto decision = service.decide(exchange.request.headers, local);
+  if (!decision) return send_error(exchange, decision.error());
+  if (request->load_only && decision->targets.front().place == policy::Place::kLocal)
+    return load_or_unload(service, exchange, *request, decision->targets.front());
+
+  const Clock& clock = *service.deps().clock;
+  const std::int64_t start_ns = clock.mono_ns();
+  const bool anthropic = exchange.dialect == chat::Dialect::kAnthropicMessages;
+  dispatch::Job job{.request_id = exchange.request_id,
+                    .key_id = exchange.key_id,
+                    .dialect = std::string(dialect_name(exchange.dialect)),
+                    .request = &*request,
+                    .local_request = &local,
+                    .raw_body = anthropic ? std::string_view(exchange.request.body) : "",
+                    .query = exchange.request.query == "beta=true" ? "beta=true" : "",
+                    .forward = forwarded(exchange.request.headers),
+                    .decision = std::move(*decision)};
+  ClientSink sink(exchange,
+                  {.context = context_for(service, exchange, *request),
+                   .stream = request->stream,
+                   .priority = std::string(policy::priority_name(job.decision.priority))},
+                  clock);
+  const dispatch::Outcome outcome =
+      service.dispatcher().run(job, sink, exchange.writer.client());
+  sink.finish(outcome);
+  if (request->keep_loaded.has_value() && !*request->keep_loaded &&
+      outcome.target.place == policy::Place::kLocal)
+    service.deps().workers->unload(outcome.target.model);
+  log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);
+}
+
+void count_tokens(Service& service, Exchange& exchange) {
+  // A body to be counted has no max_tokens; the parser of Messages bodies wants one.
+  std::string body = exchange.request.body;
+  if (const std::size_t open = body.find('{');
+      open != std::string::npos && !chat::find_top_level_value(body, "max_tokens"))
+    body.insert(open + 1, is_blank(std::string_view(body).substr(open + 1, body.rfind('}') - open - 1))
+                              ? "\"max_tokens\":1"
+                              : "\"max_tokens\":1,");
+  auto request = parse(exchange, body);
+  if (!request) return send_error(exchange, request.error());
+  chat::Request local = *request;
+  chat::prepare_for_local(local);
+  auto decision = service.decide(exchange.request.headers, local);
+  if (!decision) return send_error(exchange, decision.error());
+  const policy::Target& target = decision->targets.front();
+  const bool is_local = target.place == policy::Place::kLocal;
+  backend::Backend* backend = is_local ? service.deps().local : service.deps().claude;
+  Result<std::int64_t> tokens = fail(Code::kUnavailable, "no backend counts for this model");
+  const backend::Call call{.request = is_local ? &local : &*request,
+                           .model = target.model,
+                           .raw_body = is_local ? std::string_view() : exchange.request.body,
+                           .query = exchange.request.query == "beta=true" ? "beta=true" : "",
+                           .forward = forwarded(exchange.request.headers)};
+  if (backend != nullptr) tokens = backend->count(call, exchange.writer.client());
+  // An estimate serves the client better than an error: it only draws a meter.
+  if (!tokens && service.deps().estimate_tokens) {
+    exchange.writer.headers().set("x-tophand-estimate", "true");
+    tokens = service.deps().estimate_tokens(dispatch::prompt_text(*request));
+  }
+  if (!tokens) return send_error(exchange, tokens.error());
+  exchange.writer.headers().set("x-tophand-backend", policy::place_name(target.place));
+  exchange.writer.headers().set("x-tophand-model", header_text(target.model));
+  send_body(exchange, "application/json",
+            dump_json(Json{{"input_tokens", *tokens}}));
+}
+
+}  // namespace tophand::server

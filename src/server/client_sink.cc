@@ -1,0 +1,176 @@
+#include "server/client_sink.h"
+
+#include <chrono>
+#include <utility>
+
+#include "server/reply.h"
+
+namespace tophand::server {
+namespace {
+
+constexpr std::int64_t kStartAfterNs = 1'000'000'000;
+constexpr std::int64_t kBreatheEveryNs = 5'000'000'000;
+constexpr std::chrono::milliseconds kTick{500};
+
+std::string joined(const std::vector<std::string>& reasons) {
+  std::string out;
+  for (const std::string& reason : reasons) (out += out.empty() ? "" : "; ") += reason;
+  return out;
+}
+
+// What a client is told when the provider refused: its own status where that means the same here. 529
+// is Anthropic's alone; other dialects' clients know it as 503.
+int refusal_status(int upstream, chat::Dialect dialect) {
+  if (upstream == 529 && dialect != chat::Dialect::kAnthropicMessages) return 503;
+  return upstream;
+}
+
+}  // namespace
+
+ClientSink::ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock)
+    : exchange_(exchange),
+      shape_(std::move(shape)),
+      clock_(clock),
+      writer_(chat::make_stream_writer(exchange.dialect, shape_.context)),
+      begun_ns_(clock.mono_ns()),
+      last_write_ns_(begun_ns_) {}
+
+ClientSink::~ClientSink() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_over_ = true;
+  }
+  over_.notify_all();
+  if (ticker_.joinable()) ticker_.join();
+}
+
+void ClientSink::trying(const policy::Target& target, const std::vector<std::string>& reasons) {
+  const std::lock_guard lock(mutex_);
+  net::Headers& headers = exchange_.writer.headers();
+  headers.set("x-tophand-backend", policy::place_name(target.place));
+  headers.set("x-tophand-model", header_text(target.model));
+  headers.set("x-tophand-reason", header_text(joined(reasons)));
+  headers.set("x-tophand-priority", shape_.priority);
+  if (shape_.stream && target.place == policy::Place::kLocal && !ticker_.joinable())
+    ticker_ = std::thread([this] { tick(); });
+}
+
+void ClientSink::tick() {
+  std::unique_lock lock(mutex_);
+  while (!over_.wait_for(lock, kTick, [this] { return is_over_; }))
+    if (!breathe_locked()) return;  // the client has gone; its own thread notices by itself
+}
+
+Result<> ClientSink::breathe() {
+  const std::lock_guard lock(mutex_);
+  return breathe_locked();
+}
+
+Result<> ClientSink::breathe_locked() {
+  if (!shape_.stream || raw_ || is_over_) return {};
+  const std::int64_t silent_ns = clock_.mono_ns() - last_write_ns_;
+  const bool due = silent_ns >= (exchange_.writer.started() ? kBreatheEveryNs : kStartAfterNs);
+  return due ? write_event(chat::Progress{}) : Result<>();
+}
+
+Result<> ClientSink::put(std::string_view bytes, std::string_view content_type) {
+  last_write_ns_ = clock_.mono_ns();
+  net::ResponseWriter& writer = exchange_.writer;
+  if (!writer.started()) {
+    writer.headers().set("cache-control", "no-cache");
+    if (auto begun = writer.start_stream(200, content_type); !begun) return begun;
+  }
+  return writer.write(bytes);
+}
+
+Result<> ClientSink::write_event(const chat::StreamEvent& event) {
+  std::string bytes;
+  writer_->on(event, clock_.wall_ms(), bytes);
+  return put(bytes, chat::stream_content_type(exchange_.dialect));
+}
+
+Result<> ClientSink::event(const chat::StreamEvent& event) {
+  const std::lock_guard lock(mutex_);
+  if (!shape_.stream) {
+    collector_.on(event);
+    if (exchange_.writer.client().cancelled()) return fail(Code::kCancelled, "the client has gone");
+    return {};
+  }
+  if (std::holds_alternative<chat::Progress>(event)) return breathe_locked();
+  return write_event(event);
+}
+
+Result<> ClientSink::head(int status, const net::Headers& kept, std::string_view content_type) {
+  const std::lock_guard lock(mutex_);
+  raw_ = true;
+  raw_status_ = status;
+  raw_type_ = content_type;
+  for (const net::Header& header : kept.all())
+    exchange_.writer.headers().set(header.name, header.value);
+  return {};
+}
+
+Result<> ClientSink::raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) {
+  const std::lock_guard lock(mutex_);
+  static_cast<void>(meaning);
+  if (raw_type_.starts_with("text/event-stream")) return put(bytes, raw_type_);
+  return exchange_.writer.send(raw_status_, raw_type_, bytes);
+}
+
+void ClientSink::finish(const dispatch::Outcome& outcome) {
+  const std::lock_guard lock(mutex_);
+  is_over_ = true;
+  over_.notify_all();
+  const backend::Report& report = outcome.report;
+  net::ResponseWriter& writer = exchange_.writer;
+  if (report.end == backend::End::kCancelled) return writer.abort();
+  if (report.end == backend::End::kFinished) {
+    if (!raw_ && !shape_.stream) return finish_whole(outcome);
+    if (shape_.stream) static_cast<void>(writer.finish());
+    return;
+  }
+  if (!writer.started()) return fail_before_start(outcome);
+  if (!report.told_client) fail_in_stream(outcome);
+  if (shape_.stream) static_cast<void>(writer.finish());
+}
+
+void ClientSink::finish_whole(const dispatch::Outcome& outcome) {
+  if (!collector_.finished()) {
+    const auto& failed = collector_.failed();
+    const Error error = failed ? failed->error
+                               : Error{Code::kUpstream, "the answer came without its end"};
+    return send_error(exchange_, error);
+  }
+  for (const net::Header& header : outcome.report.kept.all())
+    if (header.name != "request-id") exchange_.writer.headers().set(header.name, header.value);
+  const chat::Answer answer = collector_.take();
+  static_cast<void>(
+      exchange_.writer.send(200, "application/json; charset=utf-8",
+                            chat::write_answer(exchange_.dialect, shape_.context, answer)));
+}
+
+void ClientSink::fail_before_start(const dispatch::Outcome& outcome) {
+  const backend::Report& report = outcome.report;
+  for (const net::Header& header : report.kept.all())
+    exchange_.writer.headers().set(header.name, header.value);
+  if (report.status != 0 && !report.raw_error.empty() &&
+      exchange_.dialect == chat::Dialect::kAnthropicMessages) {
+    static_cast<void>(exchange_.writer.send(report.status, "application/json", report.raw_error));
+    return;
+  }
+  const chat::Failed failed =
+      report.failure.value_or(chat::Failed{{Code::kUpstream, "the backend gave no answer"}, ""});
+  send_error(exchange_, failed.error,
+             {.status = refusal_status(report.status, exchange_.dialect),
+              .upstream_type = failed.upstream_type});
+}
+
+void ClientSink::fail_in_stream(const dispatch::Outcome& outcome) {
+  std::string bytes;
+  writer_->on(outcome.report.failure.value_or(
+                  chat::Failed{{Code::kUpstream, "the answer broke off"}, ""}),
+              clock_.wall_ms(), bytes);
+  static_cast<void>(exchange_.writer.write(bytes));
+}
+
+}  // namespace tophand::server

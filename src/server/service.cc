@@ -1,0 +1,102 @@
+#include "server/service.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "server/reply.h"
+
+namespace tophand::server {
+namespace {
+
+dispatch::Deps dispatch_deps(const ServiceDeps& deps) {
+  return {.ledger = deps.ledger,
+          .prices = deps.prices,
+          .clock = deps.clock,
+          .local = deps.local,
+          .claude = deps.claude,
+          .estimate_tokens = deps.estimate_tokens,
+          .counterfactual_model = deps.config.claude.model};
+}
+
+// /v1/models serves two vendors' clients; the header tells them apart.
+chat::Dialect dialect_for(const net::Request& request) {
+  if (request.path.starts_with("/v1/models") && request.headers.find("anthropic-version"))
+    return chat::Dialect::kAnthropicMessages;
+  return dialect_of(request.path);
+}
+
+}  // namespace
+
+Service::Service(ServiceDeps deps)
+    : deps_(std::move(deps)),
+      dispatcher_(dispatch_deps(deps_)),
+      started_ms_(deps_.clock->wall_ms()) {}
+
+void Service::handle(const net::Request& request, net::ResponseWriter& writer) {
+  const Found found = find_route(request.method, request.path);
+  Exchange exchange{request, writer, random_id("req_"), "", dialect_for(request), found.rest};
+  if (found.route != nullptr && exchange.dialect != chat::Dialect::kAnthropicMessages)
+    exchange.dialect = found.route->dialect;
+  stamp(writer.headers(), exchange.request_id);
+  if (found.route == nullptr) {
+    if (!found.path_known)
+      return send_error(exchange, {Code::kNotFound, "nothing is served at this path"});
+    writer.headers().set("allow", found.allow);
+    return send_error(exchange,
+                      {Code::kInvalid, "method " + header_text(request.method) +
+                                           " is not allowed here; allowed: " + found.allow},
+                      {.status = 405});
+  }
+  if (found.route->access == Access::kKey) {
+    // The gatekeeper has checked it; the second look-up is what names the caller.
+    auto key = deps_.guard->check_key(request.headers);
+    if (!key) return send_error(exchange, key.error());
+    exchange.key_id = std::move(*key);
+  }
+  found.route->handle(*this, exchange);
+}
+
+net::ErrorReply Service::format_error(const Error& error, std::string_view path) {
+  net::ErrorReply reply;
+  const std::string id = random_id("req_");
+  stamp(reply.headers, id);
+  if (!info(error.code).retryable) reply.headers.set("x-should-retry", "false");
+  reply.content_type = "application/json; charset=utf-8";
+  reply.body = chat::write_error(dialect_of(path), error, id);
+  return reply;
+}
+
+Result<policy::Decision> Service::decide(const net::Headers& headers,
+                                         const chat::Request& local) const {
+  policy::Facts facts;
+  facts.model_asked = local.model;
+  facts.header_priority = headers.get("x-tophand-priority");
+  facts.header_x_priority = headers.get("x-priority");
+  facts.header_route = headers.get("x-llmman-route");
+  facts.body_priority = local.priority;
+  facts.header_class = headers.get("x-task-class");
+  facts.body_class = local.task_class;
+  facts.unsupported = local.unsupported;
+  const config::Config& config = deps_.config;
+  if (const auto installed = deps_.models->list())
+    for (const models::InstalledModel& model : *installed) facts.installed.push_back(model.name);
+  else
+    log::warn("models.unreadable", {{"error", installed.error().message}});
+  if (const auto match = deps_.models->find(local.model); match && !local.model.empty())
+    facts.local_match = match->name;
+  if (const auto fallback = deps_.models->find(config.models.local))
+    facts.local_default = fallback->name;
+
+  policy::Settings settings;
+  settings.default_priority = config.routing.default_priority == "high" ? policy::Priority::kHigh
+                                                                        : policy::Priority::kLow;
+  settings.local_model = config.models.local;
+  settings.claude_model = config.claude.model;
+  settings.aliases = config.models.aliases;
+  settings.has_claude_key = deps_.claude != nullptr;
+  settings.allow_local_fallback = config.claude.allow_local_fallback;
+  return policy::decide(facts, settings);
+}
+
+}  // namespace tophand::server

@@ -1,0 +1,151 @@
+// What the gateway says about itself: health, workers, the account.
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string>
+
+#include "base/json.h"
+#include "server/handlers.h"
+#include "server/reply.h"
+#include "server/service.h"
+
+namespace tophand::server {
+namespace {
+
+constexpr std::int64_t kRowsDefault = 50;
+constexpr std::int64_t kRowsMax = 1000;
+
+Json workers_json(const Service& service) {
+  Json workers = Json::array();
+  for (const backend::WorkerStatus& worker : service.deps().worker_status()) {
+    Json item{{"model", worker.model},
+              {"state", backend::state_name(worker.state)},
+              {"loaded", worker.loaded},
+              {"starts", worker.starts},
+              {"in_use", worker.in_use}};
+    if (worker.pid > 0) item["pid"] = worker.pid;
+    if (!worker.error.empty()) item["error"] = worker.error;
+    workers.push_back(std::move(item));
+  }
+  return workers;
+}
+
+// The whole number behind `name=` in a query; nothing when it is absent or something else.
+std::optional<std::int64_t> query_int(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (pair.size() <= name.size() || !pair.starts_with(name) || pair[name.size()] != '=') continue;
+    const std::string_view digits = pair.substr(name.size() + 1);
+    std::int64_t value = 0;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size()) return value;
+  }
+  return std::nullopt;
+}
+
+std::int64_t since_ms(const Service& service, const Exchange& exchange) {
+  const std::string_view query = exchange.request.query;
+  if (const auto since = query_int(query, "since_ms")) return *since;
+  if (const auto days = query_int(query, "days"); days && *days >= 0 && *days < 100'000)
+    return service.deps().clock->wall_ms() - *days * 86'400'000;
+  return 0;
+}
+
+Json row_json(const ledger::Row& row) {
+  return {{"request_id", row.request_id},
+          {"attempt", row.attempt},
+          {"started_ms", row.started_ms},
+          {"state", row.state},
+          {"outcome", row.outcome},
+          {"key_id", row.key_id},
+          {"dialect", row.dialect},
+          {"task_class", row.task_class},
+          {"priority", row.priority},
+          {"backend", row.backend},
+          {"model", row.model},
+          {"model_asked", row.model_asked},
+          {"reason", row.reason},
+          {"input_tokens", row.tokens.input + row.tokens.cache_read + row.tokens.cache_write_5m +
+                               row.tokens.cache_write_1h},
+          {"output_tokens", row.tokens.output},
+          {"ttft_ms", row.ttft_ms},
+          {"duration_ms", row.duration_ms},
+          {"reserved_nano_usd", row.reserved},
+          {"cost_nano_usd", row.cost},
+          {"counterfactual_nano_usd", row.counterfactual},
+          {"price_version", row.price_version}};
+}
+
+void send_json(Exchange& exchange, const Json& body) {
+  send_body(exchange, "application/json; charset=utf-8", dump_json(body));
+}
+
+}  // namespace
+
+// Public: says nothing but names of models and whether they run.
+void show_health(Service& service, Exchange& exchange) {
+  send_json(exchange, {{"status", "ok"},
+                       {"version", TOPHAND_VERSION},
+                       {"workers", workers_json(service)},
+                       {"claude", service.deps().claude != nullptr ? "configured" : "no_key"}});
+}
+
+void show_status(Service& service, Exchange& exchange) {
+  const config::Config& config = service.deps().config;
+  Json models = Json::array();
+  if (const auto installed = service.deps().models->list())
+    for (const models::InstalledModel& model : *installed) models.push_back(model.name);
+  send_json(exchange,
+            {{"version", TOPHAND_VERSION},
+             {"pid", getpid()},
+             {"started_ms", service.started_ms()},
+             {"uptime_ms", service.deps().clock->wall_ms() - service.started_ms()},
+             {"workers", workers_json(service)},
+             {"models", models},
+             {"local_model", config.models.local},
+             {"claude", {{"key_set", service.deps().claude != nullptr},
+                         {"base_url", config.claude.base_url},
+                         {"model", config.claude.model},
+                         {"allow_local_fallback", config.claude.allow_local_fallback}}},
+             {"default_priority", config.routing.default_priority},
+             {"price_version", service.deps().prices->version()}});
+}
+
+void show_savings(Service& service, Exchange& exchange) {
+  const std::int64_t since = since_ms(service, exchange);
+  const auto totals = service.deps().ledger->totals(since);
+  if (!totals) return send_error(exchange, totals.error());
+  send_json(exchange,
+            {{"since_ms", since},
+             {"until_ms", service.deps().clock->wall_ms()},
+             {"requests", totals->requests},
+             {"local_requests", totals->local_requests},
+             {"claude_requests", totals->claude_requests},
+             {"failed", totals->failed},
+             {"local_input_tokens", totals->local_input_tokens},
+             {"local_output_tokens", totals->local_output_tokens},
+             {"claude_input_tokens", totals->claude_input_tokens},
+             {"claude_output_tokens", totals->claude_output_tokens},
+             {"spent_nano_usd", totals->spent},
+             {"outstanding_nano_usd", totals->outstanding},
+             {"counterfactual_nano_usd", totals->counterfactual},
+             {"counterfactual_model", service.deps().config.claude.model},
+             {"counterfactual_is_estimate", true},
+             {"price_version", service.deps().prices->version()}});
+}
+
+void show_requests(Service& service, Exchange& exchange) {
+  const std::int64_t limit = std::clamp<std::int64_t>(
+      query_int(exchange.request.query, "limit").value_or(kRowsDefault), 1, kRowsMax);
+  const auto rows = service.deps().ledger->rows(since_ms(service, exchange), limit);
+  if (!rows) return send_error(exchange, rows.error());
+  Json list = Json::array();
+  for (const ledger::Row& row : *rows) list.push_back(row_json(row));
+  send_json(exchange, {{"requests", list}});
+}
+
+}  // namespace tophand::server
