@@ -9,6 +9,8 @@ namespace tophand::cli {
 std::span<const Command* const> command_table() {
   // clang-format off
   static constexpr std::array kTable{
+      &kServe,
+      &kKeys,
       &kAsk,
       &kRun,
       &kCommit,

@@ -1,9 +1,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "chat/model_list.h"
+#include "chat/token_estimate.h"
 #include "chat/upstream.h"
 #include "server/client_sink.h"
 #include "server/handlers.h"
@@ -151,15 +152,14 @@ void count_tokens(Service& service, Exchange& exchange) {
                            .forward = forwarded(exchange.request.headers)};
   if (backend != nullptr) tokens = backend->count(call, exchange.writer.client());
   // An estimate serves the client better than an error: it only draws a meter.
-  if (!tokens && service.deps().estimate_tokens) {
+  if (!tokens) {
     exchange.writer.headers().set("x-tophand-estimate", "true");
-    tokens = service.deps().estimate_tokens(dispatch::prompt_text(*request));
+    tokens = chat::estimate_tokens(
+        chat::claude_token_family(service.deps().config.claude.model), *request);
   }
-  if (!tokens) return send_error(exchange, tokens.error());
   exchange.writer.headers().set("x-tophand-backend", policy::place_name(target.place));
   exchange.writer.headers().set("x-tophand-model", header_text(target.model));
-  send_body(exchange, "application/json",
-            dump_json(Json{{"input_tokens", *tokens}}));
+  send_body(exchange, "application/json", chat::write_token_count(*tokens));
 }
 
 }  // namespace tophand::server

@@ -49,7 +49,7 @@ bool Guard::is_our_name(std::string_view host) const {
     const HostPort ours = split(allowed);
     if (asked.name == ours.name && (ours.port.empty() || asked.port == ours.port)) return true;
   }
-  const std::string port = std::to_string(options_.listen_port);
+  const std::string port = std::to_string(port_.load());
   const bool port_fits = asked.port == port || (asked.port.empty() && port == "80");
   const std::string listen = options_.listen_host.find(':') == std::string::npos
                                  ? lowered(options_.listen_host)

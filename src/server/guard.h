@@ -2,6 +2,8 @@
 // byte of its body is read. Pure apart from the key look-up.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,9 +22,10 @@ struct GuardOptions {
 
 class Guard {
  public:
-  Guard(GuardOptions options, KeyStore& keys) : options_(std::move(options)), keys_(keys) {}
-  // The port is known only after binding, before anything is served.
-  void set_port(std::uint16_t port) { options_.listen_port = port; }
+  Guard(GuardOptions options, KeyStore& keys)
+      : options_(std::move(options)), port_(options_.listen_port), keys_(keys) {}
+  // With port 0 the true one is known only after binding; until then every Host is another's.
+  void set_port(std::uint16_t port) { port_ = port; }
 
   // kInvalid (400): no Host, or two. kMisdirected (421): another name than ours, as in DNS rebinding.
   Result<> check_host(const net::Headers& headers) const;
@@ -39,6 +42,7 @@ class Guard {
   bool is_our_name(std::string_view host) const;
 
   GuardOptions options_;
+  std::atomic<std::uint16_t> port_;
   KeyStore& keys_;
 };
 

@@ -1,11 +1,10 @@
 // What models there are, in three vendors' shapes. The aliases are listed too: they are what most
 // clients should ask for.
 #include <array>
-#include <ctime>
 #include <string>
 #include <vector>
 
-#include "base/json.h"
+#include "chat/model_list.h"
 #include "server/handlers.h"
 #include "server/reply.h"
 #include "server/service.h"
@@ -13,104 +12,65 @@
 namespace tophand::server {
 namespace {
 
+constexpr std::string_view kJson = "application/json; charset=utf-8";
 constexpr std::string_view kOllamaVersion = "0.20.0";  // clients refuse older ones
 constexpr std::array<std::string_view, 5> kAliases{"auto", "local", "claude", "low", "high"};
 
-struct Listed {
-  std::string id, owner;
-  std::int64_t created_ms = 0;
-};
+chat::ListedModel local_model(const models::InstalledModel& model) {
+  return {.id = model.name,
+          .created_ms = model.modified_ms,
+          .owned_by = "local",
+          .family = model.family,
+          .parameter_size = model.parameter_size,
+          .quantization = model.quantization,
+          .digest = model.sha256,
+          .size_bytes = static_cast<std::int64_t>(model.bytes),
+          .context_tokens = model.context_tokens,
+          .capabilities = {"completion", "tools"}};
+}
 
-std::vector<Listed> listed(const Service& service) {
-  std::vector<Listed> out;
+std::vector<chat::ListedModel> listed(const Service& service) {
+  std::vector<chat::ListedModel> out;
   const std::int64_t since = service.started_ms();
-  for (const std::string_view alias : kAliases) out.push_back({std::string(alias), "tophand", since});
+  for (const std::string_view alias : kAliases)
+    out.push_back({.id = std::string(alias), .created_ms = since});
   if (const auto installed = service.deps().models->list())
-    for (const models::InstalledModel& model : *installed)
-      out.push_back({model.name, "local", model.modified_ms});
+    for (const models::InstalledModel& model : *installed) out.push_back(local_model(model));
   if (service.deps().claude != nullptr)
     for (const ledger::ModelPrice& model : service.deps().prices->models())
-      out.push_back({model.model, "anthropic", since});
+      out.push_back({.id = model.model, .created_ms = since, .owned_by = "anthropic"});
   return out;
 }
 
-std::string rfc3339(std::int64_t wall_ms) {
-  const std::time_t seconds = wall_ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 40> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
-}
-
-Json anthropic_model(const Listed& model) {
-  return {{"type", "model"},
-          {"id", model.id},
-          {"display_name", model.id},
-          {"created_at", rfc3339(model.created_ms)}};
-}
-
-Json openai_model(const Listed& model) {
-  return {{"id", model.id},
-          {"object", "model"},
-          {"created", model.created_ms / 1000},
-          {"owned_by", model.owner}};
-}
-
-bool is_anthropic(const Exchange& exchange) {
-  return exchange.dialect == chat::Dialect::kAnthropicMessages;
+chat::ModelListStyle style_of(const Exchange& exchange) {
+  return exchange.dialect == chat::Dialect::kAnthropicMessages ? chat::ModelListStyle::kAnthropic
+                                                               : chat::ModelListStyle::kOpenAi;
 }
 
 }  // namespace
 
 void list_models(Service& service, Exchange& exchange) {
-  const std::vector<Listed> models = listed(service);
-  Json data = Json::array();
-  for (const Listed& model : models)
-    data.push_back(is_anthropic(exchange) ? anthropic_model(model) : openai_model(model));
-  const Json body = is_anthropic(exchange) ? Json{{"data", data},
-                                                  {"has_more", false},
-                                                  {"first_id", models.front().id},
-                                                  {"last_id", models.back().id}}
-                                           : Json{{"object", "list"}, {"data", data}};
-  send_body(exchange, "application/json; charset=utf-8", dump_json(body));
+  send_body(exchange, kJson, chat::write_model_list(style_of(exchange), listed(service)));
 }
 
 void show_model(Service& service, Exchange& exchange) {
-  for (const Listed& model : listed(service)) {
-    if (model.id != exchange.rest) continue;
-    const Json body = is_anthropic(exchange) ? anthropic_model(model) : openai_model(model);
-    return send_body(exchange, "application/json; charset=utf-8", dump_json(body));
-  }
+  for (const chat::ListedModel& model : listed(service))
+    if (model.id == exchange.rest)
+      return send_body(exchange, kJson, chat::write_model(style_of(exchange), model));
   send_error(exchange, chat::unknown_model(exchange.dialect, header_text(exchange.rest)));
 }
 
 void list_tags(Service& service, Exchange& exchange) {
-  Json models = Json::array();
   const auto installed = service.deps().models->list();
   if (!installed) return send_error(exchange, installed.error());
-  for (const models::InstalledModel& model : *installed) {
-    Json details{{"parent_model", ""},
-                 {"format", "gguf"},
-                 {"family", model.family},
-                 {"families", Json::array({model.family})},
-                 {"parameter_size", model.parameter_size},
-                 {"quantization_level", model.quantization},
-                 {"context_length", model.context_tokens}};
-    models.push_back({{"name", model.name},
-                      {"model", model.name},
-                      {"modified_at", rfc3339(model.modified_ms)},
-                      {"size", model.bytes},
-                      {"digest", model.sha256},
-                      {"details", std::move(details)},
-                      {"capabilities", Json::array({"completion", "tools"})}});
-  }
-  send_body(exchange, "application/json; charset=utf-8", dump_json(Json{{"models", models}}));
+  std::vector<chat::ListedModel> models;
+  for (const models::InstalledModel& model : *installed) models.push_back(local_model(model));
+  send_body(exchange, kJson,
+            chat::write_model_list(chat::ModelListStyle::kOllamaTags, models));
 }
 
 void show_version(Service&, Exchange& exchange) {
-  send_body(exchange, "application/json; charset=utf-8",
-            dump_json(Json{{"version", kOllamaVersion}}));
+  send_body(exchange, kJson, chat::write_ollama_version(kOllamaVersion));
 }
 
 void greet(Service&, Exchange& exchange) {

@@ -1,0 +1,94 @@
+#include <sys/stat.h>
+
+#include <array>
+#include <ctime>
+#include <filesystem>
+#include <ostream>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli/commands.h"
+#include "config/config.h"
+#include "server/keys.h"
+
+namespace tophand::cli {
+namespace {
+
+constexpr std::array kFlags{
+    Flag{"--data", "DIR", "data folder (default $XDG_DATA_HOME/tophand)"},
+    Flag{"--json", "", "print JSON"},
+};
+
+std::string day_of(std::int64_t wall_ms) {
+  const std::time_t seconds = wall_ms / 1000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 24> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%d", &parts);
+  return text.data();
+}
+
+int list_keys(Io& io, server::KeyStore& keys, bool json) {
+  const auto known = keys.list();
+  if (!known) return report(io, known.error());
+  Json out = Json::array();
+  for (const server::KeyInfo& key : *known) {
+    if (json)
+      out.push_back({{"id", key.id}, {"name", key.name}, {"created_ms", key.created_ms}});
+    else
+      io.out << key.id << "  " << day_of(key.created_ms) << "  " << key.name << "\n";
+  }
+  if (json) io.out << dump_json(Json{{"keys", out}}) << "\n";
+  else if (known->empty()) io.err << "tophand: no keys yet; `tophand keys create NAME` makes one\n";
+  return 0;
+}
+
+int create_key(Io& io, server::KeyStore& keys, const std::string& name, bool json) {
+  const auto made = keys.create(name, system_clock().wall_ms());
+  if (!made) return report(io, made.error());
+  if (json)
+    io.out << dump_json(Json{{"id", made->info.id}, {"name", name}, {"key", made->secret}}) << "\n";
+  else
+    io.out << made->secret << "\n";
+  io.err << "tophand: key " << made->info.id << " (" << name
+         << ") is shown only now; only its hash is kept\n";
+  return 0;
+}
+
+int run_keys(Io& io, const Arguments& args) {
+  umask(077);
+  const config::Paths paths =
+      config::find_paths(config::process_environment(), "", args.get("--data"));
+  std::error_code failed;
+  std::filesystem::create_directories(paths.data_dir + "/run", failed);
+  if (failed)
+    return report(io, {Code::kIo, "create " + paths.data_dir + ": " + failed.message()});
+  server::KeyStore keys(paths.data_dir);
+  const std::string& what = args.positional[0];
+  const bool has_value = args.positional.size() == 2;
+  if (what == "list" && !has_value) return list_keys(io, keys, args.has("--json"));
+  if (what == "create" && has_value)
+    return create_key(io, keys, args.positional[1], args.has("--json"));
+  if (what == "revoke" && has_value) {
+    if (const auto gone = keys.revoke(args.positional[1]); !gone) return report(io, gone.error());
+    io.err << "tophand: key " << args.positional[1] << " is revoked, also in a running gateway\n";
+    return 0;
+  }
+  return report(io, {Code::kInvalid, "keys: expected list, create NAME or revoke ID"});
+}
+
+}  // namespace
+
+const Command kKeys{
+    .name = "keys",
+    .arguments = "list|create NAME|revoke ID",
+    .summary = "List, create and revoke the API keys of this gateway.",
+    .help = "A running gateway sees the change with its next request. The key `cli` belongs to the\n"
+            "commands on this machine and is made anew at every start.\n",
+    .flags = kFlags,
+    .positional_min = 1,
+    .positional_max = 2,
+    .run = run_keys,
+};
+
+}  // namespace tophand::cli

@@ -1,0 +1,117 @@
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <ctime>
+#include <ostream>
+#include <thread>
+
+#include "base/log.h"
+#include "base/sd_notify.h"
+#include "cli/commands.h"
+#include "cli/gateway_client.h"
+#include "config/config.h"
+#include "server/gateway.h"
+
+namespace tophand::cli {
+namespace {
+
+constexpr int kDrainMs = 10'000;
+
+constexpr std::array kFlags{
+    Flag{"--config", "FILE", "configuration (default $XDG_CONFIG_HOME/tophand/tophand.toml)"},
+    Flag{"--data", "DIR", "data folder (default $XDG_DATA_HOME/tophand)"},
+    Flag{"--listen", "ADDR:PORT", "where to listen (default 127.0.0.1:7433; port 0: a free one)"},
+    Flag{"--no-preload", "", "load the default model with the first request, not at start"},
+};
+
+// Under a service manager standard error is a journal, where a key must not lie.
+bool is_journal() {
+  return std::getenv("JOURNAL_STREAM") != nullptr;
+}
+
+void show_first_key(Io& io, const std::string& key) {
+  if (key.empty()) return;
+  if (is_journal()) {
+    io.err << "tophand: make an API key for your clients with `tophand keys create NAME`\n";
+    return;
+  }
+  io.err << "tophand: your API key, shown this once: " << key << "\n"
+         << "tophand: more with `tophand keys create NAME`\n"
+         << std::flush;
+}
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// Waits for the first signal, then drains; a second one ends the process at once. Workers end with it
+// (they ask the kernel for that), and what was reserved is settled at the next start.
+void serve_until_signalled(Io& io, server::Gateway& gateway, const sigset_t& signals) {
+  int number = 0;
+  while (sigwait(&signals, &number) != 0) {
+  }
+  sd_notify("STOPPING=1");
+  io.err << "tophand: stopping (again to stop at once)\n" << std::flush;
+  std::atomic<bool> stopped{false};
+  std::thread drain([&] {
+    gateway.stop(kDrainMs);
+    stopped = true;
+  });
+  const timespec slice{.tv_sec = 0, .tv_nsec = 20'000'000};
+  while (!stopped)
+    if (sigtimedwait(&signals, nullptr, &slice) > 0) _exit(1);
+  drain.join();
+}
+
+int run_serve(Io& io, const Arguments& args) {
+  umask(077);
+  const config::Environment env = config::process_environment();
+  const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
+  auto config = config::load_config(paths, env);
+  if (!config) return report(io, config.error());
+  if (args.has("--listen")) config->server.listen = args.get("--listen");
+
+  // Before any thread starts, so that all inherit it and only sigwait() takes these two.
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  using Preload = server::GatewayOptions::Preload;
+  auto gateway = server::Gateway::start(
+      {.config = std::move(*config),
+       .data_dir = paths.data_dir,
+       .preload = args.has("--no-preload") ? Preload::kNothing : Preload::kDefaultModel});
+  if (!gateway) return report(io, gateway.error());
+  show_first_key(io, (*gateway)->first_key());
+  io.out << "tophand: listening on " << (*gateway)->url() << "\n" << std::flush;
+  sd_notify("READY=1");
+  serve_until_signalled(io, **gateway, signals);
+  return 0;
+}
+
+}  // namespace
+
+const Command kServe{
+    .name = "serve",
+    .arguments = "",
+    .summary = "Answer the Anthropic, OpenAI and Ollama APIs on this machine.",
+    .help = "Prints its URL when it accepts requests; the model loads meanwhile. One gateway a data\n"
+            "folder. Clients need a key: the first one is shown at the first start.\n"
+            "\n"
+            "  tophand serve\n"
+            "  ANTHROPIC_API_KEY=... tophand serve --listen 127.0.0.1:8080\n",
+    .flags = kFlags,
+    .positional_min = 0,
+    .positional_max = 0,
+    .run = run_serve,
+};
+
+}  // namespace tophand::cli

@@ -1,0 +1,239 @@
+#include "server/gateway.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <utility>
+
+#include "backend/claude_backend.h"
+#include "backend/engine_backend.h"
+#include "backend/worker_supervisor.h"
+#include "base/log.h"
+#include "chat/token_estimate.h"
+#include "server/data_lock.h"
+#include "server/service.h"
+
+namespace tophand::server {
+namespace {
+
+constexpr std::int64_t kContextDefault = 8192;  // the worker's own default, which it may lower
+constexpr std::int64_t kMemorySlackMib = 1024;  // address space beside what the worker accounts for
+
+Result<> make_private_dir(const std::string& path) {
+  std::error_code failed;
+  std::filesystem::create_directories(path, failed);
+  if (failed) return fail(Code::kIo, "create " + path + ": " + failed.message());
+  ::chmod(path.c_str(), 0700);
+  return {};
+}
+
+std::string models_dir(const GatewayOptions& options) {
+  return options.config.models.dir.empty() ? options.data_dir + "/models"
+                                           : options.config.models.dir;
+}
+
+std::optional<ledger::NanoUsd> week_cap(const config::Config& config) {
+  if (!config.budget.week_usd) return std::nullopt;
+  return static_cast<ledger::NanoUsd>(std::llround(*config.budget.week_usd * 1e9));
+}
+
+std::vector<std::string> engine_arguments(const config::EngineConfig& engine,
+                                          const std::string& file, const std::string& socket) {
+  std::vector<std::string> words{"engine", "--model", file, "--socket", socket};
+  const auto add = [&](const char* flag, std::string value) {
+    words.emplace_back(flag);
+    words.push_back(std::move(value));
+  };
+  if (engine.threads > 0) add("--threads", std::to_string(engine.threads));
+  if (engine.context_tokens != kContextDefault)
+    add("--context", std::to_string(engine.context_tokens));
+  if (engine.memory_mib_max > 0) add("--memory-mib", std::to_string(engine.memory_mib_max));
+  if (!engine.kernel.empty()) add("--kernel", engine.kernel);
+  return words;
+}
+
+class RunningGateway final : public Gateway {
+ public:
+  explicit RunningGateway(GatewayOptions options)
+      : options_(std::move(options)), keys_(options_.data_dir), store_(models_dir(options_)) {}
+  ~RunningGateway() override { stop(0); }
+
+  Result<> open();
+  Result<> listen();
+
+  const std::string& url() const override { return url_; }
+  const std::string& first_key() const override { return first_key_; }
+  void stop(int grace_ms) override;
+
+ private:
+  Result<> open_account();
+  Result<> open_keys();
+  Result<> open_backends();
+
+  GatewayOptions options_;
+  KeyStore keys_;
+  models::Store store_;
+  std::optional<DataLock> lock_;
+  ledger::PriceBook prices_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  std::unique_ptr<backend::WorkerSupervisor> supervisor_;
+  std::unique_ptr<backend::EngineBackend> local_;
+  std::unique_ptr<backend::ClaudeBackend> claude_;
+  std::unique_ptr<Guard> guard_;
+  std::unique_ptr<Service> service_;
+  std::unique_ptr<net::Server> server_;  // last: stops before what its handlers use
+  std::string url_, first_key_;
+};
+
+Result<> RunningGateway::open_account() {
+  auto prices = ledger::PriceBook::load(options_.config.prices_file);
+  if (!prices) return tl::unexpected(std::move(prices.error()).within("prices"));
+  prices_ = std::move(*prices);
+  auto opened = ledger::Ledger::open(options_.data_dir + "/ledger.db", system_clock(),
+                                     prices_.version(), week_cap(options_.config));
+  if (!opened) return tl::unexpected(std::move(opened.error()).within("ledger"));
+  ledger_ = std::move(*opened);
+  return {};
+}
+
+Result<> RunningGateway::open_keys() {
+  const std::int64_t now_ms = system_clock().wall_ms();
+  TOPHAND_TRY(known, "keys", keys_.list());
+  if (known.empty()) {
+    TOPHAND_TRY(made, "keys", keys_.create("first", now_ms));
+    first_key_ = made.secret;
+  }
+  return keys_.renew_cli_key(now_ms);
+}
+
+Result<> RunningGateway::open_backends() {
+  const config::EngineConfig& engine = options_.config.engine;
+  backend::SupervisorOptions workers;
+  workers.program = options_.engine_program;
+  workers.run_dir = options_.data_dir + "/run";
+  workers.find_file = [this](const std::string& model) -> Result<std::string> {
+    auto found = store_.find(model);
+    if (!found) return tl::unexpected(found.error());
+    return found->path;
+  };
+  workers.arguments = [engine](const std::string& file, const std::string& socket) {
+    return engine_arguments(engine, file, socket);
+  };
+  if (engine.memory_mib_max > 0) workers.memory_mib_max = engine.memory_mib_max + kMemorySlackMib;
+  TOPHAND_TRY(supervisor, "workers", backend::WorkerSupervisor::create(std::move(workers)));
+  supervisor_ = std::move(supervisor);
+  local_ = std::make_unique<backend::EngineBackend>(*supervisor_);
+  const config::ClaudeConfig& claude = options_.config.claude;
+  if (claude.api_key.empty()) return {};
+  TOPHAND_TRY(made, "Claude",
+              backend::ClaudeBackend::create(
+                  {.base_url = claude.base_url,
+                   .api_key = claude.api_key,
+                   .ca_file = claude.ca_file,
+                   .timeout_ms = static_cast<int>(claude.timeout_s * 1000)}));
+  claude_ = std::move(made);
+  return {};
+}
+
+Result<> RunningGateway::open() {
+  TOPHAND_CHECK("data folder", make_private_dir(options_.data_dir));
+  TOPHAND_CHECK("data folder", make_private_dir(options_.data_dir + "/run"));
+  auto lock = DataLock::take(options_.data_dir + "/run/lock");
+  if (!lock) return tl::unexpected(lock.error());
+  lock_.emplace(std::move(*lock));
+  TOPHAND_CHECK("start", open_account());
+  TOPHAND_CHECK("start", open_keys());
+  return open_backends();
+}
+
+Result<> RunningGateway::listen() {
+  const config::Config& config = options_.config;
+  TOPHAND_TRY(address, "server.listen", parse_listen(config.server.listen));
+  if (!is_loopback(address) && !config.server.allow_remote)
+    return fail(Code::kConfig, "listening on " + config.server.listen +
+                                   " would let other machines in: set [server] allow_remote = true "
+                                   "if that is meant");
+  guard_ = std::make_unique<Guard>(GuardOptions{.listen_host = address.host,
+                                                .listen_port = address.port,
+                                                .allowed_hosts = config.server.allowed_hosts},
+                                   keys_);
+  const auto family = chat::claude_token_family(config.claude.model);
+  service_ = std::make_unique<Service>(ServiceDeps{
+      .config = config,
+      .guard = guard_.get(),
+      .models = &store_,
+      .ledger = ledger_.get(),
+      .prices = &prices_,
+      .clock = &system_clock(),
+      .workers = supervisor_.get(),
+      .local = local_.get(),
+      .claude = claude_.get(),
+      .worker_status = [this] { return supervisor_->status(); },
+      .estimate_tokens =
+          [family](std::string_view text) { return chat::estimate_tokens(family, text); }});
+  net::ServerOptions server;
+  server.address = address.host;
+  server.port = address.port;
+  server.limits.body_bytes_max = static_cast<std::size_t>(config.server.body_mib_max) << 20;
+  server.limits.connections_max = static_cast<std::size_t>(config.server.connections_max);
+  server.handler = [this](const net::Request& request, net::ResponseWriter& writer) {
+    service_->handle(request, writer);
+  };
+  server.gatekeeper = [this](const net::Request& head) { return service_->admit(head); };
+  server.error_formatter = Service::format_error;
+  TOPHAND_TRY(started, "listen on " + config.server.listen, net::Server::start(std::move(server)));
+  server_ = std::move(started);
+  guard_->set_port(server_->port());
+  const bool v6 = address.host.find(':') != std::string::npos;
+  url_ = "http://" + (v6 ? "[" + address.host + "]" : address.host) + ":" +
+         std::to_string(server_->port());
+  TOPHAND_CHECK("endpoint",
+                write_private_file(options_.data_dir + "/run/endpoint", url_ + "\n"));
+  if (options_.preload == GatewayOptions::Preload::kDefaultModel) {
+    if (const auto model = store_.find(config.models.local)) supervisor_->preload(model->name);
+    else log::warn("model.missing", {{"hint", "tophand pull " + config.models.local}});
+  }
+  return {};
+}
+
+void RunningGateway::stop(int grace_ms) {
+  if (server_) {
+    server_->stop(grace_ms);
+    server_.reset();
+    ::unlink((options_.data_dir + "/run/endpoint").c_str());
+  }
+  if (supervisor_) supervisor_->stop();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Gateway>> Gateway::start(GatewayOptions options) {
+  auto gateway = std::make_unique<RunningGateway>(std::move(options));
+  if (auto opened = gateway->open(); !opened) return tl::unexpected(opened.error());
+  if (auto listening = gateway->listen(); !listening) return tl::unexpected(listening.error());
+  return std::unique_ptr<Gateway>(std::move(gateway));
+}
+
+Result<ListenAddress> parse_listen(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const std::string wrong = "expected ADDRESS:PORT, found '" + std::string(text.substr(0, 80)) + "'";
+  if (colon == std::string_view::npos) return fail(Code::kConfig, wrong);
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  else if (host.find(':') != std::string_view::npos) return fail(Code::kConfig, wrong);
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (host.empty() || parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size())
+    return fail(Code::kConfig, wrong);
+  return ListenAddress{host == "localhost" ? "127.0.0.1" : std::string(host), port};
+}
+
+bool is_loopback(const ListenAddress& address) {
+  return address.host.starts_with("127.") || address.host == "::1";
+}
+
+}  // namespace tophand::server
