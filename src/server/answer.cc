@@ -57,6 +57,11 @@ chat::AnswerContext context_for(const Service& service, const Exchange& exchange
           .include_usage = request.include_usage};
 }
 
+std::int64_t estimate(const Service& service, const chat::Request& request) {
+  return chat::estimate_tokens(chat::claude_token_family(service.deps().config.claude.model),
+                               request);
+}
+
 // Ollama's way to load a model before it is needed, or to let go of it.
 void load_or_unload(Service& service, Exchange& exchange, const chat::Request& request,
                     const policy::Target& target) {
@@ -116,7 +121,8 @@ void answer(Service& service, Exchange& exchange) {
   ClientSink sink(exchange,
                   {.context = context_for(service, exchange, *request),
                    .stream = request->stream,
-                   .priority = std::string(policy::priority_name(job.decision.priority))},
+                   .priority = std::string(policy::priority_name(job.decision.priority)),
+                   .estimate_input_tokens = [&] { return estimate(service, *request); }},
                   clock);
   const dispatch::Outcome outcome =
       service.dispatcher().run(job, sink, exchange.writer.client());
@@ -154,8 +160,7 @@ void count_tokens(Service& service, Exchange& exchange) {
   // An estimate serves the client better than an error: it only draws a meter.
   if (!tokens) {
     exchange.writer.headers().set("x-tophand-estimate", "true");
-    tokens = chat::estimate_tokens(
-        chat::claude_token_family(service.deps().config.claude.model), *request);
+    tokens = estimate(service, *request);
   }
   exchange.writer.headers().set("x-tophand-backend", policy::place_name(target.place));
   exchange.writer.headers().set("x-tophand-model", header_text(target.model));

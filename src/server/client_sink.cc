@@ -70,7 +70,13 @@ Result<> ClientSink::breathe_locked() {
   if (!shape_.stream || raw_ || is_over_) return {};
   const std::int64_t silent_ns = clock_.mono_ns() - last_write_ns_;
   const bool due = silent_ns >= (exchange_.writer.started() ? kBreatheEveryNs : kStartAfterNs);
-  return due ? write_event(chat::Progress{}) : Result<>();
+  if (!due) return {};
+  if (!exchange_.writer.started() && shape_.estimate_input_tokens) {
+    chat::Started begun;  // an estimate is better for a client's meter than 0
+    begun.usage.input_tokens = shape_.estimate_input_tokens();
+    if (auto put = write_event(begun); !put) return put;
+  }
+  return write_event(chat::Progress{});
 }
 
 Result<> ClientSink::put(std::string_view bytes, std::string_view content_type) {

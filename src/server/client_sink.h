@@ -8,6 +8,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -26,6 +27,8 @@ struct AnswerShape {
   chat::AnswerContext context;
   bool stream = false;
   std::string priority;  // for x-tophand-priority
+  // Called at most once, when a stream has to begin before its backend knows the number.
+  std::function<std::int64_t()> estimate_input_tokens = {};
 };
 
 class ClientSink final : public dispatch::Sink {
