@@ -1,0 +1,238 @@
+#include "backend/claude_backend.h"
+
+#include <gtest/gtest.h>
+
+#include "backend/test_support.h"
+#include "chat/dialect.h"
+
+namespace tophand::backend {
+namespace {
+
+// A stream as the Messages API documents it, with spacing that no serialiser of ours would produce.
+const std::string kStream =
+    "event: message_start\r\ndata: {\"type\":\"message_start\", \"message\": {\"id\":\"msg_1\","
+    "\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-opus-5-5\",\"content\":[],"
+    "\"usage\":{\"input_tokens\":11,\"cache_read_input_tokens\":7,\"output_tokens\":1}}}\r\n\r\n"
+    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"
+    "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+    "event: ping\ndata:   {\"type\": \"ping\"}\n\n"
+    ": a comment\n\n"
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+    "{\"type\":\"text_delta\",\"text\":\"h\\u00e9\\/\"}}\n\n"
+    "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+    "\"end_turn\"},\"usage\":{\"output_tokens\":5}}\n\n"
+    "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
+// Odd on purpose: duplicate-looking keys deeper down, escapes, number forms, trailing blanks.
+const std::string kBody =
+    "{ \"max_tokens\" : 1.0e2 ,\n\t\"mod\\u0065l2\":1, \"messages\":[{\"role\":\"user\","
+    "\"content\":\"say \\\"model\\\": \\ud83d\\ude00\"}],\n \"model\"  :  \"claude\" , "
+    "\"stream\":true,\"metadata\":{\"model\":\"x\"} }\n ";
+
+chat::Request request_for(std::string model) {
+  chat::Request request;
+  request.model = std::move(model);
+  request.messages.push_back({chat::Role::kUser, {chat::TextBlock{"hello"}}});
+  request.stream = true;
+  return request;
+}
+
+struct Rig {
+  explicit Rig(net::Handler script) : server(std::move(script)) {
+    auto made = ClaudeBackend::create(
+        {.base_url = server.url(), .api_key = "sk-canary", .timeout_ms = 20'000});
+    EXPECT_TRUE(made) << made.error().message;
+    backend = std::move(*made);
+  }
+  Report answer(const Call& call) { return backend->answer(call, sink, never); }
+
+  ScriptedServer server;
+  std::unique_ptr<ClaudeBackend> backend;
+  RecordingSink sink;
+  net::CancelFlag never;
+};
+
+void send_stream(net::ResponseWriter& writer, std::string_view bytes, std::size_t step) {
+  ASSERT_TRUE(writer.start_stream(200, "text/event-stream; charset=utf-8"));
+  for (std::size_t at = 0; at < bytes.size(); at += step)
+    ASSERT_TRUE(writer.write(bytes.substr(at, step)));
+  ASSERT_TRUE(writer.finish());
+}
+
+Call raw_call(const chat::Request& request) {
+  Call call{.request = &request, .model = "claude-opus-5-5", .raw_body = kBody};
+  call.query = "beta=true";
+  call.forward.add("anthropic-version", "2026-10-21");
+  call.forward.add("anthropic-beta", "a-1,b-2");
+  call.forward.add("anthropic-beta", "c-3");
+  return call;
+}
+
+TEST(ClaudeBackend, ForwardsTheBodyByteForByteButForTheModel) {
+  Rig rig([](const net::Request&, net::ResponseWriter& writer) { send_stream(writer, kStream, 7); });
+  const chat::Request request = request_for("claude");
+  ASSERT_EQ(rig.answer(raw_call(request)).end, End::kFinished);
+  const auto seen = rig.server.requests();
+  ASSERT_EQ(seen.size(), 1u);
+  std::string expected = kBody;
+  expected.replace(expected.find("\"claude\""), 8, "\"claude-opus-5-5\"");
+  EXPECT_EQ(seen[0].body, expected);
+  EXPECT_EQ(seen[0].target, "/v1/messages?beta=true");
+  EXPECT_EQ(seen[0].headers.get("x-api-key"), "sk-canary");
+  EXPECT_FALSE(seen[0].headers.find("authorization"));
+  EXPECT_EQ(seen[0].headers.get("anthropic-version"), "2026-10-21");
+  std::vector<std::string> betas;
+  for (const auto& header : seen[0].headers.all())
+    if (header.name == "anthropic-beta") betas.push_back(header.value);
+  EXPECT_EQ(betas, (std::vector<std::string>{"a-1,b-2", "c-3"}));
+}
+
+TEST(ClaudeBackend, LeavesABodyAloneThatNamesTheModelItself) {
+  EXPECT_EQ(*splice_model(kBody, "claude-opus-5-5", "claude-opus-5-5"), kBody);
+}
+
+TEST(ClaudeBackend, ForwardsTheStreamByteForByteInWholeEvents) {
+  for (const std::size_t step : {std::size_t{1}, std::size_t{13}, kStream.size()}) {
+    Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
+      writer.headers().set("request-id", "req_theirs");
+      writer.headers().set("anthropic-ratelimit-requests-remaining", "49");
+      writer.headers().set("set-cookie", "no=1");
+      send_stream(writer, kStream, step);
+    });
+    const chat::Request request = request_for("claude");
+    const Report report = rig.answer(raw_call(request));
+    EXPECT_EQ(report.end, End::kFinished);
+    EXPECT_EQ(rig.sink.all, kStream);
+    for (const std::string& piece : rig.sink.pieces)
+      EXPECT_TRUE(piece.ends_with("\n\n") || piece.ends_with("\r\n\r\n")) << piece;
+    EXPECT_EQ(report.usage.input_tokens, 11);
+    EXPECT_EQ(report.usage.cache_read_tokens, 7);
+    EXPECT_EQ(report.usage.output_tokens, 5);
+    EXPECT_TRUE(report.usage_final);
+    EXPECT_EQ(rig.sink.headers.get("request-id"), "req_theirs");
+    EXPECT_EQ(rig.sink.headers.get("anthropic-ratelimit-requests-remaining"), "49");
+    EXPECT_FALSE(rig.sink.headers.find("set-cookie"));
+  }
+}
+
+TEST(ClaudeBackend, AStreamThatIsCutFailsAtAnyByte) {
+  for (std::size_t keep : {std::size_t{0}, std::size_t{40}, kStream.size() / 2,
+                           kStream.size() - 1}) {
+    Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
+      ASSERT_TRUE(writer.start_stream(200, "text/event-stream"));
+      if (keep > 0) ASSERT_TRUE(writer.write(std::string_view(kStream).substr(0, keep)));
+      writer.abort();
+    });
+    const chat::Request request = request_for("claude");
+    const Report report = rig.answer(raw_call(request));
+    EXPECT_EQ(report.end, End::kFailed) << keep;
+    EXPECT_TRUE(report.sent);
+    EXPECT_FALSE(report.usage_final);
+    EXPECT_FALSE(report.told_client);
+    EXPECT_TRUE(kStream.starts_with(rig.sink.all));
+    EXPECT_EQ(report.usage_known, keep >= kStream.size() / 2);
+  }
+}
+
+TEST(ClaudeBackend, TranslatesOtherDialectsAndAlwaysSetsMaxTokens) {
+  Rig rig([](const net::Request&, net::ResponseWriter& writer) { send_stream(writer, kStream, 50); });
+  const chat::Request request = request_for("high");
+  const Call call{.request = &request, .model = "claude-opus-5-5", .max_tokens = 777};
+  const Report report = rig.answer(call);
+  EXPECT_EQ(report.end, End::kFinished);
+  EXPECT_EQ(rig.sink.text(), "h\xc3\xa9/");
+  const auto sent = chat::parse_request(chat::Dialect::kAnthropicMessages,
+                                        rig.server.requests()[0].body);
+  ASSERT_TRUE(sent) << sent.error().message;
+  EXPECT_EQ(sent->max_tokens, 777);
+  EXPECT_EQ(sent->model, "claude-opus-5-5");
+  EXPECT_EQ(rig.server.requests()[0].headers.get("anthropic-version"), "2023-06-01");
+}
+
+struct Refusal {
+  int status;
+  const char* body;
+  int kept_status;  // what of it the client is told; 0: it is our own trouble
+  Code code;
+};
+
+TEST(ClaudeBackend, RefusalsKeepStatusRetryAfterAndBody) {
+  const Refusal rows[] = {
+      {429, R"({"type":"error","error":{"type":"rate_limit_error","message":"slow"}})", 429,
+       Code::kExhausted},
+      {529, R"({"type":"error","error":{"type":"overloaded_error","message":"busy"}})", 529,
+       Code::kUnavailable},
+      {500, R"({"type":"error","error":{"type":"api_error","message":"oops"}})", 500,
+       Code::kUpstream},
+      {401, R"({"type":"error","error":{"type":"authentication_error","message":"k"}})", 0,
+       Code::kUpstream},
+      {307, "", 0, Code::kUpstream},
+  };
+  for (const Refusal& row : rows) {
+    SCOPED_TRACE(row.status);
+    Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
+      writer.headers().set("retry-after", "17");
+      writer.headers().set("location", "http://127.0.0.1:1/elsewhere");
+      ASSERT_TRUE(writer.send(row.status, "application/json", row.body));
+    });
+    const chat::Request request = request_for("claude");
+    const Report report = rig.answer(raw_call(request));
+    EXPECT_EQ(report.end, End::kRefused);
+    EXPECT_EQ(report.status, row.kept_status);
+    EXPECT_EQ(report.kept.get("retry-after"), "17");
+    if (row.kept_status != 0) EXPECT_EQ(report.raw_error, row.body);
+    ASSERT_TRUE(report.failure);
+    EXPECT_EQ(report.failure->error.code, row.code) << report.failure->error.message;
+    EXPECT_EQ(rig.server.requests().size(), 1u);  // no redirect followed, nothing repeated
+    EXPECT_TRUE(rig.sink.pieces.empty());
+  }
+}
+
+TEST(ClaudeBackend, NobodyThereIsARefusal) {
+  auto backend = ClaudeBackend::create({.base_url = "http://127.0.0.1:1", .api_key = "k"});
+  ASSERT_TRUE(backend);
+  RecordingSink sink;
+  const net::CancelFlag never;
+  const chat::Request request = request_for("claude");
+  const Report report = (*backend)->answer(raw_call(request), sink, never);
+  EXPECT_EQ(report.end, End::kRefused);
+  EXPECT_FALSE(report.sent);
+  EXPECT_EQ(report.failure->error.code, Code::kUnavailable);
+}
+
+TEST(ClaudeBackend, AClientThatLeavesCancels) {
+  net::CancelFlag gone;
+  Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
+    ASSERT_TRUE(writer.start_stream(200, "text/event-stream"));
+    ASSERT_TRUE(writer.write(std::string_view(kStream).substr(0, kStream.find("event: ping"))));
+    gone.cancel();
+    while (writer.write(": still here\n\n")) {
+    }
+  });
+  const chat::Request request = request_for("claude");
+  const Report report = rig.backend->answer(raw_call(request), rig.sink, gone);
+  EXPECT_EQ(report.end, End::kCancelled);
+  EXPECT_TRUE(report.sent);
+}
+
+TEST(ClaudeBackend, RefusesAKeyThatWouldForgeAHeader) {
+  const auto made = ClaudeBackend::create({.api_key = "sk\r\nx: y"});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::kConfig);
+  EXPECT_EQ(made.error().message.find("sk"), std::string::npos);
+}
+
+TEST(ClaudeBackend, CountsThroughTheApi) {
+  Rig rig([](const net::Request&, net::ResponseWriter& writer) {
+    ASSERT_TRUE(writer.send(200, "application/json", R"({"input_tokens":2095})"));
+  });
+  const chat::Request request = request_for("claude");
+  const auto tokens = rig.backend->count(raw_call(request), rig.never);
+  ASSERT_TRUE(tokens);
+  EXPECT_EQ(*tokens, 2095);
+  EXPECT_EQ(rig.server.requests()[0].path, "/v1/messages/count_tokens");
+}
+
+}  // namespace
+}  // namespace tophand::backend
