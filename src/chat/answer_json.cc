@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/json.h"
+
 namespace tophand::chat {
 namespace {
 

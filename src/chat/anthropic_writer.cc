@@ -1,4 +1,5 @@
 // Answers of the Anthropic Messages API, whole and streamed. docs/protocols/anthropic-messages.md.
+#include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/block_sequencer.h"
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "chat/json_span.h"
 #include "chat/request_parsers.h"
 

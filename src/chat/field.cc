@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/json.h"
+
 namespace tophand::chat {
 namespace {
 
@@ -21,6 +23,14 @@ std::string_view json_type(const Json& value) {
     default: return "a number";
   }
 }
+
+bool Field::absent() const { return value_ == nullptr || value_->is_null(); }
+bool Field::is_string() const { return value_ != nullptr && value_->is_string(); }
+bool Field::is_array() const { return value_ != nullptr && value_->is_array(); }
+bool Field::is_object() const { return value_ != nullptr && value_->is_object(); }
+bool Field::is_bool() const { return value_ != nullptr && value_->is_boolean(); }
+bool Field::is_number() const { return value_ != nullptr && value_->is_number(); }
+std::size_t Field::size() const { return absent() ? 0 : value_->size(); }
 
 Field Field::operator[](std::string_view key) const {
   const Json* found = value_ == nullptr ? nullptr : find_key(*value_, key);

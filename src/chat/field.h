@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json.h"
+#include "base/json_fwd.h"
 #include "base/result.h"
 
 namespace tophand::chat {
@@ -20,14 +20,14 @@ class Field {
  public:
   Field(const Json& root, PathStyle style) : value_(&root), style_(style) {}
 
-  bool absent() const { return value_ == nullptr || value_->is_null(); }
-  bool is_string() const { return value_ && value_->is_string(); }
-  bool is_array() const { return value_ && value_->is_array(); }
-  bool is_object() const { return value_ && value_->is_object(); }
-  bool is_bool() const { return value_ && value_->is_boolean(); }
-  bool is_number() const { return value_ && value_->is_number(); }
+  bool absent() const;  // missing, or null
+  bool is_string() const;
+  bool is_array() const;
+  bool is_object() const;
+  bool is_bool() const;
+  bool is_number() const;
   const Json& json() const { return *value_; }  // not on an absent field
-  std::size_t size() const { return absent() ? 0 : value_->size(); }
+  std::size_t size() const;                     // 0 when absent
 
   // The parent must outlive the child. at(): of an array, in range.
   Field operator[](std::string_view key) const;

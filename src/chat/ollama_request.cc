@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/json.h"
 #include "chat/ollama_duration.h"
 #include "chat/request_parsers.h"
 

@@ -1,4 +1,5 @@
 // Answers of Ollama's /api/chat and /api/generate, whole and streamed. docs/protocols/ollama.md.
+#include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/block_sequencer.h"
 

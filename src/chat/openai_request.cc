@@ -1,4 +1,5 @@
 // Requests of OpenAI's Chat Completions API. docs/protocols/openai-chat.md says what is accepted.
+#include "base/json.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {

@@ -1,4 +1,5 @@
 // Answers of OpenAI's Chat Completions API, whole and streamed. docs/protocols/openai-chat.md.
+#include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/block_sequencer.h"
 
