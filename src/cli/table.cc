@@ -14,6 +14,7 @@ std::span<const Command* const> command_table() {
       &kAsk,
       &kRun,
       &kCommit,
+      &kSavings,
       &kPull,
       &kList,
       &kRemove,

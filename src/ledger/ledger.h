@@ -15,6 +15,8 @@
 
 namespace tophand::ledger {
 
+inline constexpr std::string_view kLedgerFile = "ledger.db";  // in the data folder
+
 struct AttemptStart {
   std::string request_id = {};
   std::int64_t attempt = 1;       // 1, 2, ... within the request; (request_id, attempt) is unique
