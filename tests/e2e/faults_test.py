@@ -1,0 +1,218 @@
+"""What goes wrong, and what the client sees then: workers killed, upstreams failing in every way, clients
+that leave. The gateway's own process lives through all of it."""
+
+import http.client
+import json
+import os
+import signal
+import time
+import unittest
+
+import streams
+import tiny_model
+from harness import Stage, run_tophand, wait_until
+
+MODEL = "claude-opus-5-5"
+
+
+def ask(text, **fields):
+    return {"model": MODEL, "max_tokens": 300, "messages": [{"role": "user", "content": text}], **fields}
+
+
+class UpstreamTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = Stage()
+        try:
+            cls.simulator = cls.stage.simulator("--token-ms", "2")
+            cls.gateway = cls.stage.gateway(cls.simulator.url)
+        except BaseException:
+            cls.stage.close()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stage.close()
+
+    def row(self, answer):
+        rows = self.gateway.rows(answer.headers["x-request-id"])
+        self.assertEqual(len(rows), 1, rows)
+        return rows[0]
+
+    def test_passes_on_refusals_before_the_answer_free_of_charge(self):
+        cases = {429: "rate_limit_error", 500: "api_error", 529: "overloaded_error",
+                 403: "permission_error"}
+        for status, kind in cases.items():
+            for stream in (False, True):
+                with self.subTest(status, stream=stream):
+                    answer = self.gateway.post("/v1/messages", ask(f"[[fail {status}]]", stream=stream),
+                                               priority="high")
+                    self.assertEqual(answer.status, status, answer.body)
+                    self.assertEqual(answer.json()["error"]["type"], kind)
+                    row = self.row(answer)
+                    self.assertEqual((row["cost_nano_usd"], row["outcome"]), (0, "failed"))
+
+    def test_passes_on_retry_after(self):
+        answer = self.gateway.post("/v1/messages", ask("[[fail 429 7]]"), priority="high")
+        self.assertEqual(answer.headers["retry-after"], "7")
+
+    def test_says_so_in_the_dialect_of_the_client(self):
+        answer = self.gateway.post("/v1/chat/completions",
+                                   {"model": "claude", "messages": [{"role": "user",
+                                                                     "content": "[[fail 529]]"}]})
+        self.assertEqual(answer.status, 503, answer.body)
+        self.assertIn("message", answer.json()["error"])
+        answer = self.gateway.post("/api/chat", {"model": "claude", "messages": [
+            {"role": "user", "content": "[[fail 500]]"}]})
+        self.assertGreaterEqual(answer.status, 500)
+        self.assertIsInstance(answer.json()["error"], str)
+
+    def test_ends_a_stream_that_fails_with_the_dialects_error(self):
+        for words in ("[[fail-mid overloaded_error]]", "[[cut]]"):
+            with self.subTest(words, dialect="anthropic"):
+                answer = self.gateway.post("/v1/messages", ask(words, stream=True), priority="high")
+                summary = streams.check_anthropic(answer.body)
+                self.assertTrue(summary.error)
+                row = self.row(answer)
+                self.assertEqual(row["outcome"], "partial")
+                self.assertGreater(row["cost_nano_usd"], 0, "what was generated is charged")
+                self.assertLessEqual(row["cost_nano_usd"], row["reserved_nano_usd"])
+            turns = [{"role": "user", "content": words}]
+            with self.subTest(words, dialect="openai"):
+                summary = streams.check_openai(self.gateway.post(
+                    "/v1/chat/completions", {"model": "claude", "stream": True, "messages": turns}).body)
+                self.assertTrue(summary.error)
+                self.assertTrue(summary.text, "what had come before is kept")
+            with self.subTest(words, dialect="ollama"):
+                summary = streams.check_ollama(self.gateway.post(
+                    "/api/chat", {"model": "claude", "messages": turns}).body)
+                self.assertTrue(summary.error)
+
+    def test_settles_one_row_when_the_client_leaves(self):
+        connection, response = self.gateway.open(
+            "POST", "/v1/messages", ask("[[words 2000]]", max_tokens=4000, stream=True),
+            {"x-tophand-priority": "high", "anthropic-version": "2023-06-01"})
+        request_id = response.getheader("x-request-id")
+        self.assertIn(b"event:", response.read(100))
+        response.close()
+        connection.close()
+        rows = self.gateway.rows(request_id)
+        self.assertEqual([(row["outcome"], row["attempt"]) for row in rows], [("cancelled", 1)])
+        self.assertGreater(rows[0]["cost_nano_usd"], 0)
+        self.assertLess(rows[0]["cost_nano_usd"], rows[0]["reserved_nano_usd"])
+
+    def test_is_not_there_but_says_so(self):
+        stage = Stage()
+        try:
+            gateway = stage.gateway("http://127.0.0.1:9")  # the discard port: nobody listens
+            answer = gateway.post("/v1/messages", ask("x"), priority="high")
+            self.assertIn(answer.status, (502, 503), answer.body)
+            rows = gateway.rows(answer.headers["x-request-id"])
+            self.assertEqual([row["cost_nano_usd"] for row in rows], [0])
+        finally:
+            stage.close()
+
+
+class WorkerTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = Stage()
+        try:
+            cls.gateway = cls.stage.gateway()
+        except BaseException:
+            cls.stage.close()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stage.close()
+
+    def local(self, **fields):
+        body = {"model": "local", "max_tokens": 16, "messages": [{"role": "user", "content": "Hi"}]}
+        return self.gateway.post("/v1/messages", {**body, **fields})
+
+    def test_survives_a_worker_killed_while_it_works(self):
+        pid, gateway_pid = self.gateway.worker_pid(), self.gateway.process.pid
+        os.kill(pid, signal.SIGSTOP)  # so that the request is certainly under way
+        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=60)
+        connection.request("POST", "/v1/messages", json.dumps(
+            {"model": "local", "max_tokens": 64, "stream": True,
+             "messages": [{"role": "user", "content": "Tell me a story."}]}).encode(),
+            {"x-api-key": self.gateway.key, "anthropic-version": "2023-06-01",
+             "content-type": "application/json"})
+        time.sleep(1.5)  # not to synchronise: the gateway begins the stream after a second of silence
+        os.kill(pid, signal.SIGKILL)
+        response = connection.getresponse()
+        text = response.read()
+        connection.close()
+        if response.status == 200:
+            self.assertTrue(streams.check_anthropic(text).error)
+        else:
+            self.assertGreaterEqual(response.status, 500, text)
+            self.assertTrue(json.loads(text)["error"]["message"])
+        self.assertIsNone(self.gateway.process.poll())
+        self.assertEqual(self.gateway.process.pid, gateway_pid)
+        self.assertNotEqual(self.gateway.worker_pid(), pid)
+        self.assertEqual(self.local().status, 200)
+        row = self.gateway.rows(response.getheader("x-request-id"))[0]
+        self.assertIn(row["outcome"], ("failed", "partial"))
+
+    def test_restarts_a_worker_that_was_killed_while_idle(self):
+        pid = self.gateway.worker_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}") or self.gateway.health(), "its end")
+        answer = self.local()
+        if answer.status != 200:  # the one request that met the corpse may fail, cleanly
+            self.assertGreaterEqual(answer.status, 500)
+        self.gateway.worker_pid()
+        self.assertEqual(self.local().status, 200)
+
+    def test_leaves_no_row_open_when_the_gateway_is_killed(self):
+        stage = Stage()
+        try:
+            simulator = stage.simulator("--latency-ms", "60000")
+            gateway = stage.gateway(simulator.url)
+            connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
+            connection.request("POST", "/v1/messages", json.dumps(ask("x")).encode(),
+                               {"x-api-key": gateway.key, "anthropic-version": "2023-06-01",
+                                "x-tophand-priority": "high"})
+            wait_until(simulator.requests, "the request upstream")
+            gateway.process.kill()
+            gateway.process.wait()
+            connection.close()
+            gateway.process.stdout.close()
+            gateway.start()
+            row = gateway.rows()[0]
+            self.assertEqual(row["state"], "recovered")
+            self.assertEqual(row["cost_nano_usd"], row["reserved_nano_usd"])
+            self.assertGreater(row["cost_nano_usd"], 0)
+        finally:
+            stage.close()
+
+
+class BrokenModelTest(unittest.TestCase):
+    def test_lives_on_with_a_truncated_model(self):
+        stage = Stage()
+        try:
+            path = os.path.join(stage.folder, "broken.gguf")
+            import pathlib
+            tiny_model.make(pathlib.Path(path))
+            whole = pathlib.Path(path).read_bytes()
+            pathlib.Path(path).write_bytes(whole[:len(whole) // 2])
+            pulled = run_tophand("pull", path, "--data", os.path.join(stage.folder, "probe"))
+            if pulled.returncode == 0:
+                simulator = stage.simulator()
+                gateway = stage.gateway(simulator.url, model_file=pathlib.Path(path))
+                answer = gateway.post("/v1/messages", {**ask("Hi"), "model": "local"})
+                self.assertGreaterEqual(answer.status, 400)
+                self.assertTrue(answer.json()["error"]["message"])
+                self.assertEqual(gateway.post("/v1/messages", ask("x"), priority="high").status, 200)
+                self.assertIsNone(gateway.process.poll())
+            else:
+                self.assertIn("broken.gguf", pulled.stderr)
+        finally:
+            stage.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
