@@ -121,7 +121,9 @@ TEST(ClaudeBackend, AStreamThatIsCutFailsAtAnyByte) {
                            kStream.size() - 1}) {
     Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
       ASSERT_TRUE(writer.start_stream(200, "text/event-stream"));
-      if (keep > 0) ASSERT_TRUE(writer.write(std::string_view(kStream).substr(0, keep)));
+      if (keep > 0) {
+        ASSERT_TRUE(writer.write(std::string_view(kStream).substr(0, keep)));
+      }
       writer.abort();
     });
     const chat::Request request = request_for("claude");
@@ -181,7 +183,9 @@ TEST(ClaudeBackend, RefusalsKeepStatusRetryAfterAndBody) {
     EXPECT_EQ(report.end, End::kRefused);
     EXPECT_EQ(report.status, row.kept_status);
     EXPECT_EQ(report.kept.get("retry-after"), "17");
-    if (row.kept_status != 0) EXPECT_EQ(report.raw_error, row.body);
+    if (row.kept_status != 0) {
+      EXPECT_EQ(report.raw_error, row.body);
+    }
     ASSERT_TRUE(report.failure);
     EXPECT_EQ(report.failure->error.code, row.code) << report.failure->error.message;
     EXPECT_EQ(rig.server.requests().size(), 1u);  // no redirect followed, nothing repeated

@@ -67,7 +67,7 @@ net::Handler lines(std::string bytes) {
   return [bytes](const net::Request&, net::ResponseWriter& writer) {
     ASSERT_TRUE(writer.start_stream(200, "application/x-ndjson"));
     ASSERT_TRUE(writer.write(bytes));
-    ASSERT_TRUE(writer.finish());
+    static_cast<void>(writer.finish());  // the backend may have left by then
   };
 }
 
