@@ -258,6 +258,7 @@ std::vector<SseFrame> recorded_stream() {
       delta(3, R"({"type":"input_json_delta","partial_json":":1}"})"),
       stop(3),
       block(4, R"({"type":"tool_use","id":"t2","name":"g","input":{"whole":true}})"),
+      delta(4, R"({"type":"input_json_delta","partial_json":""})"),
       stop(4),
       {"new_event", R"({"type":"new_event","x":[]})"},
       {"message_delta",
