@@ -1,0 +1,287 @@
+#include "cli/doctor_checks.h"
+
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "cli/temporary_gateway.h"
+#include "engine/memory.h"
+#include "kernels/cpu.h"
+#include "models/catalogue.h"
+#include "models/store.h"
+#include "net/client.h"
+
+namespace tophand::cli {
+namespace {
+
+// The default model, its partial download and a ledger fit in this.
+constexpr std::uint64_t kDiskBytesWanted = 3ull << 30;
+// What models::Store writes beside each file (doctor_checks_test.cc notices when that changes).
+constexpr std::string_view kRecordSuffix = ".model.json";
+// Beside the weights: KV cache, activations, the gateway itself.
+constexpr std::int64_t kMemoryBytesBeside = 512ll << 20;
+
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 0;
+  return CPU_COUNT(&set);
+}
+
+Check check_processor(const std::string& forced) {
+  Check check{.name = "processor", .found = kernels::cpu_model_name()};
+  if (const int cores = usable_cores(); cores > 0)
+    check.found += ", " + std::to_string(cores) + (cores == 1 ? " thread" : " threads");
+  std::string usable;
+  for (const kernels::IsaInfo& set : kernels::instruction_sets())
+    if (set.compiled && set.runs_here) (usable += usable.empty() ? "" : ", ") += set.name;
+  kernels::Isa isa{};
+  if (!kernels::pick_isa(forced, isa)) {
+    check.health = Health::kFail;
+    check.found += ", but engine.kernel '" + forced + "' cannot run here";
+    check.mend = "set engine.kernel to one of: " + usable + "; or leave it empty for the fastest";
+    return check;
+  }
+  for (const kernels::IsaInfo& set : kernels::instruction_sets())
+    if (set.isa == isa) check.found += ", kernel " + std::string(set.name);
+  check.found += " (of " + usable + ")";
+  if (isa == kernels::Isa::kScalar) {
+    check.health = Health::kWarn;
+    check.mend = forced.empty() ? "no vector instructions were found here: answers will be slow"
+                                : "engine.kernel forces the slow reference; leave it empty";
+  }
+  return check;
+}
+
+Check check_memory(std::uint64_t model_bytes, std::int64_t limit_mib) {
+  const std::int64_t available = engine::available_memory_bytes();
+  const std::int64_t wanted = static_cast<std::int64_t>(model_bytes) + kMemoryBytesBeside;
+  Check check{.name = "memory",
+              .found = engine::human_bytes(available) + " free, the local model wants about " +
+                       engine::human_bytes(wanted)};
+  if (available < wanted) {
+    check.health = Health::kWarn;
+    check.mend = "close other programs, or set models.local to a smaller model (`tophand list`)";
+  } else if (limit_mib > 0 && (limit_mib << 20) < wanted) {
+    check.health = Health::kWarn;
+    check.found += ", engine.memory_mib_max allows " + engine::human_bytes(limit_mib << 20);
+    check.mend = "raise engine.memory_mib_max to " + std::to_string((wanted >> 20) + 1);
+  }
+  return check;
+}
+
+// The folder itself, or the nearest one above it that exists.
+std::string existing(std::string dir) {
+  struct stat status{};
+  while (::stat(dir.c_str(), &status) != 0 && dir.size() > 1) {
+    const std::size_t slash = dir.rfind('/');
+    if (slash == std::string::npos) return ".";
+    dir = slash == 0 ? "/" : dir.substr(0, slash);
+  }
+  return dir;
+}
+
+std::string octal(mode_t mode) {
+  char text[8];
+  std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(mode & 07777));
+  return text;
+}
+
+std::uint64_t model_bytes(const std::string& dir, const std::string& local) {
+  if (const auto model = models::Store(dir).find(local)) return model->bytes;
+  const models::CatalogueEntry* known = models::find_in_catalogue(local);
+  return known == nullptr ? 0 : known->bytes;
+}
+
+}  // namespace
+
+std::string_view health_name(Health health) {
+  switch (health) {
+    case Health::kOk: return "ok";
+    case Health::kWarn: return "warn";
+    case Health::kFail: return "fail";
+  }
+  return "fail";
+}
+
+Check check_data_folder(const std::string& dir) {
+  Check check{.name = "data folder", .found = dir};
+  struct stat status{};
+  if (::stat(dir.c_str(), &status) != 0) {
+    const std::string parent = existing(dir);
+    if (errno != ENOENT || ::access(parent.c_str(), W_OK | X_OK) != 0) {
+      check.health = Health::kFail;
+      check.found += " cannot be created: " + parent + " is not writable";
+      check.mend = "make " + parent + " writable, or name another folder with --data";
+      return check;
+    }
+    check.found += " (not there yet; it is created when it is needed)";
+  } else if (!S_ISDIR(status.st_mode)) {
+    check.health = Health::kFail;
+    check.found += " is not a folder";
+    check.mend = "move it away, or name another folder with --data";
+  } else if (::access(dir.c_str(), R_OK | W_OK | X_OK) != 0) {
+    check.health = Health::kFail;
+    check.found += " is not writable by this user";
+    check.mend = "chown -R " + std::to_string(::getuid()) + " '" + dir + "'";
+  } else if ((status.st_mode & 022) != 0) {
+    check.health = Health::kFail;
+    check.found += " can be written by others (mode " + octal(status.st_mode) + ")";
+    check.mend = "chmod go-w '" + dir + "'";
+  }
+  return check;
+}
+
+Check check_free_disk(const std::string& dir) {
+  Check check{.name = "disk", .found = ""};
+  const std::string place = existing(dir);
+  struct statvfs status{};
+  if (::statvfs(place.c_str(), &status) != 0) {
+    check.health = Health::kWarn;
+    check.found = "free space of " + place + " cannot be read: " + std::strerror(errno);
+    return check;
+  }
+  const std::uint64_t free = std::uint64_t{status.f_bavail} * status.f_frsize;
+  check.found = engine::human_bytes(static_cast<std::int64_t>(free)) + " free at " + place;
+  if (free < kDiskBytesWanted) {
+    check.health = Health::kWarn;
+    check.mend = "fetching the default model and joining its parts takes about 3 GiB; free some "
+                 "space, or set models.dir to another disk";
+  }
+  return check;
+}
+
+std::vector<Check> check_models(const std::string& models_dir, const std::string& local) {
+  const auto installed = models::Store(models_dir).list();
+  if (!installed)
+    return {{"models", Health::kFail, installed.error().message, "make the folder readable"}};
+  std::vector<Check> checks;
+  std::string names;
+  for (const models::InstalledModel& model : *installed)
+    (names += names.empty() ? "" : ", ") +=
+        model.name + " (" + engine::human_bytes(static_cast<std::int64_t>(model.bytes)) + ")";
+  const auto found = models::Store(models_dir).find(local);
+  if (found) {
+    checks.push_back({"models", Health::kOk, names + "; local work goes to " + found->name});
+  } else {
+    checks.push_back({"models", Health::kFail,
+                      "models.local is '" + local + "', which is not installed" +
+                          (names.empty() ? "" : "; there is " + names),
+                      models::find_in_catalogue(local) != nullptr
+                          ? "tophand pull " + local
+                          : "set models.local to an installed model, or pull this one from a file "
+                            "or URL"});
+  }
+  // A record that list() leaves out is one whose file has gone or has another size.
+  std::size_t records = 0;
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator at(models_dir, ignored), end; !ignored && at != end;
+       at.increment(ignored))
+    if (at->path().filename().string().ends_with(kRecordSuffix)) ++records;
+  if (records > installed->size())
+    checks.push_back({"model files", Health::kWarn,
+                      std::to_string(records - installed->size()) + " of " +
+                          std::to_string(records) + " models in " + models_dir +
+                          " lost their file, or it is not what was verified",
+                      "`tophand list` shows the sound ones; pull the others again"});
+  return checks;
+}
+
+Check check_api_keys(const std::string& data_dir) {
+  Check check{.name = "api keys", .found = data_dir + "/keys"};
+  struct stat status{};
+  if (::stat(check.found.c_str(), &status) != 0) {
+    check.found = "none yet; the first `tophand serve` makes one and shows it once";
+  } else if ((status.st_mode & 077) != 0) {
+    check.mend = "chmod 600 '" + check.found + "'";
+    check.health = Health::kFail;
+    check.found += " can be read by others (mode " + octal(status.st_mode) + ")";
+  }
+  return check;
+}
+
+Check check_gateway(const std::string& data_dir) {
+  std::ifstream file(data_dir + "/run/endpoint");
+  std::string url;
+  std::getline(file, url);
+  if (url.empty())
+    return {"gateway", Health::kOk, "not running; `tophand serve` starts it, and ask, run and "
+                                    "commit start one for as long as they need it"};
+  if (answers_health(url)) return {"gateway", Health::kOk, "answers at " + url};
+  return {"gateway", Health::kWarn, "does not answer at " + url + ", which it wrote at its start",
+          "start it again with `tophand serve`"};
+}
+
+Check check_claude_key(const config::ClaudeConfig& claude) {
+  if (!claude.api_key.empty())
+    return {"claude key", Health::kOk,
+            claude.key_file.empty() ? "set by ANTHROPIC_API_KEY" : "set"};
+  return {"claude key", Health::kWarn,
+          claude.allow_local_fallback
+              ? "not set: high-priority requests are answered locally, too"
+              : "not set: high-priority requests are refused",
+          "set ANTHROPIC_API_KEY for the gateway, or claude.key_file in the configuration"};
+}
+
+Check check_claude_reach(const config::ClaudeConfig& claude, int connect_timeout_ms) {
+  Check check{.name = "claude api", .found = claude.base_url};
+  const auto endpoint = net::parse_endpoint(claude.base_url);
+  if (!endpoint) {
+    check.health = Health::kFail;
+    check.found += ": " + endpoint.error().message;
+    check.mend = "correct claude.base_url or TOPHAND_CLAUDE_URL";
+    return check;
+  }
+  net::ClientRequest request{.method = "GET", .path = "/"};
+  request.connect_timeout_ms = request.first_byte_timeout_ms = connect_timeout_ms;
+  const auto answer = net::Client::create(claude.ca_file)->send(*endpoint, request, nullptr);
+  if (answer) {
+    check.found += " answers";
+    return check;
+  }
+  check.health = Health::kWarn;
+  check.found += ": " + answer.error().message;
+  check.mend = "check the network and a firewall on the way; without it only local models answer";
+  return check;
+}
+
+std::vector<Check> run_checks(const DoctorOptions& options) {
+  std::vector<Check> checks;
+  const auto loaded = config::load_config(options.paths, options.env);
+  struct stat status{};
+  const bool exists = ::stat(options.paths.config_file.c_str(), &status) == 0;
+  if (!loaded)
+    checks.push_back({"configuration", Health::kFail, loaded.error().message,
+                      "correct " + options.paths.config_file + "; `tophand config check` checks it"});
+  else
+    checks.push_back({"configuration", Health::kOk,
+                      exists ? options.paths.config_file
+                             : "defaults (there is no " + options.paths.config_file + ")"});
+  config::Config config = loaded ? *loaded : config::Config{};
+  if (config.models.dir.empty()) config.models.dir = options.paths.data_dir + "/models";
+
+  checks.push_back(check_processor(config.engine.kernel));
+  checks.push_back(check_memory(model_bytes(config.models.dir, config.models.local),
+                                config.engine.memory_mib_max));
+  checks.push_back(check_data_folder(options.paths.data_dir));
+  checks.push_back(check_free_disk(config.models.dir));
+  for (Check& check : check_models(config.models.dir, config.models.local))
+    checks.push_back(std::move(check));
+  checks.push_back(check_api_keys(options.paths.data_dir));
+  checks.push_back(check_gateway(options.paths.data_dir));
+  checks.push_back(check_claude_key(config.claude));
+  if (options.offline)
+    checks.push_back({"claude api", Health::kOk, config.claude.base_url + " (not tried: --offline)"});
+  else
+    checks.push_back(check_claude_reach(config.claude, options.connect_timeout_ms));
+  return checks;
+}
+
+}  // namespace tophand::cli

@@ -1,0 +1,204 @@
+#include "cli/doctor_checks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "cli/commands.h"
+#include "models/store.h"
+#include "net/http.h"
+
+namespace tophand::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Doctor : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "tophand-doctor-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    dir_ = name;
+    options_.paths = {.config_file = dir_ + "/tophand.toml", .data_dir = dir_ + "/data"};
+    options_.offline = true;
+    std::filesystem::create_directories(dir_ + "/data/models");
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+
+  void write(const std::string& name, const std::string& text, mode_t mode = 0600) {
+    std::filesystem::create_directories(std::filesystem::path(dir_ + "/" + name).parent_path());
+    std::ofstream(dir_ + "/" + name) << text;
+    ASSERT_EQ(::chmod((dir_ + "/" + name).c_str(), mode), 0);
+  }
+  void install(const std::string& name) {
+    write("data/models/" + name + ".gguf", "GGUF");
+    ASSERT_TRUE(models::Store(dir_ + "/data/models")
+                    .add({.name = name,
+                          .path = dir_ + "/data/models/" + name + ".gguf",
+                          .bytes = 4,
+                          .sha256 = std::string(64, 'a')}));
+  }
+  Check find(const std::string& name) {
+    for (const Check& check : run_checks(options_))
+      if (check.name == name) return check;
+    return {.name = "(no such check)", .health = Health::kFail, .found = ""};
+  }
+
+  std::string dir_;
+  DoctorOptions options_;
+};
+
+TEST_F(Doctor, FindsNothingToMendOnAGoodSetup) {
+  install("tiny");
+  write("tophand.toml", "[models]\nlocal = \"tiny\"\n");
+  options_.env = {{"ANTHROPIC_API_KEY", "sk-ant-secret"}};
+  for (const Check& check : run_checks(options_)) {
+    EXPECT_NE(check.health, Health::kFail) << check.name << ": " << check.found;
+    EXPECT_THAT(check.found + check.mend, Not(HasSubstr("secret")));
+  }
+}
+
+TEST_F(Doctor, EveryFaultComesWithAWayToMendIt) {
+  write("tophand.toml", "[models]\nlocl = \"x\"\n");
+  write("data/keys", "x", 0644);
+  write("data/run/endpoint", "http://127.0.0.1:1\n");
+  int faults = 0;
+  for (const Check& check : run_checks(options_)) {
+    if (check.health == Health::kOk) continue;
+    ++faults;
+    EXPECT_NE(check.mend, "") << check.name << ": " << check.found;
+  }
+  EXPECT_GE(faults, 5);  // configuration, models, api keys, gateway, claude key
+}
+
+TEST_F(Doctor, PassesOnWhatIsWrongWithTheConfiguration) {
+  write("tophand.toml", "[models]\nlocl = \"x\"\n");
+  const Check check = find("configuration");
+  EXPECT_EQ(check.health, Health::kFail);
+  EXPECT_THAT(check.found, HasSubstr("locl"));
+}
+
+TEST_F(Doctor, SaysHowToGetAMissingModel) {
+  const Check check = find("models");
+  EXPECT_EQ(check.health, Health::kFail);
+  EXPECT_EQ(check.mend, "tophand pull qwen2.5-coder:1.5b");
+}
+
+TEST_F(Doctor, NoticesAModelThatLostItsFile) {
+  install("tiny");
+  install("gone");
+  write("tophand.toml", "[models]\nlocal = \"tiny\"\n");
+  EXPECT_EQ(find("model files").name, "(no such check)");
+  std::filesystem::remove(dir_ + "/data/models/gone.gguf");
+  const Check check = find("model files");
+  EXPECT_EQ(check.health, Health::kWarn);
+  EXPECT_THAT(check.found, HasSubstr("1 of 2"));
+}
+
+TEST_F(Doctor, RefusesAKernelThatDoesNotExist) {
+  write("tophand.toml", "[engine]\nkernel = \"abacus\"\n");
+  const Check check = find("processor");
+  EXPECT_EQ(check.health, Health::kFail);
+  EXPECT_THAT(check.mend, HasSubstr("scalar"));
+}
+
+TEST_F(Doctor, NoticesKeysThatOthersCanRead) {
+  EXPECT_EQ(find("api keys").health, Health::kOk);  // none yet is fine
+  write("data/keys", "x", 0600);
+  EXPECT_EQ(find("api keys").health, Health::kOk);
+  write("data/keys", "x", 0640);
+  EXPECT_EQ(find("api keys").health, Health::kFail);
+  EXPECT_EQ(find("api keys").mend, "chmod 600 '" + dir_ + "/data/keys'");
+}
+
+TEST_F(Doctor, NoticesADataFolderThatOthersCanWrite) {
+  ASSERT_EQ(::chmod((dir_ + "/data").c_str(), 0777), 0);
+  EXPECT_EQ(find("data folder").health, Health::kFail);
+  ASSERT_EQ(::chmod((dir_ + "/data").c_str(), 0700), 0);
+  EXPECT_EQ(find("data folder").health, Health::kOk);
+}
+
+TEST_F(Doctor, ADataFolderMayBeMissing) {
+  options_.paths.data_dir = dir_ + "/not/there/yet";
+  EXPECT_EQ(find("data folder").health, Health::kOk);
+  EXPECT_FALSE(std::filesystem::exists(dir_ + "/not"));  // looking creates nothing
+}
+
+TEST_F(Doctor, ADataFolderMayNotBeAFile) {
+  write("file", "");
+  options_.paths.data_dir = dir_ + "/file";
+  EXPECT_EQ(find("data folder").health, Health::kFail);
+}
+
+class Answering : public Doctor {
+ protected:
+  void SetUp() override {
+    Doctor::SetUp();
+    auto started = net::Server::start({.handler = [this](const net::Request& request,
+                                                         net::ResponseWriter& to) {
+      seen_ = request;
+      (void)to.send(request.path == "/healthz" ? 200 : 404, "text/plain", "");
+    }});
+    ASSERT_TRUE(started) << started.error().message;
+    server_ = std::move(*started);
+    url_ = "http://127.0.0.1:" + std::to_string(server_->port());
+  }
+  void TearDown() override {
+    server_.reset();
+    Doctor::TearDown();
+  }
+
+  std::unique_ptr<net::Server> server_;
+  std::string url_;
+  net::Request seen_;  // read only after the answer has come
+};
+
+TEST_F(Answering, AnyAnswerMeansThatClaudeIsReachableAndNoKeyIsSent) {
+  const Check check = check_claude_reach({.base_url = url_, .api_key = "sk-ant-secret"}, 3'000);
+  EXPECT_EQ(check.health, Health::kOk) << check.found;
+  EXPECT_FALSE(seen_.headers.find("x-api-key"));
+  EXPECT_FALSE(seen_.headers.find("authorization"));
+}
+
+TEST_F(Answering, NoAnswerIsAWarning) {
+  server_.reset();
+  EXPECT_EQ(check_claude_reach({.base_url = url_}, 3'000).health, Health::kWarn);
+}
+
+TEST_F(Answering, FindsARunningGatewayAndOneThatDied) {
+  write("data/run/endpoint", url_ + "\n");
+  EXPECT_EQ(check_gateway(dir_ + "/data").health, Health::kOk);
+  server_.reset();
+  EXPECT_EQ(check_gateway(dir_ + "/data").health, Health::kWarn);
+  std::filesystem::remove(dir_ + "/data/run/endpoint");
+  EXPECT_EQ(check_gateway(dir_ + "/data").health, Health::kOk);
+}
+
+TEST_F(Doctor, TheCommandEndsWithOneWhenSomethingMustBeMended) {
+  write("tophand.toml", "[models]\nlocal = \"tiny\"\n");
+  const auto run = [&](std::string& out) {
+    std::ostringstream text, err;
+    Io io{.out = text, .err = err};
+    Arguments args;
+    args.flags = {{"--offline", ""}, {"--config", dir_ + "/tophand.toml"}, {"--data", dir_ + "/data"}};
+    const int code = kDoctor.run(io, args);
+    out = text.str();
+    return code;
+  };
+  std::string out;
+  EXPECT_EQ(run(out), 1);
+  EXPECT_THAT(out, HasSubstr("fail  models"));
+  install("tiny");
+  EXPECT_EQ(run(out), 0);
+  EXPECT_THAT(out, HasSubstr("0 to mend"));
+}
+
+}  // namespace
+}  // namespace tophand::cli
