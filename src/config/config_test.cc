@@ -136,6 +136,99 @@ TEST(Config, AKeyFileThatOthersCanReadIsRefused) {
   EXPECT_EQ(load_config(paths, {})->claude.api_key, "sk-secret");
 }
 
+TEST(Config, AKeyFileHoldsOneKey) {
+  const Folder folder;
+  const Paths paths{.config_file = folder.write("t.toml", "[claude]\nkey_file = \"key\"\n"),
+                    .data_dir = folder.path,
+                    .config_named = true};
+  EXPECT_FALSE(load_config(paths, {}));  // not there
+  for (const std::string& text : {std::string(), std::string("two words"), std::string("a\nb"),
+                                  std::string(9000, 'x')}) {
+    folder.write("key", text);
+    const auto refused = load_config(paths, {});
+    ASSERT_FALSE(refused) << text.size();
+    EXPECT_THAT(refused.error().message, HasSubstr("one key"));
+  }
+  folder.write("key", "sk-2\r\n");
+  EXPECT_EQ(load_config(paths, {})->claude.api_key, "sk-2");
+  EXPECT_EQ(load_config(paths, {{"ANTHROPIC_API_KEY", "sk-3"}})->claude.api_key, "sk-3");
+}
+
+TEST(Config, AFifoOrFolderInPlaceOfAFileIsRefusedWithoutWaiting) {
+  const Folder folder;
+  const Paths paths{.config_file = folder.path + "/pipe", .data_dir = folder.path};
+  ASSERT_EQ(::mkfifo(paths.config_file.c_str(), 0600), 0);
+  EXPECT_THAT(load_config(paths, {}).error().message, HasSubstr("is not a file"));
+  const Paths as_folder{.config_file = folder.path, .data_dir = folder.path};
+  EXPECT_THAT(load_config(as_folder, {}).error().message, HasSubstr("is not a file"));
+}
+
+TEST(Config, AnUnnamedFileThatCannotBeReachedIsNotTakenForAbsent) {
+  const Folder folder;
+  folder.write("file", "");
+  const Paths paths{.config_file = folder.path + "/file/t.toml", .data_dir = folder.path};
+  EXPECT_FALSE(load_config(paths, {}));
+}
+
+TEST(Config, PathsAreUnderHomeOrBesideTheFile) {
+  const Folder folder;
+  const Paths paths{
+      .config_file = folder.write("t.toml", "prices_file = \"/p\"\n[models]\ndir = \"~/m\"\n"
+                                            "mirror = \"https://m/x\"\n"
+                                            "[claude]\nca_file = \"ca.pem\"\n"),
+      .data_dir = folder.path};
+  const auto config = load_config(paths, {{"HOME", "/home/u"}});
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->prices_file, "/p");
+  EXPECT_EQ(config->models.dir, "/home/u/m");
+  EXPECT_EQ(config->models.mirror, "https://m/x");
+  EXPECT_EQ(config->claude.ca_file, folder.path + "/ca.pem");
+}
+
+TEST(Config, AddressesAreCheckedInTheFileAndInTheEnvironment) {
+  struct Url {
+    std::string value;
+    bool good;
+  };
+  const Url urls[] = {
+      {"https://api.example.org", true},      {"http://127.0.0.1:9/base", true},
+      {"http://localhost", true},             {"http://[::1]:9", true},
+      {"http://api.example.org", false},      {"http://localhost.example.org", false},
+      {"http://127.example.org", false},      {"http://localhost@example.org", false},
+      {"https://", false},                    {"api.example.org", false},
+      {"https://api.example.org?x=1", false}, {"https://a b", false},
+      {"ftp://api.example.org", false},
+  };
+  const Folder folder;
+  const Paths none{.config_file = folder.path + "/none", .data_dir = folder.path};
+  for (const Url& url : urls) {
+    EXPECT_EQ(load_config(none, {{"TOPHAND_CLAUDE_URL", url.value}}).has_value(), url.good)
+        << url.value;
+    const Paths file{
+        .config_file = folder.write("t.toml", "[claude]\nbase_url = \"" + url.value + "\"\n"),
+        .data_dir = folder.path};
+    EXPECT_EQ(load_config(file, {}).has_value(), url.good) << url.value;
+  }
+  EXPECT_FALSE(load_config(none, {{"TOPHAND_MODEL_MIRROR", "ftp://x"}}));
+  const Paths mirror{.config_file = folder.write("m.toml", "[models]\nmirror = \"ftp://x\"\n"),
+                     .data_dir = folder.path};
+  EXPECT_FALSE(load_config(mirror, {}));
+  EXPECT_FALSE(load_config(none, {{"ANTHROPIC_API_KEY", "two\nlines"}}));
+}
+
+TEST(Config, ListenNeedsAnAddressAndAPort) {
+  const Folder folder;
+  for (const auto& [value, good] :
+       {std::pair{"127.0.0.1:0", true}, {"[::1]:80", true}, {"localhost:65535", true},
+        {"127.0.0.1", false}, {"127.0.0.1:65536", false}, {"::1:80", false}, {":80", false},
+        {"127.0.0.1:", false}, {"127.0.0.1:8x", false}, {"[]:80", false}}) {
+    const Paths paths{.config_file = folder.write("t.toml", "[server]\nlisten = \"" +
+                                                                std::string(value) + "\"\n"),
+                      .data_dir = folder.path};
+    EXPECT_EQ(load_config(paths, {}).has_value(), good) << value;
+  }
+}
+
 TEST(Paths, FollowFlagsThenVariablesThenTheXdgFolders) {
   const Environment home{{"HOME", "/home/u"}};
   EXPECT_EQ(find_paths(home, "", "").data_dir, "/home/u/.local/share/tophand");

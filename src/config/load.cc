@@ -1,53 +1,118 @@
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
+#include "config/checks.h"
 #include "config/config.h"
 #include "config/schema.h"
 
 namespace tophand::config {
 namespace {
 
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::stringstream text;
-  text << file.rdbuf();
-  return std::move(text).str();
-}
+constexpr std::size_t kConfigBytesMax = (1u << 20) + 1;  // one more than the parser takes
+constexpr std::size_t kKeyBytesMax = 4096 + 2;           // and a line ending
 
-void override_from(const Environment& env, const std::string& name, std::string& value) {
+// Owns a descriptor that is open for reading. Opening does not wait for anybody (a FIFO).
+class OpenFile {
+ public:
+  explicit OpenFile(const std::string& path)
+      : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    if (fd_ < 0 || ::fstat(fd_, &status_) != 0) error_ = errno;
+  }
+  ~OpenFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  int error() const { return error_; }  // errno, or 0
+  mode_t mode() const { return status_.st_mode; }
+  // At most `bytes_max` bytes from the start. kConfig: not a file, or unreadable.
+  Result<std::string> read(std::size_t bytes_max) const {
+    if (!S_ISREG(mode())) return fail(Code::kConfig, path_ + " is not a file");
+    std::string text;
+    std::array<char, 4096> buffer;
+    while (text.size() < bytes_max) {
+      const ssize_t n = ::read(fd_, buffer.data(), std::min(buffer.size(), bytes_max - text.size()));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return fail(Code::kConfig, path_ + ": " + std::strerror(errno));
+      if (n == 0) break;
+      text.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+    return text;
+  }
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+  int error_ = 0;
+  struct stat status_ {};
+};
+
+std::string variable(const Environment& env, const std::string& name) {
   const auto it = env.find(name);
-  if (it != env.end() && !it->second.empty()) value = it->second;
+  return it == env.end() ? "" : it->second;
 }
 
-// The key lies in a file that nobody else may read: what others can read is no secret.
+Result<> override_from(const Environment& env, const std::string& name,
+                       Result<> (*check)(const std::string&), std::string& value) {
+  const std::string found = variable(env, name);
+  if (found.empty()) return {};
+  TOPHAND_CHECK(name, check(found));
+  value = found;
+  return {};
+}
+
+// The key lies in a file that nobody else may read: what others can read is no secret. The opened file
+// is checked, not its name.
 Result<std::string> read_key_file(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0)
-    return fail(Code::kConfig, "claude.key_file " + path + ": " + std::strerror(errno));
-  if ((status.st_mode & 077) != 0)
+  const OpenFile file(path);
+  if (file.error() != 0)
+    return fail(Code::kConfig, "claude.key_file " + path + ": " + std::strerror(file.error()));
+  if ((file.mode() & 077) != 0 && S_ISREG(file.mode()))
     return fail(Code::kConfig,
                 "claude.key_file " + path + " can be read by others; run `chmod 600 " + path + "`");
-  auto text = read_file(path);
-  if (!text) return fail(Code::kConfig, "claude.key_file " + path + " cannot be read");
-  text->erase(text->find_last_not_of(" \t\r\n") + 1);
-  if (text->empty() || text->size() > 4096 || text->find_first_of("\r\n") != std::string::npos)
-    return fail(Code::kConfig, "claude.key_file " + path + " should hold one line, the key");
-  return *std::move(text);
+  TOPHAND_TRY(text, "claude.key_file", file.read(kKeyBytesMax));
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  TOPHAND_CHECK("claude.key_file " + path, check_secret(text));
+  return text;
+}
+
+// "~/" is the home folder; a relative path in the file is beside the file, wherever we were started.
+void resolve_paths(Config& config, const Paths& paths, const Environment& env) {
+  const std::size_t slash = paths.config_file.rfind('/');
+  const std::string folder =
+      slash == std::string::npos ? "./" : paths.config_file.substr(0, slash + 1);
+  for (std::string* path : {&config.models.dir, &config.models.mirror, &config.claude.key_file,
+                            &config.claude.ca_file, &config.prices_file}) {
+    if (path->empty() || path->front() == '/' || path->find("://") != std::string::npos) continue;
+    if (path->starts_with("~/")) *path = variable(env, "HOME") + path->substr(1);
+    else path->insert(0, folder);
+  }
 }
 
 Result<> check(const Config& config) {
-  const std::string& url = config.claude.base_url;
-  if (!url.starts_with("https://") && !url.starts_with("http://"))
-    return fail(Code::kConfig, "claude.base_url: expected https://..., found '" + url + "'");
-  if (config.server.listen.rfind(':') == std::string::npos)
-    return fail(Code::kConfig,
-                "server.listen: expected ADDRESS:PORT, found '" + config.server.listen + "'");
+  TOPHAND_CHECK("claude.base_url", check_claude_url(config.claude.base_url));
+  TOPHAND_CHECK("server.listen", check_listen(config.server.listen));
   return {};
+}
+
+Result<Config> from_file(const Paths& paths) {
+  const OpenFile file(paths.config_file);
+  if (file.error() == ENOENT && !paths.config_named) return Config{};
+  // One that is there but cannot be read is an error even unnamed: silent defaults would surprise.
+  if (file.error() != 0)
+    return fail(Code::kConfig, "configuration " + paths.config_file + ": " +
+                                   std::strerror(file.error()) +
+                                   (file.error() == ENOENT
+                                        ? "; `tophand config init` writes one" : ""));
+  TOPHAND_TRY(text, "read", file.read(kConfigBytesMax));
+  return parse_config(text, paths.config_file);
 }
 
 std::string toml_value(const Place& place) {
@@ -65,23 +130,24 @@ std::string toml_value(const Place& place) {
 }  // namespace
 
 Result<Config> load_config(const Paths& paths, const Environment& env) {
-  Config config;
-  if (const auto text = read_file(paths.config_file)) {
-    TOPHAND_TRY(parsed, "read", parse_config(*text, paths.config_file));
-    config = std::move(parsed);
-  } else if (paths.config_named) {
-    return fail(Code::kConfig, "configuration " + paths.config_file +
-                                   " cannot be read; `tophand config init` writes one");
-  }
-  override_from(env, "TOPHAND_CLAUDE_URL", config.claude.base_url);
-  override_from(env, "TOPHAND_MODEL_MIRROR", config.models.mirror);
-  if (!config.claude.key_file.empty()) {
+  auto read = from_file(paths);
+  if (!read) return read;
+  Config config = *std::move(read);
+  TOPHAND_CHECK("configuration " + paths.config_file, check(config));
+  resolve_paths(config, paths, env);
+  TOPHAND_CHECK("configuration " + paths.config_file + ": models.mirror",
+                check_mirror(config.models.mirror));
+  TOPHAND_CHECK("environment", override_from(env, "TOPHAND_CLAUDE_URL", check_claude_url,
+                                             config.claude.base_url));
+  TOPHAND_CHECK("environment", override_from(env, "TOPHAND_MODEL_MIRROR", check_mirror,
+                                             config.models.mirror));
+  TOPHAND_CHECK("environment", override_from(env, "ANTHROPIC_API_KEY", check_secret,
+                                             config.claude.api_key));
+  if (config.claude.api_key.empty() && !config.claude.key_file.empty()) {
     TOPHAND_TRY(key, "read the Claude key", read_key_file(config.claude.key_file));
     config.claude.api_key = std::move(key);
   }
-  override_from(env, "ANTHROPIC_API_KEY", config.claude.api_key);
   if (config.models.dir.empty()) config.models.dir = paths.data_dir + "/models";
-  TOPHAND_CHECK("configuration", check(config));
   return config;
 }
 

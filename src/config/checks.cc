@@ -1,0 +1,78 @@
+#include "config/checks.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <string_view>
+
+namespace tophand::config {
+namespace {
+
+bool is_visible_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+// 127.0.0.0/8 in dotted form only: "127.example.org" is a name that anybody may own.
+bool is_loopback(std::string_view host) {
+  if (host == "localhost" || host == "::1") return true;
+  return host.starts_with("127.") && std::ranges::count(host, '.') == 3 &&
+         std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+}
+
+// The host of "scheme://host[:port][/...]"; "" when there is none or a user name stands before it.
+std::string_view host_of(std::string_view url) {
+  const std::string_view rest = url.substr(url.find("://") + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  if (authority.find('@') != std::string_view::npos) return "";
+  if (!authority.starts_with('[')) return authority.substr(0, authority.find(':'));
+  const std::size_t close = authority.find(']');
+  return close == std::string_view::npos ? "" : authority.substr(1, close - 1);
+}
+
+bool is_http_url(std::string_view text) {
+  return (text.starts_with("https://") || text.starts_with("http://")) && is_visible_ascii(text) &&
+         !host_of(text).empty();
+}
+
+}  // namespace
+
+Result<> check_listen(const std::string& value) {
+  const auto wrong = [&] {
+    return fail(Code::kConfig,
+                "expected ADDRESS:PORT such as 127.0.0.1:7433 or [::1]:0, found '" + value + "'");
+  };
+  const std::size_t colon = value.rfind(':');
+  if (colon == std::string::npos || colon == 0 || !is_visible_ascii(value)) return wrong();
+  const std::string_view address = std::string_view(value).substr(0, colon);
+  const std::string_view digits = std::string_view(value).substr(colon + 1);
+  const bool bracketed = address.starts_with('[') && address.ends_with(']') && address.size() > 2;
+  // Without brackets nobody can tell where an IPv6 address ends and its port begins.
+  if (!bracketed && address.find(':') != std::string_view::npos) return wrong();
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || end != digits.data() + digits.size()) return wrong();
+  return {};
+}
+
+Result<> check_mirror(const std::string& value) {
+  if (value.empty() || value.front() == '/' || is_http_url(value)) return {};
+  return fail(Code::kConfig, "expected an http(s) URL or a folder, found '" + value + "'");
+}
+
+Result<> check_claude_url(const std::string& value) {
+  if (!is_http_url(value) || value.find_first_of("?#") != std::string::npos)
+    return fail(Code::kConfig,
+                "expected a URL such as https://api.anthropic.com, found '" + value + "'");
+  if (value.starts_with("http://") && !is_loopback(host_of(value)))
+    return fail(Code::kConfig, "expected https: over http to '" + std::string(host_of(value)) +
+                                   "' the API key would travel in clear text");
+  return {};
+}
+
+Result<> check_secret(const std::string& value) {
+  constexpr std::size_t kSizeMax = 4096;
+  if (!value.empty() && value.size() <= kSizeMax && is_visible_ascii(value)) return {};
+  return fail(Code::kConfig, "expected one key, in one line");
+}
+
+}  // namespace tophand::config

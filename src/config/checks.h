@@ -1,0 +1,17 @@
+// What single settings must look like, wherever they come from (file or environment). The message says
+// what was expected and found; the caller puts the setting's name in front. Private to config/.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace tophand::config {
+
+Result<> check_listen(const std::string& value);  // "127.0.0.1:7433", "[::1]:0", "localhost:80"
+Result<> check_mirror(const std::string& value);  // "", an absolute folder, or an http(s) URL
+// https, or http to this machine: an API key never travels in clear text.
+Result<> check_claude_url(const std::string& value);
+Result<> check_secret(const std::string& value);  // visible ASCII, 1 to 4096 characters
+
+}  // namespace tophand::config
