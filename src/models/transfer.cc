@@ -21,10 +21,12 @@ namespace {
 constexpr std::size_t kChunk = 1u << 20;
 constexpr std::uint64_t kFileBytesMax = 1ull << 40;  // 1 TiB: a wrong length must not fill a disk
 
+// What is read may be a link (a model hub's cache is full of them); what is written may not, or a
+// planted link would make us write elsewhere.
 class File {
  public:
   File(const std::string& path, int flags)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC | (flags == O_RDONLY ? 0 : O_NOFOLLOW), 0600)) {}
   ~File() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -116,6 +118,45 @@ std::uint64_t content_length(const net::ClientResponse& response) {
   return value;
 }
 
+Result<> download_once(net::Client& client, const std::string& url, const std::string& path,
+                       std::uint64_t bytes_expected, const OnBytes& on_bytes,
+                       const net::Cancellation* cancel) {
+  std::uint64_t done = size_of(path);
+  if (bytes_expected > 0 && done == bytes_expected) return {};
+  if (bytes_expected > 0 && done > bytes_expected) done = 0;
+  TOPHAND_TRY(response, url, get(client, url, done, cancel));
+  const int status = response->status();
+  if (status == 416 && done > 0) {  // what we have is not the beginning of what is there
+    ::unlink(path.c_str());
+    return fail(Code::kUpstream, url + ": has another file now");
+  }
+  if (status == 200) done = 0;  // no ranges there: from the start
+  else if (status != 206) return fail(Code::kUpstream, url + ": HTTP " + std::to_string(status));
+  const std::uint64_t length = content_length(*response);
+  const std::uint64_t total =
+      bytes_expected > 0 ? bytes_expected : (length > 0 ? done + length : 0);
+  if (total > kFileBytesMax ||
+      (bytes_expected > 0 && length > 0 && done + length != bytes_expected))
+    return fail(Code::kUpstream, url + ": expected " + std::to_string(bytes_expected) +
+                                     " bytes, it offers " + std::to_string(done + length));
+  const File file(path, O_WRONLY | O_CREAT | (done == 0 ? O_TRUNC : O_APPEND));
+  if (!file.ok()) return tl::unexpected(io_error("cannot write " + path));
+  const std::uint64_t limit = total > 0 ? total : kFileBytesMax;
+  while (true) {
+    TOPHAND_TRY(piece, url, response->read(cancel));
+    if (piece.empty()) break;
+    if (done + piece.size() > limit)
+      return fail(Code::kUpstream, url + ": sends more than it said");
+    TOPHAND_CHECK("download", write_all(file, piece, path));
+    on_bytes(done += piece.size(), total);
+  }
+  if (total > 0 && done != total)
+    return fail(Code::kUpstream, url + ": ended after " + std::to_string(done) + " of " +
+                                     std::to_string(total) + " bytes");
+  ::fsync(file.fd());
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> sha256_of_file(const std::string& path, const OnBytes& on_bytes,
@@ -157,37 +198,20 @@ Result<> check_disk(const std::string& dir, std::uint64_t bytes) {
 
 Result<> download(const std::string& url, const std::string& path, std::uint64_t bytes_expected,
                   const OnBytes& on_bytes, const net::Cancellation* cancel) {
+  constexpr int kBreaksMax = 20;
   const auto client = net::Client::create();
-  std::uint64_t done = size_of(path);
-  if (bytes_expected > 0 && done == bytes_expected) return {};
-  if (bytes_expected > 0 && done > bytes_expected) done = 0;
-  TOPHAND_TRY(response, url, get(*client, url, done, cancel));
-  const int status = response->status();
-  if (status == 200) done = 0;  // no ranges there: from the start
-  else if (status != 206) return fail(Code::kUpstream, url + ": HTTP " + std::to_string(status));
-  const std::uint64_t length = content_length(*response);
-  const std::uint64_t total =
-      bytes_expected > 0 ? bytes_expected : (length > 0 ? done + length : 0);
-  if (total > kFileBytesMax ||
-      (bytes_expected > 0 && length > 0 && done + length != bytes_expected))
-    return fail(Code::kUpstream, url + ": expected " + std::to_string(bytes_expected) +
-                                     " bytes, it offers " + std::to_string(done + length));
-  const File file(path, O_WRONLY | O_CREAT | (done == 0 ? O_TRUNC : O_APPEND));
-  if (!file.ok()) return tl::unexpected(io_error("cannot write " + path));
-  const std::uint64_t limit = total > 0 ? total : kFileBytesMax;
-  while (true) {
-    TOPHAND_TRY(piece, url, response->read(cancel));
-    if (piece.empty()) break;
-    if (done + piece.size() > limit)
-      return fail(Code::kUpstream, url + ": sends more than it said");
-    TOPHAND_CHECK("download", write_all(file, piece, path));
-    on_bytes(done += piece.size(), total);
+  for (int breaks = 0;; ++breaks) {
+    const std::uint64_t before = size_of(path);
+    auto done = download_once(*client, url, path, bytes_expected, on_bytes, cancel);
+    if (done) return done;
+    const Code code = done.error().code;
+    const bool broken = code == Code::kUpstream || code == Code::kDeadline;
+    // Broken off on the way: taken up again for as long as each try gets us further, or once more
+    // when what we had was thrown away.
+    const std::uint64_t now = size_of(path);
+    const bool again = now > before || (now == 0 && before > 0);
+    if (!broken || !again || breaks == kBreaksMax) return done;
   }
-  if (total > 0 && done != total)
-    return fail(Code::kUpstream, url + ": ended after " + std::to_string(done) + " of " +
-                                     std::to_string(total) + " bytes");
-  ::fsync(file.fd());
-  return {};
 }
 
 Result<> copy_file(const std::string& from, const std::string& to, const OnBytes& on_bytes,

