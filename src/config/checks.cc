@@ -47,7 +47,7 @@ Result<> check_listen(const std::string& value) {
   const std::string_view digits = std::string_view(value).substr(colon + 1);
   const bool bracketed = address.starts_with('[') && address.ends_with(']') && address.size() > 2;
   // Without brackets nobody can tell where an IPv6 address ends and its port begins.
-  if (!bracketed && address.find(':') != std::string_view::npos) return wrong();
+  if (!bracketed && address.find_first_of("[]:") != std::string_view::npos) return wrong();
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (error != std::errc() || end != digits.data() + digits.size()) return wrong();
