@@ -155,13 +155,20 @@ class Answering : public Doctor {
     Doctor::TearDown();
   }
 
+  config::ClaudeConfig claude() const {
+    config::ClaudeConfig config;
+    config.base_url = url_;
+    config.api_key = "sk-ant-secret";
+    return config;
+  }
+
   std::unique_ptr<net::Server> server_;
   std::string url_;
   net::Request seen_;  // read only after the answer has come
 };
 
 TEST_F(Answering, AnyAnswerMeansThatClaudeIsReachableAndNoKeyIsSent) {
-  const Check check = check_claude_reach({.base_url = url_, .api_key = "sk-ant-secret"}, 3'000);
+  const Check check = check_claude_reach(claude(), 3'000);
   EXPECT_EQ(check.health, Health::kOk) << check.found;
   EXPECT_FALSE(seen_.headers.find("x-api-key"));
   EXPECT_FALSE(seen_.headers.find("authorization"));
@@ -169,7 +176,7 @@ TEST_F(Answering, AnyAnswerMeansThatClaudeIsReachableAndNoKeyIsSent) {
 
 TEST_F(Answering, NoAnswerIsAWarning) {
   server_.reset();
-  EXPECT_EQ(check_claude_reach({.base_url = url_}, 3'000).health, Health::kWarn);
+  EXPECT_EQ(check_claude_reach(claude(), 3'000).health, Health::kWarn);
 }
 
 TEST_F(Answering, FindsARunningGatewayAndOneThatDied) {
