@@ -1,0 +1,81 @@
+"""The command line: help everywhere, exit codes that scripts can rely on, the configuration check."""
+
+import json
+import pathlib
+import re
+import tempfile
+import unittest
+
+from harness import environment, run_tophand
+
+
+class CliTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="tophand-cli-")
+        cls.env = environment(XDG_DATA_HOME=cls.folder.name + "/data",
+                              XDG_CONFIG_HOME=cls.folder.name + "/config")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def run_with(self, *words, **more):
+        return run_tophand(*words, env={**self.env, **more})
+
+    def commands(self):
+        """Every command that the overview names."""
+        overview = self.run_with("--help")
+        self.assertEqual(overview.returncode, 0)
+        names = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", overview.stdout, re.MULTILINE)
+        self.assertTrue({"serve", "ask", "savings", "config check"} <= set(names), overview.stdout)
+        return names
+
+    def test_has_help_for_every_command(self):
+        for name in self.commands():
+            with self.subTest(name):
+                shown = self.run_with(*name.split(), "--help")
+                self.assertEqual(shown.returncode, 0, shown.stderr)
+                self.assertIn(f"usage: tophand {name}", shown.stdout)
+
+    def test_refuses_a_wrong_option_of_every_command_with_2(self):
+        for name in self.commands():
+            with self.subTest(name):
+                refused = self.run_with(*name.split(), "--no-such-option")
+                self.assertEqual(refused.returncode, 2, refused.stderr)
+                self.assertIn("--no-such-option", refused.stderr)
+                self.assertEqual(refused.stdout, "")
+
+    def test_refuses_unknown_commands_with_2_and_a_hint(self):
+        refused = self.run_with("savigns")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("savings", refused.stderr)
+
+    def test_says_3_when_the_named_gateway_is_not_there(self):
+        for words in (["ask", "hello"], ["savings"]):
+            refused = self.run_with(*words, TOPHAND_URL="http://127.0.0.1:9")
+            self.assertEqual(refused.returncode, 3, refused.stderr)
+            self.assertIn("tophand serve", refused.stderr)
+
+    def test_shows_empty_savings_without_making_a_ledger(self):
+        shown = self.run_with("savings", "--json", "--since", "7d")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertEqual(json.loads(shown.stdout)["requests"], 0)
+        self.assertFalse(list(pathlib.Path(self.folder.name).rglob("ledger.db")))
+        self.assertEqual(self.run_with("savings", "--since", "soon").returncode, 2)
+
+    def test_checks_the_configuration(self):
+        good = pathlib.Path(self.folder.name) / "good.toml"
+        good.write_text('[routing]\ndefault_priority = "high"\n')
+        self.assertEqual(self.run_with("config", "check", "--config", str(good)).returncode, 0)
+        bad = pathlib.Path(self.folder.name) / "bad.toml"
+        bad.write_text('[routing]\n\ndefault_prority = "high"\n')
+        refused = self.run_with("config", "check", "--config", str(bad))
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("default_priority", refused.stderr)
+        self.assertIn("3", refused.stderr)
+        self.assertEqual(self.run_with("config", "check", "--config", "/nonexistent.toml").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
