@@ -23,8 +23,10 @@ inline constexpr std::uint64_t kRowsPerGroup = 16;
 
 // A block of 32 activations whose rounding error has more than this many times the mean energy of
 // its token's blocks is quantised a second time: what the first int8 left over becomes an extra
-// block. So at most 1 in kOutlierRatio blocks has one.
-inline constexpr std::uint64_t kOutlierRatio = 8;
+// block. So fewer than 1 in kOutlierRatio blocks has one. Measured on SmolLM2-135M (Q4_1), 512
+// positions, mean KL divergence from float32 activations and share of blocks quantised twice:
+// never 3.5e-3; 16: 3.5e-3; 8: 1.8e-3, 1.8 %; 4: 1.4e-3, 5.0 %; 2: 0.9e-3.
+inline constexpr std::uint64_t kOutlierRatio = 4;
 
 // A packed weight matrix. Does not own its bytes.
 struct PackedMatrix {
