@@ -233,6 +233,7 @@ TOPHAND_TARGET void gemv(const GemvPiece& piece, GroupSums* sums) {
 #pragma GCC unroll 4
       for (std::size_t s = 0; s < S; ++s) {
         const std::byte* super = piece.groups[s] + offset;
+        prefetch_share<L>(super, b);
         sum[s][0] = add_one_block<L>(super, b, 0, a, sum[s][0]);
         sum[s][1] = add_one_block<L>(super, b, 1, a, sum[s][1]);
       }
@@ -421,6 +422,7 @@ TOPHAND_TARGET void whole_gemv(const GemvPiece& piece, GroupSums* sums) {
     const __m256i start = _mm256_set1_epi32(a.negative_sum);
 #pragma GCC unroll 4
     for (std::size_t s = 0; s < S; ++s) {
+      prefetch_share<L>(piece.groups[s] + b * L.code_bytes(), 0);
 #pragma GCC unroll 2
       for (std::size_t h = 0; h < 2; ++h) {
         Codes codes;

@@ -184,6 +184,7 @@ TOPHAND_TARGET void gemv(const GemvPiece& piece, GroupSums* sums) {
       const ActivationBlock& a = piece.token.blocks[first + b];
 #pragma GCC unroll 4
       for (std::size_t s = 0; s < S; ++s) {
+        prefetch_share<L>(piece.groups[s] + offset, b);
         sum[s] = add_one_block<L>(piece.groups[s] + offset, b, a, sum[s]);
       }
     }
@@ -287,7 +288,10 @@ TOPHAND_INLINE void integer_tile(const std::byte* const* groups, std::uint64_t b
   for (std::uint64_t b = 0; b < blocks; ++b) {
     Codes codes[R];
 #pragma GCC unroll 4
-    for (std::size_t r = 0; r < R; ++r) load_codes<L>(groups[r] + b * L.code_bytes(), codes[r]);
+    for (std::size_t r = 0; r < R; ++r) {
+      prefetch_share<L>(groups[r] + b * L.code_bytes(), 0);
+      load_codes<L>(groups[r] + b * L.code_bytes(), codes[r]);
+    }
 #pragma GCC unroll 8
     for (std::size_t t = 0; t < T; ++t) {
       const ActivationBlock& a = tokens[t][b];

@@ -67,6 +67,24 @@ struct KernelSet {
   std::size_t tile_tokens;  // the most tokens a tile takes, at most kTileTokensMax
 };
 
+// For gemv(): block b of a super-block asks for its share of the lines kAheadBytes further on. The
+// hardware's prefetchers lose track of several streams of 2 KiB super-blocks: on a Xeon (Sapphire
+// Rapids) Q4_K read 9.7 GB/s without this and 13 with it, of 14 that plain reading gave. Addresses
+// past the matrix are harmless.
+template <Layout L>
+[[gnu::always_inline]] inline void prefetch_share(const std::byte* super, std::uint64_t b) {
+  constexpr std::uint64_t kAheadBytes = 2048;
+  constexpr std::uint64_t kAhead = (kAheadBytes + L.super_bytes() - 1) / L.super_bytes();
+  constexpr std::uint64_t kLines = L.super_bytes() / kLineBytes;
+  constexpr std::uint64_t kShare = (kLines + L.super_blocks - 1) / L.super_blocks;
+  const auto from = reinterpret_cast<std::uintptr_t>(super) + kAhead * L.super_bytes() +
+                    b * kShare * kLineBytes;
+#pragma GCC unroll 16
+  for (std::uint64_t i = 0; i < kShare; ++i) {
+    __builtin_prefetch(reinterpret_cast<const void*>(from + i * kLineBytes));
+  }
+}
+
 void run_matmul(const MatmulTask& task, const KernelSet& kernels);
 
 }  // namespace tophand::kernels::detail

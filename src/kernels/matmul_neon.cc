@@ -187,6 +187,7 @@ TOPHAND_TARGET void gemv(const GemvPiece& piece, GroupSums* sums) {
     const std::uint64_t offset = b / L.super_blocks * L.super_bytes();
     for (std::size_t s = 0; s < S; ++s) {
       GroupSums* out = sums + s;
+      prefetch_share<L>(piece.groups[s] + offset, b % L.super_blocks);
       add_block_of_tokens<L, 1>(piece.groups[s] + offset, b % L.super_blocks, &piece.token.blocks,
                                 b, &out);
     }

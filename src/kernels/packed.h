@@ -66,7 +66,7 @@ constexpr Layout layout_of(Encoding encoding) {
     case Encoding::kQ2_0: return {2, 0, Scales::kGroup64, 4, 64};
     case Encoding::kTQ1_0:
     case Encoding::kTQ2_0: return {2, 0, Scales::kGroup256, 16, 64};
-    case Encoding::kI2_S: return {2, 0, Scales::kTensor, 4, 0};
+    case Encoding::kI2_S: return {2, 0, Scales::kTensor, 1, 0};
     case Encoding::kF32:
     case Encoding::kF16:
     case Encoding::kBF16: break;
