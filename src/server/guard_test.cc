@@ -1,0 +1,171 @@
+#include "server/guard.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/random.h"
+#include "server/routes.h"
+
+namespace tophand::server {
+namespace {
+
+class GuardTest : public testing::Test {
+ protected:
+  GuardTest()
+      : dir_(std::filesystem::temp_directory_path() / random_id("th-guard-")),
+        made_(std::filesystem::create_directories(dir_ / "run")),
+        keys_(dir_),
+        guard_({.listen_host = "127.0.0.1",
+                .listen_port = 7433,
+                .allowed_hosts = {"Box.lan", "named.example:9000"}},
+               keys_) {
+    auto key = keys_.create("test", 1);
+    EXPECT_TRUE(key) << key.error().message;
+    if (key) secret_ = key->secret, id_ = key->info.id;
+  }
+  ~GuardTest() override { std::filesystem::remove_all(dir_); }
+
+  static net::Headers hosts(std::initializer_list<const char*> values) {
+    net::Headers headers;
+    for (const char* value : values) headers.add("Host", value);
+    return headers;
+  }
+
+  std::filesystem::path dir_;
+  bool made_;
+  KeyStore keys_;
+  Guard guard_;
+  std::string secret_, id_;
+};
+
+TEST_F(GuardTest, HostsByTable) {
+  struct Row {
+    const char* host;
+    bool ours;
+  };
+  const Row rows[] = {{"127.0.0.1:7433", true},      {"localhost:7433", true},
+                      {"LOCALHOST:7433", true},      {"[::1]:7433", true},
+                      {"box.lan", true},             {"box.lan:1234", true},
+                      {"named.example:9000", true},  {"named.example:7433", false},
+                      {"localhost", false},          {"localhost:80", false},
+                      {"127.0.0.1:7434", false},     {"evil.example:7433", false},
+                      {"localhost.:7433", false},    {"2130706433:7433", false},
+                      {"127.0.0.1:7433:7433", false}, {"", false},
+                      {"127.0.0.1.evil.example:7433", false}};
+  for (const Row& row : rows) {
+    const auto checked = guard_.check_host(hosts({row.host}));
+    EXPECT_EQ(checked.has_value(), row.ours) << row.host;
+    if (!checked) EXPECT_EQ(checked.error().code, Code::kMisdirected) << row.host;
+  }
+  EXPECT_EQ(guard_.check_host(hosts({})).error().code, Code::kInvalid);
+  EXPECT_EQ(guard_.check_host(hosts({"127.0.0.1:7433", "127.0.0.1:7433"})).error().code,
+            Code::kInvalid);
+}
+
+TEST_F(GuardTest, OriginsByTable) {
+  struct Row {
+    const char* origin;
+    bool allowed;
+  };
+  const Row rows[] = {{"http://127.0.0.1:7433", true},    {"http://localhost:7433", true},
+                      {"https://box.lan", true},          {"http://localhost:3000", false},
+                      {"https://evil.example", false},    {"null", false},
+                      {"file://", false},                 {"", false},
+                      {"http://127.0.0.1:7433@evil.example", false}};
+  for (const Row& row : rows) {
+    net::Headers headers;
+    headers.add("Origin", row.origin);
+    EXPECT_EQ(guard_.check_origin(headers).has_value(), row.allowed) << row.origin;
+  }
+  EXPECT_TRUE(guard_.check_origin(net::Headers()));
+}
+
+TEST_F(GuardTest, KeysAreTakenFromBothHeaders) {
+  struct Row {
+    const char* name;
+    std::string value;
+    bool good;
+  };
+  const Row rows[] = {{"authorization", "Bearer " + secret_, true},
+                      {"Authorization", "bearer  " + secret_ + " ", true},
+                      {"x-api-key", secret_, true},
+                      {"authorization", secret_, false},
+                      {"authorization", "Basic " + secret_, false},
+                      {"x-api-key", secret_ + "0", false},
+                      {"x-api-key", secret_.substr(1), false},
+                      {"x-api-key", id_, false},
+                      {"x-api-key", std::string(100'000, 'a'), false}};
+  for (const Row& row : rows) {
+    net::Headers headers;
+    headers.add(row.name, row.value);
+    const auto checked = guard_.check_key(headers);
+    EXPECT_EQ(checked.has_value(), row.good) << row.name << " " << row.value.substr(0, 20);
+    if (checked) EXPECT_EQ(*checked, id_);
+    if (!checked) EXPECT_EQ(checked.error().message.find(secret_), std::string::npos);
+  }
+}
+
+TEST_F(GuardTest, ARevokedKeyIsRefusedAtOnce) {
+  net::Headers headers;
+  headers.add("x-api-key", secret_);
+  ASSERT_TRUE(guard_.check_key(headers));
+  KeyStore another_process(dir_);
+  ASSERT_TRUE(another_process.revoke(id_));
+  EXPECT_FALSE(guard_.check_key(headers));
+}
+
+TEST_F(GuardTest, TheKeyFileHoldsNoKeyAndIsPrivate) {
+  const auto path = dir_ / "keys";
+  EXPECT_EQ(std::filesystem::status(path).permissions() & std::filesystem::perms::all,
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  std::string text(std::filesystem::file_size(path), '\0');
+  FILE* file = std::fopen(path.c_str(), "rb");
+  ASSERT_NE(file, nullptr);
+  EXPECT_EQ(std::fread(text.data(), 1, text.size(), file), text.size());
+  std::fclose(file);
+  EXPECT_EQ(text.find(secret_.substr(3)), std::string::npos);
+  EXPECT_GE(secret_.size(), 3u + 32u);  // "th-" and 128 bits in hex
+}
+
+// Every route, with and without a key, from here and from elsewhere.
+TEST_F(GuardTest, TheRouteTableDecidesWhoMayAsk) {
+  for (const Route& route : routes()) {
+    for (const bool keyed : {false, true})
+      for (const char* host : {"127.0.0.1:7433", "evil.example"})
+        for (const char* origin : {"", "https://evil.example"}) {
+          net::Request head;
+          head.method = route.method;
+          head.path = std::string(route.path) + (route.match == Match::kBelow ? "x" : "");
+          head.headers.add("Host", host);
+          if (*origin != '\0') head.headers.add("Origin", origin);
+          if (keyed) head.headers.add("x-api-key", secret_);
+          const bool welcome = std::string_view(host) != "evil.example" && *origin == '\0' &&
+                               (keyed || route.access == Access::kPublic);
+          EXPECT_EQ(guard_.admit(head).has_value(), welcome)
+              << route.method << " " << head.path << " key " << keyed << " host " << host
+              << " origin " << origin;
+        }
+  }
+}
+
+TEST_F(GuardTest, OnlyTheseRoutesNeedNoKey) {
+  std::vector<std::string> open;
+  for (const Route& route : routes())
+    if (route.access == Access::kPublic) open.emplace_back(route.path);
+  EXPECT_EQ(open, (std::vector<std::string>{"/api/version", "/api/hello", "/", "/healthz"}));
+}
+
+TEST_F(GuardTest, FormsOfWebPagesAreRefusedAndCurlIsNot) {
+  net::Request head;
+  head.method = "POST";
+  head.headers.add("content-type", "application/x-www-form-urlencoded");
+  EXPECT_TRUE(guard_.check_content_type(head));
+  head.headers.add("sec-fetch-site", "cross-site");
+  EXPECT_FALSE(guard_.check_content_type(head));
+  head.headers.set("content-type", "application/json; charset=utf-8");
+  EXPECT_TRUE(guard_.check_content_type(head));
+}
+
+}  // namespace
+}  // namespace tophand::server
