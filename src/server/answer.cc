@@ -102,7 +102,10 @@ void answer(Service& service, Exchange& exchange) {
   chat::Request local = *request;
   chat::prepare_for_local(local);
   auto decision = service.decide(exchange.request.headers, local);
-  if (!decision) return send_error(exchange, decision.error());
+  if (!decision) {  // the same request would be decided the same way
+    exchange.writer.headers().set("x-should-retry", "false");
+    return send_error(exchange, decision.error());
+  }
   if (request->load_only && decision->targets.front().place == policy::Place::kLocal)
     return load_or_unload(service, exchange, *request, decision->targets.front());
 
@@ -146,7 +149,10 @@ void count_tokens(Service& service, Exchange& exchange) {
   chat::Request local = *request;
   chat::prepare_for_local(local);
   auto decision = service.decide(exchange.request.headers, local);
-  if (!decision) return send_error(exchange, decision.error());
+  if (!decision) {  // the same request would be decided the same way
+    exchange.writer.headers().set("x-should-retry", "false");
+    return send_error(exchange, decision.error());
+  }
   const policy::Target& target = decision->targets.front();
   const bool is_local = target.place == policy::Place::kLocal;
   backend::Backend* backend = is_local ? service.deps().local : service.deps().claude;

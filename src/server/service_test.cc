@@ -1,0 +1,339 @@
+// The whole gateway but for its backends, over real sockets.
+#include "server/service.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "base/json.h"
+#include "base/random.h"
+#include "net/cancel.h"
+#include "net/client.h"
+
+namespace tophand::server {
+namespace {
+
+using Script = std::function<backend::Report(const backend::Call&, backend::Sink&,
+                                             const net::Cancellation&)>;
+
+class FakeBackend final : public backend::Backend {
+ public:
+  backend::Report answer(const backend::Call& call, backend::Sink& sink,
+                         const net::Cancellation& client) override {
+    return script(call, sink, client);
+  }
+  Result<std::int64_t> count(const backend::Call&, const net::Cancellation&) override { return 42; }
+  Script script;
+};
+
+class NoWorkers final : public backend::Workers {
+ public:
+  Result<backend::WorkerLease> ready(const std::string&, const Waiting&,
+                                     const net::Cancellation&) override {
+    return backend::WorkerLease{};
+  }
+  void unload(const std::string&) override {}
+};
+
+backend::Report play(backend::Sink& sink, const std::vector<chat::StreamEvent>& events) {
+  backend::Report report;
+  for (const chat::StreamEvent& event : events) {
+    backend::note(report, event);
+    if (!std::holds_alternative<chat::Failed>(event)) static_cast<void>(sink.event(event));
+  }
+  return report;
+}
+
+std::vector<chat::StreamEvent> hello() {
+  return {chat::Started{{.input_tokens = 9}, "small:1b"}, chat::TextDelta{"Hello"},
+          chat::Finished{chat::StopReason::kEndTurn, "",
+                         {.input_tokens = 9, .output_tokens = 3}, {}}};
+}
+
+struct Reply {
+  int status = 0;
+  net::Headers headers;
+  std::string body;
+};
+
+class ServiceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = std::filesystem::temp_directory_path() / random_id("th-service-");
+    std::filesystem::create_directories(dir_ / "run");
+    std::filesystem::create_directories(dir_ / "models");
+    std::ofstream(dir_ / "weights.gguf") << "x";
+    store_ = std::make_unique<models::Store>(dir_ / "models");
+    models::InstalledModel model;
+    model.name = "small:1b";
+    model.path = dir_ / "weights.gguf";
+    model.bytes = 1;
+    model.sha256 = std::string(64, 'a');
+    ASSERT_TRUE(store_->add(model));
+    prices_ = *ledger::PriceBook::load("");
+    auto opened = ledger::Ledger::open(dir_ / "ledger.db", system_clock(), prices_.version(), {});
+    ASSERT_TRUE(opened) << opened.error().message;
+    ledger_ = std::move(*opened);
+    keys_ = std::make_unique<KeyStore>(dir_);
+    key_ = keys_->create("test", 1)->secret;
+    local_.script = [](const backend::Call&, backend::Sink& sink, const net::Cancellation&) {
+      return play(sink, hello());
+    };
+    guard_ = std::make_unique<Guard>(GuardOptions{.listen_host = "127.0.0.1"}, *keys_);
+    start();
+  }
+  void TearDown() override {
+    server_.reset();
+    service_.reset();
+    ledger_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+
+  void start() {
+    ServiceDeps deps;
+    deps.config.models.local = "small:1b";
+    deps.guard = guard_.get();
+    deps.models = store_.get();
+    deps.ledger = ledger_.get();
+    deps.prices = &prices_;
+    deps.clock = &system_clock();
+    deps.workers = &workers_;
+    deps.local = &local_;
+    deps.worker_status = [] { return std::vector<backend::WorkerStatus>{}; };
+    service_ = std::make_unique<Service>(std::move(deps));
+    net::ServerOptions options;
+    options.handler = [this](const net::Request& request, net::ResponseWriter& writer) {
+      service_->handle(request, writer);
+      const std::lock_guard lock(mutex_);
+      ++handled_;
+      handled_changed_.notify_all();
+    };
+    options.gatekeeper = [this](const net::Request& head) { return service_->admit(head); };
+    options.error_formatter = Service::format_error;
+    auto started = net::Server::start(std::move(options));
+    ASSERT_TRUE(started) << started.error().message;
+    server_ = std::move(*started);
+    guard_->set_port(server_->port());
+    endpoint_ = *net::parse_endpoint("http://127.0.0.1:" + std::to_string(server_->port()));
+  }
+
+  net::ClientRequest request(std::string method, std::string path, std::string_view body) const {
+    net::ClientRequest out;
+    out.method = std::move(method);
+    out.path = std::move(path);
+    out.body = body;
+    out.headers.add("x-api-key", key_);
+    return out;
+  }
+  Reply ask(const net::ClientRequest& what) {
+    Reply reply;
+    auto response = client_->send(endpoint_, what, nullptr);
+    EXPECT_TRUE(response) << response.error().message;
+    if (!response) return reply;
+    reply.status = (*response)->status();
+    reply.headers = (*response)->headers();
+    auto body = (*response)->read_all(nullptr, 1u << 20);
+    EXPECT_TRUE(body);
+    if (body) reply.body = std::move(*body);
+    return reply;
+  }
+  Reply post(std::string path, std::string_view body) {
+    return ask(request("POST", std::move(path), body));
+  }
+
+  std::filesystem::path dir_;
+  std::unique_ptr<models::Store> store_;
+  ledger::PriceBook prices_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  std::unique_ptr<KeyStore> keys_;
+  std::string key_;
+  FakeBackend local_;
+  NoWorkers workers_;
+  std::unique_ptr<Guard> guard_;
+  std::unique_ptr<Service> service_;
+  std::mutex mutex_;
+  std::condition_variable handled_changed_;
+  int handled_ = 0;
+  std::unique_ptr<net::Server> server_;
+  net::Endpoint endpoint_;
+  std::unique_ptr<net::Client> client_ = net::Client::create();
+};
+
+constexpr std::string_view kMessages =
+    R"({"model":"local","max_tokens":9,"messages":[{"role":"user","content":"CANARY-PROMPT"}]})";
+constexpr std::string_view kMessagesStream =
+    R"({"model":"local","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]})";
+
+TEST_F(ServiceTest, EveryDialectAnswersInItsOwnShape) {
+  struct Row {
+    const char* path;
+    std::string body;
+    const char* type;
+    std::vector<const char*> holds;
+  };
+  const std::string chat = R"("model":"local","messages":[{"role":"user","content":"hi"}])";
+  const Row rows[] = {
+      {"/v1/messages", std::string(kMessages), "application/json",
+       {R"("type":"message")", R"("text":"Hello")", R"("stop_reason":"end_turn")"}},
+      {"/v1/messages?beta=true", std::string(kMessagesStream), "text/event-stream",
+       {"event: message_start\n", R"("text":"Hello")", "event: message_stop\n"}},
+      {"/v1/chat/completions", "{" + chat + "}", "application/json",
+       {R"("object":"chat.completion")", R"("content":"Hello")", R"("finish_reason":"stop")"}},
+      {"/v1/chat/completions", "{" + chat + R"(,"stream":true})", "text/event-stream",
+       {R"("object":"chat.completion.chunk")", "data: [DONE]\n\n"}},
+      {"/api/chat", "{" + chat + R"(,"stream":false})", "application/json",
+       {R"("done":true)", R"("content":"Hello")"}},
+      {"/api/chat", "{" + chat + "}", "application/x-ndjson",
+       {R"("done":false)", R"("done":true)", R"("done_reason":"stop")"}},
+      {"/api/generate", R"({"model":"local","prompt":"hi"})", "application/x-ndjson",
+       {R"("response":"Hello")", R"("done":true)"}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(std::string(row.path) + " " + row.body);
+    const Reply reply = post(row.path, row.body);
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_TRUE(reply.headers.get("content-type").starts_with(row.type));
+    for (const char* text : row.holds)
+      EXPECT_NE(reply.body.find(text), std::string::npos) << text << " in " << reply.body;
+    EXPECT_EQ(reply.headers.get("x-tophand-backend"), "local");
+    EXPECT_EQ(reply.headers.get("x-tophand-model"), "small:1b");
+    EXPECT_EQ(reply.headers.get("x-tophand-reason"), "model alias local");
+    EXPECT_EQ(reply.headers.get("x-tophand-priority"), "low");
+    EXPECT_FALSE(reply.headers.get("request-id").empty());
+    EXPECT_EQ(reply.headers.get("request-id"), reply.headers.get("x-request-id"));
+  }
+  EXPECT_EQ(ledger_->rows(0, 100)->size(), std::size(rows));
+}
+
+TEST_F(ServiceTest, ErrorsAreClearAndInTheDialectsShape) {
+  struct Row {
+    const char* method;
+    const char* path;
+    const char* body;
+    int status;
+    std::vector<const char*> holds;
+  };
+  const Row rows[] = {
+      {"POST", "/v1/messages", "{", 400, {R"("type":"error")", "malformed JSON"}},
+      {"POST", "/v1/messages", "", 400, {R"("type":"error")", "missing request body"}},
+      {"POST", "/api/chat", " ", 400, {R"({"error":"missing request body"})"}},
+      {"POST", "/api/chat", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})", 404,
+       {R"({"error":"model 'nope' not found)", "small:1b", "tophand pull"}},
+      {"POST", "/v1/chat/completions",
+       R"({"model":"high","messages":[{"role":"user","content":"x"}]})", 503,
+       {"ANTHROPIC_API_KEY", "allow_local_fallback"}},
+      {"GET", "/v1/nothing", "", 404, {R"({"error":{"message")"}},
+      {"GET", "/v1/messages/nothing", "", 404, {R"("type":"error")"}},
+      {"GET", "/api/nothing", "", 404, {R"({"error":")"}},
+      {"GET", "/v1/messages", "", 405, {R"("type":"error")", "POST"}},
+      {"DELETE", "/api/tags", "", 405, {R"({"error":")", "GET, HEAD"}},
+      {"GET", "/v1/models/nope", "", 404, {R"({"error":{"message")"}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(std::string(row.method) + " " + row.path + " " + row.body);
+    const Reply reply = ask(request(row.method, row.path, row.body));
+    EXPECT_EQ(reply.status, row.status) << reply.body;
+    for (const char* text : row.holds)
+      EXPECT_NE(reply.body.find(text), std::string::npos) << text << " in " << reply.body;
+    EXPECT_FALSE(reply.headers.get("request-id").empty());
+    EXPECT_EQ(reply.headers.get("x-should-retry"), "false");
+  }
+}
+
+TEST_F(ServiceTest, AWrongKeyIs401InTheDialectsShape) {
+  net::ClientRequest wrong = request("POST", "/v1/messages", kMessages);
+  wrong.headers.set("x-api-key", "th-wrong");
+  const Reply reply = ask(wrong);
+  EXPECT_EQ(reply.status, 401);
+  EXPECT_NE(reply.body.find(R"("type":"authentication_error")"), std::string::npos);
+  EXPECT_FALSE(reply.headers.get("request-id").empty());
+}
+
+TEST_F(ServiceTest, AFailureBeforeTheFirstEventIsAStatus) {
+  local_.script = [](const backend::Call&, backend::Sink&, const net::Cancellation&) {
+    return backend::refused({Code::kUnavailable, "the model small:1b could not be loaded: cut"});
+  };
+  for (const std::string_view body : {kMessages, kMessagesStream}) {
+    const Reply reply = post("/v1/messages", body);
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_NE(reply.body.find("could not be loaded"), std::string::npos);
+  }
+}
+
+TEST_F(ServiceTest, AFailureAfterContentEndsTheStreamInTheDialectsForm) {
+  local_.script = [](const backend::Call&, backend::Sink& sink, const net::Cancellation&) {
+    return play(sink, {chat::Started{}, chat::TextDelta{"Hel"},
+                       chat::Failed{{Code::kUpstream, "the worker stopped"}, ""}});
+  };
+  const Reply messages = post("/v1/messages", kMessagesStream);
+  EXPECT_EQ(messages.status, 200);
+  EXPECT_NE(messages.body.find("event: error\n"), std::string::npos);
+  EXPECT_EQ(messages.body.find("message_stop"), std::string::npos);
+  const Reply openai = post("/v1/chat/completions",
+                            R"({"model":"local","stream":true,"messages":[{"role":"user","content":"x"}]})");
+  EXPECT_NE(openai.body.find("data: {\"error\":"), std::string::npos);
+  EXPECT_EQ(openai.body.find("[DONE]"), std::string::npos);
+  const Reply ollama = post("/api/generate", R"({"model":"local","prompt":"x"})");
+  EXPECT_NE(ollama.body.find("{\"error\":"), std::string::npos);
+  EXPECT_EQ(ollama.body.find("\"done\":true"), std::string::npos);
+}
+
+TEST_F(ServiceTest, AClientThatLeavesCancelsAndLeavesOneSettledRow) {
+  local_.script = [](const backend::Call&, backend::Sink& sink, const net::Cancellation& client) {
+    backend::Report report = play(sink, {chat::Started{}, chat::TextDelta{"Hel"}});
+    while (!client.cancelled() && sink.event(chat::TextDelta{"x"})) {
+    }
+    backend::end_with(report, {Code::kCancelled, "gone"});
+    return report;
+  };
+  {
+    auto response = client_->send(endpoint_, request("POST", "/v1/messages", kMessagesStream),
+                                  nullptr);
+    ASSERT_TRUE(response);
+    ASSERT_TRUE((*response)->read(nullptr));
+  }  // the connection closes here
+  std::unique_lock lock(mutex_);
+  handled_changed_.wait(lock, [this] { return handled_ == 1; });
+  const auto rows = ledger_->rows(0, 10);
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ((*rows)[0].outcome, "cancelled");
+  EXPECT_EQ((*rows)[0].state, "settled");
+}
+
+TEST_F(ServiceTest, LogsHoldNeitherPromptsNorKeysNorAnswers) {
+  testing::internal::CaptureStderr();
+  post("/v1/messages", kMessages);
+  post("/v1/messages", R"({"model":"CANARY-PROMPT","max_tokens":)");
+  net::ClientRequest wrong = request("POST", "/v1/messages", kMessages);
+  wrong.headers.set("x-api-key", "th-CANARY-KEY");
+  ask(wrong);
+  {
+    std::unique_lock lock(mutex_);  // the last of them, with a wrong key, never reaches the handler
+    handled_changed_.wait(lock, [this] { return handled_ == 2; });
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("request"), std::string::npos);  // it does log
+  for (const std::string& secret : {std::string("CANARY"), key_, std::string("Hello")})
+    EXPECT_EQ(log.find(secret), std::string::npos) << log;
+}
+
+TEST_F(ServiceTest, ModelListsComeInTheShapeTheHeaderAsksFor) {
+  net::ClientRequest list = request("GET", "/v1/models", "");
+  EXPECT_NE(ask(list).body.find(R"("object":"list")"), std::string::npos);
+  list.headers.add("anthropic-version", "2023-06-01");
+  EXPECT_NE(ask(list).body.find(R"("has_more":false)"), std::string::npos);
+  EXPECT_EQ(ask(request("GET", "/v1/models/small%3A1b", "")).status, 200);
+}
+
+TEST_F(ServiceTest, CountsTokensOfABodyWithoutMaxTokens) {
+  const Reply reply = post("/v1/messages/count_tokens",
+                           R"({"model":"local","messages":[{"role":"user","content":"hi"}]})");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body.substr(0, 18), "{\"input_tokens\":42");
+}
+
+}  // namespace
+}  // namespace tophand::server
