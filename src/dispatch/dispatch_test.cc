@@ -89,7 +89,9 @@ backend::Report play(backend::Sink& sink, const std::vector<chat::StreamEvent>& 
   report.sent = true;
   for (const chat::StreamEvent& event : events) {
     backend::note(report, event);
-    if (!std::holds_alternative<chat::Failed>(event)) EXPECT_TRUE(sink.event(event));
+    if (!std::holds_alternative<chat::Failed>(event)) {
+      EXPECT_TRUE(sink.event(event));
+    }
   }
   return report;
 }

@@ -56,7 +56,9 @@ TEST_F(GuardTest, HostsByTable) {
   for (const Row& row : rows) {
     const auto checked = guard_.check_host(hosts({row.host}));
     EXPECT_EQ(checked.has_value(), row.ours) << row.host;
-    if (!checked) EXPECT_EQ(checked.error().code, Code::kMisdirected) << row.host;
+    if (!checked) {
+      EXPECT_EQ(checked.error().code, Code::kMisdirected) << row.host;
+    }
   }
   EXPECT_EQ(guard_.check_host(hosts({})).error().code, Code::kInvalid);
   EXPECT_EQ(guard_.check_host(hosts({"127.0.0.1:7433", "127.0.0.1:7433"})).error().code,
@@ -101,8 +103,12 @@ TEST_F(GuardTest, KeysAreTakenFromBothHeaders) {
     headers.add(row.name, row.value);
     const auto checked = guard_.check_key(headers);
     EXPECT_EQ(checked.has_value(), row.good) << row.name << " " << row.value.substr(0, 20);
-    if (checked) EXPECT_EQ(*checked, id_);
-    if (!checked) EXPECT_EQ(checked.error().message.find(secret_), std::string::npos);
+    if (checked) {
+      EXPECT_EQ(*checked, id_);
+    }
+    if (!checked) {
+      EXPECT_EQ(checked.error().message.find(secret_), std::string::npos);
+    }
   }
 }
 
