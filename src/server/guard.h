@@ -15,9 +15,9 @@
 namespace tophand::server {
 
 struct GuardOptions {
-  std::string listen_host;                 // "127.0.0.1"
+  std::string listen_host = {};            // "127.0.0.1"
   std::uint16_t listen_port = 0;
-  std::vector<std::string> allowed_hosts;  // names, with or without a port
+  std::vector<std::string> allowed_hosts = {};  // names, with or without a port
 };
 
 class Guard {

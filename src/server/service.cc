@@ -43,6 +43,7 @@ void Service::handle(const net::Request& request, net::ResponseWriter& writer) {
     if (!found.path_known)
       return send_error(exchange, {Code::kNotFound, "nothing is served at this path"});
     writer.headers().set("allow", found.allow);
+    writer.headers().set("x-should-retry", "false");
     return send_error(exchange,
                       {Code::kInvalid, "method " + header_text(request.method) +
                                            " is not allowed here; allowed: " + found.allow},
