@@ -334,7 +334,7 @@ template <Layout L, std::size_t T>
 TOPHAND_INLINE void tile_group(const TilePiece& piece, std::size_t r) {
   constexpr bool kTwoScales = L.scales == Scales::kSuper16;
   for (std::uint64_t b = 0; b < piece.blocks; ++b) {
-    const std::uint8_t(*codes)[64] = piece.panel->codes[b][r];
+    const std::uint8_t(*codes)[64] = piece.panel->codes[piece.panel_first + b][r];
 #pragma GCC unroll 2
     for (std::size_t part = 0; part < (kTwoScales ? 2 : 1); ++part) {
       __m256i dot[T][2];
@@ -350,8 +350,8 @@ TOPHAND_INLINE void tile_group(const TilePiece& piece, std::size_t r) {
         constexpr std::size_t kDwords = kTwoScales ? 4 : 8;
         tile_dwords<L, kDwords, T>(codes, piece.tokens, b, kDwords * part, dot);
       }
-      const float* scale = kTwoScales && part == 1 ? piece.panel->second[b][r]
-                                                   : piece.panel->scale[b][r];
+      const float* scale = kTwoScales && part == 1 ? piece.panel->second[piece.panel_first + b][r]
+                                                   : piece.panel->scale[piece.panel_first + b][r];
 #pragma GCC unroll 2
       for (std::size_t h = 0; h < 2; ++h) {
         const __m256 s = _mm256_load_ps(scale + 8 * h);
@@ -364,7 +364,7 @@ TOPHAND_INLINE void tile_group(const TilePiece& piece, std::size_t r) {
           __m256 sum = _mm256_fmadd_ps(product, s, _mm256_load_ps(out));
           if constexpr (L.has_min()) {
             sum = _mm256_fmadd_ps(_mm256_set1_ps(a.scaled_sum),
-                                  _mm256_load_ps(piece.panel->second[b][r] + 8 * h), sum);
+                                  _mm256_load_ps(piece.panel->second[piece.panel_first + b][r] + 8 * h), sum);
           }
           _mm256_store_ps(out, sum);
         }

@@ -28,6 +28,13 @@ struct Run {
 
   void one_token() const;
   void some_tokens(std::uint64_t first, std::uint64_t count) const;
+  void with_panels(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
+                   std::uint64_t count, GroupSums* sums) const;
+  void without_panels(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
+                      std::uint64_t count, GroupSums* sums) const;
+  void panel_extras(std::size_t groups, std::uint64_t first, std::uint64_t count,
+                    const Panel& panel, std::uint64_t block, std::uint64_t blocks,
+                    std::uint32_t* next, GroupSums* sums) const;
   void tiles(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
              std::uint64_t count, const Panel* panel, std::uint64_t block,
              std::uint64_t blocks, GroupSums* sums) const;
@@ -83,34 +90,68 @@ void Run::tiles(std::uint64_t group_first, std::size_t groups, std::uint64_t fir
   }
 }
 
-void Run::some_tokens(std::uint64_t first, std::uint64_t count) const {
+// The residual blocks of every token that fall into the panel. next[t]: the first not yet added;
+// they are in order of their blocks.
+void Run::panel_extras(std::size_t groups, std::uint64_t first, std::uint64_t count,
+                       const Panel& panel, std::uint64_t block, std::uint64_t blocks,
+                       std::uint32_t* next, GroupSums* sums) const {
+  TilePiece piece{};
+  piece.panel = &panel;
+  piece.blocks = 1;
+  for (std::uint64_t t = 0; t < count; ++t) {
+    const TokenView view = token(first + t);
+    piece.sums = sums + t * kPanelGroups;
+    for (; next[t] < view.header->extra_count; ++next[t]) {
+      const ActivationBlock& extra = view.extra[next[t]];
+      if (extra.block >= block + blocks) break;
+      piece.panel_first = extra.block - block;
+      piece.tokens[0] = &extra;
+      kernels.tile[groups - 1][0](piece);
+    }
+  }
+}
+
+void Run::with_panels(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
+                      std::uint64_t count, GroupSums* sums) const {
   Panel panel;
+  std::uint32_t next[kTokensAtOnce] = {};
+  const std::uint64_t all = task.w.cols / kBlockCols;
+  std::memset(sums, 0, count * kPanelGroups * sizeof(GroupSums));
+  for (std::uint64_t b = 0; b < all; b += kPanelBlocks) {
+    const std::uint64_t n = std::min<std::uint64_t>(kPanelBlocks, all - b);
+    for (std::size_t i = 0; i < groups; ++i) kernels.unpack(group(group_first + i), b, n, i, panel);
+    tiles(group_first, groups, first, count, &panel, b, n, sums);
+    panel_extras(groups, first, count, panel, b, n, next, sums);
+  }
+}
+
+// Whole rows at a time, then the residual blocks straight from the packed weights.
+void Run::without_panels(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
+                         std::uint64_t count, GroupSums* sums) const {
+  tiles(group_first, groups, first, count, nullptr, 0, task.w.cols / kBlockCols, sums);
+  if (form != ActivationForm::kInt8Block32) return;
+  for (std::uint64_t t = 0; t < count; ++t) {
+    const TokenView view = token(first + t);
+    for (std::uint32_t e = 0; e < view.header->extra_count; ++e) {
+      for (std::size_t i = 0; i < groups; ++i) {
+        kernels.add_block(group(group_first + i), view.extra[e], sums[t * kPanelGroups + i]);
+      }
+    }
+  }
+}
+
+void Run::some_tokens(std::uint64_t first, std::uint64_t count) const {
   GroupSums sums[kTokensAtOnce * kPanelGroups];
-  const std::uint64_t blocks = task.w.cols / kBlockCols;
   for (std::uint64_t g = task.group_begin; g < task.group_end; g += kPanelGroups) {
     const auto groups =
         static_cast<std::size_t>(std::min<std::uint64_t>(kPanelGroups, task.group_end - g));
     if (kernels.unpack == nullptr) {
-      tiles(g, groups, first, count, nullptr, 0, blocks, sums);
+      without_panels(g, groups, first, count, sums);
     } else {
-      std::memset(sums, 0, count * kPanelGroups * sizeof(GroupSums));
-      for (std::uint64_t b = 0; b < blocks; b += kPanelBlocks) {
-        const std::uint64_t n = std::min<std::uint64_t>(kPanelBlocks, blocks - b);
-        for (std::size_t i = 0; i < groups; ++i) kernels.unpack(group(g + i), b, n, i, panel);
-        tiles(g, groups, first, count, &panel, b, n, sums);
-      }
+      with_panels(g, groups, first, count, sums);
     }
     for (std::uint64_t t = 0; t < count; ++t) {
-      for (std::size_t i = 0; i < groups; ++i) {
-        GroupSums& of_group = sums[t * kPanelGroups + i];
-        if (form == ActivationForm::kInt8Block32) {
-          const TokenView view = token(first + t);
-          for (std::uint32_t e = 0; e < view.header->extra_count; ++e) {
-            kernels.add_block(group(g + i), view.extra[e], of_group);
-          }
-        }
-        store(of_group, g + i, first + t);
-      }
+      for (std::size_t i = 0; i < groups; ++i) store(sums[t * kPanelGroups + i], g + i, first + t);
     }
   }
 }

@@ -41,10 +41,12 @@ struct GemvPiece {
   const float* x;  // float encodings: the activations, instead of `token`
 };
 
-// Adds `blocks` blocks of a panel to the sums of a tile: sums[token * kPanelGroups + group].
+// Adds `blocks` blocks of a panel, from panel_first on, to the sums of a tile: sums[token *
+// kPanelGroups + group]. tokens[t][0] belongs to the first of them.
 // Float and I2_S encodings have no panel: a tile then takes whole rows and overwrites the sums.
 struct TilePiece {
   const Panel* panel;
+  std::uint64_t panel_first;
   std::uint64_t blocks;
   const ActivationBlock* tokens[kTileTokensMax];
   GroupSums* sums;
@@ -62,7 +64,7 @@ struct KernelSet {
   void (*unpack)(const std::byte* group, std::uint64_t first_block, std::uint64_t blocks,
                  std::size_t panel_group, Panel& panel);
   void (*tile[kPanelGroups][kTileTokensMax])(const TilePiece&);  // by groups - 1 and tokens - 1
-  // Adds one block (a residual) of one token.
+  // Adds one block (a residual) of one token; with a panel, a tile of one token does.
   void (*add_block)(const std::byte* group, const ActivationBlock& block, GroupSums& sums);
   std::size_t tile_tokens;  // the most tokens a tile takes, at most kTileTokensMax
 };

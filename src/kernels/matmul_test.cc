@@ -264,6 +264,31 @@ TEST_P(MatmulTest, ExtremeCodesAndActivationsDoNotOverflow) {
   }
 }
 
+// A token with massive activations has residual blocks, and they count, wherever they lie.
+TEST_P(MatmulTest, ResidualBlocksAreAdded) {
+  const Encoding encoding = GetParam().encoding;
+  if (activation_form(encoding) != ActivationForm::kInt8Block32) return;
+  const Shape shape{48, 1536};
+  for (const unsigned tokens : {1u, 2u, 7u}) {
+    std::vector<float> x(tokens * shape.cols);
+    std::normal_distribution<float> normal;
+    for (float& v : x) v = normal(rng_);
+    for (std::size_t t = 0; t < tokens; ++t) {
+      for (const std::size_t column : {0u, 33u, 514u, 1535u}) x[t * shape.cols + column] = 2000.0f;
+    }
+    const Aligned activations(activation_bytes(ActivationForm::kInt8Block32, tokens, shape.cols));
+    quantize_activations(GetParam().isa, ActivationForm::kInt8Block32, x.data(), shape.cols, 0,
+                         tokens, activations.get());
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const detail::TokenView view =
+          detail::token_view(activations.get(), ActivationForm::kInt8Block32, shape.cols, t);
+      ASSERT_EQ(view.header->extra_count, 4u);
+      EXPECT_EQ(view.extra[3].block, 47u);
+    }
+    check(random_tensor(encoding, shape, rng_), x, shape, 0, 3);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, MatmulTest, testing::ValuesIn(all_cases()), case_name);
 
 std::vector<std::byte> quantised(Isa isa, ActivationForm form, const std::vector<float>& x,
