@@ -249,6 +249,36 @@ TEST_F(WorkerTest, StoppingEndsAnAnswerUnderWayWithAReason) {
       << reply.body;
 }
 
+// The real engine behind the same socket. A greedy answer is the same whether its prompt was run or
+// found in the cache.
+TEST_F(WorkerTest, ServesAModelFileAndReusesItsCache) {
+  const LoadOptions load{
+      .path = std::string(TOPHAND_SOURCE_DIR) + "/tests/reference/data/tiny_qwen2.gguf",
+      .threads = 1,
+      .kernel = {},
+      .chat_template = "chatml"};
+  auto worker = Worker::start(options_, engine_loader(load), system_clock());
+  ASSERT_TRUE(worker.has_value());
+  worker_ = std::move(*worker);
+  while (worker_->loading()) std::this_thread::yield();
+  EXPECT_EQ(json(call("GET", "/info"))["template"], "chatml");
+  const std::string ask =
+      R"({"messages":[{"role":"user","content":"Say something."}],"max_tokens":12})";
+  const auto texts = [](const std::string& body) {
+    std::string out;
+    for (std::size_t at = 0; (at = body.find("{\"text\":", at)) != std::string::npos; ++at)
+      out += body.substr(at, body.find('\n', at) - at);
+    return out;
+  };
+  const std::string first = call("POST", "/generate", ask).body;
+  const std::string second = call("POST", "/generate", ask).body;
+  const auto prompt = json(call("POST", "/count", ask))["input_tokens"].get<std::int64_t>();
+  EXPECT_NE(first.find("\"cached_tokens\":0"), std::string::npos) << first;
+  EXPECT_NE(second.find("\"cached_tokens\":" + std::to_string(prompt - 1)), std::string::npos) << second;
+  EXPECT_FALSE(texts(first).empty());
+  EXPECT_EQ(texts(first), texts(second));
+}
+
 TEST_F(WorkerTest, UnloadEndsIt) {
   start();
   EXPECT_EQ(call("POST", "/unload").status, 200);

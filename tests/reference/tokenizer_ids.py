@@ -68,7 +68,7 @@ def check(path: str, program: str, files: list[str]) -> None:
     for name in files:
         lines += open(name, errors="replace").read().splitlines(keepends=True)
     lines = [line for line in lines if "</s>" not in line]
-    model, bad, stretch = load(path), 0, 40
+    model, bad, stretch = load(path), 0, 500
     for at in range(0, len(lines), stretch):
         text = "".join(lines[at:at + stretch]).replace("\x00", " ")
         ours = json.loads(subprocess.run([program, "tokenize", path, "--file", "-"], check=True,
