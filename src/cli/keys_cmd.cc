@@ -82,7 +82,7 @@ int run_keys(Io& io, const Arguments& args) {
 const Command kKeys{
     .name = "keys",
     .arguments = "list|create NAME|revoke ID",
-    .summary = "List, create and revoke the API keys of this gateway.",
+    .summary = "List, create and revoke the API keys of this gateway",
     .help = "A running gateway sees the change with its next request. The key `cli` belongs to the\n"
             "commands on this machine and is made anew at every start.\n",
     .flags = kFlags,

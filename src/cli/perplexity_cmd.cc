@@ -162,7 +162,7 @@ int run(Io& io, const Arguments& args) {
 const Command kPerplexity{
     .name = "perplexity",
     .arguments = "MODEL",
-    .summary = "measure how well a model predicts a text; write its logits",
+    .summary = "Measure how well a model predicts a text; write its logits",
     .help =
         "For checking the engine from outside. MODEL is an installed model's name or a GGUF\n"
         "file. Texts longer than the context are cut into windows that start afresh.\n\n"

@@ -102,7 +102,7 @@ int run_serve(Io& io, const Arguments& args) {
 const Command kServe{
     .name = "serve",
     .arguments = "",
-    .summary = "Answer the Anthropic, OpenAI and Ollama APIs on this machine.",
+    .summary = "Answer the Anthropic, OpenAI and Ollama APIs on this machine",
     .help = "Prints its URL when it accepts requests; the model loads meanwhile. One gateway a data\n"
             "folder. Clients need a key: the first one is shown at the first start.\n"
             "\n"

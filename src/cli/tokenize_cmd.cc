@@ -50,7 +50,7 @@ int run(Io& io, const Arguments& args) {
 const Command kTokenize{
     .name = "tokenize",
     .arguments = "MODEL",
-    .summary = "print a text's token ids as JSON",
+    .summary = "Print a text's token ids as JSON",
     .help =
         "MODEL is an installed model's name or a GGUF file.\n\n"
         "  tophand tokenize qwen2.5-coder:1.5b --text 'int main() {}'\n",
