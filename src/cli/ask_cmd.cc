@@ -65,12 +65,15 @@ int run_ask(Io& io, const Arguments& args) {
   if (!client) return report(io, client.error());
   InterruptScope interrupt;
   const bool json = args.has("--json");
+  bool printed = false;
   const auto print = [&](std::string_view text) {
-    if (!json) io.out << text << std::flush;
+    if (json) return;
+    printed = true;
+    io.out << text << std::flush;
   };
   const auto outcome = (*client)->chat(*call, print, &interrupt);
   if (!outcome) {
-    if (!json) io.out << '\n';
+    if (printed) io.out << '\n';
     return report(io, outcome.error());
   }
   if (json) io.out << dump_json(outcome_json(*outcome)) << '\n';

@@ -24,6 +24,9 @@ Result<std::string> git(const std::string& repository, std::vector<std::string> 
 }
 
 Result<tasks::Diff> staged_diff(const std::string& repository) {
+  if (!git(repository, {"rev-parse", "--git-dir"}))
+    return fail(Code::kInvalid, (repository.empty() ? "this folder" : repository) +
+                                    " is not inside a git repository; use --repo DIR or cd there");
   TOPHAND_TRY(output, "read the staged changes",
               git(repository, {"diff", "--cached", "--no-color", "--no-ext-diff", "-M"}));
   tasks::Diff diff = tasks::read_diff(output, kDiffBytesMax);
@@ -110,8 +113,8 @@ int finish(Io& io, const Proposal& proposal, const tasks::Diff& diff, const Argu
 int run_commit(Io& io, const Arguments& args) {
   const auto diff = staged_diff(args.get("--repo"));
   if (!diff) {
-    io.err << "tophand: " << diff.error().message << '\n';
-    return 1;  // there was nothing to work on; exit 3 is for a missing model or gateway
+    const int code = report(io, diff.error());
+    return diff.error().code == Code::kNotFound ? 1 : code;  // 3 is for a missing model or gateway
   }
   if (args.has("--show-request")) {
     io.out << chat_body(call_for(tasks::commit_prompt(*diff), args)) << '\n';

@@ -104,9 +104,12 @@ std::uint64_t model_bytes(const std::string& dir, const std::string& local) {
 
 std::string_view health_name(Health health) {
   switch (health) {
-    case Health::kOk: return "ok";
-    case Health::kWarn: return "warn";
-    case Health::kFail: return "fail";
+    case Health::kOk:
+      return "ok";
+    case Health::kWarn:
+      return "warn";
+    case Health::kFail:
+      return "fail";
   }
   return "fail";
 }
@@ -152,8 +155,9 @@ Check check_free_disk(const std::string& dir) {
   check.found = engine::human_bytes(static_cast<std::int64_t>(free)) + " free at " + place;
   if (free < kDiskBytesWanted) {
     check.health = Health::kWarn;
-    check.mend = "fetching the default model and joining its parts takes about 3 GiB; free some "
-                 "space, or set models.dir to another disk";
+    check.mend =
+        "fetching the default model and joining its parts takes about 3 GiB; free some "
+        "space, or set models.dir to another disk";
   }
   return check;
 }
@@ -212,8 +216,9 @@ Check check_gateway(const std::string& data_dir) {
   std::string url;
   std::getline(file, url);
   if (url.empty())
-    return {"gateway", Health::kOk, "not running; `tophand serve` starts it, and ask, run and "
-                                    "commit start one for as long as they need it"};
+    return {"gateway", Health::kOk,
+            "not running; `tophand serve` starts it, and ask, run and "
+            "commit start one for as long as they need it"};
   if (answers_health(url)) return {"gateway", Health::kOk, "answers at " + url};
   return {"gateway", Health::kWarn, "does not answer at " + url + ", which it wrote at its start",
           "start it again with `tophand serve`"};
@@ -224,9 +229,8 @@ Check check_claude_key(const config::ClaudeConfig& claude) {
     return {"claude key", Health::kOk,
             claude.key_file.empty() ? "set by ANTHROPIC_API_KEY" : "set"};
   return {"claude key", Health::kWarn,
-          claude.allow_local_fallback
-              ? "not set: high-priority requests are answered locally, too"
-              : "not set: high-priority requests are refused",
+          claude.allow_local_fallback ? "not set: high-priority requests are answered locally, too"
+                                      : "not set: high-priority requests are refused",
           "set ANTHROPIC_API_KEY for the gateway, or claude.key_file in the configuration"};
 }
 
@@ -258,8 +262,9 @@ std::vector<Check> run_checks(const DoctorOptions& options) {
   struct stat status{};
   const bool exists = ::stat(options.paths.config_file.c_str(), &status) == 0;
   if (!loaded)
-    checks.push_back({"configuration", Health::kFail, loaded.error().message,
-                      "correct " + options.paths.config_file + "; `tophand config check` checks it"});
+    checks.push_back(
+        {"configuration", Health::kFail, loaded.error().message,
+         "correct " + options.paths.config_file + "; `tophand config check` checks it"});
   else
     checks.push_back({"configuration", Health::kOk,
                       exists ? options.paths.config_file
@@ -278,9 +283,9 @@ std::vector<Check> run_checks(const DoctorOptions& options) {
   checks.push_back(check_gateway(options.paths.data_dir));
   checks.push_back(check_claude_key(config.claude));
   if (options.offline)
-    checks.push_back({"claude api", Health::kOk, config.claude.base_url + " (not tried: --offline)"});
-  else
-    checks.push_back(check_claude_reach(config.claude, options.connect_timeout_ms));
+    checks.push_back(
+        {"claude api", Health::kOk, config.claude.base_url + " (not tried: --offline)"});
+  else checks.push_back(check_claude_reach(config.claude, options.connect_timeout_ms));
   return checks;
 }
 

@@ -141,11 +141,11 @@ class Answering : public Doctor {
  protected:
   void SetUp() override {
     Doctor::SetUp();
-    auto started = net::Server::start({.handler = [this](const net::Request& request,
-                                                         net::ResponseWriter& to) {
-      seen_ = request;
-      (void)to.send(request.path == "/healthz" ? 200 : 404, "text/plain", "");
-    }});
+    auto started = net::Server::start(
+        {.handler = [this](const net::Request& request, net::ResponseWriter& to) {
+          seen_ = request;
+          (void)to.send(request.path == "/healthz" ? 200 : 404, "text/plain", "");
+        }});
     ASSERT_TRUE(started) << started.error().message;
     server_ = std::move(*started);
     url_ = "http://127.0.0.1:" + std::to_string(server_->port());
@@ -194,7 +194,8 @@ TEST_F(Doctor, TheCommandEndsWithOneWhenSomethingMustBeMended) {
     std::ostringstream text, err;
     Io io{.out = text, .err = err};
     Arguments args;
-    args.flags = {{"--offline", ""}, {"--config", dir_ + "/tophand.toml"}, {"--data", dir_ + "/data"}};
+    args.flags = {
+        {"--offline", ""}, {"--config", dir_ + "/tophand.toml"}, {"--data", dir_ + "/data"}};
     const int code = kDoctor.run(io, args);
     out = text.str();
     return code;

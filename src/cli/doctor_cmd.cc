@@ -11,9 +11,12 @@ namespace {
 // The colour of a mark on a terminal (ECMA-48, SGR).
 std::string_view colour(Health health) {
   switch (health) {
-    case Health::kOk: return "\x1b[32m";
-    case Health::kWarn: return "\x1b[33m";
-    case Health::kFail: return "\x1b[31m";
+    case Health::kOk:
+      return "\x1b[32m";
+    case Health::kWarn:
+      return "\x1b[33m";
+    case Health::kFail:
+      return "\x1b[31m";
   }
   return "";
 }
@@ -39,11 +42,13 @@ void print_json(Io& io, const std::vector<Check>& checks, bool healthy) {
 
 int run_doctor(Io& io, const Arguments& args) {
   const config::Environment env = config::process_environment();
-  const std::vector<Check> checks = run_checks(
-      {.paths = config::find_paths(env, args.get("--config"), args.get("--data")),
-       .env = env,
-       .offline = args.has("--offline")});
-  const auto count = [&](Health health) { return std::ranges::count(checks, health, &Check::health); };
+  const std::vector<Check> checks =
+      run_checks({.paths = config::find_paths(env, args.get("--config"), args.get("--data")),
+                  .env = env,
+                  .offline = args.has("--offline")});
+  const auto count = [&](Health health) {
+    return std::ranges::count(checks, health, &Check::health);
+  };
   const auto failed = count(Health::kFail), warned = count(Health::kWarn);
   if (args.has("--json")) {
     print_json(io, checks, failed == 0);
@@ -69,11 +74,12 @@ const Command kDoctor{
     .name = "doctor",
     .arguments = "",
     .summary = "Say what is wrong here, and how to mend it",
-    .help = "Looks at the processor, memory, disk, configuration, folders, models, keys, the gateway\n"
-            "and the way to the Claude API. Changes nothing, sends no key anywhere. Exit code 1 when\n"
-            "something must be mended.\n\n"
-            "  tophand doctor\n"
-            "  tophand doctor --offline --json\n",
+    .help =
+        "Looks at the processor, memory, disk, configuration, folders, models, keys, the gateway\n"
+        "and the way to the Claude API. Changes nothing, sends no key anywhere. Exit code 1 when\n"
+        "something must be mended.\n\n"
+        "  tophand doctor\n"
+        "  tophand doctor --offline --json\n",
     .flags = kFlags,
     .positional_min = 0,
     .positional_max = 0,

@@ -33,10 +33,8 @@ int list_keys(Io& io, server::KeyStore& keys, bool json) {
   if (!known) return report(io, known.error());
   Json out = Json::array();
   for (const server::KeyInfo& key : *known) {
-    if (json)
-      out.push_back({{"id", key.id}, {"name", key.name}, {"created_ms", key.created_ms}});
-    else
-      io.out << key.id << "  " << day_of(key.created_ms) << "  " << key.name << "\n";
+    if (json) out.push_back({{"id", key.id}, {"name", key.name}, {"created_ms", key.created_ms}});
+    else io.out << key.id << "  " << day_of(key.created_ms) << "  " << key.name << "\n";
   }
   if (json) io.out << dump_json(Json{{"keys", out}}) << "\n";
   else if (known->empty()) io.err << "tophand: no keys yet; `tophand keys create NAME` makes one\n";
@@ -48,8 +46,7 @@ int create_key(Io& io, server::KeyStore& keys, const std::string& name, bool jso
   if (!made) return report(io, made.error());
   if (json)
     io.out << dump_json(Json{{"id", made->info.id}, {"name", name}, {"key", made->secret}}) << "\n";
-  else
-    io.out << made->secret << "\n";
+  else io.out << made->secret << "\n";
   io.err << "tophand: key " << made->info.id << " (" << name
          << ") is shown only now; only its hash is kept\n";
   return 0;
@@ -61,8 +58,7 @@ int run_keys(Io& io, const Arguments& args) {
       config::find_paths(config::process_environment(), "", args.get("--data"));
   std::error_code failed;
   std::filesystem::create_directories(paths.data_dir + "/run", failed);
-  if (failed)
-    return report(io, {Code::kIo, "create " + paths.data_dir + ": " + failed.message()});
+  if (failed) return report(io, {Code::kIo, "create " + paths.data_dir + ": " + failed.message()});
   server::KeyStore keys(paths.data_dir);
   const std::string& what = args.positional[0];
   const bool has_value = args.positional.size() == 2;
@@ -83,8 +79,9 @@ const Command kKeys{
     .name = "keys",
     .arguments = "list|create NAME|revoke ID",
     .summary = "List, create and revoke the API keys of this gateway",
-    .help = "A running gateway sees the change with its next request. The key `cli` belongs to the\n"
-            "commands on this machine and is made anew at every start.\n",
+    .help =
+        "A running gateway sees the change with its next request. The key `cli` belongs to the\n"
+        "commands on this machine and is made anew at every start.\n",
     .flags = kFlags,
     .positional_min = 1,
     .positional_max = 2,

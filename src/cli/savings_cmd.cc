@@ -33,7 +33,8 @@ Result<Savings> savings_of_file(const Arguments& args, std::int64_t since_ms) {
 }
 
 Result<Savings> find_savings(Io& io, const Arguments& args) {
-  TOPHAND_TRY(since_ms, "savings", parse_since(args.get("--since", "all"), system_clock().wall_ms()));
+  TOPHAND_TRY(since_ms, "savings",
+              parse_since(args.get("--since", "all"), system_clock().wall_ms()));
   auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
   if (gateway) {
     TOPHAND_TRY(body, "savings",
@@ -67,9 +68,10 @@ const Command kSavings{
     .name = "savings",
     .arguments = "",
     .summary = "Show what was answered where, what it cost and what it saved",
-    .help = "Asks the running gateway, or reads the ledger when none runs.\n\n"
-            "  tophand savings\n"
-            "  tophand savings --since 7d --json\n",
+    .help =
+        "Asks the running gateway, or reads the ledger when none runs.\n\n"
+        "  tophand savings\n"
+        "  tophand savings --since 7d --json\n",
     .flags = kFlags,
     .positional_min = 0,
     .positional_max = 0,

@@ -97,8 +97,8 @@ void print_savings(const Savings& savings, std::ostream& out) {
             totals.local_output_tokens, ledger::format_usd(0));
   print_row(out, "by Claude", totals.claude_requests, totals.claude_input_tokens,
             totals.claude_output_tokens, ledger::format_usd(totals.spent));
-  const std::int64_t running = totals.requests - totals.local_requests - totals.claude_requests -
-                               totals.failed;
+  const std::int64_t running =
+      totals.requests - totals.local_requests - totals.claude_requests - totals.failed;
   out << '\n';
   if (totals.failed > 0) out << "  " << totals.failed << " failed or were given up\n";
   if (running > 0) out << "  " << running << " are running\n";
@@ -114,7 +114,8 @@ void print_savings(const Savings& savings, std::ostream& out) {
       << share / 10 << '.' << share % 10 << " % of what all of it would have cost.\n"
       << "  That is an estimate, from estimated token counts at uncached list prices ("
       << savings.price_version << ");\n"
-      << "  with prompt caching Claude would have cost less. Failed answers and those that went on\n"
+      << "  with prompt caching Claude would have cost less. Failed answers and those that went "
+         "on\n"
       << "  to Claude count as nothing saved. Your machine's power is not in it.\n";
 }
 
@@ -123,11 +124,13 @@ Result<std::int64_t> parse_since(std::string_view text, std::int64_t now_ms) {
   if (text == "week") return ledger::week_start_ms(now_ms);
   std::int64_t count = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), count);
-  const std::string_view unit(parsed.ptr, text.size() - static_cast<std::size_t>(parsed.ptr - text.data()));
+  const std::string_view unit(parsed.ptr,
+                              text.size() - static_cast<std::size_t>(parsed.ptr - text.data()));
   const bool fits = parsed.ec == std::errc() && count > 0 && count <= 100'000;
   if (!fits || (unit != "h" && unit != "d"))
-    return fail(Code::kInvalid, "--since must be all, week, or hours or days like 12h or 7d; found \"" +
-                                    std::string(text) + "\"");
+    return fail(Code::kInvalid,
+                "--since must be all, week, or hours or days like 12h or 7d; found \"" +
+                    std::string(text) + "\"");
   return now_ms - count * (unit == "h" ? kHourMs : 24 * kHourMs);
 }
 

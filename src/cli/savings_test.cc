@@ -17,10 +17,17 @@ Savings example() {
   out.until_ms = 1'795'528'800'000;  // 2026-11-24 14:00 UTC
   out.model = "claude-opus-5-5";
   out.price_version = "2026-10-07-ab";
-  out.totals = {.requests = 12, .local_requests = 8, .claude_requests = 2, .failed = 1,
-                .local_input_tokens = 9000, .local_output_tokens = 800,
-                .claude_input_tokens = 700, .claude_output_tokens = 60,
-                .spent = 250'000'000, .outstanding = 5'000'000, .counterfactual = 750'000'000};
+  out.totals = {.requests = 12,
+                .local_requests = 8,
+                .claude_requests = 2,
+                .failed = 1,
+                .local_input_tokens = 9000,
+                .local_output_tokens = 800,
+                .claude_input_tokens = 700,
+                .claude_output_tokens = 60,
+                .spent = 250'000'000,
+                .outstanding = 5'000'000,
+                .counterfactual = 750'000'000};
   return out;
 }
 
@@ -63,7 +70,8 @@ TEST(Since, UnderstandsHoursDaysWeekAndAll) {
   EXPECT_EQ(parse_since("week", kNow).value(), 1'795'392'000'000);  // Monday
   EXPECT_EQ(parse_since("7d", kNow).value(), kNow - 604'800'000);
   EXPECT_EQ(parse_since("12h", kNow).value(), kNow - 43'200'000);
-  for (const char* wrong : {"", "7", "d", "-7d", "0d", "7w", "7 d", "99999999999999999999d", "1e3d"})
+  for (const char* wrong :
+       {"", "7", "d", "-7d", "0d", "7w", "7 d", "99999999999999999999d", "1e3d"})
     EXPECT_EQ(parse_since(wrong, kNow).error().code, Code::kInvalid) << wrong;
 }
 

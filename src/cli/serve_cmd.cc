@@ -28,6 +28,8 @@ constexpr std::array kFlags{
     Flag{"--data", "DIR", "data folder (default $XDG_DATA_HOME/tophand)"},
     Flag{"--listen", "ADDR:PORT", "where to listen (default 127.0.0.1:7433; port 0: a free one)"},
     Flag{"--no-preload", "", "load the default model with the first request, not at start"},
+    Flag{"--no-first-key", "",
+         "make no API key at the first start (`tophand keys create` makes one)"},
 };
 
 // Under a service manager standard error is a journal, where a key must not lie.
@@ -54,8 +56,8 @@ sigset_t stop_signals() {
   return signals;
 }
 
-// Waits for the first signal, then drains; a second one ends the process at once. Workers end with it
-// (they ask the kernel for that), and what was reserved is settled at the next start.
+// Waits for the first signal, then drains; a second one ends the process at once. Workers end with
+// it (they ask the kernel for that), and what was reserved is settled at the next start.
 void serve_until_signalled(Io& io, server::Gateway& gateway, const sigset_t& signals) {
   int number = 0;
   while (sigwait(&signals, &number) != 0) {
@@ -85,10 +87,12 @@ int run_serve(Io& io, const Arguments& args) {
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   using Preload = server::GatewayOptions::Preload;
+  using FirstKey = server::GatewayOptions::FirstKey;
   auto gateway = server::Gateway::start(
       {.config = std::move(*config),
        .data_dir = paths.data_dir,
-       .preload = args.has("--no-preload") ? Preload::kNothing : Preload::kDefaultModel});
+       .preload = args.has("--no-preload") ? Preload::kNothing : Preload::kDefaultModel,
+       .first_key = args.has("--no-first-key") ? FirstKey::kLeave : FirstKey::kMake});
   if (!gateway) return report(io, gateway.error());
   show_first_key(io, (*gateway)->first_key());
   io.out << "tophand: listening on " << (*gateway)->url() << "\n" << std::flush;
@@ -103,11 +107,12 @@ const Command kServe{
     .name = "serve",
     .arguments = "",
     .summary = "Answer the Anthropic, OpenAI and Ollama APIs on this machine",
-    .help = "Prints its URL when it accepts requests; the model loads meanwhile. One gateway a data\n"
-            "folder. Clients need a key: the first one is shown at the first start.\n"
-            "\n"
-            "  tophand serve\n"
-            "  ANTHROPIC_API_KEY=... tophand serve --listen 127.0.0.1:8080\n",
+    .help =
+        "Prints its URL when it accepts requests; the model loads meanwhile. One gateway a data\n"
+        "folder. Clients need a key: the first one is shown at the first start.\n"
+        "\n"
+        "  tophand serve\n"
+        "  ANTHROPIC_API_KEY=... tophand serve --listen 127.0.0.1:8080\n",
     .flags = kFlags,
     .positional_min = 0,
     .positional_max = 0,

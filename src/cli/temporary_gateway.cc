@@ -48,8 +48,8 @@ std::string last_lines(const std::string& path) {
 }
 
 std::vector<std::string> serve_arguments(const config::Paths& paths) {
-  std::vector<std::string> words{"tophand",     "serve",  "--listen",
-                                 "127.0.0.1:0", "--data", paths.data_dir};
+  std::vector<std::string> words{"tophand",        "serve",  "--listen",    "127.0.0.1:0",
+                                 "--no-first-key", "--data", paths.data_dir};
   if (paths.config_named) {
     words.emplace_back("--config");
     words.push_back(paths.config_file);

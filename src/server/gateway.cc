@@ -102,7 +102,7 @@ Result<> RunningGateway::open_account() {
 Result<> RunningGateway::open_keys() {
   const std::int64_t now_ms = system_clock().wall_ms();
   TOPHAND_TRY(known, "keys", keys_.list());
-  if (known.empty()) {
+  if (known.empty() && options_.first_key == GatewayOptions::FirstKey::kMake) {
     TOPHAND_TRY(made, "keys", keys_.create("first", now_ms));
     first_key_ = made.secret;
   }
@@ -128,12 +128,12 @@ Result<> RunningGateway::open_backends() {
   local_ = std::make_unique<backend::EngineBackend>(*supervisor_);
   const config::ClaudeConfig& claude = options_.config.claude;
   if (claude.api_key.empty()) return {};
-  TOPHAND_TRY(made, "Claude",
-              backend::ClaudeBackend::create(
-                  {.base_url = claude.base_url,
-                   .api_key = claude.api_key,
-                   .ca_file = claude.ca_file,
-                   .timeout_ms = static_cast<int>(claude.timeout_s * 1000)}));
+  TOPHAND_TRY(
+      made, "Claude",
+      backend::ClaudeBackend::create({.base_url = claude.base_url,
+                                      .api_key = claude.api_key,
+                                      .ca_file = claude.ca_file,
+                                      .timeout_ms = static_cast<int>(claude.timeout_s * 1000)}));
   claude_ = std::move(made);
   return {};
 }
@@ -190,8 +190,7 @@ Result<> RunningGateway::listen() {
   const bool v6 = address.host.find(':') != std::string::npos;
   url_ = "http://" + (v6 ? "[" + address.host + "]" : address.host) + ":" +
          std::to_string(server_->port());
-  TOPHAND_CHECK("endpoint",
-                write_private_file(options_.data_dir + "/run/endpoint", url_ + "\n"));
+  TOPHAND_CHECK("endpoint", write_private_file(options_.data_dir + "/run/endpoint", url_ + "\n"));
   if (options_.preload == GatewayOptions::Preload::kDefaultModel) {
     if (const auto model = store_.find(config.models.local)) supervisor_->preload(model->name);
     else log::warn("model.missing", {{"hint", "tophand pull " + config.models.local}});
@@ -219,7 +218,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(GatewayOptions options) {
 
 Result<ListenAddress> parse_listen(std::string_view text) {
   const std::size_t colon = text.rfind(':');
-  const std::string wrong = "expected ADDRESS:PORT, found '" + std::string(text.substr(0, 80)) + "'";
+  const std::string wrong =
+      "expected ADDRESS:PORT, found '" + std::string(text.substr(0, 80)) + "'";
   if (colon == std::string_view::npos) return fail(Code::kConfig, wrong);
   std::string_view host = text.substr(0, colon);
   const std::string_view digits = text.substr(colon + 1);

@@ -1,5 +1,5 @@
-// A gateway: everything that answers, put together from a configuration and a data folder. One a data
-// folder; a lock file sees to that.
+// A gateway: everything that answers, put together from a configuration and a data folder. One a
+// data folder; a lock file sees to that.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,8 @@ struct GatewayOptions {
   config::Config config;
   std::string data_dir;  // created when it does not exist (0700)
   enum class Preload : std::uint8_t { kDefaultModel, kNothing } preload = Preload::kDefaultModel;
+  // A gateway that nobody watches makes no first key: it is shown once, and would be lost.
+  enum class FirstKey : std::uint8_t { kMake, kLeave } first_key = FirstKey::kMake;
   std::string engine_program = "/proc/self/exe";
 };
 
@@ -23,8 +25,8 @@ class Gateway {
   virtual ~Gateway() = default;  // stops at once
   // Opens the data folder, the ledger and the keys, listens, and begins to load the default model.
   // kConfig: the address or a price file is wrong, or the address is not loopback and
-  // server.allow_remote is off. kConflict: another gateway has this data folder. kIo: the address is
-  // taken.
+  // server.allow_remote is off. kConflict: another gateway has this data folder. kIo: the address
+  // is taken.
   static Result<std::unique_ptr<Gateway>> start(GatewayOptions options);
 
   virtual const std::string& url() const = 0;  // "http://127.0.0.1:7433"
