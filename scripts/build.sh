@@ -4,5 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=$1
 shift
-[ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >/dev/null
+cmake --preset "$preset" >/dev/null  # every time: packages may have come since
 cmake --build "build/$preset" ${@:+--target "$@"}
