@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/hex.h"
 
 namespace tophand {
 namespace {
@@ -23,14 +24,7 @@ std::vector<unsigned char> random_bytes(std::size_t n) {
 }  // namespace
 
 std::string random_hex(std::size_t n_bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(2 * n_bytes);
-  for (const unsigned char byte : random_bytes(n_bytes)) {
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
+  return to_hex(random_bytes(n_bytes));
 }
 
 std::string random_id(std::string_view prefix) {

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "base/checked.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "ledger/default_prices.h"
 
@@ -81,13 +82,7 @@ Result<ModelPrice> read_model(const Json& object) {
 std::string content_hash(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  static constexpr std::string_view kHex = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < 4; ++i) {
-    out += kHex[digest[i] >> 4];
-    out += kHex[digest[i] & 15];
-  }
-  return out;
+  return to_hex(std::span(digest).first<4>());
 }
 
 bool is_date(std::string_view text) {  // 2026-10-07

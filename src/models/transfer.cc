@@ -13,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/hex.h"
 #include "net/client.h"
 
 namespace tophand::models {
@@ -179,10 +180,7 @@ Result<std::string> sha256_of_file(const std::string& path, const OnBytes& on_by
   }
   std::array<unsigned char, 32> digest{};
   EVP_DigestFinal_ex(hash.get(), digest.data(), nullptr);
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : digest) (hex += kDigits[byte >> 4]) += kDigits[byte & 15];
-  return hex;
+  return to_hex(digest);
 }
 
 Result<> check_disk(const std::string& dir, std::uint64_t bytes) {

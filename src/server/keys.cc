@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/hex.h"
 #include "base/random.h"
 
 namespace tophand::server {
@@ -27,13 +28,7 @@ constexpr std::size_t kSecretBytesMax = 256;
 std::string sha256_hex(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const unsigned char byte : digest) {
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
+  return to_hex(digest);
 }
 
 std::string system_error(std::string_view step, const std::string& path) {
