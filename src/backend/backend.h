@@ -49,15 +49,15 @@ struct Report {
   End end = End::kFailed;
   std::optional<chat::Failed> failure = {};  // with kRefused and kFailed
   chat::Usage usage = {};
-  bool usage_known = false;             // the input side at least
-  bool usage_final = false;             // the whole, from the provider
-  bool sent = false;                    // the request may have reached the provider
-  bool told_client = false;             // the failure is already in the bytes that were forwarded
-  std::int64_t output_bytes = 0;        // of content, as far as seen
+  bool usage_known = false;       // the input side at least
+  bool usage_final = false;       // the whole, from the provider
+  bool sent = false;              // the request may have reached the provider
+  bool told_client = false;       // the failure is already in the bytes that were forwarded
+  std::int64_t output_bytes = 0;  // of content, as far as seen
   chat::Timing timing = {};
-  int status = 0;                       // of the upstream's refusal, 0 when there was none
-  net::Headers kept = {};               // retry-after, request-id, anthropic-ratelimit-*
-  std::string raw_error = {};           // the refusal's body, when it may be forwarded unchanged
+  int status = 0;              // of the upstream's refusal, 0 when there was none
+  net::Headers kept = {};      // retry-after, request-id, anthropic-ratelimit-*
+  std::string raw_error = {};  // the refusal's body, when it may be forwarded unchanged
 };
 
 class Backend {

@@ -70,7 +70,8 @@ Call raw_call(const chat::Request& request) {
 }
 
 TEST(ClaudeBackend, ForwardsTheBodyByteForByteButForTheModel) {
-  Rig rig([](const net::Request&, net::ResponseWriter& writer) { send_stream(writer, kStream, 7); });
+  Rig rig(
+      [](const net::Request&, net::ResponseWriter& writer) { send_stream(writer, kStream, 7); });
   const chat::Request request = request_for("claude");
   ASSERT_EQ(rig.answer(raw_call(request)).end, End::kFinished);
   const auto seen = rig.server.requests();
@@ -117,8 +118,8 @@ TEST(ClaudeBackend, ForwardsTheStreamByteForByteInWholeEvents) {
 }
 
 TEST(ClaudeBackend, AStreamThatIsCutFailsAtAnyByte) {
-  for (std::size_t keep : {std::size_t{0}, std::size_t{40}, kStream.size() / 2,
-                           kStream.size() - 1}) {
+  for (std::size_t keep :
+       {std::size_t{0}, std::size_t{40}, kStream.size() / 2, kStream.size() - 1}) {
     Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
       ASSERT_TRUE(writer.start_stream(200, "text/event-stream"));
       if (keep > 0) {
@@ -138,14 +139,15 @@ TEST(ClaudeBackend, AStreamThatIsCutFailsAtAnyByte) {
 }
 
 TEST(ClaudeBackend, TranslatesOtherDialectsAndAlwaysSetsMaxTokens) {
-  Rig rig([](const net::Request&, net::ResponseWriter& writer) { send_stream(writer, kStream, 50); });
+  Rig rig(
+      [](const net::Request&, net::ResponseWriter& writer) { send_stream(writer, kStream, 50); });
   const chat::Request request = request_for("high");
   const Call call{.request = &request, .model = "claude-opus-5-5", .max_tokens = 777};
   const Report report = rig.answer(call);
   EXPECT_EQ(report.end, End::kFinished);
   EXPECT_EQ(rig.sink.text(), "h\xc3\xa9/");
-  const auto sent = chat::parse_request(chat::Dialect::kAnthropicMessages,
-                                        rig.server.requests()[0].body);
+  const auto sent =
+      chat::parse_request(chat::Dialect::kAnthropicMessages, rig.server.requests()[0].body);
   ASSERT_TRUE(sent) << sent.error().message;
   EXPECT_EQ(sent->max_tokens, 777);
   EXPECT_EQ(sent->model, "claude-opus-5-5");

@@ -41,7 +41,7 @@ bool is_loss(Code code) {  // the worker went away, as opposed to answering with
 struct EngineBackend::Try {
   Sink& sink;
   Report report = {};
-  bool any_event = false;   // the client has seen something of this answer
+  bool any_event = false;  // the client has seen something of this answer
   bool worker_lost = false;
 };
 
@@ -112,7 +112,8 @@ void EngineBackend::try_once(const Call& call, const std::string& body, Try& att
       }
       attempt.any_event = attempt.any_event || !std::holds_alternative<chat::Progress>(*event);
       const bool last = std::holds_alternative<chat::Finished>(*event);
-      if (auto put = attempt.sink.event(*event); !put && !last) return end_with(report, put.error());
+      if (auto put = attempt.sink.event(*event); !put && !last)
+        return end_with(report, put.error());
       if (last) {
         static_cast<void>((*response)->read(&client));  // the proper end, so the connection is kept
         return;

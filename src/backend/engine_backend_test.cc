@@ -154,8 +154,7 @@ TEST(EngineBackend, CountsThroughTheWorker) {
   Rig rig([](const net::Request&, net::ResponseWriter& writer) {
     ASSERT_TRUE(writer.send(200, "application/json", R"({"input_tokens":31})"));
   });
-  const auto tokens =
-      rig.backend.count(Call{.request = &rig.request, .model = "small"}, rig.never);
+  const auto tokens = rig.backend.count(Call{.request = &rig.request, .model = "small"}, rig.never);
   ASSERT_TRUE(tokens);
   EXPECT_EQ(*tokens, 31);
   EXPECT_EQ(rig.server.requests()[0].path, "/count");

@@ -39,8 +39,8 @@ Result<std::string> SseFrames::push(std::string_view bytes) {
   pending_.erase(0, cut);
   scanned_ = at - cut;
   if (pending_.size() > frame_bytes_max_)
-    return fail(Code::kTooLarge, "a server-sent event of more than " +
-                                     std::to_string(frame_bytes_max_) + " bytes");
+    return fail(Code::kTooLarge,
+                "a server-sent event of more than " + std::to_string(frame_bytes_max_) + " bytes");
   return whole;
 }
 

@@ -26,7 +26,8 @@ constexpr std::size_t kSocketPathMax = 100;  // sockaddr_un has 108 bytes (unix(
 constexpr int kHealthEveryMs = 50;
 constexpr int kHealthTimeoutMs = 1'000;
 constexpr int kWaitSliceMs = 250;
-constexpr std::int64_t kHealthyNs = 60'000'000'000;  // ready this long: the next pause is short again
+constexpr std::int64_t kHealthyNs =
+    60'000'000'000;  // ready this long: the next pause is short again
 
 std::int64_t now_ns() {
   return system_clock().mono_ns();
@@ -58,7 +59,7 @@ struct WorkerSupervisor::Worker {
   double loaded = 0;
   int pid = 0;
   std::int64_t starts = 0, in_use = 0, last_used_ns = 0, next_start_ns = 0;
-  bool stop_asked = false;        // by unload(), stop() or to make room
+  bool stop_asked = false;  // by unload(), stop() or to make room
   bool stop_when_idle = false;
   std::string socket;
   // The owner thread's.
@@ -126,8 +127,8 @@ Result<bool> WorkerSupervisor::make_room() {
   if (active < options_.workers_max) return true;
   if (leaving) return false;
   if (idle == nullptr)
-    return fail(Code::kExhausted, std::to_string(active) +
-                                      " local models are loaded and busy, which is the limit");
+    return fail(Code::kExhausted,
+                std::to_string(active) + " local models are loaded and busy, which is the limit");
   idle->stop_asked = true;
   wake();
   return false;
@@ -149,8 +150,7 @@ Result<> WorkerSupervisor::want(Worker& worker, const std::string& file) {
   return {};
 }
 
-WorkerLease WorkerSupervisor::lease(const std::shared_ptr<Worker>& worker,
-                                    std::int64_t waited_ns) {
+WorkerLease WorkerSupervisor::lease(const std::shared_ptr<Worker>& worker, std::int64_t waited_ns) {
   ++worker->in_use;
   worker->stop_when_idle = false;
   worker->last_used_ns = now_ns();
@@ -242,7 +242,8 @@ bool WorkerSupervisor::all_stopped() const {
                               [](const auto& item) { return item.second->process.has_value(); });
 }
 
-// --- the owner thread ------------------------------------------------------------------------------
+// --- the owner thread
+// ------------------------------------------------------------------------------
 
 void WorkerSupervisor::run() {
   for (;;) {
@@ -285,11 +286,10 @@ void WorkerSupervisor::turn(Worker& worker, std::int64_t at_ns) {
 }
 
 void WorkerSupervisor::start(Worker& worker, std::int64_t at_ns) {
-  worker.socket = socket_dir_ + "/w" + std::to_string(getpid()) + "-" + std::to_string(++starts_) +
-                  ".sock";
-  ProcessSpec spec{.program = options_.program,
-                   .argv = {"tophand"},
-                   .memory_mib_max = options_.memory_mib_max};
+  worker.socket =
+      socket_dir_ + "/w" + std::to_string(getpid()) + "-" + std::to_string(++starts_) + ".sock";
+  ProcessSpec spec{
+      .program = options_.program, .argv = {"tophand"}, .memory_mib_max = options_.memory_mib_max};
   for (std::string& word : options_.arguments(worker.file, worker.socket))
     spec.argv.push_back(std::move(word));
   auto process = WorkerProcess::start(spec);
@@ -381,8 +381,7 @@ void WorkerSupervisor::wait_for_something() {
           watched.push_back({worker->process->stderr_fd(), POLLIN, 0});
         if (worker->process->exit_fd() >= 0)
           watched.push_back({worker->process->exit_fd(), POLLIN, 0});
-        else
-          until_ns = std::min(until_ns, at_ns + ns(2 * kHealthEveryMs));
+        else until_ns = std::min(until_ns, at_ns + ns(2 * kHealthEveryMs));
       }
       if (worker->state == WorkerState::kLoading)
         until_ns = std::min(until_ns, worker->next_check_ns);

@@ -1,7 +1,7 @@
 // Starts, watches and stops the engine workers: one child process a model, on demand. One thread
 // owns the processes (workers die with the thread that started them); everybody else waits on its
-// table. A worker that ends is started again after a pause that doubles up to half a minute; one that
-// cannot load fails its waiters with its own last words.
+// table. A worker that ends is started again after a pause that doubles up to half a minute; one
+// that cannot load fails its waiters with its own last words.
 #pragma once
 
 #include <condition_variable>
@@ -27,10 +27,10 @@ struct WorkerStatus {
   std::string model;
   WorkerState state = WorkerState::kStopped;
   int pid = 0;
-  double loaded = 0;          // while loading, [0, 1]
-  std::int64_t starts = 0;    // how often it was started
+  double loaded = 0;        // while loading, [0, 1]
+  std::int64_t starts = 0;  // how often it was started
   std::int64_t in_use = 0;
-  std::string error;          // why it last ended, "" when it did not
+  std::string error;  // why it last ended, "" when it did not
 };
 
 struct SupervisorOptions {
@@ -43,9 +43,9 @@ struct SupervisorOptions {
       arguments;
   std::int64_t memory_mib_max = 0;
   std::size_t workers_max = 3;
-  int load_timeout_ms = 600'000;   // from start to the first healthy answer
+  int load_timeout_ms = 600'000;  // from start to the first healthy answer
   int pause_first_ms = 100, pause_max_ms = 30'000;
-  int stop_grace_ms = 5'000;       // between SIGTERM and SIGKILL
+  int stop_grace_ms = 5'000;  // between SIGTERM and SIGKILL
 };
 
 class WorkerSupervisor final : public Workers {

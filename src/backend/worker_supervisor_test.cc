@@ -164,7 +164,7 @@ TEST_F(SupervisorTest, ALongDataFolderStillGetsASocket) {
   const auto lease = ready("ok");
   ASSERT_TRUE(lease) << lease.error().message;
   const std::filesystem::path folder = std::filesystem::path(lease->endpoint.host).parent_path();
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(folder.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777u, 0700u);
 }

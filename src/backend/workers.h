@@ -22,11 +22,11 @@ struct WorkerLease {
 class Workers {
  public:
   virtual ~Workers() = default;
-  // Called about four times a second while waiting, with the loaded fraction in [0, 1]; an error ends
-  // the wait.
+  // Called about four times a second while waiting, with the loaded fraction in [0, 1]; an error
+  // ends the wait.
   using Waiting = std::function<Result<>(double loaded)>;
-  // The worker of `model`, started and loaded if need be. kNotFound: not installed. kUnavailable: it
-  // could not be loaded (the message says why). kExhausted: no room for another one.
+  // The worker of `model`, started and loaded if need be. kNotFound: not installed. kUnavailable:
+  // it could not be loaded (the message says why). kExhausted: no room for another one.
   virtual Result<WorkerLease> ready(const std::string& model, const Waiting& waiting,
                                     const net::Cancellation& client) = 0;
   // Stops the worker of `model` once nobody holds a lease on it.

@@ -5,11 +5,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define TOPHAND_ASSERT(condition)                                                             \
-  do {                                                                                        \
-    if (!(condition)) {                                                                       \
-      std::fprintf(stderr, "tophand: bug: %s failed at %s:%d\n", #condition, __FILE__,        \
-                   __LINE__);                                                                 \
-      std::abort();                                                                           \
-    }                                                                                         \
+#define TOPHAND_ASSERT(condition)                                                                 \
+  do {                                                                                            \
+    if (!(condition)) {                                                                           \
+      std::fprintf(stderr, "tophand: bug: %s failed at %s:%d\n", #condition, __FILE__, __LINE__); \
+      std::abort();                                                                               \
+    }                                                                                             \
   } while (false)

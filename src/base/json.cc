@@ -26,7 +26,8 @@ Shape shape_of(std::string_view text, const JsonLimits& limits) {
     if (c == '"') in_string = true;
     else if (c == '[' || c == '{') members.push_back(0);
     else if ((c == ']' || c == '}') && !members.empty()) members.pop_back();
-    else if (c == ':' && !members.empty()) shape.members = std::max(shape.members, ++members.back());
+    else if (c == ':' && !members.empty())
+      shape.members = std::max(shape.members, ++members.back());
     shape.depth = std::max(shape.depth, members.size());
     if (shape.depth > limits.depth_max || shape.members > limits.members_max) return shape;
   }
@@ -47,8 +48,8 @@ Result<Json> parse_json(std::string_view text, JsonLimits limits) {
                                      std::to_string(limits.bytes_max) + " are read");
   const Shape shape = shape_of(text, limits);
   if (shape.members > limits.members_max)
-    return fail(Code::kInvalid, "JSON object with more than " +
-                                    std::to_string(limits.members_max) + " members");
+    return fail(Code::kInvalid,
+                "JSON object with more than " + std::to_string(limits.members_max) + " members");
   if (shape.depth > limits.depth_max)
     return fail(Code::kInvalid,
                 "JSON nested deeper than " + std::to_string(limits.depth_max) + " levels");

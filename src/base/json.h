@@ -23,8 +23,8 @@ struct JsonLimits {
   std::size_t members_max = 1024;
 };
 
-// Parses one JSON value. kInvalid with the byte offset when it is malformed, kTooLarge over the limit of
-// bytes, kInvalid over the others.
+// Parses one JSON value. kInvalid with the byte offset when it is malformed, kTooLarge over the
+// limit of bytes, kInvalid over the others.
 Result<Json> parse_json(std::string_view text, JsonLimits limits = {});
 
 // Compact text. Invalid UTF-8 becomes U+FFFD instead of an exception.

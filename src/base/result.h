@@ -104,8 +104,8 @@ inline tl::unexpected<Error> fail(Code code, std::string message) {
   auto& name = *name##_or
 
 // TOPHAND_CHECK("step", call()) is the same for Result<>.
-#define TOPHAND_CHECK(step, expr)                                                            \
-  do {                                                                                       \
-    if (auto checked_ = (expr); !checked_)                                                   \
-      return tl::unexpected(std::move(checked_).error().within(step));                       \
+#define TOPHAND_CHECK(step, expr)                                      \
+  do {                                                                 \
+    if (auto checked_ = (expr); !checked_)                             \
+      return tl::unexpected(std::move(checked_).error().within(step)); \
   } while (false)

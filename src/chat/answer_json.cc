@@ -23,10 +23,14 @@ constexpr std::array kStopReasons{
 
 std::string write_answer(Dialect dialect, const AnswerContext& context, const Answer& answer) {
   switch (dialect) {
-    case Dialect::kAnthropicMessages: return write_anthropic_answer(context, answer);
-    case Dialect::kOpenAiChat: return write_openai_answer(context, answer);
-    case Dialect::kOllamaChat: return write_ollama_answer(context, answer, false);
-    case Dialect::kOllamaGenerate: break;
+    case Dialect::kAnthropicMessages:
+      return write_anthropic_answer(context, answer);
+    case Dialect::kOpenAiChat:
+      return write_openai_answer(context, answer);
+    case Dialect::kOllamaChat:
+      return write_ollama_answer(context, answer, false);
+    case Dialect::kOllamaGenerate:
+      break;
   }
   return write_ollama_answer(context, answer, true);
 }

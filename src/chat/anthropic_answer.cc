@@ -17,7 +17,8 @@ const Json& member(const Json& object, std::string_view key) {
 
 void update(std::int64_t& count, const Json& usage, std::string_view key) {
   const Json* found = find_key(usage, key);
-  if (found != nullptr && found->is_number()) count = std::max<std::int64_t>(0, int_or(usage, key, 0));
+  if (found != nullptr && found->is_number())
+    count = std::max<std::int64_t>(0, int_or(usage, key, 0));
 }
 
 // Takes what `usage` states and leaves the rest as it was. Cache writes come as a total and, in
@@ -162,7 +163,8 @@ void AnthropicBlockEvents::start(const Json& data) {
     const Json& input = member(block, "input");
     if (input.is_object() && !input.empty()) reader.tool_input_ = dump_json(input);
   } else {
-    reader.block_open_ = false;  // redacted thinking, server tools: only whoever made them reads them
+    reader.block_open_ =
+        false;  // redacted thinking, server tools: only whoever made them reads them
   }
 }
 

@@ -123,9 +123,8 @@ Result<std::string> pass_through_anthropic_request(std::string_view body, std::s
     drop_own_metadata(body, *metadata, changes);
   if (const Member* messages = only_member(body, *members, "messages"))
     drop_local_thinking(body, *messages, changes);
-  std::sort(changes.begin(), changes.end(), [](const Replacement& a, const Replacement& b) {
-    return a.span.begin < b.span.begin;
-  });
+  std::sort(changes.begin(), changes.end(),
+            [](const Replacement& a, const Replacement& b) { return a.span.begin < b.span.begin; });
   std::string out;
   out.reserve(body.size() + model.size());
   std::size_t from = 0;

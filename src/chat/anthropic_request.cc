@@ -1,4 +1,5 @@
-// Requests of the Anthropic Messages API. docs/protocols/anthropic-messages.md says what is accepted.
+// Requests of the Anthropic Messages API. docs/protocols/anthropic-messages.md says what is
+// accepted.
 #include "base/json.h"
 #include "chat/request_parsers.h"
 

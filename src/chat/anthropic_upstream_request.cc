@@ -1,5 +1,5 @@
-// A request of any dialect as a body for the Claude API. docs/protocols/anthropic-messages.md, "What
-// other dialects become".
+// A request of any dialect as a body for the Claude API. docs/protocols/anthropic-messages.md,
+// "What other dialects become".
 #include <algorithm>
 #include <cctype>
 
@@ -81,8 +81,7 @@ Json block_json(const Block& block) {
     if (result->is_error) out["is_error"] = true;
     return out;
   }
-  if (const auto* opaque = std::get_if<OpaqueBlock>(&block))
-    return object_or_empty(opaque->json);
+  if (const auto* opaque = std::get_if<OpaqueBlock>(&block)) return object_or_empty(opaque->json);
   return nullptr;
 }
 
@@ -97,7 +96,9 @@ std::string system_text(const Message& message) {
   return out;
 }
 
-bool is_tool_result(const Json& block) { return block["type"] == "tool_result"; }
+bool is_tool_result(const Json& block) {
+  return block["type"] == "tool_result";
+}
 
 // Merges messages of one role, and puts tool results before other content, as the API wants them
 // right behind the calls they answer.
@@ -184,9 +185,15 @@ void add_tools(const Request& request, Json& out) {
   out["tools"] = std::move(tools);
   Json choice = Json::object();
   switch (request.tool_choice.kind) {
-    case ToolChoice::Kind::kAuto: choice["type"] = "auto"; break;
-    case ToolChoice::Kind::kAny: choice["type"] = "any"; break;
-    case ToolChoice::Kind::kNone: choice["type"] = "none"; break;
+    case ToolChoice::Kind::kAuto:
+      choice["type"] = "auto";
+      break;
+    case ToolChoice::Kind::kAny:
+      choice["type"] = "any";
+      break;
+    case ToolChoice::Kind::kNone:
+      choice["type"] = "none";
+      break;
     case ToolChoice::Kind::kNamed:
       choice["type"] = "tool";
       choice["name"] = request.tool_choice.name;

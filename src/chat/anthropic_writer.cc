@@ -96,7 +96,9 @@ class AnthropicWriter final : public BlockSequencer {
   void open(const OpenBlock& block, std::string& out) override {
     Json content = Json::object();
     switch (block.kind) {
-      case BlockKind::kText: content = {{"type", "text"}, {"text", ""}}; break;
+      case BlockKind::kText:
+        content = {{"type", "text"}, {"text", ""}};
+        break;
       case BlockKind::kThinking:
         content = {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}};
         break;
@@ -123,7 +125,8 @@ class AnthropicWriter final : public BlockSequencer {
 
   void delta(const OpenBlock& block, const std::string& piece, std::string& out) override {
     switch (block.kind) {
-      case BlockKind::kText: return send_delta(block.index, "text_delta", "text", piece, out);
+      case BlockKind::kText:
+        return send_delta(block.index, "text_delta", "text", piece, out);
       case BlockKind::kThinking:
         return send_delta(block.index, "thinking_delta", "thinking", piece, out);
       case BlockKind::kToolUse:
@@ -141,8 +144,9 @@ class AnthropicWriter final : public BlockSequencer {
 
   void finish(const Finished& finished, std::string& out) override {
     Json data = typed("message_delta");
-    data["delta"] = {{"stop_reason", anthropic_stop_reason(finished.reason)},
-                     {"stop_sequence", stop_sequence_json(finished.reason, finished.stop_sequence)}};
+    data["delta"] = {
+        {"stop_reason", anthropic_stop_reason(finished.reason)},
+        {"stop_sequence", stop_sequence_json(finished.reason, finished.stop_sequence)}};
     data["usage"] = delta_usage_json(finished.usage);
     send("message_delta", data, out);
     send("message_stop", typed("message_stop"), out);

@@ -95,10 +95,14 @@ void BlockSequencer::finish_once(const Finished& finished, std::string& out) {
 
 std::unique_ptr<StreamWriter> make_stream_writer(Dialect dialect, AnswerContext context) {
   switch (dialect) {
-    case Dialect::kAnthropicMessages: return make_anthropic_writer(std::move(context));
-    case Dialect::kOpenAiChat: return make_openai_writer(std::move(context));
-    case Dialect::kOllamaChat: return make_ollama_writer(std::move(context), false);
-    case Dialect::kOllamaGenerate: break;
+    case Dialect::kAnthropicMessages:
+      return make_anthropic_writer(std::move(context));
+    case Dialect::kOpenAiChat:
+      return make_openai_writer(std::move(context));
+    case Dialect::kOllamaChat:
+      return make_ollama_writer(std::move(context), false);
+    case Dialect::kOllamaGenerate:
+      break;
   }
   return make_ollama_writer(std::move(context), true);
 }

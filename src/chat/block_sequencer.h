@@ -20,8 +20,8 @@ class BlockSequencer : public StreamWriter {
  protected:
   struct OpenBlock {
     BlockKind kind = BlockKind::kText;
-    int index = 0;                     // of all blocks
-    int tool_index = 0;                // of tool calls
+    int index = 0;       // of all blocks
+    int tool_index = 0;  // of tool calls
     std::string tool_id = {}, tool_name = {};
     std::string tool_json = {}, signature = {};  // gathered so far
   };

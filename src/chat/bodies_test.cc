@@ -38,13 +38,14 @@ TEST(WriteAnswer, Anthropic) {
 }
 
 TEST(WriteAnswer, OpenAi) {
-  EXPECT_EQ(write_answer(Dialect::kOpenAiChat, kContext, sample_answer()),
-            R"({"id":"id_1","object":"chat.completion","created":1787302339,"model":"asked-for",)"
-            R"("choices":[{"index":0,"message":{"role":"assistant","content":"a\"b","refusal":null,)"
-            R"("reasoning_content":"hm","tool_calls":[{"id":"t","type":"function","function":)"
-            R"({"name":"f","arguments":"{\"z\":1,\"a\":\"\\n\"}"}}]},"logprobs":null,)"
-            R"("finish_reason":"tool_calls"}],"usage":{"prompt_tokens":18,"completion_tokens":7,)"
-            R"("total_tokens":25,"prompt_tokens_details":{"cached_tokens":5}}})");
+  EXPECT_EQ(
+      write_answer(Dialect::kOpenAiChat, kContext, sample_answer()),
+      R"({"id":"id_1","object":"chat.completion","created":1787302339,"model":"asked-for",)"
+      R"("choices":[{"index":0,"message":{"role":"assistant","content":"a\"b","refusal":null,)"
+      R"("reasoning_content":"hm","tool_calls":[{"id":"t","type":"function","function":)"
+      R"({"name":"f","arguments":"{\"z\":1,\"a\":\"\\n\"}"}}]},"logprobs":null,)"
+      R"("finish_reason":"tool_calls"}],"usage":{"prompt_tokens":18,"completion_tokens":7,)"
+      R"("total_tokens":25,"prompt_tokens_details":{"cached_tokens":5}}})");
 }
 
 TEST(WriteAnswer, Ollama) {
@@ -58,9 +59,10 @@ TEST(WriteAnswer, Ollama) {
                 metrics);
   Answer text_only = sample_answer();
   text_only.blocks = {TextBlock{"x"}};
-  EXPECT_EQ(write_answer(Dialect::kOllamaGenerate, kContext, text_only),
-            R"({"model":"asked-for","created_at":"2026-08-21T08:52:19.385000000Z","response":"x",)" +
-                metrics);
+  EXPECT_EQ(
+      write_answer(Dialect::kOllamaGenerate, kContext, text_only),
+      R"({"model":"asked-for","created_at":"2026-08-21T08:52:19.385000000Z","response":"x",)" +
+          metrics);
 }
 
 TEST(WriteAnswer, ShowsTheStopSequenceOnlyWhenItStopped) {
@@ -95,47 +97,57 @@ TEST(WriteError, HasEachDialectsShape) {
     const char* body;
   };
   const Row rows[] = {
-      {Dialect::kAnthropicMessages, {Code::kInvalid, "max_tokens: Field required"},
+      {Dialect::kAnthropicMessages,
+       {Code::kInvalid, "max_tokens: Field required"},
        R"({"type":"error","error":{"type":"invalid_request_error","message":)"
        R"("max_tokens: Field required"},"request_id":"req_1"})"},
       {Dialect::kAnthropicMessages, unknown_model(Dialect::kAnthropicMessages, "x"),
        R"({"type":"error","error":{"type":"not_found_error","message":"model: x"},)"
        R"("request_id":"req_1"})"},
-      {Dialect::kOpenAiChat, {Code::kInvalid, "messages[2].content: expected a string"},
+      {Dialect::kOpenAiChat,
+       {Code::kInvalid, "messages[2].content: expected a string"},
        R"({"error":{"message":"messages[2].content: expected a string","type":)"
        R"("invalid_request_error","param":"messages[2].content","code":null}})"},
-      {Dialect::kOpenAiChat, {Code::kInvalid, "malformed JSON: at byte 3"},
+      {Dialect::kOpenAiChat,
+       {Code::kInvalid, "malformed JSON: at byte 3"},
        R"({"error":{"message":"malformed JSON: at byte 3","type":"invalid_request_error",)"
        R"("param":null,"code":null}})"},
       {Dialect::kOpenAiChat, unknown_model(Dialect::kOpenAiChat, "x"),
        R"({"error":{"message":"The model `x` does not exist or you do not have access to it.",)"
        R"("type":"invalid_request_error","param":null,"code":"model_not_found"}})"},
-      {Dialect::kOpenAiChat, {Code::kUnauthorized, "wrong key"},
+      {Dialect::kOpenAiChat,
+       {Code::kUnauthorized, "wrong key"},
        R"({"error":{"message":"wrong key","type":"invalid_request_error","param":null,)"
        R"("code":"invalid_api_key"}})"},
       {Dialect::kOllamaChat, unknown_model(Dialect::kOllamaChat, "x"),
        R"({"error":"model 'x' not found"})"},
-      {Dialect::kOllamaGenerate, {Code::kBug, "a \"quoted\" thing"},
+      {Dialect::kOllamaGenerate,
+       {Code::kBug, "a \"quoted\" thing"},
        R"({"error":"a \"quoted\" thing"})"}};
   for (const Row& row : rows) EXPECT_EQ(write_error(row.dialect, row.error, "req_1"), row.body);
 }
 
 TEST(WriteError, AnthropicTypesFollowTheCode) {
-  const std::pair<Code, const char*> rows[] = {
-      {Code::kInvalid, "invalid_request_error"}, {Code::kUnauthorized, "authentication_error"},
-      {Code::kForbidden, "permission_error"},    {Code::kNotFound, "not_found_error"},
-      {Code::kTooLarge, "request_too_large"},    {Code::kExhausted, "rate_limit_error"},
-      {Code::kUnavailable, "overloaded_error"},  {Code::kDeadline, "timeout_error"},
-      {Code::kBudget, "billing_error"},          {Code::kUpstream, "api_error"},
-      {Code::kBug, "api_error"}};
+  const std::pair<Code, const char*> rows[] = {{Code::kInvalid, "invalid_request_error"},
+                                               {Code::kUnauthorized, "authentication_error"},
+                                               {Code::kForbidden, "permission_error"},
+                                               {Code::kNotFound, "not_found_error"},
+                                               {Code::kTooLarge, "request_too_large"},
+                                               {Code::kExhausted, "rate_limit_error"},
+                                               {Code::kUnavailable, "overloaded_error"},
+                                               {Code::kDeadline, "timeout_error"},
+                                               {Code::kBudget, "billing_error"},
+                                               {Code::kUpstream, "api_error"},
+                                               {Code::kBug, "api_error"}};
   for (const auto& [code, type] : rows)
     EXPECT_EQ(write_error(Dialect::kAnthropicMessages, {code, "m"}, ""),
               std::string(R"({"type":"error","error":{"type":")") + type + R"(","message":"m"}})");
 }
 
 TEST(WriteError, TakesAGivenType) {
-  EXPECT_EQ(write_error(Dialect::kAnthropicMessages, {Code::kUpstream, "m"}, "", "overloaded_error"),
-            R"({"type":"error","error":{"type":"overloaded_error","message":"m"}})");
+  EXPECT_EQ(
+      write_error(Dialect::kAnthropicMessages, {Code::kUpstream, "m"}, "", "overloaded_error"),
+      R"({"type":"error","error":{"type":"overloaded_error","message":"m"}})");
 }
 
 TEST(ModelList, HasThreeShapes) {
@@ -154,10 +166,11 @@ TEST(ModelList, HasThreeShapes) {
             R"({"object":"list","data":[{"id":"local/tiny:1b","object":"model",)"
             R"("created":1787302339,"owned_by":"tophand"},{"id":"b","object":"model","created":0,)"
             R"("owned_by":"tophand"}]})");
-  EXPECT_EQ(write_model_list(ModelListStyle::kAnthropic, models),
-            R"({"data":[{"type":"model","id":"local/tiny:1b","display_name":"Tiny","created_at":)"
-            R"("2026-08-21T08:52:19Z"},{"type":"model","id":"b","display_name":"b","created_at":)"
-            R"("1970-01-01T00:00:00Z"}],"has_more":false,"first_id":"local/tiny:1b","last_id":"b"})");
+  EXPECT_EQ(
+      write_model_list(ModelListStyle::kAnthropic, models),
+      R"({"data":[{"type":"model","id":"local/tiny:1b","display_name":"Tiny","created_at":)"
+      R"("2026-08-21T08:52:19Z"},{"type":"model","id":"b","display_name":"b","created_at":)"
+      R"("1970-01-01T00:00:00Z"}],"has_more":false,"first_id":"local/tiny:1b","last_id":"b"})");
   EXPECT_EQ(write_model_list(ModelListStyle::kOllamaTags, {models[0]}),
             R"({"models":[{"name":"local/tiny:1b","model":"local/tiny:1b","modified_at":)"
             R"("2026-08-21T08:52:19.385000000Z","size":12,"digest":"abc","details":)"

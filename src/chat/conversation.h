@@ -72,13 +72,13 @@ struct Request {
   std::optional<std::int64_t> max_tokens;
   std::vector<std::string> stop;
   bool stream = false;
-  bool include_usage = false;      // OpenAI stream_options.include_usage
-  bool json_object = false;        // response_format json_object / Ollama format "json"
-  std::string json_schema;         // asked-for schema, "" when none
-  std::string priority;            // metadata.priority, "" when not given
-  std::string task_class;          // metadata.task_class, "" when not given
-  bool raw_prompt = false;         // Ollama generate raw=true: no template
-  bool load_only = false;          // Ollama: empty prompt/messages
+  bool include_usage = false;                 // OpenAI stream_options.include_usage
+  bool json_object = false;                   // response_format json_object / Ollama format "json"
+  std::string json_schema;                    // asked-for schema, "" when none
+  std::string priority;                       // metadata.priority, "" when not given
+  std::string task_class;                     // metadata.task_class, "" when not given
+  bool raw_prompt = false;                    // Ollama generate raw=true: no template
+  bool load_only = false;                     // Ollama: empty prompt/messages
   std::optional<bool> keep_loaded;            // Ollama keep_alive: false = 0
   std::optional<std::int64_t> keep_alive_ms;  // Ollama keep_alive; negative: for ever
   std::optional<bool> think;                  // Ollama think; absent: the model's default
@@ -94,7 +94,7 @@ struct Request {
 void prepare_for_local(Request& request);
 
 struct Usage {
-  std::int64_t input_tokens = 0;        // uncached only
+  std::int64_t input_tokens = 0;  // uncached only
   std::int64_t cache_read_tokens = 0;
   std::int64_t cache_write_5m_tokens = 0;
   std::int64_t cache_write_1h_tokens = 0;
@@ -109,7 +109,13 @@ struct Timing {  // of a local answer, ns; 0 when unknown
 };
 
 enum class StopReason : std::uint8_t {
-  kEndTurn, kMaxTokens, kStopSequence, kToolUse, kPauseTurn, kRefusal, kContextFull,
+  kEndTurn,
+  kMaxTokens,
+  kStopSequence,
+  kToolUse,
+  kPauseTurn,
+  kRefusal,
+  kContextFull,
 };
 
 }  // namespace tophand::chat

@@ -31,15 +31,17 @@ Result<Request> parse_request(Dialect dialect, std::string_view body) {
                                     : "the request body is empty: expected a JSON object");
   TOPHAND_FIELD(json, parse_json(body));
   if (!json.is_object())
-    return fail(Code::kInvalid, "the request body is " + std::string(json_type(json)) +
-                                    ": expected a JSON object");
+    return fail(Code::kInvalid,
+                "the request body is " + std::string(json_type(json)) + ": expected a JSON object");
   TOPHAND_FIELD_CHECK(check_said_once(body));
   switch (dialect) {
     case Dialect::kAnthropicMessages:
       return parse_anthropic_request(Field(json, PathStyle::kDots));
-    case Dialect::kOpenAiChat: return parse_openai_request(Field(json, PathStyle::kBrackets));
+    case Dialect::kOpenAiChat:
+      return parse_openai_request(Field(json, PathStyle::kBrackets));
     case Dialect::kOllamaChat:
-    case Dialect::kOllamaGenerate: break;
+    case Dialect::kOllamaGenerate:
+      break;
   }
   return parse_ollama_request(Field(json, PathStyle::kBrackets),
                               dialect == Dialect::kOllamaGenerate);
@@ -64,8 +66,7 @@ void parse_own_metadata(const Field& metadata, Request& request) {
 
 std::string arguments_as_object(std::string_view text) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return "{}";
-  if (const auto parsed = parse_json(text); parsed && parsed->is_object())
-    return std::string(text);
+  if (const auto parsed = parse_json(text); parsed && parsed->is_object()) return std::string(text);
   Json wrapped = Json::object();
   wrapped["invalid_arguments"] = std::string(text);
   return dump_json(wrapped);

@@ -29,8 +29,8 @@ enum class Dialect : std::uint8_t {
 Result<Request> parse_request(Dialect dialect, std::string_view body);
 
 struct AnswerContext {
-  std::string id;          // "msg_...", "chatcmpl-..."; unused for Ollama
-  std::string model;       // shown to the client: what it asked for
+  std::string id;               // "msg_...", "chatcmpl-..."; unused for Ollama
+  std::string model;            // shown to the client: what it asked for
   std::int64_t created_ms = 0;  // wall clock
   bool include_usage = false;
 };

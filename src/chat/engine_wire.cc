@@ -24,9 +24,12 @@ constexpr std::array kReasons{
 
 std::string_view role_name(Role role) {
   switch (role) {
-    case Role::kSystem: return "system";
-    case Role::kUser: return "user";
-    case Role::kAssistant: break;
+    case Role::kSystem:
+      return "system";
+    case Role::kUser:
+      return "user";
+    case Role::kAssistant:
+      break;
   }
   return "assistant";
 }
@@ -106,10 +109,14 @@ Json sampling_json(const Sampling& sampling) {
 
 std::string tool_choice_text(const ToolChoice& choice) {
   switch (choice.kind) {
-    case ToolChoice::Kind::kAuto: return "auto";
-    case ToolChoice::Kind::kAny: return "any";
-    case ToolChoice::Kind::kNone: return "none";
-    case ToolChoice::Kind::kNamed: break;
+    case ToolChoice::Kind::kAuto:
+      return "auto";
+    case ToolChoice::Kind::kAny:
+      return "any";
+    case ToolChoice::Kind::kNone:
+      return "none";
+    case ToolChoice::Kind::kNamed:
+      break;
   }
   return choice.name;
 }

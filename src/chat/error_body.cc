@@ -9,17 +9,28 @@ namespace {
 
 std::string_view anthropic_type(Code code) {
   switch (code) {
-    case Code::kInvalid: return "invalid_request_error";
-    case Code::kUnauthorized: return "authentication_error";
-    case Code::kForbidden: return "permission_error";
-    case Code::kNotFound: return "not_found_error";
-    case Code::kConflict: return "conflict_error";
-    case Code::kTooLarge: return "request_too_large";
-    case Code::kBudget: return "billing_error";
-    case Code::kExhausted: return "rate_limit_error";
-    case Code::kUnavailable: return "overloaded_error";
-    case Code::kDeadline: return "timeout_error";
-    default: return "api_error";
+    case Code::kInvalid:
+      return "invalid_request_error";
+    case Code::kUnauthorized:
+      return "authentication_error";
+    case Code::kForbidden:
+      return "permission_error";
+    case Code::kNotFound:
+      return "not_found_error";
+    case Code::kConflict:
+      return "conflict_error";
+    case Code::kTooLarge:
+      return "request_too_large";
+    case Code::kBudget:
+      return "billing_error";
+    case Code::kExhausted:
+      return "rate_limit_error";
+    case Code::kUnavailable:
+      return "overloaded_error";
+    case Code::kDeadline:
+      return "timeout_error";
+    default:
+      return "api_error";
   }
 }
 
@@ -31,17 +42,24 @@ struct OpenAiError {
 OpenAiError openai_error(const Error& error) {
   switch (error.code) {
     case Code::kInvalid:
-    case Code::kConflict: return {"invalid_request_error", ""};
-    case Code::kUnauthorized: return {"invalid_request_error", "invalid_api_key"};
-    case Code::kForbidden: return {"invalid_request_error", "permission_denied"};
+    case Code::kConflict:
+      return {"invalid_request_error", ""};
+    case Code::kUnauthorized:
+      return {"invalid_request_error", "invalid_api_key"};
+    case Code::kForbidden:
+      return {"invalid_request_error", "permission_denied"};
     case Code::kNotFound: {
       const bool model = error.message.find("model ") != std::string::npos;
       return {"invalid_request_error", model ? "model_not_found" : "not_found"};
     }
-    case Code::kTooLarge: return {"invalid_request_error", "request_too_large"};
-    case Code::kBudget: return {"insufficient_quota", "insufficient_quota"};
-    case Code::kExhausted: return {"rate_limit_error", "rate_limit_exceeded"};
-    default: return {"server_error", ""};
+    case Code::kTooLarge:
+      return {"invalid_request_error", "request_too_large"};
+    case Code::kBudget:
+      return {"insufficient_quota", "insufficient_quota"};
+    case Code::kExhausted:
+      return {"rate_limit_error", "rate_limit_exceeded"};
+    default:
+      return {"server_error", ""};
   }
 }
 
@@ -56,19 +74,23 @@ std::string_view leading_field(std::string_view message) {
   return message.substr(0, end);
 }
 
-Json or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
+Json or_null(std::string_view text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
 
 }  // namespace
 
 Error unknown_model(Dialect dialect, std::string_view model) {
   const std::string name(model);
   switch (dialect) {
-    case Dialect::kAnthropicMessages: return {Code::kNotFound, "model: " + name};
+    case Dialect::kAnthropicMessages:
+      return {Code::kNotFound, "model: " + name};
     case Dialect::kOpenAiChat:
       return {Code::kNotFound,
               "The model `" + name + "` does not exist or you do not have access to it."};
     case Dialect::kOllamaChat:
-    case Dialect::kOllamaGenerate: break;
+    case Dialect::kOllamaGenerate:
+      break;
   }
   return {Code::kNotFound, "model '" + name + "' not found"};
 }
@@ -93,7 +115,9 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
       break;
     }
     case Dialect::kOllamaChat:
-    case Dialect::kOllamaGenerate: out["error"] = error.message; break;
+    case Dialect::kOllamaGenerate:
+      out["error"] = error.message;
+      break;
   }
   return dump_json(out);
 }

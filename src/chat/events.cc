@@ -12,8 +12,7 @@ bool is_json_object(std::string_view text) {
 StopReason settle_stop_reason(StopReason reported, ToolCallsSeen calls) {
   if (!calls.any) return reported == StopReason::kToolUse ? StopReason::kEndTurn : reported;
   if (reported == StopReason::kRefusal) return reported;
-  const bool cut_off =
-      reported == StopReason::kMaxTokens || reported == StopReason::kContextFull;
+  const bool cut_off = reported == StopReason::kMaxTokens || reported == StopReason::kContextFull;
   return cut_off && !calls.last_is_whole ? reported : StopReason::kToolUse;
 }
 

@@ -30,8 +30,8 @@ struct ToolUseStart {
 struct ToolUseDelta {
   std::string json;  // a fragment of the arguments
 };
-struct BlockEnd {};   // closes the open block; writers also close on a change of kind
-struct Progress {     // prefill under way: becomes a ping
+struct BlockEnd {};  // closes the open block; writers also close on a change of kind
+struct Progress {    // prefill under way: becomes a ping
   std::int64_t done = 0, total = 0;
 };
 struct Finished {
@@ -57,10 +57,10 @@ struct Answer {
   Timing timing;
 };
 
-// Folds events into an Answer, by the same rules as the stream writers (dialect.h): blocks close on a
-// change of kind, empty text makes no block, thinking inside an open tool call is dropped, the stop
-// reason is tool_use whenever a whole tool call was made, and a tool call whose arguments are not a
-// JSON object fails the answer unless the answer was cut off at its limit.
+// Folds events into an Answer, by the same rules as the stream writers (dialect.h): blocks close on
+// a change of kind, empty text makes no block, thinking inside an open tool call is dropped, the
+// stop reason is tool_use whenever a whole tool call was made, and a tool call whose arguments are
+// not a JSON object fails the answer unless the answer was cut off at its limit.
 class Collector {
  public:
   void on(const StreamEvent& event);

@@ -9,28 +9,50 @@ namespace {
 
 constexpr double kInt64Bound = 9223372036854775808.0;  // 2^63, exact as a double
 
-std::string shown(double number) { return dump_json(Json(number)); }
+std::string shown(double number) {
+  return dump_json(Json(number));
+}
 
 }  // namespace
 
 std::string_view json_type(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::object: return "an object";
-    case Json::value_t::array: return "an array";
-    case Json::value_t::string: return "a string";
-    case Json::value_t::boolean: return "a boolean";
-    default: return "a number";
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::object:
+      return "an object";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::string:
+      return "a string";
+    case Json::value_t::boolean:
+      return "a boolean";
+    default:
+      return "a number";
   }
 }
 
-bool Field::absent() const { return value_ == nullptr || value_->is_null(); }
-bool Field::is_string() const { return value_ != nullptr && value_->is_string(); }
-bool Field::is_array() const { return value_ != nullptr && value_->is_array(); }
-bool Field::is_object() const { return value_ != nullptr && value_->is_object(); }
-bool Field::is_bool() const { return value_ != nullptr && value_->is_boolean(); }
-bool Field::is_number() const { return value_ != nullptr && value_->is_number(); }
-std::size_t Field::size() const { return absent() ? 0 : value_->size(); }
+bool Field::absent() const {
+  return value_ == nullptr || value_->is_null();
+}
+bool Field::is_string() const {
+  return value_ != nullptr && value_->is_string();
+}
+bool Field::is_array() const {
+  return value_ != nullptr && value_->is_array();
+}
+bool Field::is_object() const {
+  return value_ != nullptr && value_->is_object();
+}
+bool Field::is_bool() const {
+  return value_ != nullptr && value_->is_boolean();
+}
+bool Field::is_number() const {
+  return value_ != nullptr && value_->is_number();
+}
+std::size_t Field::size() const {
+  return absent() ? 0 : value_->size();
+}
 
 Field Field::operator[](std::string_view key) const {
   const Json* found = value_ == nullptr ? nullptr : find_key(*value_, key);
@@ -124,8 +146,8 @@ Result<std::optional<std::int64_t>> Field::integer_within(std::int64_t low,
                                                           std::int64_t high) const {
   auto number = optional_integer();
   if (!number || !*number || (**number >= low && **number <= high)) return number;
-  return refused("expected an integer from " + std::to_string(low) + " to " +
-                 std::to_string(high) + ", found " + std::to_string(**number));
+  return refused("expected an integer from " + std::to_string(low) + " to " + std::to_string(high) +
+                 ", found " + std::to_string(**number));
 }
 
 Result<std::optional<double>> Field::number_within(double low, double high) const {

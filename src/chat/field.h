@@ -1,5 +1,6 @@
-// A JSON value that knows where in the request it was found, so that every complaint names its field.
-// Used by the request parsers of this room only. Views into the parsed document; nothing is copied.
+// A JSON value that knows where in the request it was found, so that every complaint names its
+// field. Used by the request parsers of this room only. Views into the parsed document; nothing is
+// copied.
 #pragma once
 
 #include <cstdint>
@@ -69,13 +70,12 @@ std::string_view json_type(const Json& value);
 }  // namespace tophand::chat
 
 // Field errors already name their place, so unlike TOPHAND_TRY these add no step in front.
-#define TOPHAND_FIELD(name, expr)                                    \
-  auto name##_or = (expr);                                           \
+#define TOPHAND_FIELD(name, expr)                                      \
+  auto name##_or = (expr);                                             \
   if (!name##_or) return tl::unexpected(std::move(name##_or).error()); \
   auto& name = *name##_or
 
-#define TOPHAND_FIELD_CHECK(expr)                                             \
-  do {                                                                        \
-    if (auto checked_ = (expr); !checked_)                                    \
-      return tl::unexpected(std::move(checked_).error());                     \
+#define TOPHAND_FIELD_CHECK(expr)                                                              \
+  do {                                                                                         \
+    if (auto checked_ = (expr); !checked_) return tl::unexpected(std::move(checked_).error()); \
   } while (false)

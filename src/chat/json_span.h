@@ -1,6 +1,7 @@
 // Finding values in JSON text without parsing it into a tree, so that a body can be forwarded byte
-// for byte but for the few values we replace. Linear, no recursion, exact about strings and escapes.
-// Meant for text that parse_json has accepted: on other text the results are merely safe. Pure.
+// for byte but for the few values we replace. Linear, no recursion, exact about strings and
+// escapes. Meant for text that parse_json has accepted: on other text the results are merely safe.
+// Pure.
 #pragma once
 
 #include <cstddef>

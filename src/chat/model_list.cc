@@ -48,9 +48,12 @@ Json ollama_model(const ListedModel& model) {
 
 Json model_json(ModelListStyle style, const ListedModel& model) {
   switch (style) {
-    case ModelListStyle::kOpenAi: return openai_model(model);
-    case ModelListStyle::kAnthropic: return anthropic_model(model);
-    case ModelListStyle::kOllamaTags: break;
+    case ModelListStyle::kOpenAi:
+      return openai_model(model);
+    case ModelListStyle::kAnthropic:
+      return anthropic_model(model);
+    case ModelListStyle::kOllamaTags:
+      break;
   }
   return ollama_model(model);
 }
@@ -72,7 +75,9 @@ std::string write_model_list(ModelListStyle style, const std::vector<ListedModel
       out["first_id"] = models.empty() ? Json(nullptr) : Json(models.front().id);
       out["last_id"] = models.empty() ? Json(nullptr) : Json(models.back().id);
       break;
-    case ModelListStyle::kOllamaTags: out["models"] = std::move(list); break;
+    case ModelListStyle::kOllamaTags:
+      out["models"] = std::move(list);
+      break;
   }
   return dump_json(out);
 }

@@ -1,4 +1,5 @@
-// Bodies of the small read-only answers: lists of models, one model, a version, a token count. Pure.
+// Bodies of the small read-only answers: lists of models, one model, a version, a token count.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +11,16 @@ namespace tophand::chat {
 
 struct ListedModel {
   std::string id;
-  std::string display_name = {};         // "" shows the id
-  std::int64_t created_ms = 0;           // wall clock
+  std::string display_name = {};  // "" shows the id
+  std::int64_t created_ms = 0;    // wall clock
   std::string owned_by = "tophand";
   // Local models only:
-  std::string family = {};               // "qwen2"
-  std::string parameter_size = {};       // "1.5B"
-  std::string quantization = {};         // "Q4_K_M"
-  std::string digest = {};               // hex SHA-256, no prefix
+  std::string family = {};          // "qwen2"
+  std::string parameter_size = {};  // "1.5B"
+  std::string quantization = {};    // "Q4_K_M"
+  std::string digest = {};          // hex SHA-256, no prefix
   std::int64_t size_bytes = 0;
-  std::int64_t context_tokens = 0;       // 0: unknown
+  std::int64_t context_tokens = 0;             // 0: unknown
   std::vector<std::string> capabilities = {};  // "completion", "tools"
 };
 

@@ -11,13 +11,14 @@ struct Unit {
   double ms;
 };
 // Longer names first where one begins another. U+00B5 and U+03BC are both written for micro.
-constexpr std::array<Unit, 8> kUnits{Unit{"ns", 1e-6},      Unit{"us", 1e-3},
-                                     Unit{"\xC2\xB5s", 1e-3}, Unit{"\xCE\xBCs", 1e-3},
-                                     Unit{"ms", 1},         Unit{"s", 1e3},
-                                     Unit{"m", 6e4},        Unit{"h", 3.6e6}};
+constexpr std::array<Unit, 8> kUnits{
+    Unit{"ns", 1e-6}, Unit{"us", 1e-3}, Unit{"\xC2\xB5s", 1e-3}, Unit{"\xCE\xBCs", 1e-3},
+    Unit{"ms", 1},    Unit{"s", 1e3},   Unit{"m", 6e4},          Unit{"h", 3.6e6}};
 constexpr double kMsMax = 9223372036854.0;  // Go's own bound: 2^63 ns
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // "12.5" at the front of `text`, which it is cut off from. Needs a digit on one side of the point.
 std::optional<double> take_number(std::string_view& text) {

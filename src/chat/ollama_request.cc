@@ -47,9 +47,9 @@ Result<std::vector<std::string>> stop_option(const Field& options) {
 // Options that change nothing for us still have to be of their type: a client that gets one wrong
 // hears the same from us as from Ollama.
 Result<> check_other_options(const Field& options) {
-  constexpr std::array<std::string_view, 8> kIntegers{"num_ctx",    "num_batch",  "num_gpu",
-                                                      "main_gpu",   "num_thread", "num_keep",
-                                                      "repeat_last_n", "draft_num_predict"};
+  constexpr std::array<std::string_view, 8> kIntegers{
+      "num_ctx",    "num_batch", "num_gpu",       "main_gpu",
+      "num_thread", "num_keep",  "repeat_last_n", "draft_num_predict"};
   for (const std::string_view key : kIntegers) TOPHAND_FIELD_CHECK(integer_option(options, key));
   TOPHAND_FIELD_CHECK(float_option(options, "typical_p"));
   const Field mmap = options["use_mmap"];
@@ -186,8 +186,8 @@ Result<> parse_tool_calls(const Field& calls, ToolIds& ids, std::vector<Block>& 
     TOPHAND_FIELD(name, function["name"].string());
     const Field arguments = function["arguments"];
     if (!arguments.absent() && !arguments.is_object()) return arguments.expected("an object");
-    blocks.emplace_back(ToolUseBlock{
-        ids.call(id, name), name, arguments.absent() ? "{}" : dump_json(arguments.json())});
+    blocks.emplace_back(ToolUseBlock{ids.call(id, name), name,
+                                     arguments.absent() ? "{}" : dump_json(arguments.json())});
   }
   return {};
 }

@@ -109,8 +109,7 @@ std::unique_ptr<StreamWriter> make_ollama_writer(AnswerContext context, bool gen
   return std::make_unique<OllamaWriter>(std::move(context), generate);
 }
 
-std::string write_ollama_answer(const AnswerContext& context, const Answer& answer,
-                                bool generate) {
+std::string write_ollama_answer(const AnswerContext& context, const Answer& answer, bool generate) {
   Content content;
   int tool_index = 0;
   for (const Block& block : answer.blocks) {

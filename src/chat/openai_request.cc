@@ -126,11 +126,11 @@ Result<> parse_message(const Field& message, Request& request) {
   else if (name == "user") parsed.role = Role::kUser;
   else if (name == "assistant") parsed.role = Role::kAssistant;
   else
-    return role.refused(
-        "expected 'developer', 'system', 'user', 'assistant' or 'tool', found '" + name + "'");
+    return role.refused("expected 'developer', 'system', 'user', 'assistant' or 'tool', found '" +
+                        name + "'");
   const bool assistant = parsed.role == Role::kAssistant;
-  TOPHAND_FIELD(blocks, parse_content(message["content"], assistant ? NullContent::kAllowed
-                                                                    : NullContent::kRefused));
+  TOPHAND_FIELD(blocks, parse_content(message["content"],
+                                      assistant ? NullContent::kAllowed : NullContent::kRefused));
   parsed.blocks = std::move(blocks);
   if (assistant) TOPHAND_FIELD_CHECK(parse_tool_calls(message["tool_calls"], parsed.blocks));
   if (!parsed.blocks.empty()) request.messages.push_back(std::move(parsed));

@@ -11,10 +11,14 @@ constexpr std::int64_t kMsPerSecond = 1000;
 std::string_view finish_reason(StopReason reason) {
   switch (reason) {
     case StopReason::kMaxTokens:
-    case StopReason::kContextFull: return "length";
-    case StopReason::kToolUse: return "tool_calls";
-    case StopReason::kRefusal: return "content_filter";
-    default: return "stop";
+    case StopReason::kContextFull:
+      return "length";
+    case StopReason::kToolUse:
+      return "tool_calls";
+    case StopReason::kRefusal:
+      return "content_filter";
+    default:
+      return "stop";
   }
 }
 
@@ -87,8 +91,12 @@ class OpenAiWriter final : public BlockSequencer {
   void delta(const OpenBlock& block, const std::string& piece, std::string& out) override {
     Json delta = Json::object();
     switch (block.kind) {
-      case BlockKind::kText: delta["content"] = piece; break;
-      case BlockKind::kThinking: delta["reasoning_content"] = piece; break;
+      case BlockKind::kText:
+        delta["content"] = piece;
+        break;
+      case BlockKind::kThinking:
+        delta["reasoning_content"] = piece;
+        break;
       case BlockKind::kToolUse: {
         Json call = Json::object();
         call["index"] = block.tool_index;

@@ -45,9 +45,8 @@ bool keep_block(Block& block, Role role, Request& request) {
 
 void prepare_for_local(Request& request) {
   for (Message& message : request.messages)
-    std::erase_if(message.blocks, [&](Block& block) {
-      return !keep_block(block, message.role, request);
-    });
+    std::erase_if(message.blocks,
+                  [&](Block& block) { return !keep_block(block, message.role, request); });
   std::erase_if(request.messages, [](const Message& message) { return message.blocks.empty(); });
 }
 

@@ -18,7 +18,9 @@ struct Refused {
   const char* body;
   const char* message;
 };
-void PrintTo(const Refused& row, std::ostream* out) { *out << row.name; }
+void PrintTo(const Refused& row, std::ostream* out) {
+  *out << row.name;
+}
 
 class RequestRefused : public testing::TestWithParam<Refused> {};
 
@@ -73,9 +75,10 @@ INSTANTIATE_TEST_SUITE_P(
                 R"({"model":"m","max_tokens":1,"messages":[{"role":"user","content":[)"
                 R"({"type":"text","text":""}]}]})",
                 "messages.0.content.0: text content blocks must be non-empty"},
-        Refused{"BlockWithoutType", kAnthropic,
-                R"({"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"text":"x"}]}]})",
-                "messages.0.content.0.type: Field required"},
+        Refused{
+            "BlockWithoutType", kAnthropic,
+            R"({"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"text":"x"}]}]})",
+            "messages.0.content.0.type: Field required"},
         Refused{"ToolInputText", kAnthropic,
                 R"({"model":"m","max_tokens":1,"messages":[{"role":"assistant","content":[)"
                 R"({"type":"tool_use","id":"a","name":"f","input":"{}"}]}]})",
@@ -120,8 +123,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "messages[0].content[0].type: content parts of type 'input_audio' are not"},
         Refused{"TwoAnswers", kOpenAi, R"({"model":"m","n":2,"messages":[)" USER "]}",
                 "n: only 1 answer"},
-        Refused{"ToolChoice", kOpenAi,
-                R"({"model":"m","tool_choice":"any","messages":[)" USER "]}",
+        Refused{"ToolChoice", kOpenAi, R"({"model":"m","tool_choice":"any","messages":[)" USER "]}",
                 "tool_choice: expected 'none', 'auto' or 'required', found 'any'"},
         Refused{"StopNumber", kOpenAi, R"({"model":"m","stop":[1],"messages":[)" USER "]}",
                 "stop[0]: expected a string, found a number"},
@@ -160,8 +162,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"RawWithContext", kOllamaGenerate,
                 R"({"model":"m","prompt":"x","raw":true,"context":[1]})",
                 "raw mode does not support template, system, or context"},
-        Refused{"Format", kOllamaChat,
-                R"({"model":"m","messages":[)" USER R"(],"format":"xml"})",
+        Refused{"Format", kOllamaChat, R"({"model":"m","messages":[)" USER R"(],"format":"xml"})",
                 "invalid format: \"xml\"; expected \"json\" or a valid JSON Schema object"},
         Refused{"Think", kOllamaChat, R"({"model":"m","messages":[)" USER R"(],"think":"hard"})",
                 "think: expected true, false,"},
@@ -171,10 +172,11 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"TopLogprobs", kOllamaChat,
                 R"({"model":"m","messages":[)" USER R"(],"top_logprobs":21})",
                 "top_logprobs must be between 0 and 20"},
-        Refused{"ArgumentsText", kOllamaChat,
-                R"({"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":)"
-                R"({"name":"f","arguments":"{}"}}]}]})",
-                "messages[0].tool_calls[0].function.arguments: expected an object, found a string"}),
+        Refused{
+            "ArgumentsText", kOllamaChat,
+            R"({"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":)"
+            R"({"name":"f","arguments":"{}"}}]}]})",
+            "messages[0].tool_calls[0].function.arguments: expected an object, found a string"}),
     [](const auto& test) { return test.param.name; });
 
 // A conversation on one line, so that a table can say what came out:
@@ -197,8 +199,9 @@ std::string shown(const std::vector<Message>& messages) {
   std::string out;
   for (const Message& message : messages) {
     if (!out.empty()) out += " | ";
-    out += message.role == Role::kSystem ? "system:" : message.role == Role::kUser ? "user:"
-                                                                                   : "assistant:";
+    out += message.role == Role::kSystem ? "system:"
+           : message.role == Role::kUser ? "user:"
+                                         : "assistant:";
     for (const Block& block : message.blocks) out += " " + shown(block);
   }
   return out;
@@ -210,7 +213,9 @@ struct Accepted {
   const char* body;
   const char* conversation;
 };
-void PrintTo(const Accepted& row, std::ostream* out) { *out << row.name; }
+void PrintTo(const Accepted& row, std::ostream* out) {
+  *out << row.name;
+}
 
 class RequestAccepted : public testing::TestWithParam<Accepted> {};
 
@@ -230,10 +235,11 @@ INSTANTIATE_TEST_SUITE_P(
         Accepted{"SystemString", kAnthropic,
                  R"({"model":"m","max_tokens":9,"system":"be brief","messages":[)" USER "]}",
                  "system: 'be brief' | user: 'hi'"},
-        Accepted{"SystemBlocksWithCacheControl", kAnthropic,
-                 R"({"model":"m","max_tokens":9,"system":[{"type":"text","text":"a","cache_control":)"
-                 R"({"type":"ephemeral"}},{"type":"text","text":"b"}],"messages":[)" USER "]}",
-                 "system: 'a' 'b' | user: 'hi'"},
+        Accepted{
+            "SystemBlocksWithCacheControl", kAnthropic,
+            R"({"model":"m","max_tokens":9,"system":[{"type":"text","text":"a","cache_control":)"
+            R"({"type":"ephemeral"}},{"type":"text","text":"b"}],"messages":[)" USER "]}",
+            "system: 'a' 'b' | user: 'hi'"},
         Accepted{"SystemInsideMessagesInOrder", kAnthropic,
                  A(USER R"(,{"role":"system","content":[{"type":"text","text":"env"}],)"
                         R"("output_config":{"effort":"medium"}},)" USER),
@@ -286,14 +292,16 @@ INSTANTIATE_TEST_SUITE_P(
                    R"("image_url":{"url":"data:image/jpeg;base64,/9j/4A=="}},{"type":"image_url",)"
                    R"("image_url":{"url":"https://h/x.png","detail":"low"}}]})"),
                  "user: 'see' image image/jpeg,/9j/4A== image ,https://h/x.png"},
-        Accepted{"ToolTurnMergesResults", kOpenAi,
-                 O(USER R"(,{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":)"
-                        R"("function","function":{"name":"f","arguments":"{\"a\": 1}"}},{"id":"c2",)"
-                        R"("type":"function","function":{"name":"g","arguments":""}}]},)"
-                        R"({"role":"tool","tool_call_id":"c1","content":"one"},)"
-                        R"({"role":"tool","tool_call_id":"c2","content":[{"type":"text","text":"two"}]})"),
-                 "user: 'hi' | assistant: call f#c1{\"a\": 1} call g#c2{} | "
-                 "user: result #c1'one' result #c2'two'"},
+        Accepted{
+            "ToolTurnMergesResults", kOpenAi,
+            O(USER
+              R"(,{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":)"
+              R"("function","function":{"name":"f","arguments":"{\"a\": 1}"}},{"id":"c2",)"
+              R"("type":"function","function":{"name":"g","arguments":""}}]},)"
+              R"({"role":"tool","tool_call_id":"c1","content":"one"},)"
+              R"({"role":"tool","tool_call_id":"c2","content":[{"type":"text","text":"two"}]})"),
+            "user: 'hi' | assistant: call f#c1{\"a\": 1} call g#c2{} | "
+            "user: result #c1'one' result #c2'two'"},
         Accepted{"BrokenArgumentsAreKept", kOpenAi,
                  O(R"({"role":"assistant","tool_calls":[{"id":"c","type":"function","function":)"
                    R"({"name":"f","arguments":"{\"a\":"}}]})"),
@@ -313,13 +321,14 @@ INSTANTIATE_TEST_SUITE_P(
         Accepted{"Images", kOllamaChat,
                  O(R"({"role":"user","content":"see","images":["iVBORw0","/9j/4A"]})"),
                  "user: 'see' image image/png,iVBORw0 image image/jpeg,/9j/4A"},
-        Accepted{"ToolTurnWithoutIds", kOllamaChat,
-                 O(USER R"(,{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f",)"
-                        R"("arguments":{"z":1,"a":2}}},{"function":{"name":"g","arguments":{}}}]},)"
-                        R"({"role":"tool","tool_name":"g","content":"G"},)"
-                        R"({"role":"tool","content":"F"})"),
-                 "user: 'hi' | assistant: call f#call_1{\"z\":1,\"a\":2} call g#call_2{} | "
-                 "user: result g#call_2'G' | user: result f#call_1'F'"},
+        Accepted{
+            "ToolTurnWithoutIds", kOllamaChat,
+            O(USER R"(,{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f",)"
+                   R"("arguments":{"z":1,"a":2}}},{"function":{"name":"g","arguments":{}}}]},)"
+                   R"({"role":"tool","tool_name":"g","content":"G"},)"
+                   R"({"role":"tool","content":"F"})"),
+            "user: 'hi' | assistant: call f#call_1{\"z\":1,\"a\":2} call g#call_2{} | "
+            "user: result g#call_2'G' | user: result f#call_1'F'"},
         Accepted{"ToolTurnWithIds", kOllamaChat,
                  O(R"({"role":"assistant","tool_calls":[{"id":"x","function":{"name":"f",)"
                    R"("arguments":{}}}]},{"role":"tool","tool_call_id":"x","content":"F"})"),
@@ -449,14 +458,22 @@ struct KeepAlive {
 
 TEST(OllamaRequest, ReadsKeepAliveAsSecondsOrGoDuration) {
   // Values by Go's time.ParseDuration rules.
-  const KeepAlive rows[] = {{"0", 0},          {"300", 300'000},      {"-1", -1},
-                            {"1.5", 1500},     {"\"300ms\"", 300},    {"\"1.5h\"", 5'400'000},
-                            {"\"2h45m\"", 9'900'000}, {"\"0\"", 0},   {"\"-1m\"", -1},
-                            {"\"24h\"", 86'400'000},  {"\"10ns\"", 1}, {"\"0s\"", 0},
+  const KeepAlive rows[] = {{"0", 0},
+                            {"300", 300'000},
+                            {"-1", -1},
+                            {"1.5", 1500},
+                            {"\"300ms\"", 300},
+                            {"\"1.5h\"", 5'400'000},
+                            {"\"2h45m\"", 9'900'000},
+                            {"\"0\"", 0},
+                            {"\"-1m\"", -1},
+                            {"\"24h\"", 86'400'000},
+                            {"\"10ns\"", 1},
+                            {"\"0s\"", 0},
                             {"1e300", 9'000'000'000'000'000}};
   for (const KeepAlive& row : rows) {
-    const Request request = parsed(
-        kOllamaChat, std::string(R"({"model":"m","keep_alive":)") + row.json + "}");
+    const Request request =
+        parsed(kOllamaChat, std::string(R"({"model":"m","keep_alive":)") + row.json + "}");
     EXPECT_EQ(request.keep_alive_ms, row.ms) << row.json;
     EXPECT_EQ(request.keep_loaded, row.ms != 0) << row.json;
     EXPECT_TRUE(request.load_only);

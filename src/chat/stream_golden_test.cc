@@ -60,7 +60,6 @@ std::vector<StreamEvent> read_events(const std::string& path) {
   return out;
 }
 
-
 class StreamGolden
     : public testing::TestWithParam<std::tuple<const char*, std::pair<Dialect, const char*>>> {};
 
@@ -97,10 +96,9 @@ TEST(StreamWriter, OpenAiSendsNoUsageUnlessAsked) {
 }
 
 TEST(StreamWriter, FailsAStreamWhoseToolArgumentsAreNoObject) {
-  const std::pair<Dialect, const char*> rows[] = {
-      {Dialect::kAnthropicMessages, "event: error\n"},
-      {Dialect::kOpenAiChat, "data: {\"error\":"},
-      {Dialect::kOllamaChat, "{\"error\":"}};
+  const std::pair<Dialect, const char*> rows[] = {{Dialect::kAnthropicMessages, "event: error\n"},
+                                                  {Dialect::kOpenAiChat, "data: {\"error\":"},
+                                                  {Dialect::kOllamaChat, "{\"error\":"}};
   for (const auto& [dialect, error] : rows) {
     const auto writer = make_stream_writer(dialect, {.id = "i", .model = "m"});
     std::string out;

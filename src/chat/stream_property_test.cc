@@ -1,5 +1,6 @@
-// The stream invariants, on random event sequences, with checkers that know only the protocols: they
-// split the bytes themselves and share nothing with the writers. The seed is printed on failure.
+// The stream invariants, on random event sequences, with checkers that know only the protocols:
+// they split the bytes themselves and share nothing with the writers. The seed is printed on
+// failure.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -26,12 +27,24 @@ std::vector<StreamEvent> random_events(std::uint64_t seed) {
   for (std::uint64_t i = below(14); i > 0; --i) {
     switch (below(9)) {
       case 0:
-      case 1: out.emplace_back(TextDelta{texts[below(6)]}); break;
-      case 2: out.emplace_back(ThinkingDelta{texts[below(6)], below(3) == 0 ? "sig" : ""}); break;
-      case 3: out.emplace_back(ToolUseDelta{fragments[below(7)]}); break;
-      case 4: out.emplace_back(BlockEnd{}); break;
-      case 5: out.emplace_back(Progress{1, 2}); break;
-      case 6: out.emplace_back(Started{{.input_tokens = 99}, "again"}); break;
+      case 1:
+        out.emplace_back(TextDelta{texts[below(6)]});
+        break;
+      case 2:
+        out.emplace_back(ThinkingDelta{texts[below(6)], below(3) == 0 ? "sig" : ""});
+        break;
+      case 3:
+        out.emplace_back(ToolUseDelta{fragments[below(7)]});
+        break;
+      case 4:
+        out.emplace_back(BlockEnd{});
+        break;
+      case 5:
+        out.emplace_back(Progress{1, 2});
+        break;
+      case 6:
+        out.emplace_back(Started{{.input_tokens = 99}, "again"});
+        break;
       default:
         out.emplace_back(ToolUseStart{"call_" + std::to_string(++tool), "f"});
         if (below(2) == 0) out.emplace_back(ToolUseDelta{"{\"a\":"});
@@ -246,8 +259,7 @@ Received check_ollama(const std::string& bytes) {
 }
 
 std::string written(Dialect dialect, const std::vector<StreamEvent>& events) {
-  const auto writer =
-      make_stream_writer(dialect, {.id = "i", .model = "m", .include_usage = true});
+  const auto writer = make_stream_writer(dialect, {.id = "i", .model = "m", .include_usage = true});
   std::string out;
   for (const StreamEvent& event : events) writer->on(event, 1002, out);
   return out;
@@ -321,8 +333,8 @@ TEST(StreamProperties, WholeAnswersSayTheSameAsStreams) {
     if (!collector.finished()) continue;
     const Answer answer = collector.take();
     const Received stream = check_anthropic(written(Dialect::kAnthropicMessages, events));
-    const Json whole = json_of(
-        write_answer(Dialect::kAnthropicMessages, {.id = "i", .model = "m"}, answer));
+    const Json whole =
+        json_of(write_answer(Dialect::kAnthropicMessages, {.id = "i", .model = "m"}, answer));
     std::string text;
     std::size_t calls = 0;
     for (const Json& block : whole.at("content")) {

@@ -17,9 +17,12 @@ constexpr Coefficients kV5{1391, 432, 975, 759, 1214, 1111, 486, 1117, 1028};
 // What the API adds around a single user message, and so about what it adds around each.
 std::int64_t frame_tokens(TokenFamily family) {
   switch (family) {
-    case TokenFamily::kV3: return 7;
-    case TokenFamily::kV47: return 11;
-    case TokenFamily::kV5: break;
+    case TokenFamily::kV3:
+      return 7;
+    case TokenFamily::kV47:
+      return 11;
+    case TokenFamily::kV5:
+      break;
   }
   return 6;
 }
@@ -28,11 +31,21 @@ constexpr std::int64_t kToolPromptTokens = 346;  // docs.claude.com, "Tool use",
 constexpr std::int64_t kImageTokens = 1600;      // docs.claude.com, "Vision", image costs
 constexpr std::int64_t kLongRun = 6;
 
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_letter(char c) { return is_lower(c) || is_upper(c); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1C && c <= 0x1F); }
+bool is_lower(char c) {
+  return c >= 'a' && c <= 'z';
+}
+bool is_upper(char c) {
+  return c >= 'A' && c <= 'Z';
+}
+bool is_letter(char c) {
+  return is_lower(c) || is_upper(c);
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1C && c <= 0x1F);
+}
 
 // Sub-words as [A-Z]+(?![a-z]) | [A-Z]?[a-z]+ splits them: "HTTPHeader" is HTTP, Header.
 std::int64_t count_humps(std::string_view run) {
@@ -77,11 +90,11 @@ struct Range {
 // Blocks of punctuation and symbols: Latin-1, general punctuation to miscellaneous symbols (arrows,
 // mathematics, box drawing), CJK punctuation, full-width forms, emoji.
 constexpr std::array kSymbols{
-    Range{0x00A1, 0x00A9}, Range{0x00AB, 0x00B1}, Range{0x00B4, 0x00B4}, Range{0x00B6, 0x00B8},
-    Range{0x00BB, 0x00BB}, Range{0x00BF, 0x00BF}, Range{0x00D7, 0x00D7}, Range{0x00F7, 0x00F7},
-    Range{0x200B, 0x2027}, Range{0x202A, 0x202E}, Range{0x2030, 0x205E}, Range{0x20A0, 0x20CF},
-    Range{0x2190, 0x245F}, Range{0x2500, 0x2775}, Range{0x2794, 0x2BFF}, Range{0x3001, 0x3004},
-    Range{0x3008, 0x3020}, Range{0xFE00, 0xFE6B}, Range{0xFF01, 0xFF0F}, Range{0xFF1A, 0xFF20},
+    Range{0x00A1, 0x00A9}, Range{0x00AB, 0x00B1},  Range{0x00B4, 0x00B4}, Range{0x00B6, 0x00B8},
+    Range{0x00BB, 0x00BB}, Range{0x00BF, 0x00BF},  Range{0x00D7, 0x00D7}, Range{0x00F7, 0x00F7},
+    Range{0x200B, 0x2027}, Range{0x202A, 0x202E},  Range{0x2030, 0x205E}, Range{0x20A0, 0x20CF},
+    Range{0x2190, 0x245F}, Range{0x2500, 0x2775},  Range{0x2794, 0x2BFF}, Range{0x3001, 0x3004},
+    Range{0x3008, 0x3020}, Range{0xFE00, 0xFE6B},  Range{0xFF01, 0xFF0F}, Range{0xFF1A, 0xFF20},
     Range{0xFFFC, 0xFFFD}, Range{0x1F000, 0x1FAFF}};
 
 bool is_symbol(std::uint32_t code_point) {
@@ -91,11 +104,11 @@ bool is_symbol(std::uint32_t code_point) {
 }
 
 std::int64_t weighed(const Coefficients& by, const TextFeatures& f) {
-  const std::int64_t thousandths =
-      by.humps * f.humps + by.long_letters * f.long_letters + by.digits * f.digits +
-      by.punctuation * f.punctuation + by.newlines * f.newlines +
-      by.indented_lines * f.indented_lines + by.caps_letters * f.caps_letters +
-      by.non_ascii * f.non_ascii + by.underscores * f.underscores;
+  const std::int64_t thousandths = by.humps * f.humps + by.long_letters * f.long_letters +
+                                   by.digits * f.digits + by.punctuation * f.punctuation +
+                                   by.newlines * f.newlines + by.indented_lines * f.indented_lines +
+                                   by.caps_letters * f.caps_letters + by.non_ascii * f.non_ascii +
+                                   by.underscores * f.underscores;
   return (thousandths + 500) / 1000;
 }
 

@@ -25,14 +25,14 @@ enum class TokenFamily : std::uint8_t { kV3, kV47, kV5 };
 TokenFamily claude_token_family(std::string_view model);
 
 struct TextFeatures {
-  std::int64_t humps = 0;          // sub-words of [A-Za-z]+ runs: "parseHTTPHeader" has 3
-  std::int64_t long_letters = 0;   // letters beyond the 6th of each run
+  std::int64_t humps = 0;         // sub-words of [A-Za-z]+ runs: "parseHTTPHeader" has 3
+  std::int64_t long_letters = 0;  // letters beyond the 6th of each run
   std::int64_t digits = 0;
-  std::int64_t punctuation = 0;    // neither word characters nor white space
+  std::int64_t punctuation = 0;  // neither word characters nor white space
   std::int64_t newlines = 0;
-  std::int64_t indented_lines = 0; // that hold something behind their blanks
-  std::int64_t caps_letters = 0;   // letters of all-capital runs longer than 1
-  std::int64_t non_ascii = 0;      // code points
+  std::int64_t indented_lines = 0;  // that hold something behind their blanks
+  std::int64_t caps_letters = 0;    // letters of all-capital runs longer than 1
+  std::int64_t non_ascii = 0;       // code points
   std::int64_t underscores = 0;
 };
 

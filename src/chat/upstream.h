@@ -29,9 +29,9 @@ std::string write_anthropic_request(const Request& request, std::string_view mod
 // object with exactly one "model".
 Result<std::string> pass_through_anthropic_request(std::string_view body, std::string_view model);
 
-// One SSE event of a Messages stream (event name and data) to our events. Unknown events, blocks and
-// deltas are skipped; a ping becomes Progress. Usage numbers are running totals: the latest counts,
-// none is added up.
+// One SSE event of a Messages stream (event name and data) to our events. Unknown events, blocks
+// and deltas are skipped; a ping becomes Progress. Usage numbers are running totals: the latest
+// counts, none is added up.
 class AnthropicStreamReader {
  public:
   void on_event(std::string_view event, std::string_view data, std::vector<StreamEvent>& out);
@@ -58,10 +58,11 @@ Result<Answer> read_anthropic_answer(std::string_view body);
 // the client sends will help.
 Failed read_anthropic_error(int status, std::string_view body);
 
-// --- our engine worker (docs/protocols/engine-worker.md) ------------------------------------------
+// --- our engine worker (docs/protocols/engine-worker.md)
+// ------------------------------------------
 
-// Both ways of the conversation and of the events. What a local model cannot take (images, thinking,
-// opaque blocks) is not written. read_*: kInvalid, with the field's name.
+// Both ways of the conversation and of the events. What a local model cannot take (images,
+// thinking, opaque blocks) is not written. read_*: kInvalid, with the field's name.
 std::string write_engine_request(const Request& request);
 Result<Request> read_engine_request(std::string_view body);
 std::string write_engine_event(const StreamEvent& event);  // one NDJSON line with '\n'

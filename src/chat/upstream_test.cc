@@ -33,7 +33,9 @@ struct Translation {
   const char* messages;  // OpenAI's
   const char* expected;  // the Messages API's system and messages
 };
-void PrintTo(const Translation& row, std::ostream* out) { *out << row.name; }
+void PrintTo(const Translation& row, std::ostream* out) {
+  *out << row.name;
+}
 
 class TranslationToClaude : public testing::TestWithParam<Translation> {};
 
@@ -131,14 +133,17 @@ TEST(WriteAnthropicRequest, NeverForwardsThinking) {
   EXPECT_EQ(dump_json(body).find("thinking"), std::string::npos);
 }
 
-// --- Anthropic's own, forwarded -------------------------------------------------------------------
+// --- Anthropic's own, forwarded
+// -------------------------------------------------------------------
 
 struct PassThrough {
   const char* name;
   const char* body;
   const char* expected;
 };
-void PrintTo(const PassThrough& row, std::ostream* out) { *out << row.name; }
+void PrintTo(const PassThrough& row, std::ostream* out) {
+  *out << row.name;
+}
 
 class PassThroughToClaude : public testing::TestWithParam<PassThrough> {};
 
@@ -157,25 +162,29 @@ INSTANTIATE_TEST_SUITE_P(
         PassThrough{"NestedModelIsNotTouched",
                     R"({"metadata":{"model":"a"},"s":"\"model\":\"b\"","model":"c"})",
                     R"({"metadata":{"model":"a"},"s":"\"model\":\"b\"","model":"claude-x"})"},
-        PassThrough{"OwnMetadata",
-                    R"({"model":"c","metadata":{"priority":"low", "user_id":"u","task_class":"t"}})",
-                    R"({"model":"claude-x","metadata":{"user_id":"u"}})"},
-        PassThrough{"SignedThinkingStays",
-                    R"({"model":"c","messages":[{"role":"assistant","content":[)"
-                    R"({"type":"thinking","thinking":"t","signature":"s"}, {"type":"text","text":"a"}]}]})",
-                    R"({"model":"claude-x","messages":[{"role":"assistant","content":[)"
-                    R"({"type":"thinking","thinking":"t","signature":"s"}, {"type":"text","text":"a"}]}]})"},
-        PassThrough{"LocalThinkingGoes",
-                    R"({"model":"c","messages":[{"role":"assistant","content":[)"
-                    R"({"type":"thinking","thinking":"t","signature":""}, {"type":"text","text":"a"}]}]})",
-                    R"({"model":"claude-x","messages":[{"role":"assistant","content":[)"
-                    R"({"type":"text","text":"a"}]}]})"},
-        PassThrough{"MessageOfLocalThinkingAloneGoes",
-                    R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[)"
-                    R"({"type":"thinking","thinking":"t"}]},{"role":"assistant","content":[)"
-                    R"({"type":"thinking","thinking":"t"},{"type":"text","text":"b"}]}],"model":"c"})",
-                    R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[)"
-                    R"({"type":"text","text":"b"}]}],"model":"claude-x"})"}),
+        PassThrough{
+            "OwnMetadata",
+            R"({"model":"c","metadata":{"priority":"low", "user_id":"u","task_class":"t"}})",
+            R"({"model":"claude-x","metadata":{"user_id":"u"}})"},
+        PassThrough{
+            "SignedThinkingStays",
+            R"({"model":"c","messages":[{"role":"assistant","content":[)"
+            R"({"type":"thinking","thinking":"t","signature":"s"}, {"type":"text","text":"a"}]}]})",
+            R"({"model":"claude-x","messages":[{"role":"assistant","content":[)"
+            R"({"type":"thinking","thinking":"t","signature":"s"}, {"type":"text","text":"a"}]}]})"},
+        PassThrough{
+            "LocalThinkingGoes",
+            R"({"model":"c","messages":[{"role":"assistant","content":[)"
+            R"({"type":"thinking","thinking":"t","signature":""}, {"type":"text","text":"a"}]}]})",
+            R"({"model":"claude-x","messages":[{"role":"assistant","content":[)"
+            R"({"type":"text","text":"a"}]}]})"},
+        PassThrough{
+            "MessageOfLocalThinkingAloneGoes",
+            R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[)"
+            R"({"type":"thinking","thinking":"t"}]},{"role":"assistant","content":[)"
+            R"({"type":"thinking","thinking":"t"},{"type":"text","text":"b"}]}],"model":"c"})",
+            R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[)"
+            R"({"type":"text","text":"b"}]}],"model":"claude-x"})"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(PassThroughAnthropicRequest, RefusesAnAmbiguousModel) {
@@ -212,7 +221,8 @@ TEST(FindTopLevelValue, FindsExactlyTheValue) {
   }
 }
 
-// --- Claude's answers ------------------------------------------------------------------------------
+// --- Claude's answers
+// ------------------------------------------------------------------------------
 
 struct SseFrame {
   std::string event, data;
@@ -265,8 +275,7 @@ std::vector<SseFrame> recorded_stream() {
        R"({"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},)"
        R"("usage":{"input_tokens":25,"cache_creation_input_tokens":30,)"
        R"("cache_read_input_tokens":100,"output_tokens":40}})"},
-      {"message_delta",
-       R"({"type":"message_delta","delta":{},"usage":{"output_tokens":42}})"},
+      {"message_delta", R"({"type":"message_delta","delta":{},"usage":{"output_tokens":42}})"},
       {"message_stop", R"({"type":"message_stop"})"}};
 }
 
@@ -333,8 +342,8 @@ TEST(AnthropicStreamReader, JoinsTextSplitAnywhere) {
     AnthropicStreamReader reader;
     Collector collector;
     std::vector<StreamEvent> events;
-    reader.on_event("", R"({"type":"content_block_start","index":0,"content_block":{"type":"text"}})",
-                    events);
+    reader.on_event(
+        "", R"({"type":"content_block_start","index":0,"content_block":{"type":"text"}})", events);
     for (const std::string& piece : {text.substr(0, at), text.substr(at)}) {
       Json data = Json::object();
       data["type"] = "content_block_delta";
@@ -389,8 +398,8 @@ TEST(ReadAnthropicAnswer, ReadsAWholeMessage) {
 }
 
 TEST(ReadAnthropicAnswer, RefusesWhatIsNoMessage) {
-  for (const char* body : {"", "<html>", "{}", R"({"type":"error"})",
-                           R"({"type":"message","content":"text"})"}) {
+  for (const char* body :
+       {"", "<html>", "{}", R"({"type":"error"})", R"({"type":"message","content":"text"})"}) {
     const auto answer = read_anthropic_answer(body);
     ASSERT_FALSE(answer.has_value()) << body;
     EXPECT_EQ(answer.error().code, Code::kUpstream);
@@ -411,8 +420,8 @@ TEST(ReadAnthropicError, KnowsWhatEachOneMeans) {
        Code::kExhausted, "rate_limit_error"},
       {401, R"({"type":"error","error":{"type":"authentication_error","message":"m"}})",
        Code::kConfig, "authentication_error"},
-      {404, R"({"type":"error","error":{"type":"not_found_error","message":"m"}})",
-       Code::kNotFound, "not_found_error"},
+      {404, R"({"type":"error","error":{"type":"not_found_error","message":"m"}})", Code::kNotFound,
+       "not_found_error"},
       {400, R"({"type":"error","error":{"type":"invalid_request_error","message":"m"}})",
        Code::kInvalid, "invalid_request_error"},
       {502, "<html>Bad gateway</html>", Code::kUpstream, ""},

@@ -1,5 +1,5 @@
-// What `tophand doctor` looks at. Each check says what it found and, when something is wrong, how to
-// mend it. Checks change nothing: no folder is created, no file written.
+// What `tophand doctor` looks at. Each check says what it found and, when something is wrong, how
+// to mend it. Checks change nothing: no folder is created, no file written.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct Check {
 struct DoctorOptions {
   config::Paths paths;
   config::Environment env;
-  bool offline = false;        // do not try to reach the Claude API
+  bool offline = false;  // do not try to reach the Claude API
   int connect_timeout_ms = 3'000;
 };
 

@@ -14,7 +14,7 @@ namespace tophand::cli {
 struct Savings {
   std::int64_t since_ms = 0, until_ms = 0;
   ledger::Totals totals;
-  std::string model;          // whose list prices the estimate uses
+  std::string model;  // whose list prices the estimate uses
   std::string price_version;
 
   // Saved of what would have been spent, in tenths of a percent; 0 when nothing was.

@@ -1,5 +1,6 @@
-// What single settings must look like, wherever they come from (file or environment). The message says
-// what was expected and found; the caller puts the setting's name in front. Private to config/.
+// What single settings must look like, wherever they come from (file or environment). The message
+// says what was expected and found; the caller puts the setting's name in front. Private to
+// config/.
 #pragma once
 
 #include <string>

@@ -79,8 +79,8 @@ Paths find_paths(const Environment& env, std::string_view config_flag, std::stri
 // Parses and checks TOML text. kConfig with "line 3: ..." on the first fault.
 Result<Config> parse_config(std::string_view toml, std::string_view origin);
 // The file (or defaults if it does not exist and was not named), then the environment. Paths in the
-// file that begin with "~/" are under HOME, relative ones beside the file. The Claude URL must be https
-// unless it is this machine's, so that the key never travels in clear text.
+// file that begin with "~/" are under HOME, relative ones beside the file. The Claude URL must be
+// https unless it is this machine's, so that the key never travels in clear text.
 Result<Config> load_config(const Paths& paths, const Environment& env);
 
 std::string default_config_text();  // commented, every key at its default; parses to Config{}

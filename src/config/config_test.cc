@@ -142,8 +142,8 @@ TEST(Config, AKeyFileHoldsOneKey) {
                     .data_dir = folder.path,
                     .config_named = true};
   EXPECT_FALSE(load_config(paths, {}));  // not there
-  for (const std::string& text : {std::string(), std::string("two words"), std::string("a\nb"),
-                                  std::string(9000, 'x')}) {
+  for (const std::string& text :
+       {std::string(), std::string("two words"), std::string("a\nb"), std::string(9000, 'x')}) {
     folder.write("key", text);
     const auto refused = load_config(paths, {});
     ASSERT_FALSE(refused) << text.size();
@@ -172,11 +172,11 @@ TEST(Config, AnUnnamedFileThatCannotBeReachedIsNotTakenForAbsent) {
 
 TEST(Config, PathsAreUnderHomeOrBesideTheFile) {
   const Folder folder;
-  const Paths paths{
-      .config_file = folder.write("t.toml", "prices_file = \"/p\"\n[models]\ndir = \"~/m\"\n"
-                                            "mirror = \"https://m/x\"\n"
-                                            "[claude]\nca_file = \"ca.pem\"\n"),
-      .data_dir = folder.path};
+  const Paths paths{.config_file = folder.write("t.toml",
+                                                "prices_file = \"/p\"\n[models]\ndir = \"~/m\"\n"
+                                                "mirror = \"https://m/x\"\n"
+                                                "[claude]\nca_file = \"ca.pem\"\n"),
+                    .data_dir = folder.path};
   const auto config = load_config(paths, {{"HOME", "/home/u"}});
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->prices_file, "/p");
@@ -191,12 +191,18 @@ TEST(Config, AddressesAreCheckedInTheFileAndInTheEnvironment) {
     bool good;
   };
   const Url urls[] = {
-      {"https://api.example.org", true},      {"http://127.0.0.1:9/base", true},
-      {"http://localhost", true},             {"http://[::1]:9", true},
-      {"http://api.example.org", false},      {"http://localhost.example.org", false},
-      {"http://127.example.org", false},      {"http://localhost@example.org", false},
-      {"https://", false},                    {"api.example.org", false},
-      {"https://api.example.org?x=1", false}, {"https://a b", false},
+      {"https://api.example.org", true},
+      {"http://127.0.0.1:9/base", true},
+      {"http://localhost", true},
+      {"http://[::1]:9", true},
+      {"http://api.example.org", false},
+      {"http://localhost.example.org", false},
+      {"http://127.example.org", false},
+      {"http://localhost@example.org", false},
+      {"https://", false},
+      {"api.example.org", false},
+      {"https://api.example.org?x=1", false},
+      {"https://a b", false},
       {"ftp://api.example.org", false},
   };
   const Folder folder;
@@ -218,12 +224,18 @@ TEST(Config, AddressesAreCheckedInTheFileAndInTheEnvironment) {
 
 TEST(Config, ListenNeedsAnAddressAndAPort) {
   const Folder folder;
-  for (const auto& [value, good] :
-       {std::pair{"127.0.0.1:0", true}, {"[::1]:80", true}, {"localhost:65535", true},
-        {"127.0.0.1", false}, {"127.0.0.1:65536", false}, {"::1:80", false}, {":80", false},
-        {"127.0.0.1:", false}, {"127.0.0.1:8x", false}, {"[]:80", false}}) {
-    const Paths paths{.config_file = folder.write("t.toml", "[server]\nlisten = \"" +
-                                                                std::string(value) + "\"\n"),
+  for (const auto& [value, good] : {std::pair{"127.0.0.1:0", true},
+                                    {"[::1]:80", true},
+                                    {"localhost:65535", true},
+                                    {"127.0.0.1", false},
+                                    {"127.0.0.1:65536", false},
+                                    {"::1:80", false},
+                                    {":80", false},
+                                    {"127.0.0.1:", false},
+                                    {"127.0.0.1:8x", false},
+                                    {"[]:80", false}}) {
+    const Paths paths{.config_file = folder.write(
+                          "t.toml", "[server]\nlisten = \"" + std::string(value) + "\"\n"),
                       .data_dir = folder.path};
     EXPECT_EQ(load_config(paths, {}).has_value(), good) << value;
   }

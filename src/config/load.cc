@@ -38,7 +38,8 @@ class OpenFile {
     std::string text;
     std::array<char, 4096> buffer;
     while (text.size() < bytes_max) {
-      const ssize_t n = ::read(fd_, buffer.data(), std::min(buffer.size(), bytes_max - text.size()));
+      const ssize_t n =
+          ::read(fd_, buffer.data(), std::min(buffer.size(), bytes_max - text.size()));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return fail(Code::kConfig, path_ + ": " + std::strerror(errno));
       if (n == 0) break;
@@ -51,7 +52,7 @@ class OpenFile {
   std::string path_;
   int fd_ = -1;
   int error_ = 0;
-  struct stat status_ {};
+  struct stat status_{};
 };
 
 std::string variable(const Environment& env, const std::string& name) {
@@ -68,8 +69,8 @@ Result<> override_from(const Environment& env, const std::string& name,
   return {};
 }
 
-// The key lies in a file that nobody else may read: what others can read is no secret. The opened file
-// is checked, not its name.
+// The key lies in a file that nobody else may read: what others can read is no secret. The opened
+// file is checked, not its name.
 Result<std::string> read_key_file(const std::string& path) {
   const OpenFile file(path);
   if (file.error() != 0)
@@ -83,7 +84,8 @@ Result<std::string> read_key_file(const std::string& path) {
   return text;
 }
 
-// "~/" is the home folder; a relative path in the file is beside the file, wherever we were started.
+// "~/" is the home folder; a relative path in the file is beside the file, wherever we were
+// started.
 void resolve_paths(Config& config, const Paths& paths, const Environment& env) {
   const std::size_t slash = paths.config_file.rfind('/');
   const std::string folder =
@@ -107,10 +109,9 @@ Result<Config> from_file(const Paths& paths) {
   if (file.error() == ENOENT && !paths.config_named) return Config{};
   // One that is there but cannot be read is an error even unnamed: silent defaults would surprise.
   if (file.error() != 0)
-    return fail(Code::kConfig, "configuration " + paths.config_file + ": " +
-                                   std::strerror(file.error()) +
-                                   (file.error() == ENOENT
-                                        ? "; `tophand config init` writes one" : ""));
+    return fail(Code::kConfig,
+                "configuration " + paths.config_file + ": " + std::strerror(file.error()) +
+                    (file.error() == ENOENT ? "; `tophand config init` writes one" : ""));
   TOPHAND_TRY(text, "read", file.read(kConfigBytesMax));
   return parse_config(text, paths.config_file);
 }
@@ -137,12 +138,12 @@ Result<Config> load_config(const Paths& paths, const Environment& env) {
   resolve_paths(config, paths, env);
   TOPHAND_CHECK("configuration " + paths.config_file + ": models.mirror",
                 check_mirror(config.models.mirror));
-  TOPHAND_CHECK("environment", override_from(env, "TOPHAND_CLAUDE_URL", check_claude_url,
-                                             config.claude.base_url));
-  TOPHAND_CHECK("environment", override_from(env, "TOPHAND_MODEL_MIRROR", check_mirror,
-                                             config.models.mirror));
-  TOPHAND_CHECK("environment", override_from(env, "ANTHROPIC_API_KEY", check_secret,
-                                             config.claude.api_key));
+  TOPHAND_CHECK("environment",
+                override_from(env, "TOPHAND_CLAUDE_URL", check_claude_url, config.claude.base_url));
+  TOPHAND_CHECK("environment",
+                override_from(env, "TOPHAND_MODEL_MIRROR", check_mirror, config.models.mirror));
+  TOPHAND_CHECK("environment",
+                override_from(env, "ANTHROPIC_API_KEY", check_secret, config.claude.api_key));
   if (config.claude.api_key.empty() && !config.claude.key_file.empty()) {
     TOPHAND_TRY(key, "read the Claude key", read_key_file(config.claude.key_file));
     config.claude.api_key = std::move(key);

@@ -40,7 +40,9 @@ struct BlockText {
   std::string& out;
   void operator()(const chat::TextBlock& block) const { out += block.text; }
   void operator()(const chat::ImageBlock& block) const { out += block.base64; }
-  void operator()(const chat::ToolUseBlock& block) const { (out += block.name) += block.input_json; }
+  void operator()(const chat::ToolUseBlock& block) const {
+    (out += block.name) += block.input_json;
+  }
   void operator()(const chat::ToolResultBlock& block) const { out += block.text; }
   void operator()(const chat::ThinkingBlock& block) const {
     (out += block.thinking) += block.signature;
@@ -110,8 +112,8 @@ bool Dispatcher::try_target(const Job& job, Attempt& attempt, Sink& sink,
   }
   attempt.start_ns = deps_.clock->mono_ns();
   if (attempt.is_claude()) {
-    const auto bound = deps_.prices->worst_case(attempt.target.model, input_bytes(job),
-                                                max_output(job));
+    const auto bound =
+        deps_.prices->worst_case(attempt.target.model, input_bytes(job), max_output(job));
     if (!bound) {
       attempt.report = backend::refused(Error(bound.error()).within("reserve"));
       return true;
@@ -124,19 +126,19 @@ bool Dispatcher::try_target(const Job& job, Attempt& attempt, Sink& sink,
     attempt.report = backend::refused(Error(row.error()).within("reserve"));
     return true;
   }
-  if (!row) log::warn("ledger.no_row", {{"request", job.request_id}, {"error", row.error().message}});
+  if (!row)
+    log::warn("ledger.no_row", {{"request", job.request_id}, {"error", row.error().message}});
 
   sink.trying(attempt.target, attempt.reasons);
-  const backend::Call call{
-      .request = attempt.is_claude() ? job.request : job.local_request,
-      .model = attempt.target.model,
-      .raw_body = attempt.is_claude() ? job.raw_body : std::string_view(),
-      .query = job.query,
-      .forward = job.forward,
-      .max_tokens = max_output(job)};
-  WatchingSink watch(sink, *deps_.clock,
-                     attempt.may_move_on ? WatchingSink::Hold::kUntilContent
-                                         : WatchingSink::Hold::kNothing);
+  const backend::Call call{.request = attempt.is_claude() ? job.request : job.local_request,
+                           .model = attempt.target.model,
+                           .raw_body = attempt.is_claude() ? job.raw_body : std::string_view(),
+                           .query = job.query,
+                           .forward = job.forward,
+                           .max_tokens = max_output(job)};
+  WatchingSink watch(
+      sink, *deps_.clock,
+      attempt.may_move_on ? WatchingSink::Hold::kUntilContent : WatchingSink::Hold::kNothing);
   attempt.report = backend->answer(call, watch, client);
   attempt.text = watch.text();
   attempt.thinking_seen = watch.thinking_seen();
@@ -177,12 +179,18 @@ void Dispatcher::close_row(const Job& job, const Attempt& attempt) const {
   end.ttft_ms = attempt.ttft_ms;
   end.duration_ms = (deps_.clock->mono_ns() - attempt.start_ns) / 1'000'000;
   switch (report.end) {
-    case backend::End::kFinished: end.outcome = Ending::kDone; break;
-    case backend::End::kRefused: end.outcome = Ending::kFailed; break;
+    case backend::End::kFinished:
+      end.outcome = Ending::kDone;
+      break;
+    case backend::End::kRefused:
+      end.outcome = Ending::kFailed;
+      break;
     case backend::End::kFailed:
       end.outcome = attempt.untouched ? Ending::kFailed : Ending::kPartial;
       break;
-    case backend::End::kCancelled: end.outcome = Ending::kCancelled; break;
+    case backend::End::kCancelled:
+      end.outcome = Ending::kCancelled;
+      break;
   }
   if (report.failure && report.end != backend::End::kFinished)
     end.error_code = info(report.failure->error.code).name;
@@ -199,9 +207,9 @@ void Dispatcher::close_row(const Job& job, const Attempt& attempt) const {
                {{"request", job.request_id}, {"error", closed.error().message}});
 }
 
-// The provider's own numbers when they are final. Otherwise the safe side: the input as far as it is
-// known (else the reservation's bound), the output that was seen, or that may have been thought in the
-// time, and what may have been generated before the provider noticed.
+// The provider's own numbers when they are final. Otherwise the safe side: the input as far as it
+// is known (else the reservation's bound), the output that was seen, or that may have been thought
+// in the time, and what may have been generated before the provider noticed.
 ledger::NanoUsd Dispatcher::claude_cost(const Job& job, const Attempt& attempt) const {
   const backend::Report& report = attempt.report;
   const std::string& model = attempt.target.model;
@@ -214,8 +222,7 @@ ledger::NanoUsd Dispatcher::claude_cost(const Job& job, const Attempt& attempt) 
                          job.raw_body.find("\"thinking\"") != std::string_view::npos;
   const std::int64_t seen = std::max(report.usage.output_tokens, report.output_bytes);
   const std::int64_t hidden = may_think ? elapsed_s * kTokensPerSecondMax : 0;
-  const std::int64_t output =
-      std::min(max_output(job), std::max(seen, hidden) + kUnnoticedTokens);
+  const std::int64_t output = std::min(max_output(job), std::max(seen, hidden) + kUnnoticedTokens);
   if (!report.usage_known) {
     const auto bound = deps_.prices->worst_case(model, input_bytes(job), output);
     return bound ? std::min(*bound, attempt.reserved) : attempt.reserved;

@@ -1,7 +1,7 @@
 // Carries out one decision: reserves in the ledger, asks a backend, settles from its usage. Before
-// the first content byte a failure may go to the next target of the decision; after it the answer is
-// ended in the dialect's own error form, never repeated or spliced. A client that leaves cancels the
-// upstream, and what it may have cost is settled on the safe side.
+// the first content byte a failure may go to the next target of the decision; after it the answer
+// is ended in the dialect's own error form, never repeated or spliced. A client that leaves cancels
+// the upstream, and what it may have cost is settled on the safe side.
 #pragma once
 
 #include <cstdint>

@@ -117,15 +117,15 @@ struct Rig {
   Outcome run(std::vector<Target> targets) {
     job.decision.targets = std::move(targets);
     job.decision.reasons = {"because"};
-    const Dispatcher dispatcher({.ledger = &ledger,
-                                 .prices = &prices,
-                                 .clock = &clock,
-                                 .local = &local,
-                                 .claude = &claude,
-                                 .estimate_tokens = [](std::string_view text) {
-                                   return static_cast<std::int64_t>(text.size());
-                                 },
-                                 .counterfactual_model = "claude-x"});
+    const Dispatcher dispatcher(
+        {.ledger = &ledger,
+         .prices = &prices,
+         .clock = &clock,
+         .local = &local,
+         .claude = &claude,
+         .estimate_tokens =
+             [](std::string_view text) { return static_cast<std::int64_t>(text.size()); },
+         .counterfactual_model = "claude-x"});
     return dispatcher.run(job, sink, never);
   }
 
@@ -143,9 +143,7 @@ Script plays(std::vector<chat::StreamEvent> events) {
   return [events](const backend::Call&, backend::Sink& sink) { return play(sink, events); };
 }
 Script refuses(Code code) {
-  return [code](const backend::Call&, backend::Sink&) {
-    return backend::refused({code, "no"});
-  };
+  return [code](const backend::Call&, backend::Sink&) { return backend::refused({code, "no"}); };
 }
 const Target kLocal{Place::kLocal, "small"};
 const Target kClaude{Place::kClaude, "claude-x"};
@@ -230,8 +228,9 @@ TEST(Dispatch, AWrongRequestIsNotTriedElsewhere) {
 
 TEST(Dispatch, ADisconnectSettlesOnceBetweenWhatWasSeenAndWhatWasReserved) {
   Rig rig(refuses(Code::kBug), [](const backend::Call&, backend::Sink& sink) {
-    backend::Report report = play(sink, {chat::Started{{.input_tokens = 100, .output_tokens = 1}, "m"},
-                                         chat::TextDelta{"abcde"}});
+    backend::Report report = play(
+        sink,
+        {chat::Started{{.input_tokens = 100, .output_tokens = 1}, "m"}, chat::TextDelta{"abcde"}});
     backend::end_with(report, {Code::kCancelled, "gone"});
     return report;
   });

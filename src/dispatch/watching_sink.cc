@@ -63,8 +63,7 @@ Result<> WatchingSink::head(int status, const net::Headers& kept, std::string_vi
   return client_.head(status, kept, content_type);
 }
 
-Result<> WatchingSink::raw(std::string_view bytes,
-                           const std::vector<chat::StreamEvent>& meaning) {
+Result<> WatchingSink::raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) {
   for (const chat::StreamEvent& event : meaning) observe(event);
   if (holding_) {
     held_raw_ += bytes;

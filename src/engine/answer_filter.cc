@@ -42,7 +42,9 @@ std::string StopFilter::push(std::string_view text) {
   return out;
 }
 
-std::string StopFilter::flush() { return std::exchange(held_, {}); }
+std::string StopFilter::flush() {
+  return std::exchange(held_, {});
+}
 
 void AnswerSplitter::emit_text(std::string_view text, std::vector<chat::StreamEvent>& out) {
   if (text.empty()) return;

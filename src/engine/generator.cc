@@ -48,13 +48,13 @@ struct Generator::Run {
   const Cancelled& cancelled;
   const Sink& sink;
   std::vector<text::TokenId> tokens;
-  std::int64_t reused = 0;   // tokens found in the cache
-  std::int64_t room = 0;     // tokens that may be generated
+  std::int64_t reused = 0;  // tokens found in the cache
+  std::int64_t room = 0;    // tokens that may be generated
   bool room_is_context = false;
-  std::string beginning;     // text the answer is made to begin with
+  std::string beginning;  // text the answer is made to begin with
   AnswerSplitter splitter;
   chat::Finished finished;
-  bool gone = false;         // the sink said so
+  bool gone = false;  // the sink said so
 
   bool send(const chat::StreamEvent& event) {
     if (!gone && !sink(event)) gone = true;
@@ -130,8 +130,8 @@ Result<> Generator::prefill(Run& run) {
   });
   // A prefill that was stopped leaves its finished chunks in the cache.
   const auto held = static_cast<std::size_t>(parts_.session.position());
-  cached_.assign(run.tokens.begin(),
-                 run.tokens.begin() + static_cast<std::ptrdiff_t>(std::min(held, run.tokens.size())));
+  cached_.assign(run.tokens.begin(), run.tokens.begin() + static_cast<std::ptrdiff_t>(
+                                                              std::min(held, run.tokens.size())));
   return done;
 }
 
@@ -141,8 +141,8 @@ void Generator::decode(Run& run) {
   StopFilter stops(run.request.stop);
   text::Utf8Buffer utf8;
   std::int64_t& count = run.finished.usage.output_tokens;
-  run.finished.reason = run.room_is_context ? chat::StopReason::kContextFull
-                                            : chat::StopReason::kMaxTokens;
+  run.finished.reason =
+      run.room_is_context ? chat::StopReason::kContextFull : chat::StopReason::kMaxTokens;
   while (count < run.room && !run.stopped()) {
     const text::TokenId token = sampler.sample(parts_.session.logits());
     sampler.accept(token);

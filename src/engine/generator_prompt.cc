@@ -9,9 +9,12 @@ namespace {
 
 text::Role role_of(chat::Role role) {
   switch (role) {
-    case chat::Role::kSystem: return text::Role::kSystem;
-    case chat::Role::kUser: return text::Role::kUser;
-    case chat::Role::kAssistant: return text::Role::kAssistant;
+    case chat::Role::kSystem:
+      return text::Role::kSystem;
+    case chat::Role::kUser:
+      return text::Role::kUser;
+    case chat::Role::kAssistant:
+      return text::Role::kAssistant;
   }
   return text::Role::kUser;
 }

@@ -41,8 +41,9 @@ class GeneratorTest : public testing::Test {
     return request;
   }
 
-  Outcome run(const chat::Request& request, const Generator::Cancelled& cancelled = [] { return false; },
-              const Generator::Sink& watch = [](const chat::StreamEvent&) { return true; }) {
+  Outcome run(
+      const chat::Request& request, const Generator::Cancelled& cancelled = [] { return false; },
+      const Generator::Sink& watch = [](const chat::StreamEvent&) { return true; }) {
     Outcome out;
     out.result = generator_.generate(request, cancelled, [&](const chat::StreamEvent& event) {
       out.events.push_back(event);
@@ -97,14 +98,16 @@ TEST_F(GeneratorTest, RunsOnlyWhatTheLastPromptDidNotBeginWith) {
   session_.say("one");
   const Outcome first = run(ask("abc"));
   EXPECT_EQ(first.started->usage.cache_read_tokens, 0);
-  const auto first_prompt = *generator_.prompt(ask("abc")), second_prompt = *generator_.prompt(ask("abX"));
+  const auto first_prompt = *generator_.prompt(ask("abc")),
+             second_prompt = *generator_.prompt(ask("abX"));
   const auto common = std::ranges::mismatch(first_prompt, second_prompt).in1 - first_prompt.begin();
   session_.runs.clear();
   session_.say("two");
   const Outcome second = run(ask("abX"));
   EXPECT_EQ(second.started->usage.cache_read_tokens, common);
   EXPECT_EQ(second.finished->usage.total_input(), static_cast<std::int64_t>(second_prompt.size()));
-  EXPECT_EQ(session_.runs[0], std::vector<text::TokenId>(second_prompt.begin() + common, second_prompt.end()));
+  EXPECT_EQ(session_.runs[0],
+            std::vector<text::TokenId>(second_prompt.begin() + common, second_prompt.end()));
   EXPECT_EQ(second.text, "two");
 }
 
@@ -226,9 +229,11 @@ TEST_F(GeneratorTest, ACancelledPrefillKeepsItsFinishedChunks) {
 TEST_F(GeneratorTest, AClientThatGoesStopsTheAnswerWithinOneStep) {
   session_.say("abcdefgh");
   int deltas = 0;
-  const Outcome out = run(ask("q"), [] { return false; }, [&](const chat::StreamEvent& event) {
-    return !std::holds_alternative<chat::TextDelta>(event) || ++deltas < 2;
-  });
+  const Outcome out = run(
+      ask("q"), [] { return false; },
+      [&](const chat::StreamEvent& event) {
+        return !std::holds_alternative<chat::TextDelta>(event) || ++deltas < 2;
+      });
   EXPECT_EQ(out.text, "ab");
   EXPECT_FALSE(out.finished);
   EXPECT_EQ(session_.runs.size(), 2u);  // the prompt, then "a"

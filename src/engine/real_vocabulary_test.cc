@@ -32,7 +32,8 @@ fs::path model_folder() {
 // The column of the recorded table that this vocabulary answers to; "" for others.
 std::string column_of(const text::Tokenizer& tokenizer) {
   if (tokenizer.find("<|im_start|>") == 151'644) return "qwen2.5";
-  if (tokenizer.vocabulary_size() == 49'152 && tokenizer.find("<|im_start|>") == 1) return "smollm2";
+  if (tokenizer.vocabulary_size() == 49'152 && tokenizer.find("<|im_start|>") == 1)
+    return "smollm2";
   return "";
 }
 
@@ -54,7 +55,8 @@ TEST(RealVocabulary, GivesTheIdsOfLlamaCpp) {
     for (const Json& row : *rows) {
       std::vector<text::TokenId> ids;
       (*tokenizer)->encode(row["text"].get<std::string>(), text::SpecialTokens::kParse, ids);
-      EXPECT_EQ(ids, row[column].get<std::vector<text::TokenId>>()) << column << ": " << row["text"].dump();
+      EXPECT_EQ(ids, row[column].get<std::vector<text::TokenId>>())
+          << column << ": " << row["text"].dump();
     }
   }
   if (checked == 0) {

@@ -35,7 +35,7 @@ inline std::unique_ptr<text::Tokenizer> byte_tokenizer() {
 // A model that says what the test wrote down, whatever it is asked.
 class ScriptedSession final : public Session {
  public:
-  std::vector<text::TokenId> script;    // the answer, one a forward call
+  std::vector<text::TokenId> script;  // the answer, one a forward call
   std::vector<text::TokenId> cache;
   std::vector<std::vector<text::TokenId>> runs;  // what each forward call got
   std::int64_t context = 4096;
@@ -50,7 +50,9 @@ class ScriptedSession final : public Session {
   }
   std::int64_t position() const override { return static_cast<std::int64_t>(cache.size()); }
   std::int64_t context_tokens() const override { return context; }
-  void truncate(std::int64_t position) override { cache.resize(static_cast<std::size_t>(position)); }
+  void truncate(std::int64_t position) override {
+    cache.resize(static_cast<std::size_t>(position));
+  }
   Result<> forward(std::span<const text::TokenId> tokens,
                    const std::function<bool(std::int64_t)>& keep_going) override {
     runs.emplace_back(tokens.begin(), tokens.end());
@@ -58,7 +60,8 @@ class ScriptedSession final : public Session {
     for (std::size_t at = 0; at < tokens.size(); at += chunk) {
       if (at > 0 && keep_going && !keep_going(static_cast<std::int64_t>(at)))
         return fail(Code::kCancelled, "stopped");
-      for (std::size_t i = at; i < std::min(at + chunk, tokens.size()); ++i) cache.push_back(tokens[i]);
+      for (std::size_t i = at; i < std::min(at + chunk, tokens.size()); ++i)
+        cache.push_back(tokens[i]);
     }
     logits_.assign(kVocabulary, 0.0f);
     const text::TokenId next = said_ < script.size() ? script[said_] : kEnd;

@@ -39,12 +39,18 @@ void send_json(net::ResponseWriter& out, int status, const Json& body) {
 
 std::string_view reason_name(chat::StopReason reason) {
   switch (reason) {
-    case chat::StopReason::kEndTurn: return "end_turn";
-    case chat::StopReason::kMaxTokens: return "max_tokens";
-    case chat::StopReason::kStopSequence: return "stop_sequence";
-    case chat::StopReason::kToolUse: return "tool_use";
-    case chat::StopReason::kContextFull: return "context_full";
-    default: return "other";
+    case chat::StopReason::kEndTurn:
+      return "end_turn";
+    case chat::StopReason::kMaxTokens:
+      return "max_tokens";
+    case chat::StopReason::kStopSequence:
+      return "stop_sequence";
+    case chat::StopReason::kToolUse:
+      return "tool_use";
+    case chat::StopReason::kContextFull:
+      return "context_full";
+    default:
+      return "other";
   }
 }
 
@@ -201,8 +207,9 @@ void HttpWorker::route(const net::Request& in, net::ResponseWriter& out) {
     (void)out.send(200, kJson, "{}");
     return stop_soon();
   }
-  send_error(out, {Code::kNotFound, "no such route; there are GET /health, GET /info, POST "
-                                    "/generate, POST /count and POST /unload"});
+  send_error(out, {Code::kNotFound,
+                   "no such route; there are GET /health, GET /info, POST "
+                   "/generate, POST /count and POST /unload"});
 }
 
 void HttpWorker::health(net::ResponseWriter& out) {

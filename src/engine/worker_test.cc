@@ -71,11 +71,14 @@ class WorkerTest : public testing::Test {
 
   // Loads at once, or when `gate` opens.
   void start(Gate* gate = nullptr) {
-    auto worker = Worker::start(options_, [this, gate](const auto& progress) -> Result<LoadedEngine> {
-      progress(0.5);
-      if (gate) gate->pass();
-      return LoadedEngine{std::make_unique<ScriptedModel>(), std::move(session_)};
-    }, system_clock());
+    auto worker = Worker::start(
+        options_,
+        [this, gate](const auto& progress) -> Result<LoadedEngine> {
+          progress(0.5);
+          if (gate) gate->pass();
+          return LoadedEngine{std::make_unique<ScriptedModel>(), std::move(session_)};
+        },
+        system_clock());
     ASSERT_TRUE(worker.has_value()) << worker.error().message;
     worker_ = std::move(*worker);
     if (!gate)
@@ -134,9 +137,12 @@ TEST_F(WorkerTest, AnswersHealthWhileTheModelLoads) {
 }
 
 TEST_F(WorkerTest, AFailedLoadIsToldAndEndsTheWorker) {
-  auto worker = Worker::start(options_, [](const auto&) -> Result<LoadedEngine> {
-    return fail(Code::kTooLarge, "the model needs 9 GiB, 4 GiB are free");
-  }, system_clock());
+  auto worker = Worker::start(
+      options_,
+      [](const auto&) -> Result<LoadedEngine> {
+        return fail(Code::kTooLarge, "the model needs 9 GiB, 4 GiB are free");
+      },
+      system_clock());
   ASSERT_TRUE(worker.has_value());
   worker_ = std::move(*worker);
   while (worker_->loading()) std::this_thread::yield();
@@ -243,9 +249,10 @@ TEST_F(WorkerTest, StoppingEndsAnAnswerUnderWayWithAReason) {
   gate.open();
   EXPECT_TRUE(worker_->wait().has_value());
   one.join();
-  EXPECT_NE(reply.body.find("{\"failed\":{\"code\":\"unavailable\",\"message\":\"the engine worker is "
-                            "stopping\"}}\n"),
-            std::string::npos)
+  EXPECT_NE(
+      reply.body.find("{\"failed\":{\"code\":\"unavailable\",\"message\":\"the engine worker is "
+                      "stopping\"}}\n"),
+      std::string::npos)
       << reply.body;
 }
 
@@ -274,7 +281,8 @@ TEST_F(WorkerTest, ServesAModelFileAndReusesItsCache) {
   const std::string second = call("POST", "/generate", ask).body;
   const auto prompt = json(call("POST", "/count", ask))["input_tokens"].get<std::int64_t>();
   EXPECT_NE(first.find("\"cached_tokens\":0"), std::string::npos) << first;
-  EXPECT_NE(second.find("\"cached_tokens\":" + std::to_string(prompt - 1)), std::string::npos) << second;
+  EXPECT_NE(second.find("\"cached_tokens\":" + std::to_string(prompt - 1)), std::string::npos)
+      << second;
   EXPECT_FALSE(texts(first).empty());
   EXPECT_EQ(texts(first), texts(second));
 }

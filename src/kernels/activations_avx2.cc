@@ -1,5 +1,6 @@
-// Quantisation of activations with AVX2, byte for byte what activations.cc defines: the same float32
-// operations in the same order (products and rounding are single operations, sums are integers).
+// Quantisation of activations with AVX2, byte for byte what activations.cc defines: the same
+// float32 operations in the same order (products and rounding are single operations, sums are
+// integers).
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -54,11 +55,10 @@ TOPHAND_INLINE void fill_block(const Block& x, float inverse, float scale, std::
   const std::int32_t low = horizontal_sum(_mm256_add_epi32(q[0], q[1]));
   const std::int32_t high = horizontal_sum(_mm256_add_epi32(q[2], q[3]));
   // The two packs interleave 128-bit halves; the permutation puts them back in order.
-  const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]),
-                                           _mm256_packs_epi32(q[2], q[3]));
+  const __m256i bytes =
+      _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3]));
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.q),
-                      _mm256_permutevar8x32_epi32(bytes, order));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.q), _mm256_permutevar8x32_epi32(bytes, order));
   out.scale = scale;
   out.scaled_sum = scale * static_cast<float>(low + high);
   out.negative_sum = -(low + high);

@@ -15,7 +15,9 @@
 
 namespace tophand::kernels::detail {
 
-inline std::uint8_t load_u8(const std::byte* p) { return std::to_integer<std::uint8_t>(*p); }
+inline std::uint8_t load_u8(const std::byte* p) {
+  return std::to_integer<std::uint8_t>(*p);
+}
 
 inline std::uint16_t load_u16(const std::byte* p) {
   return static_cast<std::uint16_t>(load_u8(p) | load_u8(p + 1) << 8);

@@ -67,12 +67,18 @@ void decode_block(Encoding encoding, const std::byte* row, std::uint64_t block, 
     each([=](int code, std::uint32_t) { return static_cast<float>(code - offset) * d; });
   };
   switch (encoding) {
-    case Encoding::kQ4_0: return offset_by(8, half_at(0));
-    case Encoding::kQ5_0: return offset_by(16, half_at(0));
-    case Encoding::kQ8_0: return offset_by(128, half_at(0));
-    case Encoding::kTQ1_0: return offset_by(1, half_at(52));
-    case Encoding::kTQ2_0: return offset_by(1, half_at(64));
-    case Encoding::kQ2_0: return offset_by(1, half_at(0));
+    case Encoding::kQ4_0:
+      return offset_by(8, half_at(0));
+    case Encoding::kQ5_0:
+      return offset_by(16, half_at(0));
+    case Encoding::kQ8_0:
+      return offset_by(128, half_at(0));
+    case Encoding::kTQ1_0:
+      return offset_by(1, half_at(52));
+    case Encoding::kTQ2_0:
+      return offset_by(1, half_at(64));
+    case Encoding::kQ2_0:
+      return offset_by(1, half_at(0));
     case Encoding::kQ4_1:
     case Encoding::kQ5_1: {
       const float d = half_at(0), m = half_at(2);
@@ -98,7 +104,8 @@ void decode_block(Encoding encoding, const std::byte* row, std::uint64_t block, 
       });
     case Encoding::kF32:
     case Encoding::kF16:
-    case Encoding::kBF16: return;
+    case Encoding::kBF16:
+      return;
   }
 }
 
@@ -145,9 +152,15 @@ void dequantize_row(Encoding encoding, const std::byte* tensor, std::uint64_t ro
   }
 }
 
-float half_to_float(std::uint16_t half) { return detail::half_to_float(half); }
-std::uint16_t float_to_half(float value) { return detail::float_to_half(value); }
-float bfloat_to_float(std::uint16_t bfloat) { return detail::bfloat_to_float(bfloat); }
+float half_to_float(std::uint16_t half) {
+  return detail::half_to_float(half);
+}
+std::uint16_t float_to_half(float value) {
+  return detail::float_to_half(value);
+}
+float bfloat_to_float(std::uint16_t bfloat) {
+  return detail::bfloat_to_float(bfloat);
+}
 
 namespace detail {
 namespace {
@@ -225,14 +238,21 @@ void block_codes(Encoding encoding, const std::byte* row, std::uint64_t block,
   const std::byte* b = row + block * 32 / info.block_weights * info.block_bytes;
   const auto sub = static_cast<std::uint32_t>(block % 8);
   switch (encoding) {
-    case Encoding::kQ4_0: return nibbles(b + 2, codes);
-    case Encoding::kQ4_1: return nibbles(b + 4, codes);
-    case Encoding::kQ5_0: nibbles(b + 6, codes); return fifth_bits(b + 2, codes);
-    case Encoding::kQ5_1: nibbles(b + 8, codes); return fifth_bits(b + 4, codes);
+    case Encoding::kQ4_0:
+      return nibbles(b + 2, codes);
+    case Encoding::kQ4_1:
+      return nibbles(b + 4, codes);
+    case Encoding::kQ5_0:
+      nibbles(b + 6, codes);
+      return fifth_bits(b + 2, codes);
+    case Encoding::kQ5_1:
+      nibbles(b + 8, codes);
+      return fifth_bits(b + 4, codes);
     case Encoding::kQ8_0:
       for (std::size_t j = 0; j < 32; ++j) codes[j] = load_u8(b + 2 + j) ^ 0x80;
       return;
-    case Encoding::kQ4_K: return k_nibbles(b + 16, sub, codes);
+    case Encoding::kQ4_K:
+      return k_nibbles(b + 16, sub, codes);
     case Encoding::kQ5_K:
       k_nibbles(b + 48, sub, codes);
       for (std::size_t j = 0; j < 32; ++j) {
@@ -240,10 +260,14 @@ void block_codes(Encoding encoding, const std::byte* row, std::uint64_t block,
         codes[j] = static_cast<std::uint8_t>(codes[j] | bit << 4);
       }
       return;
-    case Encoding::kQ6_K: return q6_k_codes(b, sub, codes);
-    case Encoding::kI2_S: return two_bit_plane(b, 6 - 2 * (sub % 4), codes);
-    case Encoding::kTQ1_0: return tq1_0_codes(b, sub, codes);
-    case Encoding::kTQ2_0: return two_bit_plane(b + 32 * (sub / 4), 2 * (sub % 4), codes);
+    case Encoding::kQ6_K:
+      return q6_k_codes(b, sub, codes);
+    case Encoding::kI2_S:
+      return two_bit_plane(b, 6 - 2 * (sub % 4), codes);
+    case Encoding::kTQ1_0:
+      return tq1_0_codes(b, sub, codes);
+    case Encoding::kTQ2_0:
+      return two_bit_plane(b + 32 * (sub / 4), 2 * (sub % 4), codes);
     case Encoding::kQ2_0:
       for (std::uint32_t j = 0; j < 32; ++j) {
         const std::uint32_t w = 32 * (sub % 2) + j;
@@ -252,7 +276,8 @@ void block_codes(Encoding encoding, const std::byte* row, std::uint64_t block,
       return;
     case Encoding::kF32:
     case Encoding::kF16:
-    case Encoding::kBF16: return;
+    case Encoding::kBF16:
+      return;
   }
 }
 

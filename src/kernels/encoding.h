@@ -10,10 +10,21 @@
 namespace tophand::kernels {
 
 enum class Encoding : std::uint8_t {
-  kF32, kF16, kBF16,
-  kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0,
-  kQ4_K, kQ5_K, kQ6_K,
-  kI2_S, kTQ1_0, kTQ2_0, kQ2_0,
+  kF32,
+  kF16,
+  kBF16,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kI2_S,
+  kTQ1_0,
+  kTQ2_0,
+  kQ2_0,
 };
 
 struct EncodingInfo {

@@ -11,14 +11,18 @@ void matmul(Isa isa, const PackedMatrix& w, const std::byte* activations, std::u
   const detail::MatmulTask task{w, activations, tokens, group_begin, group_end, out, out_stride};
   switch (isa) {
 #if defined(__x86_64__)
-    case Isa::kAvx512Vnni: return detail::matmul_avx512(task);
+    case Isa::kAvx512Vnni:
+      return detail::matmul_avx512(task);
     case Isa::kAvxVnni:
-    case Isa::kAvx2: return detail::matmul_avx2(task);
+    case Isa::kAvx2:
+      return detail::matmul_avx2(task);
 #endif
 #if defined(__aarch64__)
-    case Isa::kNeonDot: return detail::matmul_neon(task);
+    case Isa::kNeonDot:
+      return detail::matmul_neon(task);
 #endif
-    default: return detail::matmul_scalar(task);
+    default:
+      return detail::matmul_scalar(task);
   }
 }
 

@@ -6,9 +6,9 @@
 // K-quant reference kernels, because massive activations otherwise drown their neighbours).
 // BitNet (I2_S) uses one scale a token, which is what those models were trained with.
 //
-// No threads here: callers split [0, groups) or the tokens among theirs, best in one contiguous range
-// a thread, because with one token the kernel walks several distant groups of its range at once.
-// No allocation.
+// No threads here: callers split [0, groups) or the tokens among theirs, best in one contiguous
+// range a thread, because with one token the kernel walks several distant groups of its range at
+// once. No allocation.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +31,8 @@ inline constexpr std::uint64_t kOutlierRatio = 4;
 // A packed weight matrix. Does not own its bytes.
 struct PackedMatrix {
   Encoding source = Encoding::kF32;
-  std::uint64_t rows = 0;  // outputs
-  std::uint64_t cols = 0;  // inputs
+  std::uint64_t rows = 0;           // outputs
+  std::uint64_t cols = 0;           // inputs
   const std::byte* data = nullptr;  // 64-byte aligned, packed_bytes() long
   float tensor_scale = 1.0f;        // tensor_scale() of encoding.h
 };
@@ -46,9 +46,8 @@ std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t co
 
 // Packs groups [group_begin, group_end) of the GGUF tensor at `tensor` into `packed` (start of the
 // whole packed matrix). Rows past the end are zero.
-void pack_groups(Encoding encoding, const std::byte* tensor, std::uint64_t rows,
-                 std::uint64_t cols, std::uint64_t group_begin, std::uint64_t group_end,
-                 std::byte* packed);
+void pack_groups(Encoding encoding, const std::byte* tensor, std::uint64_t rows, std::uint64_t cols,
+                 std::uint64_t group_begin, std::uint64_t group_end, std::byte* packed);
 
 // Which form of activations a matrix of this encoding wants. Float encodings read float32 as is.
 enum class ActivationForm : std::uint8_t { kFloat32, kInt8Block32, kInt8Token };
@@ -56,10 +55,10 @@ ActivationForm activation_form(Encoding encoding);
 
 std::size_t activation_bytes(ActivationForm form, std::uint64_t tokens, std::uint64_t cols);
 
-// Quantises tokens [token_begin, token_end) of x: [tokens, cols] float32 row-major into `out` (start
-// of all tokens, 64-byte aligned). Round to nearest, ties to even. kInt8Block32: scale = max|x| / 127
-// a block. kInt8Token: q = round(x * s), s = 127 / max(max|x|, 1e-5) (BitNet b1.58 2B4T,
-// arXiv 2504.12285). Every instruction set gives the same bytes. cols: a multiple of 32.
+// Quantises tokens [token_begin, token_end) of x: [tokens, cols] float32 row-major into `out`
+// (start of all tokens, 64-byte aligned). Round to nearest, ties to even. kInt8Block32: scale =
+// max|x| / 127 a block. kInt8Token: q = round(x * s), s = 127 / max(max|x|, 1e-5) (BitNet b1.58
+// 2B4T, arXiv 2504.12285). Every instruction set gives the same bytes. cols: a multiple of 32.
 void quantize_activations(Isa isa, ActivationForm form, const float* x, std::uint64_t cols,
                           std::uint64_t token_begin, std::uint64_t token_end, std::byte* out);
 

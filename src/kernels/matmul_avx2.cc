@@ -94,10 +94,14 @@ TOPHAND_INLINE void load_codes(const std::byte* lines, Codes& codes) {
   }
   if constexpr (L.bits == 5) {
     const __m256i high = load(lines + 256), bit4 = _mm256_set1_epi8(16);
-    const __m256i moved[8] = {
-        _mm256_slli_epi16(high, 4), _mm256_slli_epi16(high, 3), _mm256_slli_epi16(high, 2),
-        _mm256_slli_epi16(high, 1), high,                       _mm256_srli_epi16(high, 1),
-        _mm256_srli_epi16(high, 2), _mm256_srli_epi16(high, 3)};
+    const __m256i moved[8] = {_mm256_slli_epi16(high, 4),
+                              _mm256_slli_epi16(high, 3),
+                              _mm256_slli_epi16(high, 2),
+                              _mm256_slli_epi16(high, 1),
+                              high,
+                              _mm256_srli_epi16(high, 1),
+                              _mm256_srli_epi16(high, 2),
+                              _mm256_srli_epi16(high, 3)};
     for (std::size_t j = 0; j < 8; ++j) {
       codes.dword[j] = _mm256_or_si256(codes.dword[j], _mm256_and_si256(moved[j], bit4));
     }
@@ -159,11 +163,9 @@ TOPHAND_INLINE __m256i dot_dwords(const Codes& codes, const ActivationBlock& a, 
     for (std::size_t j = first; j < first + N; ++j) {
       const __m256i x = broadcast_dword(a, j), c = codes.dword[j];
       low = add16(low, _mm256_maddubs_epi16(_mm256_and_si256(c, low4), x));
-      high = add16(
-          high, _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(c, 4), low4), x));
+      high = add16(high, _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(c, 4), low4), x));
     }
-    return _mm256_add_epi32(_mm256_add_epi32(start, widen(low)),
-                            _mm256_slli_epi32(widen(high), 4));
+    return _mm256_add_epi32(_mm256_add_epi32(start, widen(low)), _mm256_slli_epi32(widen(high), 4));
   } else {
     constexpr std::size_t kStep = step_of(L.bits) < N ? step_of(L.bits) : N;
 #pragma GCC unroll 8
@@ -215,8 +217,8 @@ TOPHAND_TARGET void add_block(const std::byte* group, const ActivationBlock& blo
   const std::byte* super = group + block.block / L.super_blocks * L.super_bytes();
   for (std::size_t h = 0; h < 2; ++h) {
     float* sum = sums.row + 8 * h;
-    _mm256_store_ps(sum, add_one_block<L>(super, block.block % L.super_blocks, h, block,
-                                          _mm256_load_ps(sum)));
+    _mm256_store_ps(
+        sum, add_one_block<L>(super, block.block % L.super_blocks, h, block, _mm256_load_ps(sum)));
   }
 }
 
@@ -329,7 +331,8 @@ TOPHAND_INLINE void tile_bytes(const std::uint8_t (*codes)[64], const Activation
   }
 }
 
-// One group times T tokens. The float32 sums stay in memory: once a block they are read and written.
+// One group times T tokens. The float32 sums stay in memory: once a block they are read and
+// written.
 template <Layout L, std::size_t T>
 TOPHAND_INLINE void tile_group(const TilePiece& piece, std::size_t r) {
   constexpr bool kTwoScales = L.scales == Scales::kSuper16;
@@ -363,8 +366,9 @@ TOPHAND_INLINE void tile_group(const TilePiece& piece, std::size_t r) {
               _mm256_mul_ps(_mm256_cvtepi32_ps(dot[t][h]), _mm256_set1_ps(a.scale));
           __m256 sum = _mm256_fmadd_ps(product, s, _mm256_load_ps(out));
           if constexpr (L.has_min()) {
-            sum = _mm256_fmadd_ps(_mm256_set1_ps(a.scaled_sum),
-                                  _mm256_load_ps(piece.panel->second[piece.panel_first + b][r] + 8 * h), sum);
+            sum = _mm256_fmadd_ps(
+                _mm256_set1_ps(a.scaled_sum),
+                _mm256_load_ps(piece.panel->second[piece.panel_first + b][r] + 8 * h), sum);
           }
           _mm256_store_ps(out, sum);
         }
@@ -407,8 +411,8 @@ TOPHAND_INLINE void integer_group(const std::byte* group, std::uint64_t blocks,
 template <Layout L, std::size_t R, std::size_t T>
 TOPHAND_TARGET void whole_tile(const TilePiece& piece) {
   for (std::size_t r = 0; r < R; ++r) {
-    integer_group<L, T>(piece.groups[r], piece.blocks, piece.tokens, piece.factors,
-                        piece.sums + r, kPanelGroups);
+    integer_group<L, T>(piece.groups[r], piece.blocks, piece.tokens, piece.factors, piece.sums + r,
+                        kPanelGroups);
   }
 }
 
@@ -454,10 +458,10 @@ TOPHAND_INLINE __m256 load_column(const std::byte* group, std::uint64_t c, std::
 
 template <Encoding E, std::size_t R, std::size_t T>
 TOPHAND_INLINE void float_columns(const std::byte* const* groups, std::uint64_t cols,
-                                  const float* const* x, GroupSums* sums,
-                                  std::size_t sums_stride) {
+                                  const float* const* x, GroupSums* sums, std::size_t sums_stride) {
   __m256 sum[R][T][2];
-  for (std::size_t i = 0; i < R * T * 2; ++i) sum[i / 2 / T][i / 2 % T][i % 2] = _mm256_setzero_ps();
+  for (std::size_t i = 0; i < R * T * 2; ++i)
+    sum[i / 2 / T][i / 2 % T][i % 2] = _mm256_setzero_ps();
   for (std::uint64_t c = 0; c < cols; ++c) {
 #pragma GCC unroll 4
     for (std::size_t r = 0; r < R; ++r) {

@@ -19,7 +19,9 @@
 namespace tophand::kernels::detail {
 namespace {
 
-TOPHAND_INLINE __m512i load_line(const std::byte* p) { return _mm512_load_si512(p); }
+TOPHAND_INLINE __m512i load_line(const std::byte* p) {
+  return _mm512_load_si512(p);
+}
 
 TOPHAND_INLINE __m512 load_halves(const std::byte* p) {
   return _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(p)));
@@ -246,7 +248,8 @@ TOPHAND_TARGET void tile(const TilePiece& piece) {
       for (std::size_t j = 0; j < kDwords; ++j) {
         __m512i w[R];
         for (std::size_t r = 0; r < R; ++r) {
-          w[r] = _mm512_load_si512(piece.panel->codes[piece.panel_first + b][r][kDwords * half + j]);
+          w[r] =
+              _mm512_load_si512(piece.panel->codes[piece.panel_first + b][r][kDwords * half + j]);
         }
 #pragma GCC unroll 8
         for (std::size_t t = 0; t < T; ++t) {
@@ -259,13 +262,15 @@ TOPHAND_TARGET void tile(const TilePiece& piece) {
         const __m512 x_scale = _mm512_set1_ps(a[t][b].scale);
 #pragma GCC unroll 2
         for (std::size_t r = 0; r < R; ++r) {
-          const float* scale =
-              kTwoScales && half == 1 ? piece.panel->second[piece.panel_first + b][r] : piece.panel->scale[piece.panel_first + b][r];
+          const float* scale = kTwoScales && half == 1
+                                   ? piece.panel->second[piece.panel_first + b][r]
+                                   : piece.panel->scale[piece.panel_first + b][r];
           const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r][t]), x_scale);
           sum[r][t] = _mm512_fmadd_ps(product, _mm512_load_ps(scale), sum[r][t]);
           if constexpr (L.has_min()) {
-            sum[r][t] = _mm512_fmadd_ps(_mm512_set1_ps(a[t][b].scaled_sum),
-                                        _mm512_load_ps(piece.panel->second[piece.panel_first + b][r]), sum[r][t]);
+            sum[r][t] = _mm512_fmadd_ps(
+                _mm512_set1_ps(a[t][b].scaled_sum),
+                _mm512_load_ps(piece.panel->second[piece.panel_first + b][r]), sum[r][t]);
           }
         }
       }

@@ -58,8 +58,7 @@ void run(benchmark::State& state, Isa isa, Problem& p, std::uint64_t tokens) {
   }
   const auto count = static_cast<double>(state.iterations());
   const double macs = count * static_cast<double>(p.w.rows * p.w.cols * tokens);
-  const double bytes =
-      count * static_cast<double>(packed_bytes(p.w.source, p.w.rows, p.w.cols));
+  const double bytes = count * static_cast<double>(packed_bytes(p.w.source, p.w.rows, p.w.cols));
   state.counters["GMAC/s"] = benchmark::Counter(macs / 1e9, benchmark::Counter::kIsRate);
   state.counters["GB/s"] = benchmark::Counter(bytes / 1e9, benchmark::Counter::kIsRate);
 }
@@ -114,15 +113,15 @@ __attribute__((target("avx2"))) void read_bandwidth(benchmark::State& state) {
     for (std::size_t i = 0; i < kStream; i += 64) {
       for (std::size_t s = 0; s < 4; ++s) {
         const auto* p = reinterpret_cast<const __m256i*>(data.get() + s * kStream + i);
-        sum[s] = _mm256_xor_si256(sum[s], _mm256_xor_si256(_mm256_load_si256(p),
-                                                           _mm256_load_si256(p + 1)));
+        sum[s] = _mm256_xor_si256(sum[s],
+                                  _mm256_xor_si256(_mm256_load_si256(p), _mm256_load_si256(p + 1)));
       }
     }
     for (__m256i& s : sum) benchmark::DoNotOptimize(s);
   }
-  state.counters["GB/s"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(kBytes) / 1e9,
-                         benchmark::Counter::kIsRate);
+  state.counters["GB/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * static_cast<double>(kBytes) / 1e9,
+      benchmark::Counter::kIsRate);
 }
 
 __attribute__((target("avx512f,avx512vnni"))) void peak_vnni(benchmark::State& state) {
@@ -178,7 +177,10 @@ void register_for(const IsaInfo& set) {
     const std::string suffix = "/" + name + "/" + std::string(encoding_info(encoding).name);
     benchmark::RegisterBenchmark(("gemv" + suffix).c_str(), gemv, isa, encoding);
     benchmark::RegisterBenchmark(("gemm" + suffix).c_str(), gemm, isa, encoding)
-        ->Arg(2)->Arg(4)->Arg(8)->Arg(96);
+        ->Arg(2)
+        ->Arg(4)
+        ->Arg(8)
+        ->Arg(96);
   }
   benchmark::RegisterBenchmark(("attention/" + name).c_str(), attention, isa);
   benchmark::RegisterBenchmark(("quantise/" + name).c_str(), quantise, isa);

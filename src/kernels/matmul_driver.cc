@@ -36,8 +36,8 @@ struct Run {
                     const Panel& panel, std::uint64_t block, std::uint64_t blocks,
                     std::uint32_t* next, GroupSums* sums) const;
   void tiles(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
-             std::uint64_t count, const Panel* panel, std::uint64_t block,
-             std::uint64_t blocks, GroupSums* sums) const;
+             std::uint64_t count, const Panel* panel, std::uint64_t block, std::uint64_t blocks,
+             GroupSums* sums) const;
 };
 
 void Run::one_token() const {
@@ -65,8 +65,8 @@ void Run::one_token() const {
 
 // All tiles of `count` tokens, of nearly equal size, for one panel.
 void Run::tiles(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
-                std::uint64_t count, const Panel* panel, std::uint64_t block,
-                std::uint64_t blocks, GroupSums* sums) const {
+                std::uint64_t count, const Panel* panel, std::uint64_t block, std::uint64_t blocks,
+                GroupSums* sums) const {
   TilePiece piece{};
   piece.panel = panel;
   piece.blocks = blocks;

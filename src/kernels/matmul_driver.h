@@ -3,8 +3,9 @@
 //
 // One token: gemv() walks up to kStreams distant groups at once, because one memory stream does not
 // fill a core's share of the bandwidth.
-// Several tokens: the weights of one or two groups and kPanelBlocks blocks are unpacked to one byte a
-// code and float32 scales (a Panel, which stays in the L1 cache) and meet tile after tile of tokens.
+// Several tokens: the weights of one or two groups and kPanelBlocks blocks are unpacked to one byte
+// a code and float32 scales (a Panel, which stays in the L1 cache) and meet tile after tile of
+// tokens.
 #pragma once
 
 #include <cstddef>
@@ -79,8 +80,8 @@ template <Layout L>
   constexpr std::uint64_t kAhead = (kAheadBytes + L.super_bytes() - 1) / L.super_bytes();
   constexpr std::uint64_t kLines = L.super_bytes() / kLineBytes;
   constexpr std::uint64_t kShare = (kLines + L.super_blocks - 1) / L.super_blocks;
-  const auto from = reinterpret_cast<std::uintptr_t>(super) + kAhead * L.super_bytes() +
-                    b * kShare * kLineBytes;
+  const auto from =
+      reinterpret_cast<std::uintptr_t>(super) + kAhead * L.super_bytes() + b * kShare * kLineBytes;
 #pragma GCC unroll 16
   for (std::uint64_t i = 0; i < kShare; ++i) {
     __builtin_prefetch(reinterpret_cast<const void*>(from + i * kLineBytes));

@@ -1,7 +1,7 @@
 // NEON with the dot-product extension: vdotq_laneq_s32 multiplies 16 signed codes (four rows) with
-// four activations chosen by lane, and adds groups of four into int32 lanes, which are rows. A group
-// of 16 rows is four quarters. Codes of up to 6 bits are positive int8; those of 8 bits (weight + 128)
-// become the weight again by flipping the top bit, so they need no offset.
+// four activations chosen by lane, and adds groups of four into int32 lanes, which are rows. A
+// group of 16 rows is four quarters. Codes of up to 6 bits are positive int8; those of 8 bits
+// (weight + 128) become the weight again by flipping the top bit, so they need no offset.
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
@@ -141,8 +141,8 @@ TOPHAND_INLINE float32x4_t add_codes(const Codes& codes, const Scale& s, const A
   low = dot_half(codes.dword, vld1q_s8(a.q), low);
   high = dot_half(codes.dword + 4, vld1q_s8(a.q + 16), high);
   if constexpr (L.scales == Scales::kSuper16) {
-    const float32x4_t both = vfmaq_f32(vmulq_f32(vcvtq_f32_s32(low), s.scale),
-                                       vcvtq_f32_s32(high), s.second);
+    const float32x4_t both =
+        vfmaq_f32(vmulq_f32(vcvtq_f32_s32(low), s.scale), vcvtq_f32_s32(high), s.second);
     return vfmaq_n_f32(sum, both, a.scale);
   } else {
     const float32x4_t dot = vmulq_n_f32(vcvtq_f32_s32(vaddq_s32(low, high)), a.scale);
@@ -193,7 +193,8 @@ TOPHAND_TARGET void gemv(const GemvPiece& piece, GroupSums* sums) {
     }
   }
   for (std::uint32_t e = 0; e < piece.token.header->extra_count; ++e) {
-    for (std::size_t s = 0; s < S; ++s) add_block<L>(piece.groups[s], piece.token.extra[e], sums[s]);
+    for (std::size_t s = 0; s < S; ++s)
+      add_block<L>(piece.groups[s], piece.token.extra[e], sums[s]);
   }
 }
 
@@ -262,7 +263,8 @@ TOPHAND_INLINE float32x4_t load_column(const std::byte* group, std::uint64_t c, 
   } else if constexpr (E == Encoding::kF16) {
     return load_halves(p);
   } else {
-    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(reinterpret_cast<const std::uint16_t*>(p)), 16));
+    return vreinterpretq_f32_u32(
+        vshll_n_u16(vld1_u16(reinterpret_cast<const std::uint16_t*>(p)), 16));
   }
 }
 

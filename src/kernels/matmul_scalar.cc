@@ -25,12 +25,16 @@ struct BlockScales {
 
 BlockScales scales_at(const Layout& layout, const std::byte* scales, std::uint64_t in_super,
                       std::size_t row) {
-  const auto half = [&](std::uint64_t at) { return half_to_float(load_u16(scales + at + 2 * row)); };
+  const auto half = [&](std::uint64_t at) {
+    return half_to_float(load_u16(scales + at + 2 * row));
+  };
   const auto both = [](float scale, float min) { return BlockScales{scale, scale, min}; };
   const auto small = [&](std::uint64_t at) { return load_u8(scales + at + row); };
   switch (layout.scales) {
-    case Scales::kScale: return both(half(32 * in_super), 0);
-    case Scales::kScaleMin: return both(half(0), half(32));
+    case Scales::kScale:
+      return both(half(32 * in_super), 0);
+    case Scales::kScaleMin:
+      return both(half(0), half(32));
     case Scales::kSuper:
       return both(half(0) * static_cast<float>(small(64 + 32 * in_super)),
                   -half(32) * static_cast<float>(small(80 + 32 * in_super)));
@@ -41,10 +45,13 @@ BlockScales scales_at(const Layout& layout, const std::byte* scales, std::uint64
       };
       return {sc(32 + 32 * in_super), sc(48 + 32 * in_super), 0};
     }
-    case Scales::kGroup64: return both(half(32 * (in_super / 2)), 0);
-    case Scales::kGroup256: return both(half(32 * (in_super / 8)), 0);
+    case Scales::kGroup64:
+      return both(half(32 * (in_super / 2)), 0);
+    case Scales::kGroup256:
+      return both(half(32 * (in_super / 8)), 0);
     case Scales::kTensor:
-    case Scales::kNone: break;
+    case Scales::kNone:
+      break;
   }
   return both(1, 0);
 }
@@ -63,8 +70,7 @@ struct RowOfGroup {
   }
   HalfDots dot(const ActivationBlock& a) const {
     const std::uint64_t in_super = a.block % layout.super_blocks;
-    const std::byte* lines =
-        super(a.block) + layout.scale_bytes + in_super * layout.code_bytes();
+    const std::byte* lines = super(a.block) + layout.scale_bytes + in_super * layout.code_bytes();
     HalfDots dots{a.negative_low * layout.offset(), a.negative_high * layout.offset()};
     for (std::size_t c = 0; c < kBlockCols; ++c) {
       (c < 16 ? dots.low : dots.high) += code_at(layout, lines, row, c) * a.q[c];
@@ -74,10 +80,10 @@ struct RowOfGroup {
   float product(const ActivationBlock& a) const {
     const HalfDots dots = dot(a);
     const BlockScales s = scales_at(layout, super(a.block), a.block % layout.super_blocks, row);
-    const float sum = layout.scales == Scales::kSuper16
-                          ? static_cast<float>(dots.low) * s.low +
-                                static_cast<float>(dots.high) * s.high
-                          : static_cast<float>(dots.low + dots.high) * s.low;
+    const float sum =
+        layout.scales == Scales::kSuper16
+            ? static_cast<float>(dots.low) * s.low + static_cast<float>(dots.high) * s.high
+            : static_cast<float>(dots.low + dots.high) * s.low;
     return sum * a.scale + s.min * a.scaled_sum;
   }
 };

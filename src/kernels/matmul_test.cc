@@ -39,12 +39,18 @@ std::vector<std::size_t> half_fields(Encoding encoding) {
     case Encoding::kQ4_1:
     case Encoding::kQ5_1:
     case Encoding::kQ4_K:
-    case Encoding::kQ5_K: return {0, 2};
-    case Encoding::kQ6_K: return {208};
-    case Encoding::kTQ1_0: return {52};
-    case Encoding::kTQ2_0: return {64};
-    case Encoding::kI2_S: return {};
-    default: return {0};
+    case Encoding::kQ5_K:
+      return {0, 2};
+    case Encoding::kQ6_K:
+      return {208};
+    case Encoding::kTQ1_0:
+      return {52};
+    case Encoding::kTQ2_0:
+      return {64};
+    case Encoding::kI2_S:
+      return {};
+    default:
+      return {0};
   }
 }
 
@@ -103,8 +109,7 @@ std::vector<double> quantised_values(ActivationForm form, const std::byte* activ
   }
   const detail::TokenView view = detail::token_view(activations, form, cols, token);
   const auto add = [&](const detail::ActivationBlock& block) {
-    const float scale =
-        form == ActivationForm::kInt8Token ? view.header->token_scale : block.scale;
+    const float scale = form == ActivationForm::kInt8Token ? view.header->token_scale : block.scale;
     for (std::size_t j = 0; j < 32; ++j) {
       values[32 * block.block + j] += static_cast<double>(scale) * block.q[j];
     }
@@ -249,7 +254,8 @@ TEST_P(MatmulTest, ExtremeCodesAndActivationsDoNotOverflow) {
     std::vector<std::byte> tensor = random_tensor(encoding, shape, rng_);
     const std::size_t size = encoding_info(encoding).block_bytes;
     if (encoding == Encoding::kI2_S) {  // 2 is the largest code a valid file has
-      std::fill_n(tensor.begin(), shape.rows * shape.cols / 4, fill == 0 ? std::byte{0} : std::byte{0xaa});
+      std::fill_n(tensor.begin(), shape.rows * shape.cols / 4,
+                  fill == 0 ? std::byte{0} : std::byte{0xaa});
     } else {
       std::fill(tensor.begin(), tensor.end(), static_cast<std::byte>(fill));
       for (std::size_t at = 0; at < tensor.size(); at += size) {
@@ -320,7 +326,8 @@ TEST(Activations, EveryInstructionSetGivesTheSameBytes) {
 TEST(Activations, BlockScalesKeepSmallValuesNextToMassiveOnes) {
   std::vector<float> x(1024, 0.01f);
   x[40] = 5000.0f;
-  const std::vector<std::byte> bytes = quantised(Isa::kScalar, ActivationForm::kInt8Block32, x, 1024);
+  const std::vector<std::byte> bytes =
+      quantised(Isa::kScalar, ActivationForm::kInt8Block32, x, 1024);
   const std::vector<double> values =
       quantised_values(ActivationForm::kInt8Block32, bytes.data(), 1024, 0);
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -330,7 +337,7 @@ TEST(Activations, BlockScalesKeepSmallValuesNextToMassiveOnes) {
 
 TEST(Activations, TokenFormRoundsAsBitNetDefinesIt) {
   std::vector<float> x(128, 0.0f);
-  x[0] = -4.0f;            // the largest: -127
+  x[0] = -4.0f;              // the largest: -127
   x[1] = 4.0f * 2.5f / 127;  // tie: to even
   x[2] = 4.0f * 3.5f / 127;
   x[3] = 4.0f * 0.6f / 127;

@@ -24,7 +24,9 @@ void rms_norm(Isa isa, const float* x, const float* weight, float eps, std::uint
   table(isa).rms_norm(x, weight, eps, d, out);
 }
 
-void add(Isa isa, const float* x, std::uint64_t n, float* out) { table(isa).add(x, n, out); }
+void add(Isa isa, const float* x, std::uint64_t n, float* out) {
+  table(isa).add(x, n, out);
+}
 
 void silu_mul(Isa isa, const float* gate, const float* up, std::uint64_t n, float* out) {
   table(isa).silu_mul(gate, up, n, out);
@@ -49,6 +51,8 @@ void attention_group(Isa isa, const float* q, std::uint64_t n_q, const std::uint
   table(isa).attention_group(q, n_q, k, v, n_kv, kv_stride, hd, scale, scores, out);
 }
 
-std::uint64_t argmax(Isa isa, const float* x, std::uint64_t n) { return table(isa).argmax(x, n); }
+std::uint64_t argmax(Isa isa, const float* x, std::uint64_t n) {
+  return table(isa).argmax(x, n);
+}
 
 }  // namespace tophand::kernels

@@ -9,7 +9,8 @@
 
 namespace tophand::kernels {
 
-// out[i] = x[i] * w[i] / sqrt(mean(x^2) + eps). x, out: [d]; out may be x. (RMSNorm, arXiv 1910.07467)
+// out[i] = x[i] * w[i] / sqrt(mean(x^2) + eps). x, out: [d]; out may be x. (RMSNorm, arXiv
+// 1910.07467)
 void rms_norm(Isa isa, const float* x, const float* weight, float eps, std::uint64_t d, float* out);
 
 // out[i] += x[i]

@@ -66,8 +66,8 @@ TOPHAND_TARGET void rms_norm(const float* x, const float* weight, float eps, std
       sum[k] = _mm256_fmadd_ps(v, v, sum[k]);
     }
   }
-  float squares = horizontal_sum(
-      _mm256_add_ps(_mm256_add_ps(sum[0], sum[1]), _mm256_add_ps(sum[2], sum[3])));
+  float squares =
+      horizontal_sum(_mm256_add_ps(_mm256_add_ps(sum[0], sum[1]), _mm256_add_ps(sum[2], sum[3])));
   for (std::uint64_t j = i; j < d; ++j) squares += x[j] * x[j];
   const float factor = 1.0f / std::sqrt(squares / static_cast<float>(d) + eps);
   const __m256 f = _mm256_set1_ps(factor);
@@ -194,12 +194,12 @@ TOPHAND_TARGET float exponentials(float* scores, std::uint64_t n) {
   return horizontal_sum(sum);
 }
 
-// out[h] = sum over p of scores[h][p] * v[p], times factors[h]; 16 columns at a time so that the sums
-// of Q heads stay in registers.
+// out[h] = sum over p of scores[h][p] * v[p], times factors[h]; 16 columns at a time so that the
+// sums of Q heads stay in registers.
 template <std::size_t Q>
 TOPHAND_TARGET void attention_values(const float* scores, const std::uint16_t* v,
-                                     std::uint64_t n_kv, std::uint64_t kv_stride,
-                                     std::uint64_t hd, const float* factors, float* out) {
+                                     std::uint64_t n_kv, std::uint64_t kv_stride, std::uint64_t hd,
+                                     const float* factors, float* out) {
   std::uint64_t i = 0;
   for (; i + 16 <= hd; i += 16) {
     __m256 sum[Q][2];
@@ -282,7 +282,8 @@ TOPHAND_TARGET std::uint64_t argmax(const float* x, std::uint64_t n) {
   for (i = 0; i + 8 <= n; i += 8) {
     const __m256 equal = _mm256_cmp_ps(_mm256_loadu_ps(x + i), wanted, _CMP_EQ_OQ);
     const int mask = _mm256_movemask_ps(equal);
-    if (mask != 0) return i + static_cast<std::uint64_t>(__builtin_ctz(static_cast<unsigned>(mask)));
+    if (mask != 0)
+      return i + static_cast<std::uint64_t>(__builtin_ctz(static_cast<unsigned>(mask)));
   }
   while (i + 1 < n && x[i] != top) ++i;
   return i;
@@ -291,8 +292,8 @@ TOPHAND_TARGET std::uint64_t argmax(const float* x, std::uint64_t n) {
 }  // namespace
 
 const OpsTable& ops_avx2() {
-  static constexpr OpsTable kTable = {rms_norm, add,  silu_mul,          relu2_mul,
-                                      rope,     float_to_half_row, attention_group, argmax};
+  static constexpr OpsTable kTable = {
+      rms_norm, add, silu_mul, relu2_mul, rope, float_to_half_row, attention_group, argmax};
   return kTable;
 }
 

@@ -95,8 +95,8 @@ std::uint64_t argmax(const float* x, std::uint64_t n) {
 }  // namespace
 
 const OpsTable& ops_scalar() {
-  static constexpr OpsTable kTable = {rms_norm, add,  silu_mul,          relu2_mul,
-                                      rope,     float_to_half_row, attention_group, argmax};
+  static constexpr OpsTable kTable = {
+      rms_norm, add, silu_mul, relu2_mul, rope, float_to_half_row, attention_group, argmax};
   return kTable;
 }
 

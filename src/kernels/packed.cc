@@ -79,10 +79,14 @@ const std::byte* source_block(const Source& src, const std::byte* row, std::uint
 
 std::size_t half_scale_at(Encoding encoding) {
   switch (encoding) {
-    case Encoding::kQ6_K: return 208;
-    case Encoding::kTQ1_0: return 52;
-    case Encoding::kTQ2_0: return 64;
-    default: return 0;
+    case Encoding::kQ6_K:
+      return 208;
+    case Encoding::kTQ1_0:
+      return 52;
+    case Encoding::kTQ2_0:
+      return 64;
+    default:
+      return 0;
   }
 }
 
@@ -95,8 +99,11 @@ void write_scales(const Source& src, const Layout& layout, const std::byte* row,
     std::memcpy(scales + to + 2 * r, b + from, 2);
   };
   switch (layout.scales) {
-    case Scales::kScale: return copy_half(32 * in_super, 0);
-    case Scales::kScaleMin: copy_half(0, 0); return copy_half(32, 2);
+    case Scales::kScale:
+      return copy_half(32 * in_super, 0);
+    case Scales::kScaleMin:
+      copy_half(0, 0);
+      return copy_half(32, 2);
     case Scales::kSuper: {
       copy_half(0, 0);
       copy_half(32, 2);
@@ -110,10 +117,13 @@ void write_scales(const Source& src, const Layout& layout, const std::byte* row,
       scales[32 + 32 * in_super + r] = b[192 + 2 * in_super];
       scales[32 + 32 * in_super + 16 + r] = b[192 + 2 * in_super + 1];
       return;
-    case Scales::kGroup64: return copy_half(32 * (in_super / 2), half_scale_at(src.encoding));
-    case Scales::kGroup256: return copy_half(32 * (in_super / 8), half_scale_at(src.encoding));
+    case Scales::kGroup64:
+      return copy_half(32 * (in_super / 2), half_scale_at(src.encoding));
+    case Scales::kGroup256:
+      return copy_half(32 * (in_super / 8), half_scale_at(src.encoding));
     case Scales::kTensor:
-    case Scales::kNone: return;
+    case Scales::kNone:
+      return;
   }
 }
 
@@ -156,9 +166,8 @@ std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t co
   return group_count(rows) * detail::group_bytes(encoding, cols);
 }
 
-void pack_groups(Encoding encoding, const std::byte* tensor, std::uint64_t rows,
-                 std::uint64_t cols, std::uint64_t group_begin, std::uint64_t group_end,
-                 std::byte* packed) {
+void pack_groups(Encoding encoding, const std::byte* tensor, std::uint64_t rows, std::uint64_t cols,
+                 std::uint64_t group_begin, std::uint64_t group_end, std::byte* packed) {
   const EncodingInfo& info = encoding_info(encoding);
   const Source src{encoding, tensor, rows, cols, cols / info.block_weights * info.block_bytes};
   const std::uint64_t stride = detail::group_bytes(encoding, cols);

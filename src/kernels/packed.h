@@ -1,10 +1,11 @@
-// The packed form of weight matrices and of int8 activations, shared by packing and by the kernels of
-// every instruction set. Private to kernels/.
+// The packed form of weight matrices and of int8 activations, shared by packing and by the kernels
+// of every instruction set. Private to kernels/.
 //
 // Weights. 16 rows make a group; SIMD lanes are rows. The int8 kernels see a group as a sequence of
 // blocks of 32 columns, some blocks together with their scales making a super-block (a multiple of
-// 64 bytes, so every code line is aligned). Codes of a block are lines of 64 bytes, and byte 4*r + i
-// of a line belongs to row r and to column i of a "dword" of four columns; a block has eight dwords:
+// 64 bytes, so every code line is aligned). Codes of a block are lines of 64 bytes, and byte 4*r +
+// i of a line belongs to row r and to column i of a "dword" of four columns; a block has eight
+// dwords:
 //   8 bits: line j is dword j.                                                        8 lines
 //   4 bits: line j (0..3): low nibble dword j, high nibble dword j + 4.               4 lines
 //   5 bits: the 4 nibble lines, then one line whose bit j is bit 4 of dword j.        5 lines
@@ -35,7 +36,14 @@ inline constexpr std::uint64_t kBlockCols = 32;
 inline constexpr std::uint32_t kLineBytes = 64;
 
 enum class Scales : std::uint8_t {
-  kNone, kScale, kScaleMin, kSuper, kSuper16, kGroup64, kGroup256, kTensor
+  kNone,
+  kScale,
+  kScaleMin,
+  kSuper,
+  kSuper16,
+  kGroup64,
+  kGroup256,
+  kTensor
 };
 
 struct Layout {
@@ -55,21 +63,33 @@ struct Layout {
 
 constexpr Layout layout_of(Encoding encoding) {
   switch (encoding) {
-    case Encoding::kQ4_0: return {4, 3, Scales::kScale, 2, 64};
-    case Encoding::kQ5_0: return {5, 4, Scales::kScale, 2, 64};
-    case Encoding::kQ8_0: return {8, 7, Scales::kScale, 2, 64};
-    case Encoding::kQ4_1: return {4, Layout::kNoOffset, Scales::kScaleMin, 1, 64};
-    case Encoding::kQ5_1: return {5, Layout::kNoOffset, Scales::kScaleMin, 1, 64};
-    case Encoding::kQ4_K: return {4, Layout::kNoOffset, Scales::kSuper, 8, 320};
-    case Encoding::kQ5_K: return {5, Layout::kNoOffset, Scales::kSuper, 8, 320};
-    case Encoding::kQ6_K: return {6, 5, Scales::kSuper16, 8, 320};
-    case Encoding::kQ2_0: return {2, 0, Scales::kGroup64, 4, 64};
+    case Encoding::kQ4_0:
+      return {4, 3, Scales::kScale, 2, 64};
+    case Encoding::kQ5_0:
+      return {5, 4, Scales::kScale, 2, 64};
+    case Encoding::kQ8_0:
+      return {8, 7, Scales::kScale, 2, 64};
+    case Encoding::kQ4_1:
+      return {4, Layout::kNoOffset, Scales::kScaleMin, 1, 64};
+    case Encoding::kQ5_1:
+      return {5, Layout::kNoOffset, Scales::kScaleMin, 1, 64};
+    case Encoding::kQ4_K:
+      return {4, Layout::kNoOffset, Scales::kSuper, 8, 320};
+    case Encoding::kQ5_K:
+      return {5, Layout::kNoOffset, Scales::kSuper, 8, 320};
+    case Encoding::kQ6_K:
+      return {6, 5, Scales::kSuper16, 8, 320};
+    case Encoding::kQ2_0:
+      return {2, 0, Scales::kGroup64, 4, 64};
     case Encoding::kTQ1_0:
-    case Encoding::kTQ2_0: return {2, 0, Scales::kGroup256, 16, 64};
-    case Encoding::kI2_S: return {2, 0, Scales::kTensor, 1, 0};
+    case Encoding::kTQ2_0:
+      return {2, 0, Scales::kGroup256, 16, 64};
+    case Encoding::kI2_S:
+      return {2, 0, Scales::kTensor, 1, 0};
     case Encoding::kF32:
     case Encoding::kF16:
-    case Encoding::kBF16: break;
+    case Encoding::kBF16:
+      break;
   }
   return {0, Layout::kNoOffset, Scales::kNone, 1, 0};
 }
@@ -108,7 +128,9 @@ struct ActivationHeader {
 };
 static_assert(sizeof(ActivationHeader) == 32);
 
-constexpr std::uint64_t extra_max(std::uint64_t blocks) { return blocks / kOutlierRatio; }
+constexpr std::uint64_t extra_max(std::uint64_t blocks) {
+  return blocks / kOutlierRatio;
+}
 
 constexpr std::uint64_t token_bytes(ActivationForm form, std::uint64_t cols) {
   const std::uint64_t blocks = cols / kBlockCols;

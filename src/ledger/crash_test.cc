@@ -53,7 +53,9 @@ void tell(int fd, const std::string& line) {
     const std::string sql =
         "INSERT INTO attempts (request_id, attempt, state, week_ms, started_ms, key_id, dialect,"
         " task_class, priority, backend, model, model_asked, reason, price_version, reserved,"
-        " charged) VALUES ('" + id + "', 1, 'reserved', 0, 1, '', '', '', '', 'claude', '', '', '',"
+        " charged) VALUES ('" +
+        id +
+        "', 1, 'reserved', 0, 1, '', '', '', '', 'claude', '', '', '',"
         " 'v', 1, 1)";
     if (!db->exec(sql.c_str())) ::_exit(7);
     tell(fd, "b" + id + "\n");

@@ -72,13 +72,12 @@ struct Statements {
 
 Result<Statements> prepare_all(Db& db) {
   Statements all;
-  const std::array<std::pair<Stmt*, std::string_view>, 6> list{
-      {{&all.insert, kInsert},
-       {&all.week_charged, kWeekCharged},
-       {&all.end, kEnd},
-       {&all.is_paid, kIsPaid},
-       {&all.totals, kTotals},
-       {&all.rows, kRows}}};
+  const std::array<std::pair<Stmt*, std::string_view>, 6> list{{{&all.insert, kInsert},
+                                                                {&all.week_charged, kWeekCharged},
+                                                                {&all.end, kEnd},
+                                                                {&all.is_paid, kIsPaid},
+                                                                {&all.totals, kTotals},
+                                                                {&all.rows, kRows}}};
   for (const auto& [statement, sql] : list) {
     TOPHAND_TRY(prepared, "prepare", db.prepare(sql));
     *statement = std::move(prepared);
@@ -145,7 +144,8 @@ class SqliteLedger final : public Ledger {
 // rows are with the kernel (a killed process loses none) and reach the disk in order.
 Result<> SqliteLedger::set_durable(bool durable) {
   if (durable == durable_) return {};
-  TOPHAND_CHECK("ledger", db_.exec(durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
+  TOPHAND_CHECK("ledger",
+                db_.exec(durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
   durable_ = durable;
   return {};
 }
@@ -190,8 +190,8 @@ Result<std::int64_t> SqliteLedger::begin(const AttemptStart& start) {
 Result<> SqliteLedger::finish(std::int64_t row_id, std::string_view state, NanoUsd charged,
                               const AttemptEnd& end) {
   const TokenCounts& tokens = end.tokens;
-  if (std::min({charged, end.counterfactual, tokens.input, tokens.cache_read,
-                tokens.cache_write_5m, tokens.cache_write_1h, tokens.output}) < 0)
+  if (std::min({charged, end.counterfactual, tokens.input, tokens.cache_read, tokens.cache_write_5m,
+                tokens.cache_write_1h, tokens.output}) < 0)
     return fail(Code::kInvalid, "ledger: a negative cost or number of tokens");
   const std::lock_guard guard(mutex_);
   Stmt& paid = statements_.is_paid.bind(1, row_id);

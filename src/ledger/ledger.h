@@ -19,21 +19,26 @@ inline constexpr std::string_view kLedgerFile = "ledger.db";  // in the data fol
 
 struct AttemptStart {
   std::string request_id = {};
-  std::int64_t attempt = 1;       // 1, 2, ... within the request; (request_id, attempt) is unique
-  std::string key_id = {};             // never the key itself
+  std::int64_t attempt = 1;  // 1, 2, ... within the request; (request_id, attempt) is unique
+  std::string key_id = {};   // never the key itself
   std::string dialect = {}, task_class = {}, priority = {};
-  std::string backend = {};            // "local", "claude"
-  std::string model = {};              // that answers
+  std::string backend = {};  // "local", "claude"
+  std::string model = {};    // that answers
   std::string model_asked = {};
-  NanoUsd reserved = 0;           // 0 for local work
-  std::string reason = {};             // why this backend
+  NanoUsd reserved = 0;     // 0 for local work
+  std::string reason = {};  // why this backend
 };
 
 struct AttemptEnd {
-  enum class Outcome : std::uint8_t { kDone, kPartial, kFailed, kCancelled } outcome = Outcome::kDone;
+  enum class Outcome : std::uint8_t {
+    kDone,
+    kPartial,
+    kFailed,
+    kCancelled
+  } outcome = Outcome::kDone;
   TokenCounts tokens = {};
-  NanoUsd cost = 0;  // in full, whatever was reserved
-  NanoUsd counterfactual = 0;     // what Claude would have cost; 0 when it went to Claude
+  NanoUsd cost = 0;            // in full, whatever was reserved
+  NanoUsd counterfactual = 0;  // what Claude would have cost; 0 when it went to Claude
   std::int64_t ttft_ms = 0, duration_ms = 0;
   std::string error_code = {};
 };
@@ -44,10 +49,10 @@ struct Totals {
   std::int64_t requests = 0, local_requests = 0, claude_requests = 0, failed = 0;
   std::int64_t local_input_tokens = 0, local_output_tokens = 0;    // of every attempt; input
   std::int64_t claude_input_tokens = 0, claude_output_tokens = 0;  // includes cached tokens
-  NanoUsd spent = 0;              // settled with Claude, plus what crashed processes left reserved
-  NanoUsd outstanding = 0;        // reserved, not yet settled
-  NanoUsd counterfactual = 0;     // what the local answers would have cost; failed ones and those
-                                  // that were then asked of Claude count 0
+  NanoUsd spent = 0;           // settled with Claude, plus what crashed processes left reserved
+  NanoUsd outstanding = 0;     // reserved, not yet settled
+  NanoUsd counterfactual = 0;  // what the local answers would have cost; failed ones and those
+                               // that were then asked of Claude count 0
 };
 
 struct Row {

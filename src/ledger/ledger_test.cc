@@ -32,14 +32,25 @@ class LedgerTest : public testing::Test {
 
 TEST_F(LedgerTest, KeepsEverythingThatAnAttemptSays) {
   const auto ledger = open();
-  AttemptStart start{.request_id = "req_1", .attempt = 2, .key_id = "key7", .dialect = "anthropic",
-                     .task_class = "qa", .priority = "high", .backend = "claude",
-                     .model = "claude-opus-5-5", .model_asked = "high", .reserved = 5 * kDollar,
+  AttemptStart start{.request_id = "req_1",
+                     .attempt = 2,
+                     .key_id = "key7",
+                     .dialect = "anthropic",
+                     .task_class = "qa",
+                     .priority = "high",
+                     .backend = "claude",
+                     .model = "claude-opus-5-5",
+                     .model_asked = "high",
+                     .reserved = 5 * kDollar,
                      .reason = "priority high"};
   const std::int64_t id = ledger->begin(start).value();
   const AttemptEnd end{.outcome = AttemptEnd::Outcome::kPartial,
-                       .tokens = {1, 2, 3, 4, 5}, .cost = 2 * kDollar, .counterfactual = 7,
-                       .ttft_ms = 80, .duration_ms = 900, .error_code = "upstream_error"};
+                       .tokens = {1, 2, 3, 4, 5},
+                       .cost = 2 * kDollar,
+                       .counterfactual = 7,
+                       .ttft_ms = 80,
+                       .duration_ms = 900,
+                       .error_code = "upstream_error"};
   ASSERT_TRUE(ledger->settle(id, end));
   const Row row = ledger->rows(0, 10).value().at(0);
   EXPECT_EQ(row.id, id);
@@ -212,7 +223,9 @@ TEST_F(LedgerTest, LooksOnlyAtWhatStartedSince) {
 }
 
 TEST_F(LedgerTest, KeepsItsFilesPrivate) {
-  { std::ofstream(path()).close(); }
+  {
+    std::ofstream(path()).close();
+  }
   ASSERT_EQ(::chmod(path().c_str(), 0644), 0);
   const auto ledger = open();
   ASSERT_TRUE(ledger->begin(paid("a", 1)));
@@ -284,13 +297,13 @@ TEST(FormatUsd, ShowsCentsAboveADollarAndFourDigitsBelow) {
 TEST(WeekStart, IsMondayMidnightUtc) {
   // Seconds from `date -u -d DATE +%s`.
   const std::pair<std::int64_t, std::int64_t> cases[] = {
-      {0, -259'200},                      // 1970-01-01 was a Thursday; Monday was 1969-12-29
-      {-259'200, -259'200},               // that Monday itself
-      {-259'201, -864'000},               // the second before it: 1969-12-22
-      {1'795'528'800, 1'795'392'000},     // Tue 2026-11-24 14:00 -> Mon 2026-11-23
-      {1'795'996'799, 1'795'392'000},     // Sun 2026-11-29 23:59:59
-      {1'795'996'800, 1'795'996'800},     // Mon 2026-11-30 00:00
-      {1'709'251'199, 1'708'905'600},     // Thu 2024-02-29 23:59:59 -> Mon 2024-02-26
+      {0, -259'200},                   // 1970-01-01 was a Thursday; Monday was 1969-12-29
+      {-259'200, -259'200},            // that Monday itself
+      {-259'201, -864'000},            // the second before it: 1969-12-22
+      {1'795'528'800, 1'795'392'000},  // Tue 2026-11-24 14:00 -> Mon 2026-11-23
+      {1'795'996'799, 1'795'392'000},  // Sun 2026-11-29 23:59:59
+      {1'795'996'800, 1'795'996'800},  // Mon 2026-11-30 00:00
+      {1'709'251'199, 1'708'905'600},  // Thu 2024-02-29 23:59:59 -> Mon 2024-02-26
   };
   for (const auto& [at, monday] : cases) EXPECT_EQ(week_start_ms(at * 1000), monday * 1000) << at;
 }

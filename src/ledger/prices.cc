@@ -106,8 +106,7 @@ std::string installed_file() {
   std::error_code failed;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
   if (failed) return "";
-  const auto file =
-      program.parent_path().parent_path() / "share/tophand/prices/anthropic.json";
+  const auto file = program.parent_path().parent_path() / "share/tophand/prices/anthropic.json";
   return std::filesystem::is_regular_file(file, failed) ? file.string() : "";
 }
 

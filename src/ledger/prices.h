@@ -14,7 +14,7 @@ namespace tophand::ledger {
 using NanoUsd = std::int64_t;  // 1e-9 dollar; a token at $1/MTok costs 1000
 
 struct TokenCounts {
-  std::int64_t input = 0;           // uncached
+  std::int64_t input = 0;  // uncached
   std::int64_t cache_read = 0;
   std::int64_t cache_write_5m = 0;
   std::int64_t cache_write_1h = 0;
@@ -26,9 +26,10 @@ struct Price {  // nano-dollars a token
 };
 
 struct ModelPrice {
-  std::string model;    // id, also matched with a "-YYYYMMDD" suffix
+  std::string model;  // id, also matched with a "-YYYYMMDD" suffix
   Price price;
-  std::int64_t long_prompt_over = 0;  // input tokens above which `long_price` holds for all; 0: none
+  std::int64_t long_prompt_over =
+      0;  // input tokens above which `long_price` holds for all; 0: none
   Price long_price;
 };
 

@@ -35,33 +35,49 @@ INSTANTIATE_TEST_SUITE_P(
     Prices, Cost,
     testing::Values(
         CostCase{"Nothing", "claude-opus-5-5", {}, 0},
-        CostCase{"AMillionInputTokensOfOpus", "claude-opus-5-5", {.input = 1'000'000}, 4'000'000'000},
+        CostCase{
+            "AMillionInputTokensOfOpus", "claude-opus-5-5", {.input = 1'000'000}, 4'000'000'000},
         // 12 * 4000 + 345 * 20000 = 48,000 + 6,900,000
         CostCase{"AShortAnswerOfOpus", "claude-opus-5-5", {.input = 12, .output = 345}, 6'948'000},
         // 3*4000 + 30000*200 + 1000*5000 + 2000*8000 + 500*20000
-        CostCase{"EveryKindOfToken", "claude-opus-5-5",
-                 {.input = 3, .cache_read = 30'000, .cache_write_5m = 1000, .cache_write_1h = 2000,
+        CostCase{"EveryKindOfToken",
+                 "claude-opus-5-5",
+                 {.input = 3,
+                  .cache_read = 30'000,
+                  .cache_write_5m = 1000,
+                  .cache_write_1h = 2000,
                   .output = 500},
                  12'000 + 6'000'000 + 5'000'000 + 16'000'000 + 10'000'000},
-        CostCase{"SonnetCacheReadIsATenthOfADollar", "claude-sonnet-5-5", {.cache_read = 1'000'000},
+        CostCase{"SonnetCacheReadIsATenthOfADollar",
+                 "claude-sonnet-5-5",
+                 {.cache_read = 1'000'000},
                  100'000'000},
-        CostCase{"OlderSonnetCacheReadIsDearer", "claude-sonnet-5", {.cache_read = 1'000'000},
+        CostCase{"OlderSonnetCacheReadIsDearer",
+                 "claude-sonnet-5",
+                 {.cache_read = 1'000'000},
                  200'000'000},
         CostCase{"FableCacheRead", "claude-fable-5-1", {.cache_read = 1}, 250},
         CostCase{"HaikuCacheWrite", "claude-haiku-5-5", {.cache_write_5m = 1}, 125},
-        CostCase{"ADatedIdIsTheSameModel", "claude-haiku-4-5-20251001", {.input = 7, .output = 9},
+        CostCase{"ADatedIdIsTheSameModel",
+                 "claude-haiku-4-5-20251001",
+                 {.input = 7, .output = 9},
                  52'000},
         // At exactly 100,000 the normal prices hold: 100,000 * 100 + 10 * 500.
-        CostCase{"HaikuAtTheLongPromptLimit", "claude-haiku-5-5",
-                 {.input = 100'000, .output = 10}, 10'005'000},
+        CostCase{"HaikuAtTheLongPromptLimit",
+                 "claude-haiku-5-5",
+                 {.input = 100'000, .output = 10},
+                 10'005'000},
         // One more and every token is dearer: 100,001 * 500 + 10 * 2500.
-        CostCase{"HaikuOverTheLongPromptLimit", "claude-haiku-5-5",
-                 {.input = 100'001, .output = 10}, 50'025'500},
+        CostCase{"HaikuOverTheLongPromptLimit",
+                 "claude-haiku-5-5",
+                 {.input = 100'001, .output = 10},
+                 50'025'500},
         // Cached tokens count towards the limit: 1*500 + 60000*50 + 20000*625 + 20000*1000.
-        CostCase{"HaikuOverTheLimitByCachedTokens", "claude-haiku-5-5",
-                 {.input = 1, .cache_read = 60'000, .cache_write_5m = 20'000,
-                  .cache_write_1h = 20'000},
-                 500 + 3'000'000 + 12'500'000 + 20'000'000}),
+        CostCase{
+            "HaikuOverTheLimitByCachedTokens",
+            "claude-haiku-5-5",
+            {.input = 1, .cache_read = 60'000, .cache_write_5m = 20'000, .cache_write_1h = 20'000},
+            500 + 3'000'000 + 12'500'000 + 20'000'000}),
     [](const auto& param) { return std::string(param.param.name); });
 
 TEST(PriceBook, RefusesAModelWithoutAPriceAndSaysWhereToAddIt) {
@@ -74,8 +90,9 @@ TEST(PriceBook, RefusesAModelWithoutAPriceAndSaysWhereToAddIt) {
 
 TEST(PriceBook, MatchesOnlyARealDateSuffix) {
   EXPECT_NE(book().find("claude-opus-5-5-20261001"), nullptr);
-  for (const char* id : {"claude-opus-5-5-2026100", "claude-opus-5-5-2026100x", "claude-opus-5-520261001",
-                         "claude-opus-5-5-20261001-20261001", "-20261001", "20261001", ""})
+  for (const char* id :
+       {"claude-opus-5-5-2026100", "claude-opus-5-5-2026100x", "claude-opus-5-520261001",
+        "claude-opus-5-5-20261001-20261001", "-20261001", "20261001", ""})
     EXPECT_EQ(book().find(id), nullptr) << id;
   // "claude-opus-5" is a model of its own, not a prefix of others.
   EXPECT_EQ(book().find("claude-opus-5")->price.input, 5000);

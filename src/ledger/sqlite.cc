@@ -14,13 +14,18 @@ namespace {
 Code code_of(int result) {
   switch (result & 0xff) {  // the primary code is in the low byte
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return Code::kUnavailable;
+    case SQLITE_LOCKED:
+      return Code::kUnavailable;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return Code::kCorrupt;
-    case SQLITE_CONSTRAINT: return Code::kConflict;
+    case SQLITE_NOTADB:
+      return Code::kCorrupt;
+    case SQLITE_CONSTRAINT:
+      return Code::kConflict;
     case SQLITE_MISUSE:
-    case SQLITE_RANGE: return Code::kBug;
-    default: return Code::kIo;
+    case SQLITE_RANGE:
+      return Code::kBug;
+    default:
+      return Code::kIo;
   }
 }
 
@@ -43,7 +48,9 @@ Result<> make_private(const std::string& path) {
 
 }  // namespace
 
-void Stmt::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Stmt::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
 
 Stmt& Stmt::bind(int index, std::int64_t value) {
   bind_failed_ |= sqlite3_bind_int64(statement_.get(), index, value) != SQLITE_OK;
@@ -92,13 +99,15 @@ std::string Stmt::text(int column) const {
   return {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)};
 }
 
-void Db::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+void Db::Close::operator()(sqlite3* db) const {
+  sqlite3_close_v2(db);
+}
 
 Result<Db> Db::open(const std::string& path, int busy_ms) {
   TOPHAND_CHECK("open", make_private(path));
   sqlite3* raw = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                    SQLITE_OPEN_EXRESCODE;
+  const int flags =
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int result = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   Db db;
   db.db_.reset(raw);
@@ -130,9 +139,15 @@ Result<std::int64_t> Db::query_integer(std::string_view sql) {
   return statement.integer(0);
 }
 
-std::int64_t Db::changes() const { return sqlite3_changes64(db_.get()); }
-std::int64_t Db::last_id() const { return sqlite3_last_insert_rowid(db_.get()); }
-bool Db::in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
+std::int64_t Db::changes() const {
+  return sqlite3_changes64(db_.get());
+}
+std::int64_t Db::last_id() const {
+  return sqlite3_last_insert_rowid(db_.get());
+}
+bool Db::in_transaction() const {
+  return sqlite3_get_autocommit(db_.get()) == 0;
+}
 
 Result<Transaction> Transaction::begin(Db& db) {
   TOPHAND_CHECK("begin", db.exec("BEGIN IMMEDIATE"));
@@ -142,8 +157,7 @@ Result<Transaction> Transaction::begin(Db& db) {
 Transaction::~Transaction() {
   // A failed COMMIT may have rolled back by itself. If the rollback fails too, the next BEGIN
   // reports it.
-  if (db_ != nullptr && db_->in_transaction())
-    static_cast<void>(db_->exec("ROLLBACK").has_value());
+  if (db_ != nullptr && db_->in_transaction()) static_cast<void>(db_->exec("ROLLBACK").has_value());
 }
 
 Result<> Transaction::commit() {

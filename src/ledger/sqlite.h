@@ -1,5 +1,6 @@
-// A thin, non-throwing wrapper of the SQLite C API: a database, a prepared statement, a transaction.
-// Private to this room. One Db is used by one thread at a time (the ledger's mutex sees to it).
+// A thin, non-throwing wrapper of the SQLite C API: a database, a prepared statement, a
+// transaction. Private to this room. One Db is used by one thread at a time (the ledger's mutex
+// sees to it).
 #pragma once
 
 #include <cstdint>

@@ -16,7 +16,8 @@ namespace tophand::ledger {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tophand-ledger-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "tophand-ledger-XXXXXX").string();
     if (::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
     EXPECT_FALSE(path_.empty());
   }

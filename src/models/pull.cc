@@ -242,8 +242,8 @@ Result<> check_free(const Store& store, const InstalledModel& model, std::string
   return {};
 }
 
-// Brings the bytes into the folder of the job, or says where they lie when they stay. kLink: the file
-// itself, which is never ours to change or delete.
+// Brings the bytes into the folder of the job, or says where they lie when they stay. kLink: the
+// file itself, which is never ours to change or delete.
 Result<std::string> fetch_other(const Job& job, const PullOptions& options) {
   const std::string part = job.partial_dir + "/file.part";
   if (is_url(options.what)) {

@@ -14,7 +14,7 @@
 namespace tophand::models {
 
 struct PullOptions {
-  std::string what;    // a catalogue name, an http(s) URL, or the path of a GGUF file
+  std::string what;         // a catalogue name, an http(s) URL, or the path of a GGUF file
   std::string name = {};    // for URLs and files; "" = the file's stem
   std::string sha256 = {};  // for URLs and files; "" = taken as found, and shown
   std::string mirror = {};  // URL or folder

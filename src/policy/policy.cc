@@ -46,7 +46,7 @@ std::optional<AskedKind> built_in_alias(std::string_view name) {
     AskedKind kind;
   };
   static constexpr Row kRows[] = {
-      {"", AskedKind::kOpen},      {"auto", AskedKind::kOpen}, {"local", AskedKind::kLocal},
+      {"", AskedKind::kOpen},       {"auto", AskedKind::kOpen}, {"local", AskedKind::kLocal},
       {"claude", AskedKind::kHigh}, {"low", AskedKind::kLow},   {"high", AskedKind::kHigh},
   };
   for (const Row& row : kRows)
@@ -216,7 +216,8 @@ Result<> choose_high(const Choice& choice, Decision& decision) {
     return {};
   }
   if (!may_fall_back) return tl::unexpected(no_key());
-  TOPHAND_TRY(local, "no Claude API key", local_target(choice.asked, choice.facts, choice.settings));
+  TOPHAND_TRY(local, "no Claude API key",
+              local_target(choice.asked, choice.facts, choice.settings));
   decision.reasons.push_back("no Claude API key, claude.allow_local_fallback");
   decision.targets.push_back(std::move(local));
   return {};

@@ -21,17 +21,17 @@ std::string_view place_name(Place place);           // "local", "claude"
 
 // What is known about one request. The views live as long as the request.
 struct Facts {
-  std::string_view model_asked = {};      // "" leaves the choice to us
-  std::string_view header_priority = {};  // X-Tophand-Priority
-  std::string_view header_x_priority = {};  // X-Priority, which other software uses too
-  std::string_view header_route = {};     // x-llmman-route: local | cloud
-  std::string_view body_priority = {};    // metadata.priority
-  std::string_view header_class = {};     // X-Task-Class
-  std::string_view body_class = {};       // metadata.task_class
+  std::string_view model_asked = {};          // "" leaves the choice to us
+  std::string_view header_priority = {};      // X-Tophand-Priority
+  std::string_view header_x_priority = {};    // X-Priority, which other software uses too
+  std::string_view header_route = {};         // x-llmman-route: local | cloud
+  std::string_view body_priority = {};        // metadata.priority
+  std::string_view header_class = {};         // X-Task-Class
+  std::string_view body_class = {};           // metadata.task_class
   std::vector<std::string> unsupported = {};  // what a local model cannot honour: "image", ...
   std::vector<std::string> installed = {};    // local models, by name
-  std::string local_match = {};           // the installed model that `model_asked` names, or ""
-  std::string local_default = {};         // the installed default model, or "" when it is missing
+  std::string local_match = {};               // the installed model that `model_asked` names, or ""
+  std::string local_default = {};  // the installed default model, or "" when it is missing
 };
 
 struct Settings {
@@ -51,9 +51,9 @@ struct Target {
 
 struct Decision {
   Priority priority = Priority::kLow;
-  std::string task_class;             // lower case, "" when none was declared
-  std::vector<Target> targets;        // in the order to try; never empty
-  std::vector<std::string> reasons;   // for people; lower case, printable ASCII
+  std::string task_class;            // lower case, "" when none was declared
+  std::vector<Target> targets;       // in the order to try; never empty
+  std::vector<std::string> reasons;  // for people; lower case, printable ASCII
 };
 
 // The rules, first that applies wins:

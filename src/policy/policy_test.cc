@@ -35,8 +35,8 @@ std::vector<Row> rows() {
   std::vector<Row> out;
   const auto add = [&](const char* name, Facts facts, Settings settings, Priority priority,
                        std::vector<Target> targets, const char* reason) {
-    out.push_back({name, std::move(facts), std::move(settings), priority, std::move(targets),
-                   reason});
+    out.push_back(
+        {name, std::move(facts), std::move(settings), priority, std::move(targets), reason});
   };
   const Settings keyed = settings_with_key();
   Settings by_default_high = keyed;
@@ -62,8 +62,8 @@ std::vector<Row> rows() {
       "no priority declared, routing.default_priority: low");
   add("claude name, default low", facts_for("claude-haiku-5-5"), keyed, Priority::kLow, {kSmall},
       "no priority declared, routing.default_priority: low");
-  add("claude name, default high", facts_for("claude-haiku-5-5"), by_default_high,
-      Priority::kHigh, {kHaiku}, "no priority declared, routing.default_priority: high");
+  add("claude name, default high", facts_for("claude-haiku-5-5"), by_default_high, Priority::kHigh,
+      {kHaiku}, "no priority declared, routing.default_priority: high");
   add("claude name with a provider", facts_for("anthropic/claude-haiku-5-5"), by_default_high,
       Priority::kHigh, {kHaiku}, "no priority declared, routing.default_priority: high");
   add("named local model", facts_for("other", "other:7b"), by_default_high, Priority::kLow,

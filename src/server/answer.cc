@@ -16,10 +16,14 @@ namespace {
 
 std::string_view dialect_name(chat::Dialect dialect) {
   switch (dialect) {
-    case chat::Dialect::kAnthropicMessages: return "anthropic_messages";
-    case chat::Dialect::kOpenAiChat: return "openai_chat";
-    case chat::Dialect::kOllamaChat: return "ollama_chat";
-    case chat::Dialect::kOllamaGenerate: break;
+    case chat::Dialect::kAnthropicMessages:
+      return "anthropic_messages";
+    case chat::Dialect::kOpenAiChat:
+      return "openai_chat";
+    case chat::Dialect::kOllamaChat:
+      return "ollama_chat";
+    case chat::Dialect::kOllamaGenerate:
+      break;
   }
   return "ollama_generate";
 }
@@ -71,8 +75,8 @@ void load_or_unload(Service& service, Exchange& exchange, const chat::Request& r
     service.deps().workers->unload(target.model);
   } else {
     const auto& client = exchange.writer.client();
-    const auto lease = service.deps().workers->ready(
-        target.model, [](double) { return Result<>(); }, client);
+    const auto lease =
+        service.deps().workers->ready(target.model, [](double) { return Result<>(); }, client);
     if (!lease) return send_error(exchange, lease.error());
   }
   send_body(exchange, "application/json; charset=utf-8",
@@ -82,16 +86,16 @@ void load_or_unload(Service& service, Exchange& exchange, const chat::Request& r
 void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std::int64_t ms) {
   const backend::Report& report = outcome.report;
   const bool good = report.end == backend::End::kFinished;
-  log::info("request", {{"id", exchange.request_id},
-                        {"key", exchange.key_id},
-                        {"dialect", dialect_name(exchange.dialect)},
-                        {"backend", policy::place_name(outcome.target.place)},
-                        {"model", outcome.target.model},
-                        {"input_tokens", report.usage.total_input()},
-                        {"output_tokens", report.usage.output_tokens},
-                        {"ms", ms},
-                        {"outcome", good || !report.failure ? "ok"
-                                                            : info(report.failure->error.code).name}});
+  log::info("request",
+            {{"id", exchange.request_id},
+             {"key", exchange.key_id},
+             {"dialect", dialect_name(exchange.dialect)},
+             {"backend", policy::place_name(outcome.target.place)},
+             {"model", outcome.target.model},
+             {"input_tokens", report.usage.total_input()},
+             {"output_tokens", report.usage.output_tokens},
+             {"ms", ms},
+             {"outcome", good || !report.failure ? "ok" : info(report.failure->error.code).name}});
 }
 
 }  // namespace
@@ -127,8 +131,7 @@ void answer(Service& service, Exchange& exchange) {
                    .priority = std::string(policy::priority_name(job.decision.priority)),
                    .estimate_input_tokens = [&] { return estimate(service, *request); }},
                   clock);
-  const dispatch::Outcome outcome =
-      service.dispatcher().run(job, sink, exchange.writer.client());
+  const dispatch::Outcome outcome = service.dispatcher().run(job, sink, exchange.writer.client());
   sink.finish(outcome);
   if (request->keep_loaded.has_value() && !*request->keep_loaded &&
       outcome.target.place == policy::Place::kLocal)
@@ -141,9 +144,10 @@ void count_tokens(Service& service, Exchange& exchange) {
   std::string body = exchange.request.body;
   if (const std::size_t open = body.find('{');
       open != std::string::npos && !chat::find_top_level_value(body, "max_tokens"))
-    body.insert(open + 1, is_blank(std::string_view(body).substr(open + 1, body.rfind('}') - open - 1))
-                              ? "\"max_tokens\":1"
-                              : "\"max_tokens\":1,");
+    body.insert(open + 1,
+                is_blank(std::string_view(body).substr(open + 1, body.rfind('}') - open - 1))
+                    ? "\"max_tokens\":1"
+                    : "\"max_tokens\":1,");
   auto request = parse(exchange, body);
   if (!request) return send_error(exchange, request.error());
   chat::Request local = *request;

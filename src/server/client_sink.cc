@@ -18,8 +18,8 @@ std::string joined(const std::vector<std::string>& reasons) {
   return out;
 }
 
-// What a client is told when the provider refused: its own status where that means the same here. 529
-// is Anthropic's alone; other dialects' clients know it as 503.
+// What a client is told when the provider refused: its own status where that means the same here.
+// 529 is Anthropic's alone; other dialects' clients know it as 503.
 int refusal_status(int upstream, chat::Dialect dialect) {
   if (upstream == 529 && dialect != chat::Dialect::kAnthropicMessages) return 503;
   return upstream;
@@ -143,8 +143,8 @@ void ClientSink::finish(const dispatch::Outcome& outcome) {
 void ClientSink::finish_whole(const dispatch::Outcome& outcome) {
   if (!collector_.finished()) {
     const auto& failed = collector_.failed();
-    const Error error = failed ? failed->error
-                               : Error{Code::kUpstream, "the answer came without its end"};
+    const Error error =
+        failed ? failed->error : Error{Code::kUpstream, "the answer came without its end"};
     return send_error(exchange_, error);
   }
   for (const net::Header& header : outcome.report.kept.all())
@@ -173,9 +173,9 @@ void ClientSink::fail_before_start(const dispatch::Outcome& outcome) {
 
 void ClientSink::fail_in_stream(const dispatch::Outcome& outcome) {
   std::string bytes;
-  writer_->on(outcome.report.failure.value_or(
-                  chat::Failed{{Code::kUpstream, "the answer broke off"}, ""}),
-              clock_.wall_ms(), bytes);
+  writer_->on(
+      outcome.report.failure.value_or(chat::Failed{{Code::kUpstream, "the answer broke off"}, ""}),
+      clock_.wall_ms(), bytes);
   static_cast<void>(exchange_.writer.write(bytes));
 }
 

@@ -1,7 +1,7 @@
-// The client's end of one answer: events become the dialect's bytes, whole or streamed; a provider's
-// own bytes are passed on. A stream's head is sent with the first event, or after a second of waiting,
-// so that until then a failure is still a proper HTTP status; from then on the client hears something
-// at least every five seconds.
+// The client's end of one answer: events become the dialect's bytes, whole or streamed; a
+// provider's own bytes are passed on. A stream's head is sent with the first event, or after a
+// second of waiting, so that until then a failure is still a proper HTTP status; from then on the
+// client hears something at least every five seconds.
 //
 // Two threads call it: the request's own, and the ticker that fills silences. One mutex guards all.
 #pragma once

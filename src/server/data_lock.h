@@ -1,5 +1,5 @@
-// The lock that keeps a data folder to one gateway: flock(2) on DATA/run/lock, which the kernel lets go
-// of when its holder ends, however it ends.
+// The lock that keeps a data folder to one gateway: flock(2) on DATA/run/lock, which the kernel
+// lets go of when its holder ends, however it ends.
 #pragma once
 
 #include <string>

@@ -60,8 +60,7 @@ bool Guard::is_our_name(std::string_view host) const {
 Result<> Guard::check_host(const net::Headers& headers) const {
   const std::size_t hosts = count_of(headers, "host");
   if (hosts != 1)
-    return fail(Code::kInvalid,
-                "expected one Host header, found " + std::to_string(hosts));
+    return fail(Code::kInvalid, "expected one Host header, found " + std::to_string(hosts));
   if (!is_our_name(trimmed(headers.get("host"))))
     return fail(Code::kMisdirected,
                 "this server does not go by the name in the Host header; names beside loopback "
@@ -109,8 +108,8 @@ Result<std::string> Guard::check_key(const net::Headers& headers) const {
                 "no API key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`" +
                     std::string(kHowTo));
   if (auto id = keys_.check(secret)) return *id;
-  return fail(Code::kUnauthorized, "the API key is not one of this gateway's" +
-                                       std::string(kHowTo));
+  return fail(Code::kUnauthorized,
+              "the API key is not one of this gateway's" + std::string(kHowTo));
 }
 
 Result<> Guard::admit(const net::Request& head) const {

@@ -15,7 +15,7 @@
 namespace tophand::server {
 
 struct GuardOptions {
-  std::string listen_host = {};            // "127.0.0.1"
+  std::string listen_host = {};  // "127.0.0.1"
   std::uint16_t listen_port = 0;
   std::vector<std::string> allowed_hosts = {};  // names, with or without a port
 };
@@ -27,7 +27,8 @@ class Guard {
   // With port 0 the true one is known only after binding; until then every Host is another's.
   void set_port(std::uint16_t port) { port_ = port; }
 
-  // kInvalid (400): no Host, or two. kMisdirected (421): another name than ours, as in DNS rebinding.
+  // kInvalid (400): no Host, or two. kMisdirected (421): another name than ours, as in DNS
+  // rebinding.
   Result<> check_host(const net::Headers& headers) const;
   // kForbidden (403): a web page of another origin asks.
   Result<> check_origin(const net::Headers& headers) const;

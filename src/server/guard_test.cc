@@ -44,14 +44,22 @@ TEST_F(GuardTest, HostsByTable) {
     const char* host;
     bool ours;
   };
-  const Row rows[] = {{"127.0.0.1:7433", true},      {"localhost:7433", true},
-                      {"LOCALHOST:7433", true},      {"[::1]:7433", true},
-                      {"box.lan", true},             {"box.lan:1234", true},
-                      {"named.example:9000", true},  {"named.example:7433", false},
-                      {"localhost", false},          {"localhost:80", false},
-                      {"127.0.0.1:7434", false},     {"evil.example:7433", false},
-                      {"localhost.:7433", false},    {"2130706433:7433", false},
-                      {"127.0.0.1:7433:7433", false}, {"", false},
+  const Row rows[] = {{"127.0.0.1:7433", true},
+                      {"localhost:7433", true},
+                      {"LOCALHOST:7433", true},
+                      {"[::1]:7433", true},
+                      {"box.lan", true},
+                      {"box.lan:1234", true},
+                      {"named.example:9000", true},
+                      {"named.example:7433", false},
+                      {"localhost", false},
+                      {"localhost:80", false},
+                      {"127.0.0.1:7434", false},
+                      {"evil.example:7433", false},
+                      {"localhost.:7433", false},
+                      {"2130706433:7433", false},
+                      {"127.0.0.1:7433:7433", false},
+                      {"", false},
                       {"127.0.0.1.evil.example:7433", false}};
   for (const Row& row : rows) {
     const auto checked = guard_.check_host(hosts({row.host}));
@@ -70,10 +78,14 @@ TEST_F(GuardTest, OriginsByTable) {
     const char* origin;
     bool allowed;
   };
-  const Row rows[] = {{"http://127.0.0.1:7433", true},    {"http://localhost:7433", true},
-                      {"https://box.lan", true},          {"http://localhost:3000", false},
-                      {"https://evil.example", false},    {"null", false},
-                      {"file://", false},                 {"", false},
+  const Row rows[] = {{"http://127.0.0.1:7433", true},
+                      {"http://localhost:7433", true},
+                      {"https://box.lan", true},
+                      {"http://localhost:3000", false},
+                      {"https://evil.example", false},
+                      {"null", false},
+                      {"file://", false},
+                      {"", false},
                       {"http://127.0.0.1:7433@evil.example", false}};
   for (const Row& row : rows) {
     net::Headers headers;

@@ -14,8 +14,8 @@
 #include <sstream>
 #include <utility>
 
-#include "base/json.h"
 #include "base/hex.h"
+#include "base/json.h"
 #include "base/random.h"
 
 namespace tophand::server {
@@ -37,7 +37,7 @@ std::string system_error(std::string_view step, const std::string& path) {
 
 // Changes whenever the file is replaced or written.
 std::string stamp_of(const std::string& path) {
-  struct stat file {};
+  struct stat file{};
   if (::stat(path.c_str(), &file) != 0) return "";
   return std::to_string(file.st_ino) + "." + std::to_string(file.st_size) + "." +
          std::to_string(file.st_mtim.tv_sec) + "." + std::to_string(file.st_mtim.tv_nsec);
@@ -83,7 +83,8 @@ Result<> write_private_file(const std::string& path, std::string_view bytes) {
     return error;
   }
   ::close(fd);
-  if (::rename(part.c_str(), path.c_str()) != 0) return fail(Code::kIo, system_error("write", path));
+  if (::rename(part.c_str(), path.c_str()) != 0)
+    return fail(Code::kIo, system_error("write", path));
   return {};
 }
 

@@ -1,5 +1,5 @@
-// The API keys of this gateway: kept as SHA-256 in DATA/keys (0600), never in plain text. A key is 32
-// random hex digits (128 bits) behind "th-". The file may be changed by `tophand keys` while the
+// The API keys of this gateway: kept as SHA-256 in DATA/keys (0600), never in plain text. A key is
+// 32 random hex digits (128 bits) behind "th-". The file may be changed by `tophand keys` while the
 // gateway runs: it is read again when it has changed. Thread-safe.
 #pragma once
 
@@ -44,8 +44,8 @@ class KeyStore {
   std::optional<std::string> check(std::string_view secret);
 
  private:
-  Result<> read_if_changed();                         // under mutex_
-  Result<> write(const std::vector<KeyInfo>& keys);   // under mutex_
+  Result<> read_if_changed();                                                      // under mutex_
+  Result<> write(const std::vector<KeyInfo>& keys);                                // under mutex_
   Result<NewKey> add(std::string id, std::string_view name, std::int64_t now_ms);  // under mutex_
 
   std::string path_, cli_path_;

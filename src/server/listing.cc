@@ -65,8 +65,7 @@ void list_tags(Service& service, Exchange& exchange) {
   if (!installed) return send_error(exchange, installed.error());
   std::vector<chat::ListedModel> models;
   for (const models::InstalledModel& model : *installed) models.push_back(local_model(model));
-  send_body(exchange, kJson,
-            chat::write_model_list(chat::ModelListStyle::kOllamaTags, models));
+  send_body(exchange, kJson, chat::write_model_list(chat::ModelListStyle::kOllamaTags, models));
 }
 
 void show_version(Service&, Exchange& exchange) {

@@ -36,8 +36,7 @@ void send_body(Exchange& exchange, std::string_view content_type, std::string_vi
 
 std::string header_text(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, kHeaderTextBytesMax))
-    out += c >= ' ' && c < 127 ? c : '?';
+  for (const char c : text.substr(0, kHeaderTextBytesMax)) out += c >= ' ' && c < 127 ? c : '?';
   return out;
 }
 

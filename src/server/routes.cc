@@ -10,8 +10,7 @@ namespace {
 using chat::Dialect;
 
 constexpr std::array kRoutes{
-    Route{"POST", "/v1/messages", Match::kExact, Access::kKey, Dialect::kAnthropicMessages,
-          answer},
+    Route{"POST", "/v1/messages", Match::kExact, Access::kKey, Dialect::kAnthropicMessages, answer},
     Route{"POST", "/v1/messages/count_tokens", Match::kExact, Access::kKey,
           Dialect::kAnthropicMessages, count_tokens},
     Route{"POST", "/v1/chat/completions", Match::kExact, Access::kKey, Dialect::kOpenAiChat,

@@ -46,7 +46,8 @@ struct Found {
 };
 Found find_route(std::string_view method, std::string_view path);
 
-// The dialect whose clients ask for such paths: /api Ollama's, /v1/messages Anthropic's, else OpenAI's.
+// The dialect whose clients ask for such paths: /api Ollama's, /v1/messages Anthropic's, else
+// OpenAI's.
 chat::Dialect dialect_of(std::string_view path);
 
 }  // namespace tophand::server

@@ -82,16 +82,15 @@ Result<policy::Decision> Service::decide(const net::Headers& headers,
   const config::Config& config = deps_.config;
   if (const auto installed = deps_.models->list())
     for (const models::InstalledModel& model : *installed) facts.installed.push_back(model.name);
-  else
-    log::warn("models.unreadable", {{"error", installed.error().message}});
+  else log::warn("models.unreadable", {{"error", installed.error().message}});
   if (const auto match = deps_.models->find(local.model); match && !local.model.empty())
     facts.local_match = match->name;
   if (const auto fallback = deps_.models->find(config.models.local))
     facts.local_default = fallback->name;
 
   policy::Settings settings;
-  settings.default_priority = config.routing.default_priority == "high" ? policy::Priority::kHigh
-                                                                        : policy::Priority::kLow;
+  settings.default_priority =
+      config.routing.default_priority == "high" ? policy::Priority::kHigh : policy::Priority::kLow;
   settings.local_model = config.models.local;
   settings.claude_model = config.claude.model;
   settings.aliases = config.models.aliases;

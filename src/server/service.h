@@ -1,5 +1,5 @@
-// What the handlers share, and the two ends of a request that all of them have: the head's admission
-// and the shape of errors. One object a gateway; any thread.
+// What the handlers share, and the two ends of a request that all of them have: the head's
+// admission and the shape of errors. One object a gateway; any thread.
 #pragma once
 
 #include <cstdint>

@@ -16,8 +16,8 @@
 namespace tophand::server {
 namespace {
 
-using Script = std::function<backend::Report(const backend::Call&, backend::Sink&,
-                                             const net::Cancellation&)>;
+using Script =
+    std::function<backend::Report(const backend::Call&, backend::Sink&, const net::Cancellation&)>;
 
 class FakeBackend final : public backend::Backend {
  public:
@@ -48,9 +48,9 @@ backend::Report play(backend::Sink& sink, const std::vector<chat::StreamEvent>& 
 }
 
 std::vector<chat::StreamEvent> hello() {
-  return {chat::Started{{.input_tokens = 9}, "small:1b"}, chat::TextDelta{"Hello"},
-          chat::Finished{chat::StopReason::kEndTurn, "",
-                         {.input_tokens = 9, .output_tokens = 3}, {}}};
+  return {
+      chat::Started{{.input_tokens = 9}, "small:1b"}, chat::TextDelta{"Hello"},
+      chat::Finished{chat::StopReason::kEndTurn, "", {.input_tokens = 9, .output_tokens = 3}, {}}};
 }
 
 struct Reply {
@@ -176,19 +176,33 @@ TEST_F(ServiceTest, EveryDialectAnswersInItsOwnShape) {
   };
   const std::string chat = R"("model":"local","messages":[{"role":"user","content":"hi"}])";
   const Row rows[] = {
-      {"/v1/messages", std::string(kMessages), "application/json",
+      {"/v1/messages",
+       std::string(kMessages),
+       "application/json",
        {R"("type":"message")", R"("text":"Hello")", R"("stop_reason":"end_turn")"}},
-      {"/v1/messages?beta=true", std::string(kMessagesStream), "text/event-stream",
+      {"/v1/messages?beta=true",
+       std::string(kMessagesStream),
+       "text/event-stream",
        {"event: message_start\n", R"("text":"Hello")", "event: message_stop\n"}},
-      {"/v1/chat/completions", "{" + chat + "}", "application/json",
+      {"/v1/chat/completions",
+       "{" + chat + "}",
+       "application/json",
        {R"("object":"chat.completion")", R"("content":"Hello")", R"("finish_reason":"stop")"}},
-      {"/v1/chat/completions", "{" + chat + R"(,"stream":true})", "text/event-stream",
+      {"/v1/chat/completions",
+       "{" + chat + R"(,"stream":true})",
+       "text/event-stream",
        {R"("object":"chat.completion.chunk")", "data: [DONE]\n\n"}},
-      {"/api/chat", "{" + chat + R"(,"stream":false})", "application/json",
+      {"/api/chat",
+       "{" + chat + R"(,"stream":false})",
+       "application/json",
        {R"("done":true)", R"("content":"Hello")"}},
-      {"/api/chat", "{" + chat + "}", "application/x-ndjson",
+      {"/api/chat",
+       "{" + chat + "}",
+       "application/x-ndjson",
        {R"("done":false)", R"("done":true)", R"("done_reason":"stop")"}},
-      {"/api/generate", R"({"model":"local","prompt":"hi"})", "application/x-ndjson",
+      {"/api/generate",
+       R"({"model":"local","prompt":"hi"})",
+       "application/x-ndjson",
        {R"("response":"Hello")", R"("done":true)"}},
   };
   for (const Row& row : rows) {
@@ -220,10 +234,15 @@ TEST_F(ServiceTest, ErrorsAreClearAndInTheDialectsShape) {
       {"POST", "/v1/messages", "{", 400, {R"("type":"error")", "malformed JSON"}},
       {"POST", "/v1/messages", "", 400, {R"("type":"error")", "missing request body"}},
       {"POST", "/api/chat", " ", 400, {R"({"error":"missing request body"})"}},
-      {"POST", "/api/chat", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})", 404,
+      {"POST",
+       "/api/chat",
+       R"({"model":"nope","messages":[{"role":"user","content":"x"}]})",
+       404,
        {R"({"error":"model 'nope' not found)", "small:1b", "tophand pull"}},
-      {"POST", "/v1/chat/completions",
-       R"({"model":"high","messages":[{"role":"user","content":"x"}]})", 503,
+      {"POST",
+       "/v1/chat/completions",
+       R"({"model":"high","messages":[{"role":"user","content":"x"}]})",
+       503,
        {"ANTHROPIC_API_KEY", "allow_local_fallback"}},
       {"GET", "/v1/nothing", "", 404, {R"({"error":{"message")"}},
       {"GET", "/v1/messages/nothing", "", 404, {R"("type":"error")"}},
@@ -272,8 +291,9 @@ TEST_F(ServiceTest, AFailureAfterContentEndsTheStreamInTheDialectsForm) {
   EXPECT_EQ(messages.status, 200);
   EXPECT_NE(messages.body.find("event: error\n"), std::string::npos);
   EXPECT_EQ(messages.body.find("message_stop"), std::string::npos);
-  const Reply openai = post("/v1/chat/completions",
-                            R"({"model":"local","stream":true,"messages":[{"role":"user","content":"x"}]})");
+  const Reply openai =
+      post("/v1/chat/completions",
+           R"({"model":"local","stream":true,"messages":[{"role":"user","content":"x"}]})");
   EXPECT_NE(openai.body.find("data: {\"error\":"), std::string::npos);
   EXPECT_EQ(openai.body.find("[DONE]"), std::string::npos);
   const Reply ollama = post("/api/generate", R"({"model":"local","prompt":"x"})");
@@ -290,8 +310,8 @@ TEST_F(ServiceTest, AClientThatLeavesCancelsAndLeavesOneSettledRow) {
     return report;
   };
   {
-    auto response = client_->send(endpoint_, request("POST", "/v1/messages", kMessagesStream),
-                                  nullptr);
+    auto response =
+        client_->send(endpoint_, request("POST", "/v1/messages", kMessagesStream), nullptr);
     ASSERT_TRUE(response);
     ASSERT_TRUE((*response)->read(nullptr));
   }  // the connection closes here

@@ -99,43 +99,42 @@ void show_status(Service& service, Exchange& exchange) {
   Json models = Json::array();
   if (const auto installed = service.deps().models->list())
     for (const models::InstalledModel& model : *installed) models.push_back(model.name);
-  send_json(exchange,
-            {{"version", TOPHAND_VERSION},
-             {"pid", getpid()},
-             {"started_ms", service.started_ms()},
-             {"uptime_ms", service.deps().clock->wall_ms() - service.started_ms()},
-             {"workers", workers_json(service)},
-             {"models", models},
-             {"local_model", config.models.local},
-             {"claude", {{"key_set", service.deps().claude != nullptr},
+  send_json(exchange, {{"version", TOPHAND_VERSION},
+                       {"pid", getpid()},
+                       {"started_ms", service.started_ms()},
+                       {"uptime_ms", service.deps().clock->wall_ms() - service.started_ms()},
+                       {"workers", workers_json(service)},
+                       {"models", models},
+                       {"local_model", config.models.local},
+                       {"claude",
+                        {{"key_set", service.deps().claude != nullptr},
                          {"base_url", config.claude.base_url},
                          {"model", config.claude.model},
                          {"allow_local_fallback", config.claude.allow_local_fallback}}},
-             {"default_priority", config.routing.default_priority},
-             {"price_version", service.deps().prices->version()}});
+                       {"default_priority", config.routing.default_priority},
+                       {"price_version", service.deps().prices->version()}});
 }
 
 void show_savings(Service& service, Exchange& exchange) {
   const std::int64_t since = since_ms(service, exchange);
   const auto totals = service.deps().ledger->totals(since);
   if (!totals) return send_error(exchange, totals.error());
-  send_json(exchange,
-            {{"since_ms", since},
-             {"until_ms", service.deps().clock->wall_ms()},
-             {"requests", totals->requests},
-             {"local_requests", totals->local_requests},
-             {"claude_requests", totals->claude_requests},
-             {"failed", totals->failed},
-             {"local_input_tokens", totals->local_input_tokens},
-             {"local_output_tokens", totals->local_output_tokens},
-             {"claude_input_tokens", totals->claude_input_tokens},
-             {"claude_output_tokens", totals->claude_output_tokens},
-             {"spent_nano_usd", totals->spent},
-             {"outstanding_nano_usd", totals->outstanding},
-             {"counterfactual_nano_usd", totals->counterfactual},
-             {"counterfactual_model", service.deps().config.claude.model},
-             {"counterfactual_is_estimate", true},
-             {"price_version", service.deps().prices->version()}});
+  send_json(exchange, {{"since_ms", since},
+                       {"until_ms", service.deps().clock->wall_ms()},
+                       {"requests", totals->requests},
+                       {"local_requests", totals->local_requests},
+                       {"claude_requests", totals->claude_requests},
+                       {"failed", totals->failed},
+                       {"local_input_tokens", totals->local_input_tokens},
+                       {"local_output_tokens", totals->local_output_tokens},
+                       {"claude_input_tokens", totals->claude_input_tokens},
+                       {"claude_output_tokens", totals->claude_output_tokens},
+                       {"spent_nano_usd", totals->spent},
+                       {"outstanding_nano_usd", totals->outstanding},
+                       {"counterfactual_nano_usd", totals->counterfactual},
+                       {"counterfactual_model", service.deps().config.claude.model},
+                       {"counterfactual_is_estimate", true},
+                       {"price_version", service.deps().prices->version()}});
 }
 
 void show_requests(Service& service, Exchange& exchange) {

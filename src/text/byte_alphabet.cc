@@ -34,7 +34,9 @@ const Alphabet& alphabet() {
 
 }  // namespace
 
-std::string_view spell_byte(std::uint8_t byte) { return alphabet().spelling[byte]; }
+std::string_view spell_byte(std::uint8_t byte) {
+  return alphabet().spelling[byte];
+}
 
 void spell_bytes(std::string_view bytes, std::string& out) {
   for (const char c : bytes) out += spell_byte(static_cast<std::uint8_t>(c));
@@ -48,8 +50,7 @@ std::string unspell_bytes(std::string_view spelling) {
     const CodePoint c = decode_utf8(spelling, at);
     if (c.valid && c.value < table.known.size() && table.known[c.value])
       out.push_back(static_cast<char>(table.byte[c.value]));
-    else
-      out += spelling.substr(at, c.bytes);
+    else out += spelling.substr(at, c.bytes);
     at += c.bytes;
   }
   return out;

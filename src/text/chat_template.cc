@@ -44,10 +44,14 @@ bool has(std::string_view text, std::string_view part) {
 
 std::string_view role_name(Role role) {
   switch (role) {
-    case Role::kSystem: return "system";
-    case Role::kUser: return "user";
-    case Role::kAssistant: return "assistant";
-    case Role::kTool: return "tool";
+    case Role::kSystem:
+      return "system";
+    case Role::kUser:
+      return "user";
+    case Role::kAssistant:
+      return "assistant";
+    case Role::kTool:
+      return "tool";
   }
   return "user";
 }
@@ -249,9 +253,13 @@ Result<TemplateKind> template_by_name(std::string_view name) {
                                   "\"; known are " + known_names());
 }
 
-std::string_view template_name(TemplateKind kind) { return family_of(kind).name; }
+std::string_view template_name(TemplateKind kind) {
+  return family_of(kind).name;
+}
 
-bool supports_tools(TemplateKind kind) { return family_of(kind).tools; }
+bool supports_tools(TemplateKind kind) {
+  return family_of(kind).tools;
+}
 
 std::vector<Segment> render(TemplateKind kind, const std::vector<Turn>& turns,
                             const std::vector<Tool>& tools) {
@@ -260,16 +268,29 @@ std::vector<Segment> render(TemplateKind kind, const std::vector<Turn>& turns,
   switch (kind) {
     case TemplateKind::kChatMl:
     case TemplateKind::kQwen25:
-    case TemplateKind::kQwen25Braces: hermes_turns(kind, turns, tools, out); break;
-    case TemplateKind::kSmolLm2: smollm2_turns(turns, out); break;
-    case TemplateKind::kLlama3: llama3_turns(turns, tools, out); break;
-    case TemplateKind::kBitNet: bitnet_turns(turns, out); break;
+    case TemplateKind::kQwen25Braces:
+      hermes_turns(kind, turns, tools, out);
+      break;
+    case TemplateKind::kSmolLm2:
+      smollm2_turns(turns, out);
+      break;
+    case TemplateKind::kLlama3:
+      llama3_turns(turns, tools, out);
+      break;
+    case TemplateKind::kBitNet:
+      bitnet_turns(turns, out);
+      break;
   }
   if (open) return out.take();
   switch (kind) {
-    case TemplateKind::kLlama3: llama3_header("assistant", out); break;
-    case TemplateKind::kBitNet: out.ours("Assistant: "); break;
-    default: chatml_header("assistant", out);
+    case TemplateKind::kLlama3:
+      llama3_header("assistant", out);
+      break;
+    case TemplateKind::kBitNet:
+      out.ours("Assistant: ");
+      break;
+    default:
+      chatml_header("assistant", out);
   }
   return out.take();
 }

@@ -16,7 +16,12 @@ namespace tophand::text {
 // kQwen25Braces is kQwen25 as some of the publisher's files have it: with "{{" and "}}" around the
 // example of a tool call. A model answers to the text that its own file carries.
 enum class TemplateKind : std::uint8_t {
-  kChatMl, kQwen25, kQwen25Braces, kSmolLm2, kLlama3, kBitNet,
+  kChatMl,
+  kQwen25,
+  kQwen25Braces,
+  kSmolLm2,
+  kLlama3,
+  kBitNet,
 };
 
 // Chooses by the file's Jinja template (recognised by its content), never by running it. BitNet
@@ -45,7 +50,8 @@ struct Tool {
   std::string json;  // {"type":"function","function":{...}}; white space in it does not matter
 };
 
-// True when the family's template says how tools are offered and called; the others leave tools out.
+// True when the family's template says how tools are offered and called; the others leave tools
+// out.
 bool supports_tools(TemplateKind kind);
 
 // The prompt up to and including the assistant's header. If the last turn is an assistant's, it is
@@ -53,8 +59,8 @@ bool supports_tools(TemplateKind kind);
 std::vector<Segment> render(TemplateKind kind, const std::vector<Turn>& turns,
                             const std::vector<Tool>& tools);
 
-// Where a tool call may begin in `text`, which may still grow: the offset from which on a reader that
-// streams has to hold text back; text.size() when nothing there can become a call.
+// Where a tool call may begin in `text`, which may still grow: the offset from which on a reader
+// that streams has to hold text back; text.size() when nothing there can become a call.
 std::size_t tool_call_start(TemplateKind kind, std::string_view text);
 
 // Finds tool calls in finished text of this family (Hermes <tool_call> JSON, Llama-3 JSON).

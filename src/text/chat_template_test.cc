@@ -70,7 +70,8 @@ TEST(ChatTemplate, RendersWhatTheModelFilesOwnTemplatesDo) {
 
 TEST(ChatTemplate, IsRecognisedByItsContent) {
   for (const auto& [name, source] : reference()["sources"].items()) {
-    const auto kind = recognise_template(source.get<std::string>(), name == "bitnet" ? name : "llama");
+    const auto kind =
+        recognise_template(source.get<std::string>(), name == "bitnet" ? name : "llama");
     ASSERT_TRUE(kind.has_value()) << name;
     EXPECT_EQ(template_name(*kind), name);
   }
@@ -113,8 +114,7 @@ TEST(ChatTemplate, AnAssistantTurnAtTheEndIsLeftOpen) {
   const std::vector<Turn> turns{{.role = Role::kUser, .text = "q"},
                                 {.role = Role::kAssistant, .text = "{\"a\":"}};
   for (const char* name : {"chatml", "qwen2.5", "smollm2", "llama3", "bitnet"})
-    EXPECT_TRUE(joined(render(*template_by_name(name), turns, {})).ends_with("{\"a\":"))
-        << name;
+    EXPECT_TRUE(joined(render(*template_by_name(name), turns, {})).ends_with("{\"a\":")) << name;
 }
 
 TEST(ChatTemplate, Llama3OffersToolsInTheFirstUserTurn) {
@@ -150,29 +150,53 @@ TEST(ParseAnswer, FindsToolCallsAndLeavesTheRestAsText) {
   constexpr auto kLlama = TemplateKind::kLlama3;
   const std::vector<AnswerRow> rows{
       {"plain text", kQwen, "Just text.", "Just text.", {}},
-      {"one call", kQwen, "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>", "",
+      {"one call",
+       kQwen,
+       "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>",
+       "",
        {{"f", "{\"a\":1}"}}},
-      {"text before two calls", kQwen,
+      {"text before two calls",
+       kQwen,
        "Looking.\n<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>\n"
        "<tool_call>{\"name\":\"g\"}</tool_call>",
-       "Looking.", {{"f", "{}"}, {"g", "{}"}}},
-      {"doubled braces", TemplateKind::kQwen25Braces,
-       "<tool_call>\n{{\"name\": \"f\", \"arguments\": {\"a\": {\"b\": 1}}}}\n</tool_call>", "",
+       "Looking.",
+       {{"f", "{}"}, {"g", "{}"}}},
+      {"doubled braces",
+       TemplateKind::kQwen25Braces,
+       "<tool_call>\n{{\"name\": \"f\", \"arguments\": {\"a\": {\"b\": 1}}}}\n</tool_call>",
+       "",
        {{"f", "{\"a\":{\"b\":1}}"}}},
-      {"arguments in a string", kQwen,
-       "<tool_call>{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}</tool_call>", "",
+      {"arguments in a string",
+       kQwen,
+       "<tool_call>{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}</tool_call>",
+       "",
        {{"f", "{\"a\":1}"}}},
-      {"closing tag left out", kQwen, "<tool_call>\n{\"name\":\"f\",\"arguments\":{}}", "", {{"f", "{}"}}},
+      {"closing tag left out",
+       kQwen,
+       "<tool_call>\n{\"name\":\"f\",\"arguments\":{}}",
+       "",
+       {{"f", "{}"}}},
       {"not JSON", kQwen, "a <tool_call>nope</tool_call> b", "a <tool_call>nope</tool_call> b", {}},
       {"cut off", kQwen, "<tool_call>\n{\"name\":\"f\"", "<tool_call>\n{\"name\":\"f\"", {}},
-      {"no name", kQwen, "<tool_call>{\"arguments\":{}}</tool_call>",
-       "<tool_call>{\"arguments\":{}}</tool_call>", {}},
-      {"a family without tools", TemplateKind::kSmolLm2,
-       "<tool_call>{\"name\":\"f\"}</tool_call>", "<tool_call>{\"name\":\"f\"}</tool_call>", {}},
-      {"llama call", kLlama, "{\"name\": \"f\", \"parameters\": {\"a\": \"}\"}}", "",
+      {"no name",
+       kQwen,
+       "<tool_call>{\"arguments\":{}}</tool_call>",
+       "<tool_call>{\"arguments\":{}}</tool_call>",
+       {}},
+      {"a family without tools",
+       TemplateKind::kSmolLm2,
+       "<tool_call>{\"name\":\"f\"}</tool_call>",
+       "<tool_call>{\"name\":\"f\"}</tool_call>",
+       {}},
+      {"llama call",
+       kLlama,
+       "{\"name\": \"f\", \"parameters\": {\"a\": \"}\"}}",
+       "",
        {{"f", "{\"a\":\"}\"}"}}},
-      {"llama python tag, two calls", kLlama,
-       "<|python_tag|>{\"name\":\"f\",\"parameters\":{}}; {\"name\":\"g\",\"parameters\":{}}", "",
+      {"llama python tag, two calls",
+       kLlama,
+       "<|python_tag|>{\"name\":\"f\",\"parameters\":{}}; {\"name\":\"g\",\"parameters\":{}}",
+       "",
        {{"f", "{}"}, {"g", "{}"}}},
       {"llama JSON that is no call", kLlama, "{\"answer\": 42}", "{\"answer\": 42}", {}},
       {"llama call inside text", kLlama, "Use {\"name\":\"f\"}", "Use {\"name\":\"f\"}", {}},

@@ -5,7 +5,9 @@ namespace {
 
 constexpr std::size_t kOneLine = 0;
 
-bool is_json_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_json_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 // Copies the string literal that starts at `at`; returns the offset behind it.
 std::size_t copy_string(std::string_view json, std::size_t at, std::string& out) {
@@ -69,7 +71,9 @@ class Spacer {
 
 }  // namespace
 
-std::string space_json(std::string_view json) { return Spacer(kOneLine).run(json); }
+std::string space_json(std::string_view json) {
+  return Spacer(kOneLine).run(json);
+}
 
 std::string indent_json(std::string_view json, std::size_t indent) {
   return Spacer(indent).run(json);

@@ -1,5 +1,5 @@
-// Re-spaces JSON text as Python's json.dumps prints it, which is what chat templates' `tojson` means
-// and what models saw in training. Keys, order, numbers and strings are kept as they are.
+// Re-spaces JSON text as Python's json.dumps prints it, which is what chat templates' `tojson`
+// means and what models saw in training. Keys, order, numbers and strings are kept as they are.
 #pragma once
 
 #include <string>

@@ -14,15 +14,24 @@ struct Named {
 
 // Several names stand for one expression; the names are those that converters write.
 constexpr std::array kNames{
-    Named{"llama-bpe", PreTokenizer::kLlama3},  Named{"llama3", PreTokenizer::kLlama3},
-    Named{"llama-v3", PreTokenizer::kLlama3},   Named{"falcon3", PreTokenizer::kLlama3},
-    Named{"falcon-h1", PreTokenizer::kLlama3},  Named{"pixtral", PreTokenizer::kLlama3},
-    Named{"qwen2", PreTokenizer::kQwen2},       Named{"qwen3", PreTokenizer::kQwen2},
-    Named{"deepseek-r1-qwen", PreTokenizer::kQwen2}, Named{"hunyuan", PreTokenizer::kQwen2},
-    Named{"qwen35", PreTokenizer::kQwen35},     Named{"smollm", PreTokenizer::kSmolLm},
-    Named{"starcoder", PreTokenizer::kSmolLm},  Named{"refact", PreTokenizer::kSmolLm},
-    Named{"command-r", PreTokenizer::kSmolLm},  Named{"exaone", PreTokenizer::kSmolLm},
-    Named{"gpt-2", PreTokenizer::kGpt2},        Named{"gpt2", PreTokenizer::kGpt2},
+    Named{"llama-bpe", PreTokenizer::kLlama3},
+    Named{"llama3", PreTokenizer::kLlama3},
+    Named{"llama-v3", PreTokenizer::kLlama3},
+    Named{"falcon3", PreTokenizer::kLlama3},
+    Named{"falcon-h1", PreTokenizer::kLlama3},
+    Named{"pixtral", PreTokenizer::kLlama3},
+    Named{"qwen2", PreTokenizer::kQwen2},
+    Named{"qwen3", PreTokenizer::kQwen2},
+    Named{"deepseek-r1-qwen", PreTokenizer::kQwen2},
+    Named{"hunyuan", PreTokenizer::kQwen2},
+    Named{"qwen35", PreTokenizer::kQwen35},
+    Named{"smollm", PreTokenizer::kSmolLm},
+    Named{"starcoder", PreTokenizer::kSmolLm},
+    Named{"refact", PreTokenizer::kSmolLm},
+    Named{"command-r", PreTokenizer::kSmolLm},
+    Named{"exaone", PreTokenizer::kSmolLm},
+    Named{"gpt-2", PreTokenizer::kGpt2},
+    Named{"gpt2", PreTokenizer::kGpt2},
     Named{"default", PreTokenizer::kGpt2},
 };
 
@@ -105,16 +114,15 @@ std::size_t gpt2_end(std::string_view text, std::size_t at, bool isolate_numbers
       return run_end(body, [](const Cursor& x) { return x.is(CharClass::kLetter); });
     if (body.is(CharClass::kNumber))
       return run_end(body, [](const Cursor& x) { return x.is(CharClass::kNumber); });
-    return run_end(body, [](const Cursor& x) {
-      return x.is(CharClass::kOther) || x.is(CharClass::kMark);
-    });
+    return run_end(
+        body, [](const Cursor& x) { return x.is(CharClass::kOther) || x.is(CharClass::kMark); });
   }
   return white_space_end(c, number_ends);
 }
 
 struct Llama3Rules {
-  std::size_t digits_max;   // of one number piece
-  bool marks_are_letters;   // [\p{L}\p{M}]+ instead of \p{L}+
+  std::size_t digits_max;  // of one number piece
+  bool marks_are_letters;  // [\p{L}\p{M}]+ instead of \p{L}+
 };
 
 // '(?i:s|t|re|ve|m|ll|d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|
@@ -132,7 +140,8 @@ std::size_t llama3_end(std::string_view text, std::size_t at, Llama3Rules rules)
   if (is_word(c)) return run_end(c, is_word);
   Cursor after = c;
   after.advance();
-  if (!c.is_newline() && !c.is(CharClass::kNumber) && is_word(after)) return run_end(after, is_word);
+  if (!c.is_newline() && !c.is(CharClass::kNumber) && is_word(after))
+    return run_end(after, is_word);
 
   if (c.is(CharClass::kNumber)) {
     std::size_t digits = 0;
@@ -172,11 +181,16 @@ std::string_view pre_tokenizer_when_absent(std::size_t vocabulary_size) {
 
 std::size_t piece_end(PreTokenizer kind, std::string_view text, std::size_t at) {
   switch (kind) {
-    case PreTokenizer::kGpt2: return gpt2_end(text, at, false);
-    case PreTokenizer::kSmolLm: return gpt2_end(text, at, true);
-    case PreTokenizer::kLlama3: return llama3_end(text, at, {3, false});
-    case PreTokenizer::kQwen2: return llama3_end(text, at, {1, false});
-    case PreTokenizer::kQwen35: return llama3_end(text, at, {1, true});
+    case PreTokenizer::kGpt2:
+      return gpt2_end(text, at, false);
+    case PreTokenizer::kSmolLm:
+      return gpt2_end(text, at, true);
+    case PreTokenizer::kLlama3:
+      return llama3_end(text, at, {3, false});
+    case PreTokenizer::kQwen2:
+      return llama3_end(text, at, {1, false});
+    case PreTokenizer::kQwen35:
+      return llama3_end(text, at, {1, true});
   }
   return text.size();
 }

@@ -69,7 +69,10 @@ TEST(PreTokenizer, ABitNetFileWithoutANameSplitsLikeLlama3) {
 
 TEST(PreTokenizer, InvalidBytesCountAsOneSymbolEach) {
   // U+FFFD is a symbol: two of them make one piece, the letters after them another.
-  EXPECT_EQ(piece_sizes(PreTokenizer::kGpt2, "\xFF\xC0" "ab"), (std::vector<std::size_t>{2, 2}));
+  EXPECT_EQ(piece_sizes(PreTokenizer::kGpt2,
+                        "\xFF\xC0"
+                        "ab"),
+            (std::vector<std::size_t>{2, 2}));
   EXPECT_EQ(piece_sizes(PreTokenizer::kGpt2, "\xE6\xBC"), (std::vector<std::size_t>{2}));
 }
 
@@ -109,8 +112,9 @@ TEST(Unicode, EveryCodePointSurvivesWritingAndReading) {
 
 // RFC 3629, section 3 and Unicode 16.0, table 3-7.
 TEST(Unicode, RefusesOverlongSurrogateAndTooLargeForms) {
-  for (const std::string bytes : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80",
-                                  "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
+  for (const std::string bytes :
+       {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
     EXPECT_FALSE(decode_utf8(bytes, 0).valid);
     EXPECT_EQ(decode_utf8(bytes, 0).bytes, 1);
   }

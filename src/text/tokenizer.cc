@@ -16,10 +16,12 @@ namespace {
 // Texts of tokens that end an answer whatever the file's eos says: every family's own end-of-turn,
 // and the file-level markers after which code models start an unrelated file.
 constexpr std::array<std::string_view, 23> kEndOfGeneration{
-    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>",
-    "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "<|end_of_text|>", "<｜end▁of▁sentence｜>",
-    "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "<|fim_repo|>", "<|repo_name|>",
-    "<fim-repo>", "<REPO>", "<reponame>", "<|file_sep|>", "_<EOT>"};
+    "<|eot_id|>",   "<|im_end|>",    "<|end|>",         "<|return|>",
+    "<|call|>",     "<end_of_turn>", "<|endoftext|>",   "</s>",
+    "<|eom_id|>",   "<EOT>",         "<|end_of_text|>", "<｜end▁of▁sentence｜>",
+    "<|fim_pad|>",  "<fim-pad>",     "<fim_pad>",       "<PAD>",
+    "<|fim_repo|>", "<|repo_name|>", "<fim-repo>",      "<REPO>",
+    "<reponame>",   "<|file_sep|>",  "_<EOT>"};
 
 // Longest run of bytes that is merged as one piece: symbols are numbered in 32 bits.
 constexpr std::size_t kPieceBytesMax = std::size_t{1} << 30;
@@ -247,10 +249,14 @@ std::string BpeTokenizer::piece(TokenId id, bool show_control) const {
   const std::string& token = spec_.tokens[static_cast<std::size_t>(id)];
   switch (type(id)) {
     case TokenType::kControl:
-    case TokenType::kUnknown: return show_control ? token : std::string();
-    case TokenType::kUserDefined: return token;
-    case TokenType::kUnused: return {};
-    default: return unspell_bytes(token);
+    case TokenType::kUnknown:
+      return show_control ? token : std::string();
+    case TokenType::kUserDefined:
+      return token;
+    case TokenType::kUnused:
+      return {};
+    default:
+      return unspell_bytes(token);
   }
 }
 

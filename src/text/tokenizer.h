@@ -19,7 +19,12 @@ namespace tophand::text {
 using TokenId = std::int32_t;
 
 enum class TokenType : std::uint8_t {
-  kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6,
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6,
 };
 
 // What a GGUF file says about its tokenizer; filled by engine/.
@@ -27,10 +32,10 @@ struct TokenizerSpec {
   std::string model;  // "gpt2"
   std::string pre;    // "qwen2", "llama-bpe", "smollm", ...; "" when the file has none
   std::vector<std::string> tokens;
-  std::vector<std::int32_t> types;   // [tokens] or empty: all normal
-  std::vector<std::string> merges;   // "left right", best first
+  std::vector<std::int32_t> types;  // [tokens] or empty: all normal
+  std::vector<std::string> merges;  // "left right", best first
   std::optional<TokenId> bos, eos, eot, pad, unknown;
-  std::optional<bool> add_bos;       // absent: the pre-tokenizer's default
+  std::optional<bool> add_bos;  // absent: the pre-tokenizer's default
 };
 
 enum class SpecialTokens : std::uint8_t {

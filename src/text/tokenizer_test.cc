@@ -24,8 +24,7 @@ TokenizerSpec small_spec(const std::string& pre = "gpt-2") {
   TokenizerSpec spec;
   spec.model = "gpt2";
   spec.pre = pre;
-  for (int b = 0; b < 256; ++b)
-    spec.tokens.emplace_back(spell_byte(static_cast<std::uint8_t>(b)));
+  for (int b = 0; b < 256; ++b) spec.tokens.emplace_back(spell_byte(static_cast<std::uint8_t>(b)));
   for (const char* merge : {"a b", "b c", "ab c", "a a", "aa aa", "Ġ a", "h e", "l l", "he ll"}) {
     spec.merges.emplace_back(merge);
     std::string joined = merge;
@@ -33,8 +32,11 @@ TokenizerSpec small_spec(const std::string& pre = "gpt-2") {
     spec.tokens.push_back(joined);
   }
   spec.types.assign(spec.tokens.size(), kNormal);
-  for (const auto& [text, type] : {std::pair{"<|end|>", kControl}, {"<|end|>x", kControl},
-                                   {"<tool>", kUser}, {"[PAD]", kUnused}, {"abcabc", kNormal}}) {
+  for (const auto& [text, type] : {std::pair{"<|end|>", kControl},
+                                   {"<|end|>x", kControl},
+                                   {"<tool>", kUser},
+                                   {"[PAD]", kUnused},
+                                   {"abcabc", kNormal}}) {
     spec.tokens.emplace_back(text);
     spec.types.push_back(type);
   }
@@ -77,16 +79,19 @@ TEST(Tokenizer, MergesTheLowestRankFirstAndTheLeftmostAmongEquals) {
 }
 
 // The definition, in quadratic time: join the pair of the lowest rank, leftmost first, and again.
-std::vector<std::string> merge_slowly(std::string_view text, const std::vector<std::string>& merges) {
+std::vector<std::string> merge_slowly(std::string_view text,
+                                      const std::vector<std::string>& merges) {
   std::map<std::pair<std::string, std::string>, std::size_t> ranks;
   for (std::size_t i = 0; i < merges.size(); ++i)
-    ranks[{merges[i].substr(0, merges[i].find(' ')), merges[i].substr(merges[i].find(' ') + 1)}] = i;
+    ranks[{merges[i].substr(0, merges[i].find(' ')), merges[i].substr(merges[i].find(' ') + 1)}] =
+        i;
   std::vector<std::string> symbols;
   for (const char c : text) symbols.emplace_back(1, c);
   for (;;) {
     std::size_t best = merges.size(), at = 0;
     for (std::size_t i = 0; i + 1 < symbols.size(); ++i)
-      if (const auto it = ranks.find({symbols[i], symbols[i + 1]}); it != ranks.end() && it->second < best)
+      if (const auto it = ranks.find({symbols[i], symbols[i + 1]});
+          it != ranks.end() && it->second < best)
         best = it->second, at = i;
     if (best == merges.size()) return symbols;
     symbols[at] += symbols[at + 1];
@@ -115,7 +120,8 @@ TEST(Tokenizer, ReturnsEveryByteStringUnchanged) {
     SplitMix64 random(kSeed);
     for (int round = 0; round < 500; ++round) {
       std::string text;
-      for (std::uint64_t n = random.next() % 64; n > 0; --n) text += static_cast<char>(random.next());
+      for (std::uint64_t n = random.next() % 64; n > 0; --n)
+        text += static_cast<char>(random.next());
       ASSERT_EQ(decode(*t, encode(*t, text)), text) << pre;
     }
   }
@@ -140,8 +146,9 @@ TEST(Tokenizer, SegmentsAreSplitAsOneTextButCannotForgeAcrossTheirSeam) {
   };
   EXPECT_EQ(run({{"ab", true}, {"c", false}}), ids(*t, {"abc"}));
   EXPECT_EQ(run({{"<|end|>", true}, {"ab", false}}), ids(*t, {"<|end|>", "ab"}));
-  for (const auto& segments : std::vector<std::vector<Segment>>{
-           {{"<|end|>", false}}, {{"<|en", true}, {"d|>", false}}, {{"<|", false}, {"end|>", true}}}) {
+  for (const auto& segments : std::vector<std::vector<Segment>>{{{"<|end|>", false}},
+                                                                {{"<|en", true}, {"d|>", false}},
+                                                                {{"<|", false}, {"end|>", true}}}) {
     const auto tokens = run(segments);
     EXPECT_EQ(std::ranges::count(tokens, *t->find("<|end|>")), 0);
     EXPECT_EQ(decode(*t, tokens), "<|end|>");
@@ -214,9 +221,14 @@ TEST(Tokenizer, RefusesDamagedVocabularies) {
       {"negative bos", [](TokenizerSpec& s) { s.bos = -1; }, "bos token id"},
       {"merge without space", [](TokenizerSpec& s) { s.merges[0] = "ab"; }, "no space"},
       {"empty merge", [](TokenizerSpec& s) { s.merges[0] = ""; }, "no space"},
-      {"merge of strangers", [](TokenizerSpec& s) { s.merges[0] = "zz qq"; }, "not in the vocabulary"},
-      {"huge special", [](TokenizerSpec& s) { s.tokens.back() = std::string(300, '<');
-                                              s.types.back() = kControl; }, "300 bytes"},
+      {"merge of strangers", [](TokenizerSpec& s) { s.merges[0] = "zz qq"; },
+       "not in the vocabulary"},
+      {"huge special",
+       [](TokenizerSpec& s) {
+         s.tokens.back() = std::string(300, '<');
+         s.types.back() = kControl;
+       },
+       "300 bytes"},
   };
   for (const BadRow& row : rows) {
     TokenizerSpec spec = small_spec();
@@ -256,8 +268,7 @@ TEST(Tokenizer, EightMebibytesOfOneLetterFitASmallStack) {
   ASSERT_EQ(pthread_create(&thread, &small, run, &job), 0);
   pthread_join(thread, nullptr);
   pthread_attr_destroy(&small);
-  EXPECT_EQ(job.counts,
-            (std::vector<std::size_t>{kBytes / 4, kFewer, kFewer, kFewer, kFewer}));
+  EXPECT_EQ(job.counts, (std::vector<std::size_t>{kBytes / 4, kFewer, kFewer, kFewer, kFewer}));
 }
 
 TEST(Utf8Buffer, GivesWholeCodePointsHoweverTheBytesAreCut) {
@@ -276,9 +287,14 @@ TEST(Utf8Buffer, GivesWholeCodePointsHoweverTheBytesAreCut) {
 
 TEST(Utf8Buffer, ReplacesWhatIsNotUtf8) {
   Utf8Buffer buffer;
-  EXPECT_EQ(buffer.push("a\xFF" "b"), "a\xEF\xBF\xBD" "b");
+  EXPECT_EQ(buffer.push("a\xFF"
+                        "b"),
+            "a\xEF\xBF\xBD"
+            "b");
   EXPECT_EQ(buffer.push("\xE6\xBC"), "");
-  EXPECT_EQ(buffer.push("c"), "\xEF\xBF\xBD\xEF\xBF\xBD" "c");
+  EXPECT_EQ(buffer.push("c"),
+            "\xEF\xBF\xBD\xEF\xBF\xBD"
+            "c");
   EXPECT_EQ(buffer.push("\xF0\x9F"), "");
   EXPECT_EQ(buffer.flush(), "\xEF\xBF\xBD\xEF\xBF\xBD");
   EXPECT_EQ(buffer.flush(), "");

@@ -16,8 +16,8 @@ std::array<CharClass, 256> make_latin1_classes() {
 }
 
 struct Lead {
-  std::uint8_t bytes;                  // 0: not a lead byte
-  std::uint8_t second_min, second_max; // bounds of the second byte (Unicode 16.0, table 3-7)
+  std::uint8_t bytes;                   // 0: not a lead byte
+  std::uint8_t second_min, second_max;  // bounds of the second byte (Unicode 16.0, table 3-7)
 };
 
 Lead lead_of(std::uint8_t byte) {
@@ -68,7 +68,8 @@ CodePoint decode_utf8(std::string_view text, std::size_t at) {
   if (lead.bytes == 1) return {first, 1, true};
   if (lead.bytes == 0 || fitting_bytes(text, at, lead) < lead.bytes) return kInvalidByte;
   std::uint32_t value = first & (0x7Fu >> lead.bytes);
-  for (std::size_t i = 1; i < lead.bytes; ++i) value = (value << 6) | (byte_at(text, at + i) & 0x3Fu);
+  for (std::size_t i = 1; i < lead.bytes; ++i)
+    value = (value << 6) | (byte_at(text, at + i) & 0x3Fu);
   return {value, lead.bytes, true};
 }
 
