@@ -81,7 +81,7 @@ std::string cpu_model_name() {
   std::array<unsigned, 12> words{};
   if (__get_cpuid_max(0x80000000u, nullptr) < 0x80000004u) return "unknown";
   for (unsigned leaf = 0; leaf < 3; ++leaf) {
-    unsigned* w = &words[4 * leaf];
+    unsigned* w = &words[std::size_t{4} * leaf];
     __get_cpuid(0x80000002u + leaf, w, w + 1, w + 2, w + 3);
   }
   std::array<char, sizeof words + 1> text{};

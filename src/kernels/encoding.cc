@@ -94,7 +94,8 @@ void decode_block(Encoding encoding, const std::byte* row, std::uint64_t block, 
     case Encoding::kQ6_K: {
       const float d = half_at(208);
       return each([=](int code, std::uint32_t j) {
-        const int scale = static_cast<std::int8_t>(load_u8(b + 192 + 2 * sub + j / 16));
+        const auto scale =
+            static_cast<std::int8_t>(load_u8(b + 192 + std::size_t{2} * sub + j / 16));
         return d * static_cast<float>(scale) * static_cast<float>(code - 32);
       });
     }
@@ -185,7 +186,7 @@ void fifth_bits(const std::byte* qh, Codes& codes) {
 
 // 32 bytes hold two blocks: the low nibbles the even one, the high nibbles the odd (Q4_K, Q5_K).
 void k_nibbles(const std::byte* qs, std::uint32_t sub, Codes& codes) {
-  const std::byte* p = qs + 32 * (sub / 2);
+  const std::byte* p = qs + std::size_t{32} * (sub / 2);
   const int shift = sub % 2 ? 4 : 0;
   for (std::size_t j = 0; j < 32; ++j) {
     codes[j] = static_cast<std::uint8_t>(load_u8(p + j) >> shift & 15);
@@ -193,7 +194,7 @@ void k_nibbles(const std::byte* qs, std::uint32_t sub, Codes& codes) {
 }
 
 void q6_k_codes(const std::byte* b, std::uint32_t sub, Codes& codes) {
-  const std::uint32_t half = sub / 4, quarter = sub % 4;
+  const std::size_t half = sub / 4, quarter = sub % 4;
   const std::byte* low = b + 64 * half + 32 * (quarter % 2);
   const std::byte* high = b + 128 + 32 * half;
   const int low_shift = quarter < 2 ? 0 : 4;
@@ -267,7 +268,7 @@ void block_codes(Encoding encoding, const std::byte* row, std::uint64_t block,
     case Encoding::kTQ1_0:
       return tq1_0_codes(b, sub, codes);
     case Encoding::kTQ2_0:
-      return two_bit_plane(b + 32 * (sub / 4), 2 * (sub % 4), codes);
+      return two_bit_plane(b + std::size_t{32} * (sub / 4), 2 * (sub % 4), codes);
     case Encoding::kQ2_0:
       for (std::uint32_t j = 0; j < 32; ++j) {
         const std::uint32_t w = 32 * (sub % 2) + j;

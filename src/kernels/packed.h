@@ -55,7 +55,10 @@ struct Layout {
 
   static constexpr std::uint32_t kNoOffset = 255;
   constexpr std::uint32_t code_bytes() const { return bits * kLineBytes; }  // of one block
-  constexpr std::uint32_t super_bytes() const { return scale_bytes + super_blocks * code_bytes(); }
+  // std::size_t, as it is multiplied into offsets of whole matrices.
+  constexpr std::size_t super_bytes() const {
+    return scale_bytes + std::size_t{super_blocks} * code_bytes();
+  }
   constexpr int offset() const { return offset_shift == kNoOffset ? 0 : 1 << offset_shift; }
   constexpr bool has_min() const { return scales == Scales::kScaleMin || scales == Scales::kSuper; }
   constexpr bool operator==(const Layout&) const = default;
