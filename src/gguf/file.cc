@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "gguf/limits.h"
+#include "gguf/type_42.h"
 #include "gguf/types.h"
 
 namespace tophand::gguf {
@@ -18,14 +19,6 @@ constexpr std::uint64_t kTensorBytesMin =
 
 tl::unexpected<Error> bad(std::string message) {
   return fail(Code::kInvalid, "not a usable GGUF file: " + std::move(message));
-}
-
-// Names go into messages and logs: anything that is not plain ASCII is shown as '?'.
-std::string quoted(std::string_view name) {
-  std::string out = "'";
-  for (const char c : name.substr(0, 80)) out += (c >= ' ' && c < 127) ? c : '?';
-  if (name.size() > 80) out += "...";
-  return out + "'";
 }
 
 }  // namespace
@@ -189,7 +182,8 @@ class Parser {
     if (!read(type) || !read(offset)) return truncated(label);
     const kernels::EncodingInfo* info = kernels::encoding_from_ggml_type(type);
     if (info == nullptr)
-      return fail(Code::kInvalid, label + " is stored as " + describe_unsupported_type(type));
+      return fail(Code::kInvalid,
+                  label + " is stored as " + describe_unsupported_type(type, architecture(file)));
     tensor.encoding = info->encoding;
     if (!file.tensor_index_.emplace(tensor.name, file.tensors_.size()).second)
       return bad(label + " is there twice");
@@ -205,6 +199,7 @@ class Parser {
     const auto start = checked_round_up(at_, file.alignment_);
     if (!start || *start > bytes_.size()) return truncated("the padding before the tensor data");
     const std::uint64_t section = bytes_.size() - *start;
+    if (auto done = settle_type_42(file, section); !done) return done;
     std::uint64_t end = 0;  // of the tensor before, from the start of the section
     for (std::size_t i = 0; i < file.tensors_.size(); ++i) {
       Tensor& tensor = file.tensors_[i];
@@ -220,10 +215,6 @@ class Parser {
                    ", which is not a multiple of " + std::to_string(file.alignment_));
       if (offset < end) return bad(label + " overlaps the tensor before it");
       if (offset > section) return truncated("the data of " + label);
-      const std::uint64_t limit = i + 1 < offsets_.size() ? offsets_[i + 1] : section;
-      if (limit >= offset && limit - offset < size && tensor.encoding == kernels::Encoding::kQ2_0)
-        if (auto known = refuse_other_q2_0(file, label, tensor, limit - offset); !known)
-          return known;
       if (size > section - offset) return truncated("the data of " + label);
       tensor.data = bytes_.subspan(*start + offset, size);
       end = offset + size;
@@ -231,27 +222,27 @@ class Parser {
     return {};
   }
 
-  // Type id 42 was used for three formats. Ours (64 weights in 18 bytes) is the largest, so a
-  // tensor with too little room for it may be one of the other two, told apart by size.
-  static Result<> refuse_other_q2_0(const File& file, const std::string& label,
-                                    const Tensor& tensor, std::uint64_t room) {
-    struct Layout {
-      std::uint64_t weights, bytes;
-      std::string_view advice;
-    };
-    static constexpr Layout kOthers[] = {
-        {128, 34,
-         "is in the withdrawn 128-weight layout of Q2_0; take the model's PQ2_0 or group-64 file, "
-         "or run it with the PrismML fork of llama-server"},
-        {256, 42, "is STQ1_0 under the id of Q2_0; Tencent's llama.cpp branch runs it"}};
-    for (const Layout& other : kOthers) {
-      if (tensor.cols() % other.weights != 0) continue;
-      const auto weights = checked_mul(tensor.rows(), tensor.cols());
-      const auto size = weights ? checked_mul(*weights / other.weights, other.bytes) : weights;
-      const auto padded = size ? checked_round_up(*size, file.alignment_) : size;
-      if (padded && (room == *padded || room == *size))
-        return fail(Code::kInvalid, label + " " + std::string(other.advice));
+  static std::string_view architecture(const File& file) {
+    const Value* value = file.find("general.architecture");
+    return value == nullptr ? "" : value->string().value_or("");
+  }
+
+  // Tensors of type 42 are taken for Q2_0 so far; their sizes may say PQ2_0.
+  Result<> settle_type_42(File& file, std::uint64_t section) const {
+    std::vector<Type42Tensor> found;
+    for (std::size_t i = 0; i < file.tensors_.size(); ++i) {
+      const Tensor& tensor = file.tensors_[i];
+      if (tensor.encoding != kernels::Encoding::kQ2_0) continue;
+      const bool last = i + 1 == offsets_.size();
+      const std::uint64_t end = last ? section : offsets_[i + 1];
+      if (end < offsets_[i]) return {};  // place_tensors says what is wrong
+      found.push_back({tensor.name, tensor.rows(), tensor.cols(), end - offsets_[i], last});
     }
+    if (found.empty()) return {};
+    const auto encoding = decide_type_42(found, file.alignment_);
+    if (!encoding) return tl::unexpected(encoding.error());
+    for (Tensor& tensor : file.tensors_)
+      if (tensor.encoding == kernels::Encoding::kQ2_0) tensor.encoding = *encoding;
     return {};
   }
 

@@ -146,9 +146,32 @@ std::string array_header(std::uint32_t element, std::uint64_t count) {
   return Bytes().put(element).put(count).data();
 }
 
-// A tensor that ends the file in the given layout: 2 rows of 256 weights.
-FileSpec last_q2_0(std::size_t bytes) {
-  return with_tensor({"w", {256, 2}, 42, std::string(bytes, '\0')});
+FileSpec bitnet_with_type(std::uint32_t type) {
+  FileSpec spec = with_tensor({"t", {128}, type, ""});
+  spec.metadata[0] = entry_string("general.architecture", "bitnet-b1.58");
+  return spec;
+}
+
+// Bytes of n weights in the layouts of type 42 that we run.
+constexpr std::size_t k64(std::size_t n) {
+  return n / 64 * 18;
+}
+constexpr std::size_t k128(std::size_t n) {
+  return n / 128 * 34;
+}
+
+// Tensors w0, w1, ... of type 42, the last of which ends the file.
+struct Sized {
+  std::vector<std::uint64_t> dims;
+  std::size_t bytes;
+};
+FileSpec with_42(const std::vector<Sized>& tensors) {
+  FileSpec spec = small_file();
+  for (const Sized& tensor : tensors) {
+    const std::string name = "w" + std::to_string(spec.tensors.size() - 2);
+    spec.tensors.push_back({name, tensor.dims, 42, std::string(tensor.bytes, '\0')});
+  }
+  return spec;
 }
 
 const BadFile kBadFiles[] = {
@@ -279,9 +302,17 @@ const BadFile kBadFiles[] = {
     {"TypeIq4Xs", [] { return with_tensor({"t", {256}, 23, ""}); },
      "IQ4_XS, which this engine does not run; Ollama or llama-server"},
     {"TypeQ2K", [] { return with_tensor({"t", {256}, 10, ""}); }, "Q2_K, which"},
-    {"TypeMxfp4", [] { return with_tensor({"t", {32}, 39, ""}); }, "MXFP4"},
-    {"TypePq20", [] { return with_tensor({"t", {128}, 142, ""}); },
-     "PQ2_0, which this engine does not run; the PrismML fork"},
+    {"TypeIq2Xxs", [] { return with_tensor({"t", {256}, 16, ""}); },
+     "IQ2_XXS, which this engine does not run; Ollama or llama-server"},
+    {"TypeMxfp4", [] { return with_tensor({"t", {32}, 39, ""}); },
+     "MXFP4, which this engine does not run; Ollama or llama-server"},
+    {"TypeTl2", [] { return bitnet_with_type(39); },
+     "TL2, which this engine does not run; bitnet.cpp"},
+    {"TypeNvfp4", [] { return with_tensor({"t", {64}, 40, ""}); }, "NVFP4, which"},
+    {"TypeIq1Bn", [] { return with_tensor({"t", {64}, 134, ""}); },
+     "IQ1_BN, which this engine does not run; ik_llama.cpp"},
+    {"TypeIq2Bn", [] { return with_tensor({"t", {64}, 135, ""}); }, "ik_llama.cpp"},
+    {"TypeStq1Rebased", [] { return with_tensor({"t", {256}, 43, ""}); }, "STQ1_0, which"},
     {"TypeTl1", [] { return with_tensor({"t", {128}, 38, ""}); }, "bitnet.cpp"},
     {"RowNotWholeBlocks32", [] { return with_tensor({"t", {33}, 8, std::string(68, '\0')}); },
      "33 weights do not fit Q8_0 blocks"},
@@ -310,9 +341,24 @@ const BadFile kBadFiles[] = {
        });
      },
      "ends inside the data"},
-    {"Q20Of128Weights", [] { return last_q2_0(512 / 128 * 34); }, "withdrawn 128-weight layout"},
-    {"Q20IsStq1", [] { return last_q2_0(512 / 256 * 42); }, "STQ1_0"},
-    {"Q20TooShort", [] { return last_q2_0(100); }, "ends inside the data"},
+    {"Type42IsStq1", [] { return with_42({{{256, 2}, 512 / 256 * 42}}); },
+     "STQ1_0 (under the id of Q2_0), which this engine does not run; Tencent's"},
+    {"Type42OfNoKnownSize", [] { return with_42({{{256, 2}, 100}}); },
+     "room for 100 bytes, the size of no format"},
+    {"Type42OfNoKnownSizeAmongOthers",
+     [] { return with_42({{{256, 64}, k64(256 * 64)}, {{256, 64}, 6000}, {{256, 2}, 144}}); },
+     "tensor 'w1' of type 42 has room for 6016 bytes"},
+    {"Type42InTwoFormats",
+     [] { return with_42({{{256, 64}, k64(256 * 64)}, {{256, 64}, k128(256 * 64)}}); },
+     "'w0' has the size of Q2_0, 'w1' has the size of Q2_0 of 128 weights a block"},
+    {"Type42RowsFitNoBlock", [] { return with_42({{{96, 2}, 54}}); }, "the size of no format"},
+    {"Type42Descends",
+     [] {
+       FileSpec spec = with_42({{{256, 64}, k64(256 * 64)}, {{256, 64}, k64(256 * 64)}});
+       spec.offsets = {0, 32, 4640, 64};
+       return spec;
+     },
+     "overlaps"},
 };
 
 class GgufBadFile : public ::testing::TestWithParam<BadFile> {};
@@ -330,8 +376,43 @@ TEST_P(GgufBadFile, IsRefusedWithAReason) {
 INSTANTIATE_TEST_SUITE_P(Table, GgufBadFile, ::testing::ValuesIn(kBadFiles),
                          [](const auto& param) { return std::string(param.param.name); });
 
-TEST(GgufFile, TakesQ20OfTheRightSize) {
-  EXPECT_TRUE(parse(write(last_q2_0(512 / 64 * 18))));
+// Encodings that the file's tensors of type 42 are read as; empty when it is refused.
+std::vector<kernels::Encoding> read_42(const FileSpec& spec) {
+  const std::string bytes = write(spec);
+  const auto file = parse(bytes);
+  std::vector<kernels::Encoding> found;
+  if (!file) return found;
+  for (const Tensor& tensor : file->tensors())
+    if (tensor.name.starts_with("w")) found.push_back(tensor.encoding);
+  return found;
+}
+
+TEST(GgufType42, IsToldByTheSizesOfItsTensors) {
+  using enum kernels::Encoding;
+  using List = std::vector<kernels::Encoding>;
+  EXPECT_EQ(read_42(with_42({{{256, 2}, 144}})), List{kQ2_0});
+  EXPECT_EQ(read_42(with_42({{{256, 2}, 136}})), List{kPQ2_0});
+  EXPECT_EQ(read_42(with_42({{{64, 3}, 54}})), List{kQ2_0}) << "128 does not divide the row";
+  EXPECT_EQ(read_42(with_42({{{256, 64}, k64(256 * 64)}, {{512, 8}, k64(512 * 8)}})),
+            (List{kQ2_0, kQ2_0}));
+  EXPECT_EQ(read_42(with_42({{{256, 64}, k128(256 * 64)}, {{512, 8}, k128(512 * 8)}})),
+            (List{kPQ2_0, kPQ2_0}));
+}
+
+TEST(GgufType42, SmallTensorsThatFitBothGoWithTheOthers) {
+  using enum kernels::Encoding;
+  // 256 weights: 72 or 68 bytes, 96 with padding in either format.
+  EXPECT_EQ(read_42(with_42({{{256}, 68}, {{256, 64}, k128(256 * 64)}})),
+            (std::vector{kPQ2_0, kPQ2_0}));
+  EXPECT_EQ(read_42(with_42({{{256}, 72}, {{256, 64}, k64(256 * 64)}})),
+            (std::vector{kQ2_0, kQ2_0}));
+}
+
+TEST(GgufType42, BytesAfterTheLastTensorDoNotDecide) {
+  using enum kernels::Encoding;
+  FileSpec spec = with_42({{{256, 64}, k128(256 * 64)}, {{256, 64}, k128(256 * 64)}});
+  spec.after = std::string(256, 'x');  // what the last one needed to look like 64 weights a block
+  EXPECT_EQ(read_42(spec), (std::vector{kPQ2_0, kPQ2_0}));
 }
 
 TEST(GgufFile, IsRefusedWhenCutAnywhere) {

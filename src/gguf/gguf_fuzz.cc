@@ -1,5 +1,5 @@
 // Any bytes must be taken or refused: no crash, no read outside them, no large allocation. What is
-// taken must lie inside the file.
+// taken must lie inside the file, and its rows must decode without reading past them.
 #include <cstdlib>
 
 #include "gguf/file.h"
@@ -16,6 +16,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!tensor.data.empty())
       sum += std::to_integer<unsigned>(tensor.data.front()) +
              std::to_integer<unsigned>(tensor.data.back());
+  }
+  for (const auto& tensor : file->tensors()) {
+    if (tensor.cols() > 4096) continue;
+    std::vector<float> row(tensor.cols());
+    for (const std::uint64_t r : {std::uint64_t{0}, tensor.rows() - 1})
+      tophand::kernels::dequantize_row(tensor.encoding, tensor.data.data(), tensor.rows(),
+                                       tensor.cols(), r, row.data());
+    sum += row.back() > 0;
   }
   for (const char* key : {"general.architecture", "tokenizer.ggml.tokens", "k"}) {
     if (const auto* value = file->find(key)) {

@@ -44,7 +44,7 @@ inline ScaleMin k_scale_min(const std::byte* scales, std::uint32_t j) {
 }
 
 // The unsigned codes of block `block` of the row that starts at `row`. Q8_0's signed bytes become
-// codes by adding 128; the two ternary base-3 and base-4 forms give 0, 1, 2 (Q2_0 also 3).
+// codes by adding 128; the ternary forms give 0, 1, 2 (Q2_0 and PQ2_0 also 3), Q1_0 gives 0 and 2.
 // Integer encodings only.
 void block_codes(Encoding encoding, const std::byte* row, std::uint64_t block,
                  std::array<std::uint8_t, 32>& codes);

@@ -32,7 +32,11 @@ constexpr std::array kEncodings = {
     EncodingInfo{Encoding::kTQ1_0, "TQ1_0", 34, 256, 54},
     EncodingInfo{Encoding::kTQ2_0, "TQ2_0", 35, 256, 66},
     EncodingInfo{Encoding::kQ2_0, "Q2_0", 42, 64, 18},
+    EncodingInfo{Encoding::kQ1_0, "Q1_0", 41, 128, 18},
+    EncodingInfo{Encoding::kPQ2_0, "PQ2_0", 142, 128, 34},
+    EncodingInfo{Encoding::kPTQ1_0, "PTQ1_0", 143, 128, 28},
 };
+static_assert(kEncodings.size() == kEncodingCount);
 
 std::size_t row_bytes(const EncodingInfo& info, std::uint64_t cols) {
   return cols / info.block_weights * info.block_bytes;
@@ -78,7 +82,11 @@ void decode_block(Encoding encoding, const std::byte* row, std::uint64_t block, 
     case Encoding::kTQ2_0:
       return offset_by(1, half_at(64));
     case Encoding::kQ2_0:
+    case Encoding::kQ1_0:
+    case Encoding::kPQ2_0:
       return offset_by(1, half_at(0));
+    case Encoding::kPTQ1_0:
+      return offset_by(1, half_at(26));
     case Encoding::kQ4_1:
     case Encoding::kQ5_1: {
       const float d = half_at(0), m = half_at(2);
@@ -225,6 +233,34 @@ void tq1_0_codes(const std::byte* b, std::uint32_t sub, Codes& codes) {
   }
 }
 
+// Blocks of 128: sub 0..3.
+void ptq1_0_codes(const std::byte* b, std::uint32_t sub, Codes& codes) {
+  for (std::uint32_t j = 0; j < 32; ++j) {
+    const std::uint32_t w = 32 * sub + j;
+    if (w < 80) {
+      codes[j] = trit(load_u8(b + w % 16), w / 16);
+    } else if (w < 120) {
+      codes[j] = trit(load_u8(b + 16 + (w - 80) % 8), (w - 80) / 8);
+    } else {
+      codes[j] = trit(load_u8(b + 24 + (w - 120) % 2), (w - 120) / 2);
+    }
+  }
+}
+
+// 32 weights in 8 bytes, four neighbours a byte (Q2_0, PQ2_0).
+void two_bit_fours(const std::byte* bytes, Codes& codes) {
+  for (std::size_t j = 0; j < 32; ++j) {
+    codes[j] = static_cast<std::uint8_t>(load_u8(bytes + j / 4) >> (2 * (j % 4)) & 3);
+  }
+}
+
+// One bit a weight: 0 stands for -d and 1 for +d, which are codes 0 and 2 about an offset of 1.
+void one_bit(const std::byte* bytes, Codes& codes) {
+  for (std::size_t j = 0; j < 32; ++j) {
+    codes[j] = static_cast<std::uint8_t>((load_u8(bytes + j / 8) >> (j % 8) & 1) * 2);
+  }
+}
+
 void two_bit_plane(const std::byte* bytes, std::uint32_t shift, Codes& codes) {
   for (std::size_t j = 0; j < 32; ++j) {
     codes[j] = static_cast<std::uint8_t>(load_u8(bytes + j) >> shift & 3);
@@ -270,11 +306,13 @@ void block_codes(Encoding encoding, const std::byte* row, std::uint64_t block,
     case Encoding::kTQ2_0:
       return two_bit_plane(b + std::size_t{32} * (sub / 4), 2 * (sub % 4), codes);
     case Encoding::kQ2_0:
-      for (std::uint32_t j = 0; j < 32; ++j) {
-        const std::uint32_t w = 32 * (sub % 2) + j;
-        codes[j] = static_cast<std::uint8_t>(load_u8(b + 2 + w / 4) >> (2 * (w % 4)) & 3);
-      }
-      return;
+      return two_bit_fours(b + 2 + 8 * (sub % 2), codes);
+    case Encoding::kPQ2_0:
+      return two_bit_fours(b + 2 + 8 * (sub % 4), codes);
+    case Encoding::kPTQ1_0:
+      return ptq1_0_codes(b, sub % 4, codes);
+    case Encoding::kQ1_0:
+      return one_bit(b + 2 + 4 * (sub % 4), codes);
     case Encoding::kF32:
     case Encoding::kF16:
     case Encoding::kBF16:

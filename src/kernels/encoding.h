@@ -25,7 +25,12 @@ enum class Encoding : std::uint8_t {
   kTQ1_0,
   kTQ2_0,
   kQ2_0,
+  kQ1_0,
+  kPQ2_0,
+  kPTQ1_0,
 };
+
+inline constexpr std::size_t kEncodingCount = static_cast<std::size_t>(Encoding::kPTQ1_0) + 1;
 
 struct EncodingInfo {
   Encoding encoding;
@@ -35,7 +40,8 @@ struct EncodingInfo {
   std::uint32_t block_bytes;    // I2_S: 32 bytes a 128 weights, plus one 32-byte tail a tensor
 };
 
-// nullptr for a type this engine does not run.
+// nullptr for a type this engine does not run. Type 42 is Q2_0 here; a file may mean PQ2_0 by it
+// (gguf/file.h tells them apart).
 const EncodingInfo* encoding_from_ggml_type(std::uint32_t ggml_type);
 const EncodingInfo& encoding_info(Encoding encoding);
 

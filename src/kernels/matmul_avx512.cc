@@ -53,6 +53,17 @@ TOPHAND_INLINE void load_codes(const std::byte* lines, Codes& codes) {
   const __m512i low4 = _mm512_set1_epi8(15), low2 = _mm512_set1_epi8(3);
   if constexpr (L.bits == 8) {
     for (std::size_t j = 0; j < 8; ++j) codes.dword[j] = load_line(lines + 64 * j);
+  } else if constexpr (L.bits == 1) {
+    // Bit j moves to bit 1, which makes it code 0 or 2; what crosses bytes is masked off.
+    const __m512i line = load_line(lines), bit1 = _mm512_set1_epi8(2);
+    codes.dword[0] = _mm512_and_si512(_mm512_add_epi8(line, line), bit1);
+    codes.dword[1] = _mm512_and_si512(line, bit1);
+    codes.dword[2] = _mm512_and_si512(_mm512_srli_epi16(line, 1), bit1);
+    codes.dword[3] = _mm512_and_si512(_mm512_srli_epi16(line, 2), bit1);
+    codes.dword[4] = _mm512_and_si512(_mm512_srli_epi16(line, 3), bit1);
+    codes.dword[5] = _mm512_and_si512(_mm512_srli_epi16(line, 4), bit1);
+    codes.dword[6] = _mm512_and_si512(_mm512_srli_epi16(line, 5), bit1);
+    codes.dword[7] = _mm512_and_si512(_mm512_srli_epi16(line, 6), bit1);
   } else if constexpr (L.bits == 2) {
     for (std::size_t h = 0; h < 2; ++h) {
       const __m512i line = load_line(lines + 64 * h);
@@ -121,6 +132,8 @@ TOPHAND_INLINE Scale load_scale(const std::byte* super, std::uint64_t in_super) 
             _mm512_mul_ps(d, load_bytes_signed(small + 16))};
   } else if constexpr (L.scales == Scales::kGroup64) {
     return {load_halves(super + 32 * (in_super / 2)), _mm512_setzero_ps()};
+  } else if constexpr (L.scales == Scales::kGroup128) {
+    return {load_halves(super + 32 * (in_super / 4)), _mm512_setzero_ps()};
   } else if constexpr (L.scales == Scales::kGroup256) {
     return {load_halves(super + 32 * (in_super / 8)), _mm512_setzero_ps()};
   } else {
@@ -435,8 +448,7 @@ constexpr auto all_kernel_sets(std::index_sequence<E...>) {
   return std::array{kernel_set<static_cast<Encoding>(E)>()...};
 }
 
-constexpr auto kSets =
-    all_kernel_sets(std::make_index_sequence<static_cast<std::size_t>(Encoding::kQ2_0) + 1>());
+constexpr auto kSets = all_kernel_sets(std::make_index_sequence<kEncodingCount>());
 
 }  // namespace
 

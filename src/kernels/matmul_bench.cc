@@ -172,7 +172,7 @@ __attribute__((target("avx2"))) void peak_avx2(benchmark::State& state) {
 void register_for(const IsaInfo& set) {
   const std::string name(set.name);
   const Isa isa = set.isa;
-  for (int e = 0; e <= static_cast<int>(Encoding::kQ2_0); ++e) {
+  for (std::size_t e = 0; e < kEncodingCount; ++e) {
     const auto encoding = static_cast<Encoding>(e);
     const std::string suffix = "/" + name + "/" + std::string(encoding_info(encoding).name);
     benchmark::RegisterBenchmark(("gemv" + suffix).c_str(), gemv, isa, encoding);

@@ -53,6 +53,12 @@ TOPHAND_INLINE void load_codes(const std::byte* lines, Codes& codes) {
   uint8x16_t c[8];
   if constexpr (L.bits == 8) {
     for (std::size_t j = 0; j < 8; ++j) c[j] = veorq_u8(load(lines + 64 * j), vdupq_n_u8(128));
+  } else if constexpr (L.bits == 1) {
+    const uint8x16_t line = load(lines);
+    for (std::size_t j = 0; j < 8; ++j) {
+      const uint8x16_t bit = vtstq_u8(line, vdupq_n_u8(static_cast<std::uint8_t>(1u << j)));
+      c[j] = vandq_u8(bit, vdupq_n_u8(2));
+    }
   } else if constexpr (L.bits == 2) {
     const uint8x16_t low2 = vdupq_n_u8(3);
     for (std::size_t h = 0; h < 2; ++h) {
@@ -113,6 +119,8 @@ TOPHAND_INLINE Scale load_scale(const std::byte* super, std::uint64_t in_super, 
     return {vmulq_f32(d, load_bytes_signed(small)), vmulq_f32(d, load_bytes_signed(small + 16))};
   } else if constexpr (L.scales == Scales::kGroup64) {
     return {load_halves(halves + 32 * (in_super / 2)), zero};
+  } else if constexpr (L.scales == Scales::kGroup128) {
+    return {load_halves(halves + 32 * (in_super / 4)), zero};
   } else if constexpr (L.scales == Scales::kGroup256) {
     return {load_halves(halves + 32 * (in_super / 8)), zero};
   } else {
@@ -344,8 +352,7 @@ constexpr auto all_kernel_sets(std::index_sequence<E...>) {
   return std::array{kernel_set<static_cast<Encoding>(E)>()...};
 }
 
-constexpr auto kSets =
-    all_kernel_sets(std::make_index_sequence<static_cast<std::size_t>(Encoding::kQ2_0) + 1>());
+constexpr auto kSets = all_kernel_sets(std::make_index_sequence<kEncodingCount>());
 
 }  // namespace
 

@@ -11,6 +11,7 @@ int code_at(const Layout& layout, const std::byte* lines, std::size_t row, std::
   const std::size_t dword = col / 4, at = 4 * row + col % 4;
   const auto line = [&](std::size_t i) { return unsigned{load_u8(lines + 64 * i + at)}; };
   if (layout.bits == 8) return static_cast<int>(line(dword));
+  if (layout.bits == 1) return static_cast<int>(line(0) >> dword & 1) * 2;
   if (layout.bits == 2) return static_cast<int>(line(dword / 4) >> (2 * (dword % 4)) & 3);
   unsigned code = line(dword % 4) >> (dword < 4 ? 0 : 4) & 15;
   if (layout.bits == 5) code |= (line(4) >> dword & 1) << 4;
@@ -47,6 +48,8 @@ BlockScales scales_at(const Layout& layout, const std::byte* scales, std::uint64
     }
     case Scales::kGroup64:
       return both(half(32 * (in_super / 2)), 0);
+    case Scales::kGroup128:
+      return both(half(32 * (in_super / 4)), 0);
     case Scales::kGroup256:
       return both(half(32 * (in_super / 8)), 0);
     case Scales::kTensor:

@@ -47,6 +47,8 @@ std::vector<std::size_t> half_fields(Encoding encoding) {
       return {52};
     case Encoding::kTQ2_0:
       return {64};
+    case Encoding::kPTQ1_0:
+      return {26};
     case Encoding::kI2_S:
       return {};
     default:
@@ -132,7 +134,7 @@ std::vector<Case> list_cases() {
                   set.compiled ? "not on this CPU" : "not in this build");
       continue;
     }
-    for (int e = 0; e <= static_cast<int>(Encoding::kQ2_0); ++e) {
+    for (std::size_t e = 0; e < kEncodingCount; ++e) {
       cases.push_back({static_cast<Encoding>(e), set.isa});
     }
   }

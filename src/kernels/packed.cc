@@ -50,6 +50,14 @@ void write_codes(const Layout& layout, const Tile& tile, std::byte* out) {
     }
     return;
   }
+  if (layout.bits == 1) {
+    write_line(out, [&](std::size_t r, std::size_t i) {
+      unsigned byte = 0;
+      for (std::size_t j = 0; j < 8; ++j) byte |= (code(r, j, i) >> 1) << j;
+      return byte;
+    });
+    return;
+  }
   if (layout.bits == 2) {
     for (std::size_t h = 0; h < 2; ++h) two_bits(out + 64 * h, h, 0);
     return;
@@ -85,6 +93,8 @@ std::size_t half_scale_at(Encoding encoding) {
       return 52;
     case Encoding::kTQ2_0:
       return 64;
+    case Encoding::kPTQ1_0:
+      return 26;
     default:
       return 0;
   }
@@ -119,6 +129,8 @@ void write_scales(const Source& src, const Layout& layout, const std::byte* row,
       return;
     case Scales::kGroup64:
       return copy_half(32 * (in_super / 2), half_scale_at(src.encoding));
+    case Scales::kGroup128:
+      return copy_half(32 * (in_super / 4), half_scale_at(src.encoding));
     case Scales::kGroup256:
       return copy_half(32 * (in_super / 8), half_scale_at(src.encoding));
     case Scales::kTensor:

@@ -12,6 +12,7 @@
 //   6 bits: the 4 nibble lines, then lines h = 0, 1: bits 2i, 2i+1 are bits 4 and 5 of
 //           dword 4h + i.                                                             6 lines
 //   2 bits: line h (0, 1): bits 2i, 2i+1 are dword 4h + i.                            2 lines
+//   1 bit:  one line whose bit j is dword j; it stands for code 0 or 2.               1 line
 // Float encodings: column after column, 16 values in the encoding's own type.
 //
 // A weight is scale * (code - offset), or scale * code + min, with a scale a row and block:
@@ -20,7 +21,9 @@
 //   kSuper     f16 d, f16 dmin a 256 columns; u8 sc, u8 mn: scale = d * sc, min = -dmin * mn
 //                                                                            (Q4_K, Q5_K)
 //   kSuper16   f16 d a 256 columns, int8 sc a 16 columns                     (Q6_K)
-//   kGroup64   f16 scale a 64 columns; kGroup256 a 256 columns               (Q2_0; TQ1_0, TQ2_0)
+//   kGroup64   f16 scale a 64 columns                                        (Q2_0)
+//   kGroup128  f16 scale a 128 columns                                       (Q1_0, PQ2_0, PTQ1_0)
+//   kGroup256  f16 scale a 256 columns                                       (TQ1_0, TQ2_0)
 //   kTensor    one float32 for the tensor, outside the packed bytes          (I2_S)
 #pragma once
 
@@ -42,6 +45,7 @@ enum class Scales : std::uint8_t {
   kSuper,
   kSuper16,
   kGroup64,
+  kGroup128,
   kGroup256,
   kTensor
 };
@@ -84,6 +88,11 @@ constexpr Layout layout_of(Encoding encoding) {
       return {6, 5, Scales::kSuper16, 8, 320};
     case Encoding::kQ2_0:
       return {2, 0, Scales::kGroup64, 4, 64};
+    case Encoding::kQ1_0:
+      return {1, 0, Scales::kGroup128, 8, 64};
+    case Encoding::kPQ2_0:
+    case Encoding::kPTQ1_0:
+      return {2, 0, Scales::kGroup128, 8, 64};
     case Encoding::kTQ1_0:
     case Encoding::kTQ2_0:
       return {2, 0, Scales::kGroup256, 16, 64};

@@ -9,7 +9,8 @@ import numpy as np
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 # ggml type id -> (weights a block, bytes a block)
 BLOCKS = {0: (1, 4), 1: (1, 2), 30: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 8: (32, 34),
-          12: (256, 144), 14: (256, 210), 35: (256, 66)}
+          12: (256, 144), 14: (256, 210), 34: (256, 54), 35: (256, 66),
+          41: (128, 18), 42: (64, 18), 142: (128, 34), 143: (128, 28)}
 I2_S = 36
 
 
@@ -107,6 +108,37 @@ def decode_tq2_0(b):
     return _f16(b, 64) * (q.reshape(-1, 256).astype(np.float32) - 1)
 
 
+def trits(v, count):
+    """The `count` most significant of five base-3 digits of each byte ceil(v * 256 / 243): [..., byte]
+    to [..., digit, byte]. By division, not by the multiplications that decoders use."""
+    v = v.astype(np.int64) * 243 // 256
+    return np.stack([v // 3 ** (4 - n) % 3 for n in range(count)], axis=-2)
+
+
+def trits_in_order(b, parts):
+    """parts: (first byte, bytes, digits a byte); columns go byte by byte, then digit by digit."""
+    return np.concatenate([trits(b[:, at:at + size], count).reshape(len(b), -1)
+                           for at, size, count in parts], axis=1).astype(np.float32)
+
+
+def decode_tq1_0(b):
+    return _f16(b, 52) * (trits_in_order(b, [(0, 32, 5), (32, 16, 5), (48, 4, 4)]) - 1)
+
+
+def decode_ptq1_0(b):
+    return _f16(b, 26) * (trits_in_order(b, [(0, 16, 5), (16, 8, 5), (24, 2, 4)]) - 1)
+
+
+def decode_q2_0(b):
+    """Also PQ2_0: only the number of weights a block differs."""
+    q = (b[:, 2:, None] >> np.array([0, 2, 4, 6], np.uint8)) & 3
+    return _f16(b, 0) * (q.reshape(len(b), -1).astype(np.float32) - 1)
+
+
+def decode_q1_0(b):
+    return _f16(b, 0) * (2 * np.unpackbits(b[:, 2:], axis=1, bitorder="little").astype(np.float32) - 1)
+
+
 def decode_i2_s(raw, count):
     scale = raw[count // 4:count // 4 + 4].tobytes()
     q = raw[:count // 4].reshape(-1, 1, 32) >> np.array([6, 4, 2, 0], np.uint8).reshape(1, 4, 1) & 3
@@ -123,5 +155,10 @@ DECODERS = {
     8: lambda b: _f16(b, 0) * b[:, 2:].copy().view(np.int8).astype(np.float32),
     12: decode_q4_k,
     14: decode_q6_k,
+    34: decode_tq1_0,
     35: decode_tq2_0,
+    41: decode_q1_0,
+    42: decode_q2_0,
+    142: decode_q2_0,
+    143: decode_ptq1_0,
 }
