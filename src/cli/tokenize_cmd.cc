@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -15,9 +16,24 @@ constexpr Flag kFlags[] = {
     {"--file", "FILE", "read the text from FILE (\"-\": standard input, the default)"},
     {"--special", "", "special tokens such as <|im_end|> in the text count as themselves"},
     {"--bos", "", "put the begin-of-text token in front if the model wants one"},
+    {"--eos", "", "put the end-of-text token behind if the model wants one"},
+    {"--null", "", "several texts, separated by NUL bytes; a JSON array a line"},
+    {"--pre-tokenizer", "NAME", "split as NAME does, whatever the file says"},
 };
 
-Result<std::vector<text::TokenId>> tokenize(const Arguments& args) {
+using Ids = std::vector<text::TokenId>;
+
+Ids encode(const text::Tokenizer& tokenizer, std::string_view text, const Arguments& args) {
+  Ids ids;
+  if (args.has("--bos") && tokenizer.add_bos()) ids.push_back(*tokenizer.bos());
+  const auto special =
+      args.has("--special") ? text::SpecialTokens::kParse : text::SpecialTokens::kAsText;
+  tokenizer.encode(text, special, ids);
+  if (args.has("--eos") && tokenizer.add_eos()) ids.push_back(*tokenizer.eos());
+  return ids;
+}
+
+Result<std::vector<Ids>> tokenize(const Arguments& args) {
   if (args.has("--text") && args.has("--file"))
     return fail(Code::kInvalid, "give --text or --file, not both");
   std::string text = args.get("--text");
@@ -26,22 +42,29 @@ Result<std::vector<text::TokenId>> tokenize(const Arguments& args) {
     text = std::move(read);
   }
   TOPHAND_TRY(path, "find model", find_model_file(args.positional[0]));
-  TOPHAND_TRY(tokenizer, "load tokenizer", engine::load_tokenizer(path));
-  std::vector<text::TokenId> ids;
-  if (args.has("--bos") && tokenizer->add_bos() && tokenizer->bos())
-    ids.push_back(*tokenizer->bos());
-  const auto special =
-      args.has("--special") ? text::SpecialTokens::kParse : text::SpecialTokens::kAsText;
-  tokenizer->encode(text, special, ids);
-  return ids;
+  TOPHAND_TRY(tokenizer, "load tokenizer",
+              engine::load_tokenizer(path, args.get("--pre-tokenizer")));
+  std::vector<Ids> out;
+  if (!args.has("--null")) {
+    out.push_back(encode(*tokenizer, text, args));
+    return out;
+  }
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\0', at), text.size());
+    out.push_back(encode(*tokenizer, std::string_view(text).substr(at, end - at), args));
+    at = end + 1;
+  }
+  return out;
 }
 
 int run(Io& io, const Arguments& args) {
-  const auto ids = tokenize(args);
-  if (!ids) return report(io, ids.error());
-  io.out << '[';
-  for (std::size_t i = 0; i < ids->size(); ++i) io.out << (i == 0 ? "" : ",") << (*ids)[i];
-  io.out << "]\n";
+  const auto lists = tokenize(args);
+  if (!lists) return report(io, lists.error());
+  for (const Ids& ids : *lists) {
+    io.out << '[';
+    for (std::size_t i = 0; i < ids.size(); ++i) io.out << (i == 0 ? "" : ",") << ids[i];
+    io.out << "]\n";
+  }
   return 0;
 }
 

@@ -29,13 +29,6 @@ std::vector<std::string> to_owned(const std::vector<std::string_view>& views) {
   return {views.begin(), views.end()};
 }
 
-// Files of BitNet 2B4T name no pre-tokenizer; with Llama 3's vocabulary it is Llama 3's.
-std::string pre_tokenizer(const gguf::File& file, std::uint64_t vocabulary) {
-  if (const gguf::Value* value = file.find(key("pre")))
-    if (const auto name = value->string()) return std::string(*name);
-  return vocabulary == 128'256 ? "llama-bpe" : "default";
-}
-
 }  // namespace
 
 Result<text::TokenizerSpec> read_tokenizer_spec(const gguf::File& file, std::uint64_t vocabulary) {
@@ -46,7 +39,8 @@ Result<text::TokenizerSpec> read_tokenizer_spec(const gguf::File& file, std::uin
     return fail(Code::kInvalid, "the tokenizer has " + std::to_string(tokens.size()) +
                                     " tokens, the embedding " + std::to_string(vocabulary));
   spec.model = std::string(model);
-  spec.pre = pre_tokenizer(file, vocabulary);
+  if (const gguf::Value* value = file.find(key("pre")))
+    spec.pre = std::string(value->string().value_or(""));
   spec.tokens = to_owned(tokens);
   if (file.find(key("merges")) != nullptr) {
     TOPHAND_TRY(merges, "tokenizer", file.strings(key("merges")));
@@ -64,12 +58,23 @@ Result<text::TokenizerSpec> read_tokenizer_spec(const gguf::File& file, std::uin
       spec.types.push_back(static_cast<std::int32_t>(type));
     }
   }
+  if (file.find(key("scores")) != nullptr && spec.model == "llama") {
+    TOPHAND_TRY(scores, "tokenizer", file.floats(key("scores")));
+    spec.scores = std::move(scores);
+  }
   TOPHAND_CHECK("tokenizer", read_id(file, "bos_token_id", vocabulary, spec.bos));
   TOPHAND_CHECK("tokenizer", read_id(file, "eos_token_id", vocabulary, spec.eos));
   TOPHAND_CHECK("tokenizer", read_id(file, "eot_token_id", vocabulary, spec.eot));
+  TOPHAND_CHECK("tokenizer", read_id(file, "eom_token_id", vocabulary, spec.eom));
   TOPHAND_CHECK("tokenizer", read_id(file, "padding_token_id", vocabulary, spec.pad));
   TOPHAND_CHECK("tokenizer", read_id(file, "unknown_token_id", vocabulary, spec.unknown));
-  if (const gguf::Value* value = file.find(key("add_bos_token"))) spec.add_bos = value->boolean();
+  const auto flag = [&file](std::string_view name) -> std::optional<bool> {
+    const gguf::Value* value = file.find(key(name));
+    return value == nullptr ? std::nullopt : value->boolean();
+  };
+  spec.add_bos = flag("add_bos_token");
+  spec.add_eos = flag("add_eos_token");
+  spec.add_space_prefix = flag("add_space_prefix");
   return spec;
 }
 

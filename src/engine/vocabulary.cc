@@ -5,7 +5,8 @@
 
 namespace tophand::engine {
 
-Result<std::unique_ptr<text::Tokenizer>> load_tokenizer(const std::string& path) {
+Result<std::unique_ptr<text::Tokenizer>> load_tokenizer(const std::string& path,
+                                                        std::string_view pre_tokenizer) {
   auto file = gguf::File::open(path);
   if (!file) return tl::unexpected(std::move(file).error());
   const gguf::Tensor* embedding = file->find_tensor("token_embd.weight");
@@ -16,6 +17,7 @@ Result<std::unique_ptr<text::Tokenizer>> load_tokenizer(const std::string& path)
     vocabulary = tokens->count();
   auto spec = read_tokenizer_spec(*file, vocabulary);
   if (!spec) return tl::unexpected(std::move(spec).error());
+  if (!pre_tokenizer.empty()) spec->pre = std::string(pre_tokenizer);
   return text::Tokenizer::create(std::move(*spec));
 }
 

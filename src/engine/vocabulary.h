@@ -3,13 +3,15 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "text/tokenizer.h"
 
 namespace tophand::engine {
 
-// Errors as Model::load's.
-Result<std::unique_ptr<text::Tokenizer>> load_tokenizer(const std::string& path);
+// pre_tokenizer: taken instead of the file's unless it is "". Errors as Model::load's.
+Result<std::unique_ptr<text::Tokenizer>> load_tokenizer(const std::string& path,
+                                                        std::string_view pre_tokenizer = "");
 
 }  // namespace tophand::engine

@@ -325,6 +325,14 @@ Result<std::vector<std::int64_t>> File::integers(std::string_view key) const {
   return std::move(*list);
 }
 
+Result<std::vector<float>> File::floats(std::string_view key) const {
+  const Value* value = find(key);
+  if (value == nullptr) return missing(key);
+  auto list = value->floats();
+  if (!list) return wrong(key, "an array of float32");
+  return std::move(*list);
+}
+
 Result<std::vector<std::string_view>> File::strings(std::string_view key) const {
   const Value* value = find(key);
   if (value == nullptr) return missing(key);

@@ -53,6 +53,7 @@ class File {
   Result<double> number(std::string_view key, double min, double max) const;
   Result<std::string_view> string(std::string_view key) const;
   Result<std::vector<std::int64_t>> integers(std::string_view key) const;
+  Result<std::vector<float>> floats(std::string_view key) const;
   Result<std::vector<std::string_view>> strings(std::string_view key) const;
 
   // Memory hints for a tensor's bytes; nothing happens for a File made by parse().

@@ -91,6 +91,15 @@ std::optional<std::vector<std::int64_t>> Value::integers() const {
   return out;
 }
 
+std::optional<std::vector<float>> Value::floats() const {
+  if (type_ != ValueType::kArray || element_ != ValueType::kF32) return {};
+  std::vector<float> out;
+  out.reserve(count_);
+  for (std::uint64_t i = 0; i < count_; ++i)
+    out.push_back(load<float>(bytes_.data() + i * sizeof(float)));
+  return out;
+}
+
 std::optional<std::vector<std::string_view>> Value::strings() const {
   if (type_ != ValueType::kArray || element_ != ValueType::kString) return {};
   std::vector<std::string_view> out;

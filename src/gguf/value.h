@@ -49,8 +49,10 @@ class Value {
   std::optional<bool> boolean() const;
   std::optional<std::string_view> string() const;
 
-  // Whole arrays. Integer arrays widen to int64 (u64 above its range: nothing).
+  // Whole arrays. Integer arrays widen to int64 (u64 above its range: nothing); floats are f32
+  // only.
   std::optional<std::vector<std::int64_t>> integers() const;
+  std::optional<std::vector<float>> floats() const;
   std::optional<std::vector<std::string_view>> strings() const;
 
  private:
