@@ -72,9 +72,12 @@ char lower_if(char c, bool fold) {
   return fold && c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-// '(s|t|re|ve|m|ll|d), with ASCII letters of either case when `fold`. 0: no match, else its bytes.
+// '(s|t|re|ve|m|ll|d), with letters of either case when `fold`. 0: no match, else its bytes. Of
+// all code points, only U+017F folds to one of these letters: to s.
 std::size_t contraction_bytes(std::string_view text, std::size_t at, bool fold) {
   if (text[at] != '\'' || at + 1 >= text.size()) return 0;
+  constexpr std::string_view kLongS = "\xC5\xBF";
+  if (fold && text.substr(at + 1).starts_with(kLongS)) return 1 + kLongS.size();
   const char first = lower_if(text[at + 1], fold);
   if (first == 's' || first == 't' || first == 'm' || first == 'd') return 2;
   if (at + 2 >= text.size()) return 0;
@@ -171,7 +174,9 @@ Result<PreTokenizer> pre_tokenizer_by_name(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(row.name);
   }
   return fail(Code::kInvalid, "unknown pre-tokenizer \"" + std::string(name.substr(0, 64)) +
-                                  "\"; known are " + known);
+                                  "\"; known are " + known +
+                                  "; [models.pre_tokenizers] in the configuration, or "
+                                  "--pre-tokenizer, takes one of these instead");
 }
 
 std::string_view pre_tokenizer_when_absent(std::size_t vocabulary_size) {
