@@ -290,7 +290,7 @@ void WorkerSupervisor::start(Worker& worker, std::int64_t at_ns) {
       socket_dir_ + "/w" + std::to_string(getpid()) + "-" + std::to_string(++starts_) + ".sock";
   ProcessSpec spec{
       .program = options_.program, .argv = {"tophand"}, .memory_mib_max = options_.memory_mib_max};
-  for (std::string& word : options_.arguments(worker.file, worker.socket))
+  for (std::string& word : options_.arguments(worker.model, worker.file, worker.socket))
     spec.argv.push_back(std::move(word));
   auto process = WorkerProcess::start(spec);
   if (!process) {

@@ -39,7 +39,8 @@ struct SupervisorOptions {
   // The model's file, or why there is none. Any thread.
   std::function<Result<std::string>(const std::string& model)> find_file;
   // The worker's command line, without argv[0].
-  std::function<std::vector<std::string>(const std::string& file, const std::string& socket)>
+  std::function<std::vector<std::string>(const std::string& model, const std::string& file,
+                                         const std::string& socket)>
       arguments;
   std::int64_t memory_mib_max = 0;
   std::size_t workers_max = 3;

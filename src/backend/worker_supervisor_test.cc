@@ -63,7 +63,7 @@ class SupervisorTest : public testing::Test {
       if (!std::filesystem::exists(dir_ / model)) return fail(Code::kNotFound, "no such model");
       return std::string(dir_ / model);
     };
-    out.arguments = [](const std::string& file, const std::string& socket) {
+    out.arguments = [](const std::string&, const std::string& file, const std::string& socket) {
       return std::vector<std::string>{file, socket};
     };
     out.pause_first_ms = 10;

@@ -31,6 +31,7 @@ constexpr std::array kFlags{
     Flag{"--memory-mib", "N", "refuse to load what needs more memory than this"},
     Flag{"--kernel", "K", "force an instruction set instead of the best one"},
     Flag{"--template", "T", "force a built-in chat template instead of the file's own"},
+    Flag{"--pre-tokenizer", "P", "force a built-in pre-tokenizer instead of the file's own"},
 };
 
 // The model's own check compares its needs with the limit and says so in numbers; this is the net
@@ -79,7 +80,8 @@ Result<engine::WorkerOptions> read_options(const Arguments& args) {
                   .context_tokens = context,
                   .memory_bytes_max = memory * kMiB,
                   .kernel = args.get("--kernel"),
-                  .chat_template = args.get("--template")};
+                  .chat_template = args.get("--template"),
+                  .pre_tokenizer = args.get("--pre-tokenizer")};
   return options;
 }
 

@@ -23,10 +23,12 @@ struct ServerConfig {
 };
 
 struct ModelsConfig {
-  std::string dir;                             // "" = DATA/models
-  std::string local = "qwen2.5-coder:1.5b";    // what `local`, `low` and `auto` mean here
-  std::string mirror;                          // URL or folder, tried after the publisher
-  std::map<std::string, std::string> aliases;  // name -> model
+  std::string dir;                                    // "" = DATA/models
+  std::string local = "qwen2.5-coder:1.5b";           // what `local`, `low` and `auto` mean here
+  std::string mirror;                                 // URL or folder, tried after the publisher
+  std::map<std::string, std::string> aliases;         // name -> model
+  std::map<std::string, std::string> templates;       // model -> built-in chat template
+  std::map<std::string, std::string> pre_tokenizers;  // model -> built-in pre-tokenizer
 };
 
 struct EngineConfig {

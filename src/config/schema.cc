@@ -28,6 +28,10 @@ constexpr Key kKeys[] = {
      "URL or folder with model files, tried after the publisher (TOPHAND_MODEL_MIRROR)"},
     {"models", "aliases", [](Config& c) -> Place { return &c.models.aliases; },
      "other names for models, as a table: aliases = { monday = \"qwen2.5-coder:1.5b\" }"},
+    {"models", "templates", [](Config& c) -> Place { return &c.models.templates; },
+     "built-in chat templates for models whose own is unknown: templates = { \"my-model\" = \"chatml\" }"},
+    {"models", "pre_tokenizers", [](Config& c) -> Place { return &c.models.pre_tokenizers; },
+     "built-in pre-tokenizers for models whose own is unknown, in the same way"},
 
     {"engine", "threads", [](Config& c) -> Place { return &c.engine.threads; },
      "0: as many as physical cores", {0, 1024}},

@@ -80,6 +80,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   if (auto done = model->check_memory(weights, options.memory_bytes_max); !done)
     return tl::unexpected(std::move(done).error());
   TOPHAND_TRY(spec, "read header", read_tokenizer_spec(model->file_, model->shape_.vocabulary));
+  if (!options.pre_tokenizer.empty()) spec.pre = options.pre_tokenizer;
   auto tokenizer = text::Tokenizer::create(std::move(spec));
   if (!tokenizer) return tl::unexpected(std::move(tokenizer).error());
   model->tokenizer_ = std::move(*tokenizer);

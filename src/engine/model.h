@@ -21,7 +21,8 @@ struct LoadOptions {
   std::int64_t context_tokens = 0;    // 0: min(8192, what the model was trained for)
   std::int64_t memory_bytes_max = 0;  // 0: the machine's free memory
   std::string kernel;                 // force an instruction set
-  std::string chat_template;          // force a built-in one
+  std::string chat_template = {};     // force a built-in one
+  std::string pre_tokenizer = {};     // force a built-in one
 };
 
 struct ModelInfo {

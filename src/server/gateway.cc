@@ -40,8 +40,9 @@ std::optional<ledger::NanoUsd> week_cap(const config::Config& config) {
   return static_cast<ledger::NanoUsd>(std::llround(*config.budget.week_usd * 1e9));
 }
 
-std::vector<std::string> engine_arguments(const config::EngineConfig& engine,
+std::vector<std::string> engine_arguments(const config::Config& config, const std::string& model,
                                           const std::string& file, const std::string& socket) {
+  const config::EngineConfig& engine = config.engine;
   std::vector<std::string> words{"engine", "--model", file, "--socket", socket};
   const auto add = [&](const char* flag, std::string value) {
     words.emplace_back(flag);
@@ -52,6 +53,12 @@ std::vector<std::string> engine_arguments(const config::EngineConfig& engine,
     add("--context", std::to_string(engine.context_tokens));
   if (engine.memory_mib_max > 0) add("--memory-mib", std::to_string(engine.memory_mib_max));
   if (!engine.kernel.empty()) add("--kernel", engine.kernel);
+  const auto& templates = config.models.templates;
+  const auto& pre_tokenizers = config.models.pre_tokenizers;
+  if (const auto found = templates.find(model); found != templates.end())
+    add("--template", found->second);
+  if (const auto found = pre_tokenizers.find(model); found != pre_tokenizers.end())
+    add("--pre-tokenizer", found->second);
   return words;
 }
 
@@ -119,8 +126,9 @@ Result<> RunningGateway::open_backends() {
     if (!found) return tl::unexpected(found.error());
     return found->path;
   };
-  workers.arguments = [engine](const std::string& file, const std::string& socket) {
-    return engine_arguments(engine, file, socket);
+  workers.arguments = [this](const std::string& model, const std::string& file,
+                             const std::string& socket) {
+    return engine_arguments(options_.config, model, file, socket);
   };
   if (engine.memory_mib_max > 0) workers.memory_mib_max = engine.memory_mib_max + kMemorySlackMib;
   TOPHAND_TRY(supervisor, "workers", backend::WorkerSupervisor::create(std::move(workers)));
