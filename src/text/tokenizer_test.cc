@@ -212,7 +212,7 @@ struct BadRow {
 
 TEST(Tokenizer, RefusesDamagedVocabularies) {
   const std::vector<BadRow> rows{
-      {"model", [](TokenizerSpec& s) { s.model = "llama"; }, "unknown tokenizer model"},
+      {"model", [](TokenizerSpec& s) { s.model = "bert"; }, "unknown tokenizer model"},
       {"pre", [](TokenizerSpec& s) { s.pre = "nope"; }, "unknown pre-tokenizer"},
       {"empty", [](TokenizerSpec& s) { s.tokens.clear(); }, "empty"},
       {"types", [](TokenizerSpec& s) { s.types.pop_back(); }, "token types"},
