@@ -46,13 +46,16 @@ Json tool_result_json(const ToolResultBlock& result) {
 
 // One message can become several: each tool result is one of its own, before the text.
 void append_message(const Message& message, Json& out) {
-  std::string text;
+  std::string text, reasoning;
   Json calls = Json::array();
   bool has_results = false;
   for (const Block& block : message.blocks) {
     if (const auto* part = std::get_if<TextBlock>(&block)) {
       if (!text.empty()) text += '\n';
       text += part->text;
+    } else if (const auto* thought = std::get_if<ThinkingBlock>(&block)) {
+      if (!reasoning.empty()) reasoning += '\n';
+      reasoning += thought->thinking;
     } else if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
       Json call = Json::object();
       call["id"] = tool->id;
@@ -68,6 +71,7 @@ void append_message(const Message& message, Json& out) {
   Json turn = Json::object();
   turn["role"] = role_name(message.role);
   turn["content"] = std::move(text);
+  if (!reasoning.empty()) turn["reasoning"] = std::move(reasoning);
   if (!calls.empty()) turn["tool_calls"] = std::move(calls);
   out.push_back(std::move(turn));
 }
@@ -157,6 +161,8 @@ Result<> read_message(const Field& field, Request& request) {
   else if (name == "user") message.role = Role::kUser;
   else if (name == "assistant") message.role = Role::kAssistant;
   else return role.refused("expected system, user, assistant or tool, found '" + name + "'");
+  TOPHAND_FIELD(reasoning, field["reasoning"].string_or(""));
+  if (!reasoning.empty()) message.blocks.emplace_back(ThinkingBlock{reasoning, ""});
   if (!content.empty()) message.blocks.emplace_back(TextBlock{content});
   TOPHAND_FIELD_CHECK(read_tool_calls(field["tool_calls"], message));
   request.messages.push_back(std::move(message));
@@ -293,6 +299,7 @@ std::string write_engine_request(const Request& request) {
     out["tool_choice"] = tool_choice_text(request.tool_choice);
   }
   out["raw"] = request.raw_prompt;
+  put(out, "think", request.think);
   put(out, "max_tokens", request.max_tokens);
   if (!request.stop.empty()) out["stop"] = request.stop;
   if (Json sampling = sampling_json(request.sampling); !sampling.empty())
@@ -314,6 +321,9 @@ Result<Request> read_engine_request(std::string_view body) {
   request.tool_choice = tool_choice_from(choice);
   TOPHAND_FIELD(raw, root["raw"].bool_or(false));
   request.raw_prompt = raw;
+  const Field think = root["think"];
+  if (!think.absent() && !think.is_bool()) return think.expected("a boolean");
+  if (!think.absent()) request.think = think.json().get<bool>();
   TOPHAND_FIELD(max_tokens, root["max_tokens"].integer_within(0, INT64_MAX));
   request.max_tokens = max_tokens;
   TOPHAND_FIELD(stop, root["stop"].strings());

@@ -28,16 +28,17 @@ Request sample_request() {
 
 // Typed out from the protocol page.
 TEST(EngineWire, WritesTheConversation) {
-  EXPECT_EQ(write_engine_request(sample_request()),
-            R"({"messages":[{"role":"system","content":"be brief"},)"
-            R"({"role":"user","content":"one\ntwo"},)"
-            R"({"role":"assistant","content":"ok","tool_calls":[{"id":"t1","name":"f",)"
-            R"("arguments":"{\"b\":1}"}]},)"
-            R"({"role":"tool","content":"Error: boom","tool_name":"f","tool_call_id":"t1"},)"
-            R"({"role":"user","content":"go on"}],)"
-            R"("tools":[{"name":"f","description":"does","parameters":{"type":"object"}}],)"
-            R"("tool_choice":"f","raw":false,"max_tokens":256,"stop":["END"],)"
-            R"("sampling":{"temperature":0.7,"top_k":40,"seed":1}})");
+  EXPECT_EQ(
+      write_engine_request(sample_request()),
+      R"({"messages":[{"role":"system","content":"be brief"},)"
+      R"({"role":"user","content":"one\ntwo"},)"
+      R"({"role":"assistant","content":"ok","reasoning":"hm","tool_calls":[{"id":"t1","name":"f",)"
+      R"("arguments":"{\"b\":1}"}]},)"
+      R"({"role":"tool","content":"Error: boom","tool_name":"f","tool_call_id":"t1"},)"
+      R"({"role":"user","content":"go on"}],)"
+      R"("tools":[{"name":"f","description":"does","parameters":{"type":"object"}}],)"
+      R"("tool_choice":"f","raw":false,"max_tokens":256,"stop":["END"],)"
+      R"("sampling":{"temperature":0.7,"top_k":40,"seed":1}})");
 }
 
 TEST(EngineWire, ReadsBackWhatItWrites) {
@@ -48,6 +49,21 @@ TEST(EngineWire, ReadsBackWhatItWrites) {
   EXPECT_EQ(read->tool_choice.kind, ToolChoice::Kind::kNamed);
   EXPECT_EQ(read->sampling.top_k, 40);
   EXPECT_FALSE(read->sampling.top_p.has_value());
+  EXPECT_FALSE(read->think.has_value());
+}
+
+TEST(EngineWire, CarriesWhetherToThinkAndWhatWasThought) {
+  Request request = sample_request();
+  request.think = false;
+  const auto read = read_engine_request(write_engine_request(request));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->think, false);
+  bool found = false;
+  for (const Message& message : read->messages)
+    for (const Block& block : message.blocks)
+      if (const auto* thought = std::get_if<ThinkingBlock>(&block))
+        found = thought->thinking == "hm";
+  EXPECT_TRUE(found);
 }
 
 TEST(EngineWire, RefusesWrongTypesByName) {
@@ -57,6 +73,7 @@ TEST(EngineWire, RefusesWrongTypesByName) {
       {R"({"messages":[{"role":"robot"}]})", "messages[0].role: expected system"},
       {R"({"messages":[],"max_tokens":"a"})", "max_tokens: expected an integer"},
       {R"({"messages":[],"sampling":{"seed":0.5}})", "sampling.seed: expected an integer"},
+      {R"({"messages":[],"think":"yes"})", "think: expected a boolean"},
       {R"({"messages":[],"stop":[1]})", "stop[0]: expected a string"}};
   for (const auto& [body, message] : rows) {
     const auto read = read_engine_request(body);

@@ -1,5 +1,5 @@
 // What lies between decoded text and the events a client sees: stop strings are held back and cut
-// off, tool calls are taken out of the text. Pure; one answer, one thread.
+// off, thoughts and tool calls are taken out of the text. Pure; one answer, one thread.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "chat/events.h"
-#include "text/chat_template.h"
+#include "text/answer_parser.h"
 
 namespace tophand::engine {
 
@@ -31,27 +31,22 @@ class StopFilter {
   std::optional<std::string> matched_;
 };
 
-// Turns text into events: text deltas, and for families with tool calls ToolUseStart, ToolUseDelta
-// and BlockEnd in place of the calls' text. What only looked like a call comes out as text.
+// Turns what text::AnswerParser finds into events: text and thinking deltas, and for a tool call
+// ToolUseStart, ToolUseDelta and BlockEnd.
 class AnswerSplitter {
  public:
-  // kind: nullopt when no tools were offered; everything is text then.
-  explicit AnswerSplitter(std::optional<text::TemplateKind> kind) : kind_(kind) {}
+  // Without a parser (a raw prompt) everything is text.
+  explicit AnswerSplitter(std::optional<text::AnswerParser> parser) : parser_(std::move(parser)) {}
   void push(std::string_view text, std::vector<chat::StreamEvent>& out);
   // The end of the answer: what is held comes out, the open block is closed.
   void finish(std::vector<chat::StreamEvent>& out);
   int calls() const { return calls_; }
 
  private:
-  void emit_text(std::string_view text, std::vector<chat::StreamEvent>& out);
-  void emit_call(const text::ToolCall& call, std::vector<chat::StreamEvent>& out);
-  // Takes one finished call off the front of held_; false when it is not finished.
-  bool take_call(std::vector<chat::StreamEvent>& out);
+  void emit(std::vector<text::AnswerPart>& parts, std::vector<chat::StreamEvent>& out);
 
-  std::optional<text::TemplateKind> kind_;
-  std::string held_;
-  bool text_open_ = false;
-  bool any_text_ = false;
+  std::optional<text::AnswerParser> parser_;
+  std::optional<text::AnswerPart::Kind> open_;  // the block that waits for its end
   int calls_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "base/random.h"
 #include "engine/answer_filter.h"
@@ -51,7 +52,9 @@ struct Generator::Run {
   std::int64_t reused = 0;  // tokens found in the cache
   std::int64_t room = 0;    // tokens that may be generated
   bool room_is_context = false;
-  std::string beginning;  // text the answer is made to begin with
+  std::string beginning;             // text the answer is made to begin with
+  std::vector<text::TokenId> shown;  // control tokens that the answer's reader has to see
+  bool marked_word = false;          // the answer's first space is the tokenizer's, not the model's
   AnswerSplitter splitter;
   chat::Finished finished;
   bool gone = false;  // the sink said so
@@ -71,7 +74,10 @@ struct Generator::Run {
 Result<std::vector<text::TokenId>> Generator::prompt(const chat::Request& request) const {
   if (request.messages.empty()) return fail(Code::kInvalid, "messages: expected at least one");
   std::vector<text::TokenId> out;
-  if (parts_.tokenizer.add_bos() && parts_.tokenizer.bos()) out.push_back(*parts_.tokenizer.bos());
+  const bool templated = !request.raw_prompt && parts_.chat_template.has_value();
+  const bool bos =
+      parts_.tokenizer.add_bos() || (templated && text::begins_with_bos(*parts_.chat_template));
+  if (bos && parts_.tokenizer.bos()) out.push_back(*parts_.tokenizer.bos());
   if (request.raw_prompt) {
     // Raw prompts bring their own template, so special tokens in them count.
     for (const text::Turn& turn : turns_of(request))
@@ -82,9 +88,9 @@ Result<std::vector<text::TokenId>> Generator::prompt(const chat::Request& reques
   const text::TemplateKind kind = *parts_.chat_template;
   TOPHAND_TRY(tools, "prompt", tools_of(request, kind));
   const std::vector<text::Turn> turns = turns_of(request);
-  auto segments = text::render(kind, turns, tools);
-  if (const std::string beginning = forced_beginning(request, kind); !beginning.empty())
-    segments.push_back({beginning, false});
+  auto segments = text::render(kind, turns, tools, render_options_of(request, kind));
+  for (text::Segment& segment : forced_beginning(request, kind))
+    segments.push_back(std::move(segment));
   parts_.tokenizer.encode(segments, out);
   return out;
 }
@@ -135,6 +141,36 @@ Result<> Generator::prefill(Run& run) {
   return done;
 }
 
+// The reader of the answer; none for a raw prompt.
+std::optional<text::AnswerParser> Generator::parser_for(const chat::Request& request) const {
+  if (request.raw_prompt || !parts_.chat_template) return std::nullopt;
+  const text::TemplateKind kind = *parts_.chat_template;
+  const auto tools = tools_of(request, kind);  // checked by prompt()
+  return text::AnswerParser(
+      kind, text::answer_options(kind, turns_of(request), tools.value_or(std::vector<text::Tool>()),
+                                 render_options_of(request, kind)));
+}
+
+void Generator::read_template(Run& run) const {
+  if (run.request.raw_prompt || !parts_.chat_template) return;
+  const text::TemplateKind kind = *parts_.chat_template;
+  for (const text::Segment& segment : forced_beginning(run.request, kind))
+    run.beginning += segment.text;
+  const bool no_tools = tools_of(run.request, kind).value_or(std::vector<text::Tool>()).empty();
+  for (const std::string_view mark : text::answer_marks(kind, !no_tools))
+    if (const auto id = parts_.tokenizer.find(mark)) run.shown.push_back(*id);
+  // SentencePiece writes a space in front of the word behind a control token ("[/INST]").
+  run.marked_word = parts_.tokenizer.marks_first_word() && !run.tokens.empty() &&
+                    parts_.tokenizer.piece(run.tokens.back()).empty();
+}
+
+std::string Generator::piece(Run& run, text::TokenId token) const {
+  const bool shown = std::ranges::find(run.shown, token) != run.shown.end();
+  std::string out = parts_.tokenizer.piece(token, shown);
+  if (std::exchange(run.marked_word, false) && out.starts_with(' ')) out.erase(0, 1);
+  return out;
+}
+
 void Generator::decode(Run& run) {
   Sampler sampler(sampling_of(run.request.sampling), parts_.tokenizer);
   for (const text::TokenId token : run.tokens) sampler.accept(token);
@@ -151,7 +187,7 @@ void Generator::decode(Run& run) {
       run.finished.reason = chat::StopReason::kEndTurn;
       break;
     }
-    run.send_text(stops.push(utf8.push(parts_.tokenizer.piece(token))));
+    run.send_text(stops.push(utf8.push(piece(run, token))));
     if (stops.matched()) break;
     if (count == run.room || run.stopped()) break;
     if (auto ran = parts_.session.forward({&token, 1}, {}); !ran) {
@@ -175,17 +211,15 @@ Result<> Generator::generate(const chat::Request& request, const Cancelled& canc
   if (!tokens) return tl::unexpected(std::move(tokens).error());
   if (auto checked = check(request, tokens->size()); !checked) return checked;
   const std::int64_t start_ns = parts_.clock.mono_ns();
-  const bool templated = parts_.chat_template.has_value() && !request.raw_prompt;
-  const bool tools = templated && !request.tools.empty() &&
-                     request.tool_choice.kind != chat::ToolChoice::Kind::kNone &&
-                     text::supports_tools(*parts_.chat_template);
   Run run{.request = request,
           .cancelled = cancelled,
           .sink = sink,
           .tokens = std::move(*tokens),
-          .beginning = tools ? forced_beginning(request, *parts_.chat_template) : "",
-          .splitter = AnswerSplitter(tools ? std::optional(*parts_.chat_template) : std::nullopt),
+          .beginning = {},
+          .shown = {},
+          .splitter = AnswerSplitter(parser_for(request)),
           .finished = {}};
+  read_template(run);
   const std::int64_t left =
       parts_.session.context_tokens() - static_cast<std::int64_t>(run.tokens.size());
   run.room = std::min(left, request.max_tokens.value_or(left));

@@ -1,10 +1,11 @@
 // One request from conversation to events: chat template, tokens, prefix reuse, prefill, decoding,
-// stop strings, tool calls. Knows the model only as a Session and a Tokenizer, so that tests can
-// script both. generate() is for one thread at a time; prompt() may be called beside it.
+// stop strings, thoughts, tool calls. Knows the model only as a Session and a Tokenizer, so that
+// tests can script both. generate() is for one thread at a time; prompt() may be called beside it.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "chat/conversation.h"
 #include "chat/events.h"
 #include "engine/session.h"
+#include "text/answer_parser.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -50,6 +52,9 @@ class Generator {
  private:
   struct Run;
   Result<> check(const chat::Request& request, std::size_t prompt_tokens) const;
+  std::optional<text::AnswerParser> parser_for(const chat::Request& request) const;
+  void read_template(Run& run) const;
+  std::string piece(Run& run, text::TokenId token) const;
   std::int64_t reuse_prefix(const std::vector<text::TokenId>& tokens);
   Result<> prefill(Run& run);
   void decode(Run& run);

@@ -31,11 +31,14 @@ void append_turns(const chat::Message& message, std::vector<text::Turn>& turns) 
     if (const auto* result = std::get_if<chat::ToolResultBlock>(&block)) {
       turns.push_back({.role = text::Role::kTool,
                        .text = result->is_error ? "Error: " + result->text : result->text,
-                       .tool_name = result->tool_name});
+                       .tool_name = result->tool_name,
+                       .tool_call_id = result->tool_use_id});
       continue;
     }
     only_results = false;
     if (const auto* part = std::get_if<chat::TextBlock>(&block)) join(turn.text, part->text, "\n");
+    if (const auto* part = std::get_if<chat::ThinkingBlock>(&block))
+      join(turn.reasoning, part->thinking, "\n");
     if (const auto* call = std::get_if<chat::ToolUseBlock>(&block))
       turn.tool_calls.push_back({call->id, call->name, call->input_json});
   }
@@ -77,17 +80,56 @@ Result<std::vector<text::Tool>> tools_of(const chat::Request& request, text::Tem
   return tools;
 }
 
-std::string forced_beginning(const chat::Request& request, text::TemplateKind kind) {
+namespace {
+
+bool calls_for_tool(const chat::Request& request, text::TemplateKind kind) {
   using Kind = chat::ToolChoice::Kind;
   const bool forced =
       request.tool_choice.kind == Kind::kAny || request.tool_choice.kind == Kind::kNamed;
-  if (!forced || request.tools.empty() || !text::supports_tools(kind)) return {};
-  const bool llama3 = kind == text::TemplateKind::kLlama3;
-  std::string out = llama3 ? "{\"name\": \"" : "<tool_call>\n{\"name\": \"";
-  if (request.tool_choice.kind == Kind::kAny) return out;
+  return forced && !request.tools.empty() && text::supports_tools(kind);
+}
+
+// A call up to the tool's name, and what stands between the name and the arguments.
+struct CallForm {
+  std::string_view before, after;
+};
+
+CallForm call_form(text::TemplateKind kind) {
+  using Kind = text::TemplateKind;
+  switch (kind) {
+    case Kind::kLlama3:
+    case Kind::kLlama31:
+      return {"{\"name\": \"", "\", \"parameters\": "};
+    case Kind::kMistralV3:
+      return {"[TOOL_CALLS][{\"name\": \"", "\", \"arguments\": "};
+    case Kind::kFalcon3:
+      return {"<tool_call>\n[\n  {\"name\": \"", "\", \"arguments\": "};
+    case Kind::kQwen35:
+    case Kind::kQwen35Direct:
+      return {"<tool_call>\n<function=", ">\n"};
+    case Kind::kQwen3Thinking:  // its prompt ends within <think>
+      return {"</think>\n\n<tool_call>\n{\"name\": \"", "\", \"arguments\": "};
+    default:
+      return {"<tool_call>\n{\"name\": \"", "\", \"arguments\": "};
+  }
+}
+
+}  // namespace
+
+text::RenderOptions render_options_of(const chat::Request& request, text::TemplateKind kind) {
+  if (calls_for_tool(request, kind)) return {.think = false};
+  return {.think = request.think};
+}
+
+std::vector<text::Segment> forced_beginning(const chat::Request& request, text::TemplateKind kind) {
+  if (!calls_for_tool(request, kind)) return {};
+  const CallForm form = call_form(kind);
+  std::vector<text::Segment> out{{std::string(form.before), true}};
+  if (request.tool_choice.kind == chat::ToolChoice::Kind::kAny) return out;
   const std::string name = dump_json(request.tool_choice.name);  // with its quotes
-  out += name.substr(1, name.size() - 2);
-  return out + (llama3 ? "\", \"parameters\": " : "\", \"arguments\": ");
+  out.push_back({name.substr(1, name.size() - 2), false});
+  out.push_back({std::string(form.after), true});
+  return out;
 }
 
 }  // namespace tophand::engine

@@ -18,7 +18,11 @@ std::vector<text::Turn> turns_of(const chat::Request& request);
 // whose template has no tools. kInvalid when the named tool is not among them.
 Result<std::vector<text::Tool>> tools_of(const chat::Request& request, text::TemplateKind kind);
 
-// How an answer has to begin when tool_choice calls for a tool; "" when the model may choose.
-std::string forced_beginning(const chat::Request& request, text::TemplateKind kind);
+// The thinking that was asked for. A forced tool call leaves no room for thoughts.
+text::RenderOptions render_options_of(const chat::Request& request, text::TemplateKind kind);
+
+// How an answer has to begin when tool_choice calls for a tool; empty when the model may choose.
+// Marks that are tokens are trusted, the tool's name is not.
+std::vector<text::Segment> forced_beginning(const chat::Request& request, text::TemplateKind kind);
 
 }  // namespace tophand::engine

@@ -291,5 +291,61 @@ TEST_F(GeneratorTest, UnusedTokensAreNeverChosen) {
   EXPECT_TRUE(out.finished);
 }
 
+// Qwen3.5's way: the prompt opens the thoughts, the answer closes them.
+class ThinkingTest : public GeneratorTest {
+ protected:
+  ThinkingTest() : thinker_({session_, *tokenizer_, text::TemplateKind::kQwen35, "m", clock_}) {}
+
+  std::string prompt(const chat::Request& request) {
+    const std::vector<text::TokenId> tokens = *thinker_.prompt(request);
+    return tokenizer_->decode(tokens);
+  }
+  std::string thoughts(const chat::Request& request, std::string& text) {
+    std::string out;
+    EXPECT_TRUE(thinker_.generate(
+        request, [] { return false; },
+        [&](const chat::StreamEvent& event) {
+          if (const auto* e = std::get_if<chat::ThinkingDelta>(&event)) out += e->text;
+          if (const auto* e = std::get_if<chat::TextDelta>(&event)) text += e->text;
+          return true;
+        }));
+    return out;
+  }
+  Generator thinker_;
+};
+
+TEST_F(ThinkingTest, ThoughtsAreNotText) {
+  session_.say("Let me see.\n</think>\n\nFour.");
+  std::string text;
+  EXPECT_EQ(thoughts(ask("2+2?"), text), "Let me see.");
+  EXPECT_EQ(text, "Four.");
+}
+
+TEST_F(ThinkingTest, CanBeAskedNotToThink) {
+  EXPECT_TRUE(prompt(ask("q")).ends_with("assistant\n<think>\n"));
+  chat::Request quick = ask("q");
+  quick.think = false;
+  EXPECT_TRUE(prompt(quick).ends_with("assistant\n<think>\n\n</think>\n\n"));
+  session_.say("Four.");
+  std::string text;
+  EXPECT_EQ(thoughts(quick, text), "");
+  EXPECT_EQ(text, "Four.");
+}
+
+TEST_F(ThinkingTest, AForcedCallLeavesNoRoomForThoughts) {
+  chat::Request request = with_tool(ask("q"));
+  request.tool_choice = {.kind = chat::ToolChoice::Kind::kNamed, .name = "get"};
+  EXPECT_TRUE(prompt(request).ends_with("</think>\n\n<tool_call>\n<function=get>\n"));
+}
+
+TEST_F(ThinkingTest, EarlierThoughtsAreLeftOutOfThePrompt) {
+  chat::Request request = ask("q");
+  request.messages.push_back(
+      {chat::Role::kAssistant, {chat::ThinkingBlock{"secret", ""}, chat::TextBlock{"said"}}});
+  request.messages.push_back({chat::Role::kUser, {chat::TextBlock{"more"}}});
+  EXPECT_EQ(prompt(request).find("secret"), std::string::npos);
+  EXPECT_NE(prompt(request).find("said"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tophand::engine

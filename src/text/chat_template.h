@@ -1,5 +1,7 @@
-// Native renderers of the chat templates we ship: a conversation in, text segments out. Text that
-// came from a person or a tool is marked, so that it cannot forge special tokens.
+// Native renderers of the chat templates we know: a conversation in, text segments out. Text that
+// came from a person or a tool is marked, so that it cannot forge special tokens. Each renderer
+// prints what the family's own Jinja template prints (docs/formats/chat-templates.md says where it
+// does not, and why). What models answer in these forms is read by answer_parser.h.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +15,34 @@
 
 namespace tophand::text {
 
-// kQwen25Braces is kQwen25 as some of the publisher's files have it: with "{{" and "}}" around the
-// example of a tool call. A model answers to the text that its own file carries.
 enum class TemplateKind : std::uint8_t {
   kChatMl,
   kQwen25,
-  kQwen25Braces,
+  kQwen25Braces,   // kQwen25 with "{{" and "}}" around its example of a call, as some files have it
+  kQwen3,          // thinks unless told not to
+  kQwen3Thinking,  // always thinks (2507)
+  kQwen35,         // thinks unless told not to
+  kQwen35Direct,   // thinks only when told to
   kSmolLm2,
   kLlama3,
+  kLlama31,
+  kLlama2,
+  kMistralV1,  // [INST] is plain text
+  kMistralV3,  // [INST] is a token, and there are tools
+  kPhi3,
+  kMiniCpm,
+  kFalcon3,
   kBitNet,
+  kBitNetCpp,  // as bitnet.cpp prints it
 };
 
-// Chooses by the file's Jinja template (recognised by its content), never by running it. BitNet
-// files are recognised by their architecture: an early upload carries a wrong template.
-// kInvalid, with the names that --template takes, when nothing fits.
+// Chooses by the file's Jinja template (recognised by its content, white space aside), never by
+// running it. BitNet files are recognised by their architecture: an early upload carries a wrong
+// template. kInvalid, with the names that can be forced and how, when nothing fits.
 Result<TemplateKind> recognise_template(std::string_view jinja, std::string_view architecture);
 Result<TemplateKind> template_by_name(std::string_view name);
 std::string_view template_name(TemplateKind kind);
+std::vector<std::string_view> template_names();
 
 enum class Role : std::uint8_t { kSystem, kUser, kAssistant, kTool };
 
@@ -43,32 +56,35 @@ struct Turn {
   Role role = Role::kUser;
   std::string text;
   std::vector<ToolCall> tool_calls = {};  // assistant only
+  std::string reasoning = {};             // assistant only: what it thought before it answered
   std::string tool_name = {};             // tool only
+  std::string tool_call_id = {};          // tool only: the call that this answers
 };
 
 struct Tool {
   std::string json;  // {"type":"function","function":{...}}; white space in it does not matter
 };
 
+struct RenderOptions {
+  std::optional<bool> think = {};  // absent: the template's default. Other families do not ask
+};
+
 // True when the family's template says how tools are offered and called; the others leave tools
 // out.
 bool supports_tools(TemplateKind kind);
 
+// True when answers of the family may begin with <think>...</think>.
+bool may_think(TemplateKind kind);
+
+// True when the prompt ends inside of <think>, so that the answer begins with thoughts.
+bool opens_thinking(TemplateKind kind, const std::vector<Turn>& turns, RenderOptions options);
+
+// True for families that begin every prompt with BOS whatever the file's add_bos_token says.
+bool begins_with_bos(TemplateKind kind);
+
 // The prompt up to and including the assistant's header. If the last turn is an assistant's, it is
-// left open so that the model continues it (prefill). BOS is not part of it: Tokenizer::add_bos().
+// left open so that the model continues it (prefill). BOS is not part of it.
 std::vector<Segment> render(TemplateKind kind, const std::vector<Turn>& turns,
-                            const std::vector<Tool>& tools);
-
-// Where a tool call may begin in `text`, which may still grow: the offset from which on a reader
-// that streams has to hold text back; text.size() when nothing there can become a call.
-std::size_t tool_call_start(TemplateKind kind, std::string_view text);
-
-// Finds tool calls in finished text of this family (Hermes <tool_call> JSON, Llama-3 JSON).
-// Returns the text without them and the calls; text that only looks like a call stays text.
-struct ParsedAnswer {
-  std::string text;
-  std::vector<ToolCall> tool_calls;  // ids are left empty
-};
-ParsedAnswer parse_answer(TemplateKind kind, std::string_view answer);
+                            const std::vector<Tool>& tools, RenderOptions options = {});
 
 }  // namespace tophand::text

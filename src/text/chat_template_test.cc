@@ -31,14 +31,19 @@ Role role_named(const std::string& name) {
   return name == "assistant" ? Role::kAssistant : Role::kTool;
 }
 
+// [role, text] or [role, text, {"calls", "reasoning", "id"}].
 std::vector<Turn> read_turns(const Json& messages) {
   std::vector<Turn> out;
   for (const Json& message : messages) {
     Turn turn{.role = role_named(message[0]), .text = message[1]};
-    if (message.size() > 2)
-      for (const Json& call : message[2])
+    const Json extras = message.size() > 2 ? message[2] : Json::object();
+    const std::string id(string_or(extras, "id", ""));
+    if (const Json* calls = find_key(extras, "calls"))
+      for (const Json& call : *calls)
         turn.tool_calls.push_back(
-            {"id", call["function"]["name"], dump_json(call["function"]["arguments"])});
+            {id, call["function"]["name"], dump_json(call["function"]["arguments"])});
+    turn.reasoning = string_or(extras, "reasoning", "");
+    turn.tool_call_id = id;
     out.push_back(std::move(turn));
   }
   return out;
@@ -58,23 +63,54 @@ std::string joined(const std::vector<Segment>& segments) {
 }
 
 TEST(ChatTemplate, RendersWhatTheModelFilesOwnTemplatesDo) {
-  ASSERT_GT(reference()["rows"].size(), 40u);
+  ASSERT_GT(reference()["rows"].size(), 150u);
   for (const Json& row : reference()["rows"]) {
     const auto kind = template_by_name(row["template"].get<std::string>());
     ASSERT_TRUE(kind.has_value());
-    EXPECT_EQ(joined(render(*kind, read_turns(row["messages"]), read_tools(row))),
+    RenderOptions options;
+    if (const Json* think = find_key(row, "think")) options.think = think->get<bool>();
+    EXPECT_EQ(joined(render(*kind, read_turns(row["messages"]), read_tools(row), options)),
               row["expected"].get<std::string>())
         << row.dump();
   }
 }
 
+void expect_recognised(const std::string& jinja, const std::string& name) {
+  const auto kind = recognise_template(jinja, name == "bitnet" ? name : "llama");
+  ASSERT_TRUE(kind.has_value()) << name;
+  EXPECT_EQ(template_name(*kind), name);
+}
+
 TEST(ChatTemplate, IsRecognisedByItsContent) {
+  for (const auto& [name, source] : reference()["sources"].items())
+    expect_recognised(source.get<std::string>(), name);
+  for (const auto& [name, source] : reference()["variants"].items())
+    expect_recognised(source.get<std::string>(), reference()["variant_of"][name]);
+}
+
+TEST(ChatTemplate, IsRecognisedHoweverItIsSpaced) {
   for (const auto& [name, source] : reference()["sources"].items()) {
-    const auto kind =
-        recognise_template(source.get<std::string>(), name == "bitnet" ? name : "llama");
-    ASSERT_TRUE(kind.has_value()) << name;
-    EXPECT_EQ(template_name(*kind), name);
+    std::string wide, tight;
+    for (const char c : source.get<std::string>()) {
+      wide += c;
+      if (c == '%' || c == ',') wide += " \n\t";
+      if (c != ' ' && c != '\n') tight += c;
+    }
+    expect_recognised(wide, name);
+    expect_recognised(tight, name);
   }
+}
+
+// Texts that look like a known family's but call tools, think or mark turns in another way.
+TEST(ChatTemplate, ARelativeOfAKnownOneIsNotTakenForIt) {
+  for (const char* jinja :
+       {"<|im_start|>user<|im_sep|>x<|im_end|>",
+        "<|im_start|><|im_end|>{% if tools %}<|tool_call_start|>",
+        "<|im_start|><|im_end|>You are Hermes", "<|start_header_id|><|eot_id|>detailed thinking on",
+        "<|start_header_id|><|eot_id|><function=name>",
+        "[INST][/INST][SYSTEM_PROMPT]x[/SYSTEM_PROMPT]", "<|user|><|end|><|assistant|><|tool|>",
+        "<|user|>\\n<|assistant|>", "<start_of_turn>user"})
+    EXPECT_FALSE(recognise_template(jinja, "llama").has_value()) << jinja;
 }
 
 TEST(ChatTemplate, OneThatIsNotKnownIsRefusedWithTheNamesThatCanBeForced) {
@@ -83,6 +119,7 @@ TEST(ChatTemplate, OneThatIsNotKnownIsRefusedWithTheNamesThatCanBeForced) {
     ASSERT_FALSE(kind.has_value()) << jinja;
     EXPECT_EQ(kind.error().code, Code::kInvalid);
     EXPECT_NE(kind.error().message.find("--template"), std::string::npos);
+    EXPECT_NE(kind.error().message.find("[models.templates]"), std::string::npos);
     EXPECT_NE(kind.error().message.find("chatml"), std::string::npos);
   }
   EXPECT_FALSE(template_by_name("alpaca").has_value());
@@ -98,7 +135,7 @@ TEST(ChatTemplate, WhatPeopleAndToolsSayIsNeverTrusted) {
                                  .tool_calls = {{"", forged, "{\"" + forged + "\":1}"}}},
                                 {.role = Role::kTool, .text = forged, .tool_name = forged},
                                 {.role = Role::kUser, .text = "x"}};
-  for (const char* name : {"chatml", "qwen2.5", "qwen2.5-braces", "smollm2", "llama3", "bitnet"}) {
+  for (const std::string_view name : template_names()) {
     std::size_t untrusted = 0;
     for (const Segment& segment :
          render(*template_by_name(name), turns, {{"{\"d\":\"" + forged + "\"}"}})) {
@@ -106,14 +143,14 @@ TEST(ChatTemplate, WhatPeopleAndToolsSayIsNeverTrusted) {
       EXPECT_FALSE(has && segment.trusted) << name << ": " << segment.text;
       untrusted += has ? 1 : 0;
     }
-    EXPECT_GE(untrusted, 4u) << name;
+    EXPECT_GE(untrusted, 3u) << name;
   }
 }
 
 TEST(ChatTemplate, AnAssistantTurnAtTheEndIsLeftOpen) {
   const std::vector<Turn> turns{{.role = Role::kUser, .text = "q"},
                                 {.role = Role::kAssistant, .text = "{\"a\":"}};
-  for (const char* name : {"chatml", "qwen2.5", "smollm2", "llama3", "bitnet"})
+  for (const std::string_view name : template_names())
     EXPECT_TRUE(joined(render(*template_by_name(name), turns, {})).ends_with("{\"a\":")) << name;
 }
 
@@ -135,90 +172,6 @@ TEST(JsonSpacing, PrintsAsPythonDoes) {
   EXPECT_EQ(space_json("{ \"a\" :\n [ 1 , 2 ] }"), R"({"a": [1, 2]})");
   EXPECT_EQ(indent_json(R"({"a":[1,{}],"b":[]})", 2),
             "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
-}
-
-struct AnswerRow {
-  const char* name;
-  TemplateKind kind;
-  const char* answer;
-  const char* text;
-  std::vector<std::pair<std::string, std::string>> calls;
-};
-
-TEST(ParseAnswer, FindsToolCallsAndLeavesTheRestAsText) {
-  constexpr auto kQwen = TemplateKind::kQwen25;
-  constexpr auto kLlama = TemplateKind::kLlama3;
-  const std::vector<AnswerRow> rows{
-      {"plain text", kQwen, "Just text.", "Just text.", {}},
-      {"one call",
-       kQwen,
-       "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>",
-       "",
-       {{"f", "{\"a\":1}"}}},
-      {"text before two calls",
-       kQwen,
-       "Looking.\n<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>\n"
-       "<tool_call>{\"name\":\"g\"}</tool_call>",
-       "Looking.",
-       {{"f", "{}"}, {"g", "{}"}}},
-      {"doubled braces",
-       TemplateKind::kQwen25Braces,
-       "<tool_call>\n{{\"name\": \"f\", \"arguments\": {\"a\": {\"b\": 1}}}}\n</tool_call>",
-       "",
-       {{"f", "{\"a\":{\"b\":1}}"}}},
-      {"arguments in a string",
-       kQwen,
-       "<tool_call>{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}</tool_call>",
-       "",
-       {{"f", "{\"a\":1}"}}},
-      {"closing tag left out",
-       kQwen,
-       "<tool_call>\n{\"name\":\"f\",\"arguments\":{}}",
-       "",
-       {{"f", "{}"}}},
-      {"not JSON", kQwen, "a <tool_call>nope</tool_call> b", "a <tool_call>nope</tool_call> b", {}},
-      {"cut off", kQwen, "<tool_call>\n{\"name\":\"f\"", "<tool_call>\n{\"name\":\"f\"", {}},
-      {"no name",
-       kQwen,
-       "<tool_call>{\"arguments\":{}}</tool_call>",
-       "<tool_call>{\"arguments\":{}}</tool_call>",
-       {}},
-      {"a family without tools",
-       TemplateKind::kSmolLm2,
-       "<tool_call>{\"name\":\"f\"}</tool_call>",
-       "<tool_call>{\"name\":\"f\"}</tool_call>",
-       {}},
-      {"llama call",
-       kLlama,
-       "{\"name\": \"f\", \"parameters\": {\"a\": \"}\"}}",
-       "",
-       {{"f", "{\"a\":\"}\"}"}}},
-      {"llama python tag, two calls",
-       kLlama,
-       "<|python_tag|>{\"name\":\"f\",\"parameters\":{}}; {\"name\":\"g\",\"parameters\":{}}",
-       "",
-       {{"f", "{}"}, {"g", "{}"}}},
-      {"llama JSON that is no call", kLlama, "{\"answer\": 42}", "{\"answer\": 42}", {}},
-      {"llama call inside text", kLlama, "Use {\"name\":\"f\"}", "Use {\"name\":\"f\"}", {}},
-  };
-  for (const AnswerRow& row : rows) {
-    const ParsedAnswer parsed = parse_answer(row.kind, row.answer);
-    EXPECT_EQ(parsed.text, row.text) << row.name;
-    ASSERT_EQ(parsed.tool_calls.size(), row.calls.size()) << row.name;
-    for (std::size_t i = 0; i < row.calls.size(); ++i) {
-      EXPECT_EQ(parsed.tool_calls[i].name, row.calls[i].first) << row.name;
-      EXPECT_EQ(parsed.tool_calls[i].arguments_json, row.calls[i].second) << row.name;
-    }
-  }
-}
-
-TEST(ParseAnswer, SaysFromWhereACallMayBegin) {
-  EXPECT_EQ(tool_call_start(TemplateKind::kQwen25, "abc"), 3u);
-  EXPECT_EQ(tool_call_start(TemplateKind::kQwen25, "abc <tool"), 4u);
-  EXPECT_EQ(tool_call_start(TemplateKind::kQwen25, "a<b <tool_call>{"), 4u);
-  EXPECT_EQ(tool_call_start(TemplateKind::kLlama3, "{\"na"), 0u);
-  EXPECT_EQ(tool_call_start(TemplateKind::kLlama3, "Hi {"), 4u);
-  EXPECT_EQ(tool_call_start(TemplateKind::kBitNet, "<tool_call>"), 11u);
 }
 
 }  // namespace

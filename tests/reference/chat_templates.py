@@ -2,12 +2,18 @@
 """Records what model files' own chat templates make of a table of conversations, rendered by jinja2
 with the settings of transformers (trim_blocks, lstrip_blocks, tojson without ASCII escapes).
 
-    pip install jinja2
-    tests/reference/chat_templates.py qwen2.5-coder-0.5b.gguf qwen2.5-coder-1.5b.gguf smollm2.gguf \
-        > tests/reference/chat_templates.json
+    pip install jinja2 mistral-common
+    tests/reference/chat_templates.py [NAME=FILE...] > NEW && mv NEW tests/reference/chat_templates.json
 
-Templates of families whose files are not at hand (Llama 3, BitNet b1.58 2B4T, plain ChatML) stand
-below as their publishers' tokenizer_config.json has them, without bos_token: the tokenizer adds it.
+FILE is a GGUF file or a Jinja text; names that are not given keep the text of the last recording. The
+texts came from: qwen2.5, qwen2.5-braces, smollm2: the GGUF files of `tophand pull`; qwen3, qwen35,
+llama3.1 (and the variants llama3.2, llama3.3), phi3 (Phi-3.5), mistral-nemo: vendor/llama.cpp/models/templates in
+PyPI's llama-cpp-python 0.3.36 (source); minicpm, phi3-mini, phi3-small, mistral-v0.1, mistral-v0.2: its
+tests/test-chat-template.cpp; falcon3, mistral-v3: optimum/exporters/openvino/utils.py in PyPI's
+optimum-intel 2.2.0. Those below stand as their publishers' tokenizer_config.json has them.
+
+Mistral's expected prompts are not the Jinja text's but what PyPI's mistral-common, the publisher's own
+encoder, makes of the conversation: its ids, spelled out. BOS is left out: the tokenizer adds it.
 """
 import json
 import struct
@@ -15,9 +21,17 @@ import sys
 
 import jinja2
 
+RECORDED = "tests/reference/chat_templates.json"
+BOS = {"llama2": "<s>", "mistral-v1": "<s>", "mistral-v3": "<s>", "phi3-mini": "<s>", "phi3-small": "<s>"}
+EOS = {"falcon3": "<|endoftext|>"}
+# Other texts of a family that has its rows: they must be recognised as it.
+VARIANTS = {"llama3.2": "llama3.1", "llama3.3": "llama3.1", "phi3-mini": "phi3", "phi3-small": "phi3", "mistral-v0.1": "mistral-v1",
+            "mistral-v0.2": "mistral-v1", "mistral-nemo": "mistral-v3"}
+
 PUBLISHED = {
     "chatml": "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
     "llama3": "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'+ message['content'] | trim + '<|eot_id|>' %}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}",
+    "llama2": "{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system_message = messages[0]['content'] %}{% else %}{% set loop_messages = messages %}{% set system_message = false %}{% endif %}{% for message in loop_messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if loop.index0 == 0 and system_message != false %}{% set content = '<<SYS>>\\n' + system_message + '\\n<</SYS>>\\n\\n' + message['content'] %}{% else %}{% set content = message['content'] %}{% endif %}{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ ' '  + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}",
     "bitnet": "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = message['role'] | capitalize + ': '+ message['content'] | trim + '<|eot_id|>' %}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}",
 }
 WEATHER = {"type": "function", "function": {"name": "get_weather", "description": "Weather of a <city> & more \u00e9", "parameters": {"type": "object", "properties": {"city": {"type": "string", "enum": ["Paris, FR", "Oslo: NO"]}, "days": {"type": "integer", "minimum": 1}}, "required": ["city"]}}}
@@ -28,19 +42,53 @@ def call(name, **arguments):
     return {"type": "function", "function": {"name": name, "arguments": arguments}}
 
 
+# A message is (role, content) or (role, content, {"calls": [...], "reasoning": "...", "id": "..."}).
+def calls(*each, **more):
+    return {"calls": list(each), **more}
+
+
 CONVERSATIONS = [
     {"messages": [("user", "Hello")]},
     {"messages": [("system", "Be brief."), ("user", "Hello")]},
     {"messages": [("system", ""), ("user", "")]},
     {"messages": [("user", "  padded \n\n"), ("assistant", "\n fine "), ("user", "more\n")]},
+    {"messages": [("system", " S\n"), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("user", "\u2003e\u00a0")]},
     {"messages": [("system", "S"), ("user", "a"), ("assistant", "b"), ("system", "T"), ("user", "c")]},
+    {"messages": [("user", "one"), ("user", "two"), ("assistant", "b"), ("assistant", "c"), ("user", "d")]},
+    {"messages": [("assistant", "I begin."), ("user", "fine")]},
     {"messages": [("user", "{{ 7*7 }} {% if %} \\n \u6f22\u5b57 \U0001f600")]},
     {"messages": [("user", "Weather?")], "tools": [WEATHER]},
     {"messages": [("system", "Be brief."), ("user", "Weather?")], "tools": [WEATHER, EMPTY]},
-    {"messages": [("user", "Weather?"), ("assistant", "", [call("get_weather", city="Paris, FR", days=2)]),
+    {"messages": [("system", ""), ("user", "Weather?")], "tools": [EMPTY]},
+    {"messages": [("user", "Weather?"), ("assistant", "", calls(call("get_weather", city="Paris, FR", days=2))),
                   ("tool", "{\"c\": 21}"), ("user", "thanks")], "tools": [WEATHER]},
-    {"messages": [("user", "Both?"), ("assistant", "Looking.", [call("get_weather", city="a\"b"), call("now")]),
+    {"messages": [("user", "Both?"), ("assistant", "Looking.", calls(call("get_weather", city="a\"b"), call("now"))),
                   ("tool", "21"), ("tool", "12:00\n")], "tools": [WEATHER, EMPTY]},
+    {"messages": [("system", "S"), ("user", "One?"), ("assistant", "", calls(call("get_weather", city="\u00c5s", days=1))),
+                  ("tool", "rain & <wind>"), ("assistant", "It rains."), ("user", "And now?")], "tools": [WEATHER]},
+    {"messages": [("user", "Types?"), ("assistant", "", calls(call("f", text="a\nb", yes=True, no=False, none=None, list=[1, "x"],
+                                                                   object={"k": 1.5}, number=3))), ("tool", "ok")], "tools": [EMPTY]},
+    {"messages": [("user", "Think."), ("assistant", "Done.", {"reasoning": "\nFirst, then.\n"}), ("user", "Again.")]},
+    {"messages": [("user", "Think."), ("assistant", "<think>\nold way\n</think>\n\nDone."), ("user", "Again."),
+                  ("assistant", "More.", {"reasoning": "kept?"}), ("user", "<tool_response>x</tool_response>")]},
+    {"messages": [("user", "Do."), ("assistant", "", calls(call("now"), reasoning="I need the time.")), ("tool", "12:00"),
+                  ("assistant", "Next.", calls(call("now"))), ("tool", "12:01")], "tools": [EMPTY]},
+    {"messages": [("user", "Quick."), ("assistant", "a"), ("user", "b")], "think": False},
+    {"messages": [("user", "Slow.")], "think": True},
+]
+# Mistral's own encoder takes alternating turns, and calls whose ids have nine letters.
+MISTRAL = [
+    {"messages": [("user", "Hello")]},
+    {"messages": [("system", "Be brief."), ("user", "Hello")]},
+    {"messages": [("system", "S"), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d "), ("user", "e\n\nf")]},
+]
+MISTRAL_TOOLS = [
+    {"messages": [("user", "Weather?")], "tools": [WEATHER]},
+    {"messages": [("system", "S"), ("user", "q"), ("assistant", "b"), ("user", "Weather?")], "tools": [WEATHER, EMPTY]},
+    {"messages": [("user", "Weather?"), ("assistant", "", calls(call("get_weather", city="Paris, FR", days=2), id="abcdefghi")),
+                  ("tool", "{\"c\": 21}", {"id": "abcdefghi"}), ("assistant", "21."), ("user", "thanks")], "tools": [WEATHER]},
+    {"messages": [("system", "S"), ("user", "Both?"), ("assistant", "", calls(call("now"), call("get_weather", city="a\"b"), id="A1b2C3d4E")),
+                  ("tool", "noon, \"sharp\"", {"id": "A1b2C3d4E"}), ("tool", "3", {"id": "A1b2C3d4E"})], "tools": [WEATHER, EMPTY]},
 ]
 
 
@@ -73,28 +121,84 @@ def chat_template(path):
     raise SystemExit(path + " has no chat template")
 
 
-def render(source, conversation):
+class Refused(Exception):
+    pass
+
+
+def refuse(message):
+    raise Refused(message)
+
+
+def render(name, source, conversation):
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
-    environment.filters["tojson"] = lambda x: json.dumps(x, ensure_ascii=False)
+    environment.filters["tojson"] = lambda x, indent=None: json.dumps(x, ensure_ascii=False, indent=indent)
+    environment.globals["raise_exception"] = refuse
     messages = []
-    for role, content, *calls in conversation["messages"]:
-        messages.append({"role": role, "content": content, **({"tool_calls": calls[0]} if calls else {})})
-    return environment.from_string(source).render(
-        messages=messages, tools=conversation.get("tools"), add_generation_prompt=True)
+    for role, content, *more in conversation["messages"]:
+        extras = more[0] if more else {}
+        message = {"role": role, "content": content}
+        if "calls" in extras:
+            message["tool_calls"] = extras["calls"]
+        if "reasoning" in extras:
+            message["reasoning_content"] = extras["reasoning"]
+        messages.append(message)
+    think = {"enable_thinking": conversation["think"]} if "think" in conversation else {}
+    bos = BOS.get(name, "")
+    out = environment.from_string(source).render(messages=messages, tools=conversation.get("tools"), add_generation_prompt=True, bos_token=bos,
+                                                 eos_token=EOS.get(name, "</s>"), **think)
+    return out[len(bos):] if bos and out.startswith(bos) else out
+
+
+def render_mistral(version, conversation):
+    """What mistral-common's ids spell, without BOS and without the space that SentencePiece puts first."""
+    from mistral_common.protocol.instruct import messages as m, tool_calls as t
+    from mistral_common.protocol.instruct.request import ChatCompletionRequest
+    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+    tokenizer = MistralTokenizer.v1() if version == "mistral-v1" else MistralTokenizer.v3()
+    messages = []
+    for role, content, *more in conversation["messages"]:
+        extras = more[0] if more else {}
+        made = [t.ToolCall(id=extras["id"], function=t.FunctionCall(name=c["function"]["name"], arguments=json.dumps(c["function"]["arguments"])))
+                for c in extras.get("calls", [])]
+        messages.append(m.SystemMessage(content=content) if role == "system" else m.UserMessage(content=content) if role == "user" else
+                        m.ToolMessage(content=content, tool_call_id=extras["id"]) if role == "tool" else
+                        m.AssistantMessage(content=content or None, tool_calls=made or None))
+    tools = [t.Tool(function=t.Function(**each["function"])) for each in conversation.get("tools", [])]
+    ids = tokenizer.encode_chat_completion(ChatCompletionRequest(messages=messages, tools=tools or None)).tokens
+    model = tokenizer.instruct_tokenizer.tokenizer._model
+    out, first = "", True
+    for i in ids[1:]:
+        text = model.id_to_piece(i).replace("\u2581", " ")
+        if model.is_byte(i):
+            text = chr(int(text[3:5], 16))
+        out += text[1:] if first and text.startswith(" ") else text
+        first = model.is_control(i)
+    return out
 
 
 def main():
-    sources = {"qwen2.5": chat_template(sys.argv[1]), "qwen2.5-braces": chat_template(sys.argv[2]),
-               "smollm2": chat_template(sys.argv[3]), **PUBLISHED}
+    recorded = json.load(open(RECORDED))
+    sources = {**recorded["sources"], **recorded.get("variants", {}), **PUBLISHED}
+    for argument in sys.argv[1:]:
+        name, path = argument.split("=", 1)
+        sources[name] = chat_template(path) if path.endswith(".gguf") else open(path).read()
+    variants = {name: sources.pop(name) for name in VARIANTS if name in sources}
     rows = []
     for name, source in sources.items():
-        for conversation in CONVERSATIONS:
+        speaks_tools = name.startswith(("qwen", "llama3.1", "falcon3"))
+        for conversation in [] if name.startswith("mistral") else CONVERSATIONS:
             uses_tools = "tools" in conversation or any(m[0] == "tool" for m in conversation["messages"])
-            if uses_tools and not name.startswith("qwen"):
+            if uses_tools and not speaks_tools:
                 continue
-            rows.append({"template": name, **conversation, "expected": render(source, conversation)})
-    json.dump({"sources": sources, "rows": rows}, sys.stdout, indent=1)
-    print()
+            try:
+                rows.append({"template": name, **conversation, "expected": render(name, source, conversation)})
+            except Refused:
+                pass  # the template takes no such conversation; ours does what it can
+    for version in ("mistral-v1", "mistral-v3"):
+        for conversation in MISTRAL + (MISTRAL_TOOLS if version == "mistral-v3" else []):
+            rows.append({"template": version, **conversation, "expected": render_mistral(version, conversation)})
+    top = json.dumps({"sources": sources, "variants": variants, "variant_of": VARIANTS}, indent=1)
+    print(top[:-2] + ',\n "rows": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]}")
 
 
 main()
