@@ -255,8 +255,8 @@ Result<std::int64_t> ClaudeBackend::count(const Call& call, const net::Cancellat
   request.first_byte_timeout_ms = request.idle_timeout_ms = std::min(options_.timeout_ms, 30'000);
   TOPHAND_TRY(response, "count tokens", client_->send(endpoint_, request, &client));
   if (!is_success(response->status())) {
-    Report no = refusal(*response, client);
-    return tl::unexpected(std::move(no.failure->error).within("count tokens"));
+    chat::Failed failed = refusal(*response, client).failure.value_or(chat::Failed{});
+    return tl::unexpected(std::move(failed.error).within("count tokens"));
   }
   TOPHAND_TRY(text, "count tokens", response->read_all(&client, kErrorBytesMax));
   TOPHAND_TRY(json, "count tokens", parse_json(text));

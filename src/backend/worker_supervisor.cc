@@ -220,6 +220,7 @@ void WorkerSupervisor::unload(const std::string& model) {
 std::vector<WorkerStatus> WorkerSupervisor::status() const {
   const std::lock_guard lock(mutex_);
   std::vector<WorkerStatus> out;
+  out.reserve(workers_.size());
   for (const auto& [model, worker] : workers_)
     out.push_back({model, worker->state, worker->pid, worker->loaded, worker->starts,
                    worker->in_use, worker->error});
@@ -265,24 +266,27 @@ void WorkerSupervisor::run() {
 
 void WorkerSupervisor::turn(Worker& worker, std::int64_t at_ns) {
   if (worker.process) {
-    worker.process->drain_stderr();
-    if (const auto status = worker.process->poll_exit()) return ended(worker, *status, at_ns);
-  }
-  if (worker.stop_asked && worker.process && worker.state != WorkerState::kStopping) {
-    worker.state = WorkerState::kStopping;
-    worker.kill_at_ns = at_ns + ns(options_.stop_grace_ms);
-    worker.process->signal(SIGTERM);
-  } else if (worker.stop_asked && !worker.process) {
+    WorkerProcess& process = *worker.process;
+    process.drain_stderr();
+    if (const auto status = process.poll_exit()) return ended(worker, *status, at_ns);
+    if (worker.stop_asked && worker.state != WorkerState::kStopping) {
+      worker.state = WorkerState::kStopping;
+      worker.kill_at_ns = at_ns + ns(options_.stop_grace_ms);
+      process.signal(SIGTERM);
+    }
+    if (is_overdue(worker, at_ns)) process.signal(SIGKILL);
+  } else if (worker.stop_asked) {
     worker.state = WorkerState::kStopped;
     worker.stop_asked = false;
     changed_.notify_all();
   }
-  if (worker.state == WorkerState::kStopping && at_ns >= worker.kill_at_ns)
-    worker.process->signal(SIGKILL);
   if (worker.state == WorkerState::kPausing && at_ns >= worker.next_start_ns) start(worker, at_ns);
-  if (worker.state == WorkerState::kLoading &&
-      at_ns - worker.started_ns > ns(options_.load_timeout_ms))
-    worker.process->signal(SIGKILL);
+}
+
+bool WorkerSupervisor::is_overdue(const Worker& worker, std::int64_t at_ns) const {
+  if (worker.state == WorkerState::kStopping) return at_ns >= worker.kill_at_ns;
+  return worker.state == WorkerState::kLoading &&
+         at_ns - worker.started_ns > ns(options_.load_timeout_ms);
 }
 
 void WorkerSupervisor::start(Worker& worker, std::int64_t at_ns) {
@@ -300,8 +304,8 @@ void WorkerSupervisor::start(Worker& worker, std::int64_t at_ns) {
     changed_.notify_all();
     return;
   }
+  worker.pid = process->pid();
   worker.process.emplace(std::move(*process));
-  worker.pid = worker.process->pid();
   worker.state = WorkerState::kLoading;
   worker.loaded = 0;
   ++worker.starts;
@@ -341,10 +345,13 @@ void WorkerSupervisor::check_health(Worker& worker, std::int64_t at_ns) {
 }
 
 void WorkerSupervisor::ended(Worker& worker, int wait_status, std::int64_t at_ns) {
-  worker.process->drain_stderr();
-  const std::string words = worker.process->last_words();
+  std::string words;
+  if (worker.process) {
+    worker.process->drain_stderr();
+    words = worker.process->last_words();
+    worker.process.reset();
+  }
   const std::string how = describe_exit(wait_status);
-  worker.process.reset();
   worker.pid = 0;
   unlink(worker.socket.c_str());
   if (worker.state == WorkerState::kStopping) {
@@ -376,12 +383,10 @@ void WorkerSupervisor::wait_for_something() {
     const std::lock_guard lock(mutex_);
     const std::int64_t at_ns = now_ns();
     for (const auto& [model, worker] : workers_) {
-      if (worker->process) {
-        if (worker->process->stderr_fd() >= 0)
-          watched.push_back({worker->process->stderr_fd(), POLLIN, 0});
-        if (worker->process->exit_fd() >= 0)
-          watched.push_back({worker->process->exit_fd(), POLLIN, 0});
-        else until_ns = std::min(until_ns, at_ns + ns(2 * kHealthEveryMs));
+      if (const auto& process = worker->process) {
+        if (process->stderr_fd() >= 0) watched.push_back({process->stderr_fd(), POLLIN, 0});
+        if (process->exit_fd() >= 0) watched.push_back({process->exit_fd(), POLLIN, 0});
+        else until_ns = std::min(until_ns, at_ns + 2 * ns(kHealthEveryMs));
       }
       if (worker->state == WorkerState::kLoading)
         until_ns = std::min(until_ns, worker->next_check_ns);

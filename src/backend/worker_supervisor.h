@@ -73,6 +73,7 @@ class WorkerSupervisor final : public Workers {
   void release(Worker& worker);
   void run();
   void turn(Worker& worker, std::int64_t now_ns);
+  bool is_overdue(const Worker& worker, std::int64_t now_ns) const;
   void start(Worker& worker, std::int64_t now_ns);
   void check_health(Worker& worker, std::int64_t now_ns);
   void ended(Worker& worker, int wait_status, std::int64_t now_ns);

@@ -101,7 +101,7 @@ inline tl::unexpected<Error> fail(Code code, std::string message) {
 #define TOPHAND_TRY(name, step, expr)                                               \
   auto name##_or = (expr);                                                          \
   if (!name##_or) return tl::unexpected(std::move(name##_or).error().within(step)); \
-  auto& name = *name##_or
+  auto& name = *name##_or  // NOLINT(bugprone-macro-parentheses): the name of a declaration
 
 // TOPHAND_CHECK("step", call()) is the same for Result<>.
 #define TOPHAND_CHECK(step, expr)                                      \

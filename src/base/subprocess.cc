@@ -107,6 +107,7 @@ int exit_code_of(int status) {
 
 Result<ProcessResult> run_process(const ProcessOptions& options) {
   std::vector<char*> argv;
+  argv.reserve(options.argv.size() + 1);
   for (const std::string& argument : options.argv)
     argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);

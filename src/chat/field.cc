@@ -145,16 +145,20 @@ Result<std::vector<std::string>> Field::strings() const {
 Result<std::optional<std::int64_t>> Field::integer_within(std::int64_t low,
                                                           std::int64_t high) const {
   auto number = optional_integer();
-  if (!number || !*number || (**number >= low && **number <= high)) return number;
+  if (!number) return number;
+  const std::optional<std::int64_t>& given = *number;
+  if (!given || (*given >= low && *given <= high)) return number;
   return refused("expected an integer from " + std::to_string(low) + " to " + std::to_string(high) +
-                 ", found " + std::to_string(**number));
+                 ", found " + std::to_string(*given));
 }
 
 Result<std::optional<double>> Field::number_within(double low, double high) const {
   auto number = optional_number();
-  if (!number || !*number || (**number >= low && **number <= high)) return number;
+  if (!number) return number;
+  const std::optional<double>& given = *number;
+  if (!given || (*given >= low && *given <= high)) return number;
   return refused("expected a number from " + shown(low) + " to " + shown(high) + ", found " +
-                 shown(**number));
+                 shown(*given));
 }
 
 }  // namespace tophand::chat

@@ -73,7 +73,7 @@ std::string_view json_type(const Json& value);
 #define TOPHAND_FIELD(name, expr)                                      \
   auto name##_or = (expr);                                             \
   if (!name##_or) return tl::unexpected(std::move(name##_or).error()); \
-  auto& name = *name##_or
+  auto& name = *name##_or  // NOLINT(bugprone-macro-parentheses): the name of a declaration
 
 #define TOPHAND_FIELD_CHECK(expr)                                                              \
   do {                                                                                         \

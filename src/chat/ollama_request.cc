@@ -96,7 +96,7 @@ Result<> parse_keep_alive(const Field& field, Request& request) {
     const auto ms = parse_go_duration_ms(field.json().get_ref<const std::string&>());
     if (!ms)
       return field.refused("time: invalid duration \"" + field.json().get<std::string>() + "\"");
-    request.keep_alive_ms = *ms;
+    request.keep_alive_ms = ms;
   } else {
     return field.expected("a number of seconds or a duration like \"5m\"");
   }

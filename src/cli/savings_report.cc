@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <iomanip>
 #include <ostream>
 #include <sstream>
@@ -38,7 +39,7 @@ void print_row(std::ostream& out, std::string_view name, std::int64_t requests, 
 std::int64_t Savings::share_permille() const {
   const double saved = static_cast<double>(totals.counterfactual);
   const double all = saved + static_cast<double>(totals.spent);
-  return all > 0 ? static_cast<std::int64_t>(saved / all * 1000 + 0.5) : 0;
+  return all > 0 ? std::llround(saved / all * 1000) : 0;
 }
 
 Result<Savings> parse_savings(std::string_view json) {

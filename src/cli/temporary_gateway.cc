@@ -39,10 +39,15 @@ std::string last_lines(const std::string& path) {
 [[noreturn]] void become_gateway(int log_fd, char* const* argv) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   ::setpgid(0, 0);  // Ctrl-C at the terminal is for the command, not for its gateway
-  const int null_fd = ::open("/dev/null", O_RDONLY);
-  ::dup2(null_fd, STDIN_FILENO);
   ::dup2(log_fd, STDOUT_FILENO);
   ::dup2(log_fd, STDERR_FILENO);
+  const int null_fd = ::open("/dev/null", O_RDONLY);
+  if (null_fd < 0) {  // the terminal's input must not become the gateway's
+    constexpr std::string_view kWhy = "cannot open /dev/null\n";
+    [[maybe_unused]] const ssize_t told = ::write(STDERR_FILENO, kWhy.data(), kWhy.size());
+    ::_exit(127);
+  }
+  ::dup2(null_fd, STDIN_FILENO);
   ::execv("/proc/self/exe", argv);
   ::_exit(127);
 }
@@ -107,6 +112,7 @@ Result<std::unique_ptr<TemporaryGateway>> TemporaryGateway::start(const config::
   if (log_fd < 0) return fail(Code::kIo, "cannot write " + log + ": " + std::strerror(errno));
   std::vector<std::string> words = serve_arguments(paths);
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   const pid_t child = ::fork();

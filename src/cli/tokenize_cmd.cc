@@ -25,7 +25,8 @@ using Ids = std::vector<text::TokenId>;
 
 Ids encode(const text::Tokenizer& tokenizer, std::string_view text, const Arguments& args) {
   Ids ids;
-  if (args.has("--bos") && tokenizer.add_bos()) ids.push_back(*tokenizer.bos());
+  if (args.has("--bos") && tokenizer.add_bos())
+    if (const auto bos = tokenizer.bos()) ids.push_back(*bos);
   const auto special =
       args.has("--special") ? text::SpecialTokens::kParse : text::SpecialTokens::kAsText;
   tokenizer.encode(text, special, ids);

@@ -75,7 +75,7 @@ struct Taker {
     // A billion dollars: far inside int64 nano-dollars.
     if (!number || !std::isfinite(*number) || *number < 0 || *number > 1e9)
       return "expected a number of dollars, 0 or more";
-    *to = *number;
+    *to = number;
     return "";
   }
   std::string operator()(std::vector<std::string>* to) const {

@@ -13,15 +13,16 @@ std::string variable(const Environment& env, const std::string& name) {
 // XDG base directory specification: an unset or relative variable means the default under HOME.
 std::string base_dir(const Environment& env, const std::string& xdg,
                      const std::string& under_home) {
-  const std::string named = variable(env, xdg);
+  std::string named = variable(env, xdg);
   if (!named.empty() && named.front() == '/') return named;
   const std::string home = variable(env, "HOME");
   return (home.empty() ? "/root" : home) + under_home;
 }
 
-std::string first_set(std::string_view flag, const std::string& variable, std::string fallback) {
+std::string first_set(std::string_view flag, const std::string& variable,
+                      const std::string& fallback) {
   if (!flag.empty()) return std::string(flag);
-  return variable.empty() ? std::move(fallback) : variable;
+  return variable.empty() ? fallback : variable;
 }
 
 }  // namespace

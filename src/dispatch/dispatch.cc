@@ -143,8 +143,8 @@ bool Dispatcher::try_target(const Job& job, Attempt& attempt, Sink& sink,
   attempt.text = watch.text();
   attempt.thinking_seen = watch.thinking_seen();
   attempt.untouched = watch.untouched();
-  if (watch.first_content_ns())
-    attempt.ttft_ms = (*watch.first_content_ns() - attempt.start_ns) / 1'000'000;
+  if (const auto first_ns = watch.first_content_ns())
+    attempt.ttft_ms = (*first_ns - attempt.start_ns) / 1'000'000;
   close_row(job, attempt);
   // A request that is wrong is wrong everywhere; a failure that is ours or theirs may be avoided.
   const bool retryable = attempt.report.failure && attempt.report.end != backend::End::kCancelled &&

@@ -77,7 +77,8 @@ Result<std::vector<text::TokenId>> Generator::prompt(const chat::Request& reques
   const bool templated = !request.raw_prompt && parts_.chat_template.has_value();
   const bool bos =
       parts_.tokenizer.add_bos() || (templated && text::begins_with_bos(*parts_.chat_template));
-  if (bos && parts_.tokenizer.bos()) out.push_back(*parts_.tokenizer.bos());
+  if (bos)
+    if (const auto token = parts_.tokenizer.bos()) out.push_back(*token);
   if (request.raw_prompt) {
     // Raw prompts bring their own template, so special tokens in them count.
     for (const text::Turn& turn : turns_of(request))
@@ -199,9 +200,9 @@ void Generator::decode(Run& run) {
   }
   if (!stops.matched()) run.send_text(stops.push(utf8.flush()));
   if (!stops.matched()) run.send_text(stops.flush());
-  if (stops.matched()) {
+  if (const std::optional<std::string>& stop = stops.matched()) {
     run.finished.reason = chat::StopReason::kStopSequence;
-    run.finished.stop_sequence = *stops.matched();
+    run.finished.stop_sequence = *stop;
   }
 }
 

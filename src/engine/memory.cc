@@ -54,7 +54,7 @@ Result<PageBuffer> PageBuffer::allocate(std::size_t bytes) {
   void* mapped = total ? ::mmap(nullptr, *total, PROT_READ | PROT_WRITE,
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
                        : MAP_FAILED;
-  if (mapped == MAP_FAILED)
+  if (!total || mapped == MAP_FAILED)
     return fail(Code::kTooLarge,
                 "the system refused " + std::to_string(bytes) + " bytes of memory");
   PageBuffer out;

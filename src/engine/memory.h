@@ -28,7 +28,7 @@ class PageBuffer {
   std::size_t size() const { return size_; }
 
  private:
-  void swap(PageBuffer& other) {
+  void swap(PageBuffer& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     std::swap(mapped_, other.mapped_);

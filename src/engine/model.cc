@@ -35,7 +35,7 @@ std::string quantization_name(const gguf::File& file) {
     if (tensor.name.starts_with("blk."))
       bytes[static_cast<std::size_t>(tensor.encoding)] += tensor.data.size();
   const auto most = std::max_element(bytes.begin(), bytes.end()) - bytes.begin();
-  const std::string name(kernels::encoding_info(static_cast<kernels::Encoding>(most)).name);
+  std::string name(kernels::encoding_info(static_cast<kernels::Encoding>(most)).name);
   struct Mix {
     std::int64_t file_type;  // llama_ftype in llama.h
     std::string_view encoding, name;

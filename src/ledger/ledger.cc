@@ -126,7 +126,7 @@ class SqliteLedger final : public Ledger {
 
  private:
   Result<> set_durable(bool durable);
-  Result<> check_cap(NanoUsd reserved, std::int64_t week_ms);
+  Result<> check_cap(NanoUsd cap, NanoUsd reserved, std::int64_t week_ms);
   Result<> finish(std::int64_t row_id, std::string_view state, NanoUsd charged,
                   const AttemptEnd& end);
 
@@ -150,15 +150,15 @@ Result<> SqliteLedger::set_durable(bool durable) {
   return {};
 }
 
-Result<> SqliteLedger::check_cap(NanoUsd reserved, std::int64_t week_ms) {
+Result<> SqliteLedger::check_cap(NanoUsd cap, NanoUsd reserved, std::int64_t week_ms) {
   Stmt& sum = statements_.week_charged.bind(1, week_ms);
   const Result<bool> row = sum.step();
   const NanoUsd charged = row && *row ? sum.integer(0) : 0;
   sum.reset();
   if (!row) return tl::unexpected(row.error());
   const auto after = checked_add(charged, reserved);
-  if (after && *after <= *week_cap_) return {};
-  return fail(Code::kBudget, "this week's budget is " + format_usd(*week_cap_) + ", " +
+  if (after && *after <= cap) return {};
+  return fail(Code::kBudget, "this week's budget is " + format_usd(cap) + ", " +
                                  format_usd(charged) + " of it is spent or reserved, and this " +
                                  "request may cost up to " + format_usd(reserved));
 }
@@ -173,7 +173,7 @@ Result<std::int64_t> SqliteLedger::begin(const AttemptStart& start) {
   TOPHAND_CHECK("ledger", set_durable(start.reserved > 0));
   TOPHAND_TRY(transaction, "ledger", Transaction::begin(db_));
   if (start.reserved > 0 && week_cap_)
-    if (auto fits = check_cap(start.reserved, week_ms); !fits)
+    if (auto fits = check_cap(*week_cap_, start.reserved, week_ms); !fits)
       return tl::unexpected(std::move(fits).error());
   Stmt& insert = statements_.insert;
   insert.bind(1, start.request_id).bind(2, start.attempt).bind(3, week_ms).bind(4, now_ms);

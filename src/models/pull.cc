@@ -245,7 +245,7 @@ Result<> check_free(const Store& store, const InstalledModel& model, std::string
 // Brings the bytes into the folder of the job, or says where they lie when they stay. kLink: the
 // file itself, which is never ours to change or delete.
 Result<std::string> fetch_other(const Job& job, const PullOptions& options) {
-  const std::string part = job.partial_dir + "/file.part";
+  std::string part = job.partial_dir + "/file.part";
   if (is_url(options.what)) {
     // Without a hash nobody could tell that two attempts got halves of different files.
     if (options.sha256.empty()) ::unlink(part.c_str());

@@ -142,7 +142,7 @@ Declared implied_priority(const Asked& asked, const Settings& settings) {
 
 std::string read_class(const Facts& facts, std::vector<std::string>& reasons) {
   const std::string_view given = facts.header_class.empty() ? facts.body_class : facts.header_class;
-  const std::string name = trimmed_lower(given);
+  std::string name = trimmed_lower(given);
   const bool fits =
       name.size() <= kClassBytesMax && std::ranges::all_of(name, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
@@ -237,9 +237,10 @@ Result<Decision> decide(const Facts& facts, const Settings& settings) {
   auto asked = classify(facts, settings);
   if (!asked) return tl::unexpected(asked.error());
   Decision decision;
-  auto declared = declared_priority(facts, decision.reasons);
-  if (!declared) return tl::unexpected(declared.error());
-  const Declared chosen = *declared ? **declared : implied_priority(*asked, settings);
+  auto declaration = declared_priority(facts, decision.reasons);
+  if (!declaration) return tl::unexpected(declaration.error());
+  const std::optional<Declared>& declared = *declaration;
+  const Declared chosen = declared ? *declared : implied_priority(*asked, settings);
   decision.priority = chosen.priority;
   decision.reasons.push_back(chosen.reason);
   decision.task_class = read_class(facts, decision.reasons);

@@ -133,8 +133,7 @@ void answer(Service& service, Exchange& exchange) {
                   clock);
   const dispatch::Outcome outcome = service.dispatcher().run(job, sink, exchange.writer.client());
   sink.finish(outcome);
-  if (request->keep_loaded.has_value() && !*request->keep_loaded &&
-      outcome.target.place == policy::Place::kLocal)
+  if (!request->keep_loaded.value_or(true) && outcome.target.place == policy::Place::kLocal)
     service.deps().workers->unload(outcome.target.model);
   log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);
 }

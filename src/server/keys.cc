@@ -55,7 +55,7 @@ Result<std::vector<KeyInfo>> parse_keys(std::string_view text) {
     key.name = string_or(item, "name", "");
     key.sha256 = string_or(item, "sha256", "");
     key.created_ms = int_or(item, "created_ms", 0);
-    if (key.id.empty() || key.sha256.size() != 2 * SHA256_DIGEST_LENGTH)
+    if (key.id.empty() || key.sha256.size() != std::size_t{2} * SHA256_DIGEST_LENGTH)
       return fail(Code::kCorrupt, "the key file holds an entry without id or sha256");
     keys.push_back(std::move(key));
   }
@@ -88,7 +88,7 @@ Result<> write_private_file(const std::string& path, std::string_view bytes) {
   return {};
 }
 
-KeyStore::KeyStore(std::string data_dir)
+KeyStore::KeyStore(const std::string& data_dir)
     : path_(data_dir + "/keys"), cli_path_(data_dir + "/run/cli-key") {}
 
 Result<> KeyStore::read_if_changed() {

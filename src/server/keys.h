@@ -31,7 +31,7 @@ inline constexpr std::string_view kCliKeyId = "cli";
 
 class KeyStore {
  public:
-  explicit KeyStore(std::string data_dir);
+  explicit KeyStore(const std::string& data_dir);
 
   Result<std::vector<KeyInfo>> list();
   Result<NewKey> create(std::string_view name, std::int64_t now_ms);

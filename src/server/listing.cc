@@ -31,6 +31,7 @@ chat::ListedModel local_model(const models::InstalledModel& model) {
 
 std::vector<chat::ListedModel> listed(const Service& service) {
   std::vector<chat::ListedModel> out;
+  out.reserve(kAliases.size());
   const std::int64_t since = service.started_ms();
   for (const std::string_view alias : kAliases)
     out.push_back({.id = std::string(alias), .created_ms = since});
