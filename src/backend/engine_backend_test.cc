@@ -114,13 +114,14 @@ TEST(EngineBackend, AWorkerThatDiesLaterFailsTheAnswerAndIsNotAskedAgain) {
 
 TEST(EngineBackend, ARefusalKeepsTheWorkersCodeAndWords) {
   Rig rig([](const net::Request&, net::ResponseWriter& writer) {
-    ASSERT_TRUE(writer.send(413, "application/json",
-                            R"({"error":{"code":"too_large","message":"9000 tokens, 8192 fit"}})"));
+    ASSERT_TRUE(
+        writer.send(400, "application/json",
+                    R"({"error":{"code":"prompt_too_long","message":"9000 tokens > 8191"}})"));
   });
   const Report report = rig.answer();
   EXPECT_EQ(report.end, End::kRefused);
-  EXPECT_EQ(report.failure->error.code, Code::kTooLarge);
-  EXPECT_EQ(report.failure->error.message, "9000 tokens, 8192 fit");
+  EXPECT_EQ(report.failure->error.code, Code::kPromptTooLong);
+  EXPECT_EQ(report.failure->error.message, "9000 tokens > 8191");
 }
 
 TEST(EngineBackend, AFailureLineIsReportedNotForwarded) {

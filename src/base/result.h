@@ -16,23 +16,24 @@
 namespace tophand {
 
 enum class Code : std::uint8_t {
-  kInvalid,       // the request, file or flag is wrong; sending it again will not help
-  kConfig,        // the configuration is wrong
-  kUnauthorized,  // no key, or a wrong one
-  kForbidden,     // the key is right, the thing asked for is not allowed
-  kNotFound,      // unknown model, route, file
-  kConflict,      // already exists, or changed meanwhile
-  kTooLarge,      // over a documented limit
-  kBudget,        // would overrun a spending cap
-  kExhausted,     // rate limit or queue full; retry later
-  kUnavailable,   // nothing to do it with: no backend, worker or gateway
-  kUpstream,      // a backend answered with an error of its own
-  kDeadline,      // ran out of time
-  kCancelled,     // the caller went away
-  kCorrupt,       // stored data is damaged
-  kIo,            // disk or socket failed
-  kBug,           // a broken invariant
-  kMisdirected,   // the Host header names another server
+  kInvalid,        // the request, file or flag is wrong; sending it again will not help
+  kConfig,         // the configuration is wrong
+  kUnauthorized,   // no key, or a wrong one
+  kForbidden,      // the key is right, the thing asked for is not allowed
+  kNotFound,       // unknown model, route, file
+  kConflict,       // already exists, or changed meanwhile
+  kTooLarge,       // over a documented limit
+  kBudget,         // would overrun a spending cap
+  kExhausted,      // rate limit or queue full; retry later
+  kUnavailable,    // nothing to do it with: no backend, worker or gateway
+  kUpstream,       // a backend answered with an error of its own
+  kDeadline,       // ran out of time
+  kCancelled,      // the caller went away
+  kCorrupt,        // stored data is damaged
+  kIo,             // disk or socket failed
+  kBug,            // a broken invariant
+  kMisdirected,    // the Host header names another server
+  kPromptTooLong,  // the prompt does not fit this model's context; another model's may hold it
 };
 
 struct CodeInfo {
@@ -61,6 +62,7 @@ inline constexpr std::array kCodes{
     CodeInfo{Code::kIo, "io_error", 500, 1, false},
     CodeInfo{Code::kBug, "internal", 500, 1, false},
     CodeInfo{Code::kMisdirected, "misdirected_request", 421, 2, false},
+    CodeInfo{Code::kPromptTooLong, "prompt_too_long", 400, 2, false},
 };
 
 constexpr const CodeInfo& info(Code code) {

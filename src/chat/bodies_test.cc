@@ -133,6 +133,7 @@ TEST(WriteError, AnthropicTypesFollowTheCode) {
                                                {Code::kForbidden, "permission_error"},
                                                {Code::kNotFound, "not_found_error"},
                                                {Code::kTooLarge, "request_too_large"},
+                                               {Code::kPromptTooLong, "invalid_request_error"},
                                                {Code::kExhausted, "rate_limit_error"},
                                                {Code::kUnavailable, "overloaded_error"},
                                                {Code::kDeadline, "timeout_error"},
@@ -142,6 +143,22 @@ TEST(WriteError, AnthropicTypesFollowTheCode) {
   for (const auto& [code, type] : rows)
     EXPECT_EQ(write_error(Dialect::kAnthropicMessages, {code, "m"}, ""),
               std::string(R"({"type":"error","error":{"type":")") + type + R"(","message":"m"}})");
+}
+
+// The words clients look for before they shorten the conversation: Claude Code, the OpenAI SDK's
+// users ("code" or "maximum context length"), Ollama's.
+TEST(WriteError, APromptThatIsTooLongIsToldInTheWordsOfTheDialect) {
+  const Error error{Code::kPromptTooLong, "prompt is too long: 5000 tokens > 4095 maximum"};
+  EXPECT_EQ(write_error(Dialect::kAnthropicMessages, error, ""),
+            R"({"type":"error","error":{"type":"invalid_request_error",)"
+            R"("message":"prompt is too long: 5000 tokens > 4095 maximum"}})");
+  EXPECT_EQ(write_error(Dialect::kOpenAiChat, error, ""),
+            R"({"error":{"message":"prompt is too long: 5000 tokens > 4095 maximum, this model's )"
+            R"(maximum context length","type":"invalid_request_error","param":null,)"
+            R"("code":"context_length_exceeded"}})");
+  EXPECT_EQ(write_error(Dialect::kOllamaChat, error, ""),
+            R"({"error":"the input length exceeds the context length: prompt is too long: )"
+            R"(5000 tokens > 4095 maximum"})");
 }
 
 TEST(WriteError, TakesAGivenType) {

@@ -10,6 +10,7 @@ namespace {
 std::string_view anthropic_type(Code code) {
   switch (code) {
     case Code::kInvalid:
+    case Code::kPromptTooLong:
       return "invalid_request_error";
     case Code::kUnauthorized:
       return "authentication_error";
@@ -54,6 +55,8 @@ OpenAiError openai_error(const Error& error) {
     }
     case Code::kTooLarge:
       return {"invalid_request_error", "request_too_large"};
+    case Code::kPromptTooLong:
+      return {"invalid_request_error", "context_length_exceeded"};
     case Code::kBudget:
       return {"insufficient_quota", "insufficient_quota"};
     case Code::kExhausted:
@@ -72,6 +75,22 @@ std::string_view leading_field(std::string_view message) {
         c != ']')
       return {};
   return message.substr(0, end);
+}
+
+// Clients shorten a conversation and try again when they read the words their provider uses. Claude
+// Code takes the numbers from "prompt is too long: N tokens > M maximum", the engine's own message.
+std::string message_of(Dialect dialect, const Error& error) {
+  if (error.code != Code::kPromptTooLong) return error.message;
+  switch (dialect) {
+    case Dialect::kAnthropicMessages:
+      break;
+    case Dialect::kOpenAiChat:
+      return error.message + ", this model's maximum context length";
+    case Dialect::kOllamaChat:
+    case Dialect::kOllamaGenerate:
+      return "the input length exceeds the context length: " + error.message;
+  }
+  return error.message;
 }
 
 Json or_null(std::string_view text) {
@@ -102,13 +121,13 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     case Dialect::kAnthropicMessages:
       out["type"] = "error";
       out["error"] = {{"type", type.empty() ? anthropic_type(error.code) : type},
-                      {"message", error.message}};
+                      {"message", message_of(dialect, error)}};
       if (!request_id.empty()) out["request_id"] = request_id;
       break;
     case Dialect::kOpenAiChat: {
       const OpenAiError known = openai_error(error);
       const bool about_field = error.code == Code::kInvalid;
-      out["error"] = {{"message", error.message},
+      out["error"] = {{"message", message_of(dialect, error)},
                       {"type", type.empty() ? known.type : type},
                       {"param", or_null(about_field ? leading_field(error.message) : "")},
                       {"code", or_null(known.code)}};
@@ -116,7 +135,7 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     }
     case Dialect::kOllamaChat:
     case Dialect::kOllamaGenerate:
-      out["error"] = error.message;
+      out["error"] = message_of(dialect, error);
       break;
   }
   return dump_json(out);

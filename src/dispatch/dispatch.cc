@@ -146,7 +146,8 @@ bool Dispatcher::try_target(const Job& job, Attempt& attempt, Sink& sink,
   if (const auto first_ns = watch.first_content_ns())
     attempt.ttft_ms = (*first_ns - attempt.start_ns) / 1'000'000;
   close_row(job, attempt);
-  // A request that is wrong is wrong everywhere; a failure that is ours or theirs may be avoided.
+  // A request that is wrong is wrong everywhere; a failure that is ours or theirs may be avoided,
+  // and a prompt that is too long for one model may fit another.
   const bool retryable = attempt.report.failure && attempt.report.end != backend::End::kCancelled &&
                          attempt.report.failure->error.code != Code::kInvalid &&
                          attempt.report.failure->error.code != Code::kTooLarge;

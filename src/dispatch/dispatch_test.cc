@@ -226,6 +226,54 @@ TEST(Dispatch, AWrongRequestIsNotTriedElsewhere) {
   EXPECT_EQ(rig.local.calls, 0);
 }
 
+TEST(Dispatch, APromptTooLongForTheLocalModelIsTriedElsewhere) {
+  Rig rig(refuses(Code::kPromptTooLong), plays(kWhole));
+  const Outcome outcome = rig.run({kLocal, kClaude});
+  EXPECT_EQ(outcome.report.end, backend::End::kFinished);
+  EXPECT_EQ(outcome.target, kClaude);
+  EXPECT_EQ(outcome.reasons.back(), "local could not answer (prompt_too_long)");
+}
+
+// Claude does not say how long it took; Ollama's clients divide tokens by these times.
+TEST(Dispatch, ABackendThatTellsNoTimesIsTimed) {
+  Rig rig(refuses(Code::kBug), {});
+  rig.claude = FakeBackend([&](const backend::Call&, backend::Sink& sink) {
+    rig.clock.advance_ms(300);
+    play(sink, {kWhole[0], kWhole[1]});
+    rig.clock.advance_ms(200);
+    return play(sink, {kWhole[2]});
+  });
+  rig.run({kClaude});
+  const auto& timing = std::get<chat::Finished>(rig.sink.events.back()).timing;
+  EXPECT_EQ(timing.prefill_ns, 300'000'000);
+  EXPECT_EQ(timing.decode_ns, 200'000'000);
+  EXPECT_EQ(timing.total_ns, 500'000'000);
+}
+
+TEST(Dispatch, AnAnswerThatComesAtOnceTookItsTimeToWrite) {
+  Rig rig(refuses(Code::kBug), {});
+  rig.claude = FakeBackend([&](const backend::Call&, backend::Sink& sink) {
+    rig.clock.advance_ms(500);
+    return play(sink, kWhole);
+  });
+  rig.run({kClaude});
+  const auto& timing = std::get<chat::Finished>(rig.sink.events.back()).timing;
+  EXPECT_EQ(timing.prefill_ns, 0);
+  EXPECT_EQ(timing.decode_ns, 500'000'000);
+  EXPECT_EQ(timing.total_ns, 500'000'000);
+}
+
+TEST(Dispatch, ABackendsOwnTimesAreKept) {
+  auto events = kWhole;
+  std::get<chat::Finished>(events[2]).timing = {
+      .load_ns = 4, .prefill_ns = 1, .decode_ns = 2, .total_ns = 3};
+  Rig rig(plays(events), refuses(Code::kBug));
+  rig.run({kLocal});
+  const auto& timing = std::get<chat::Finished>(rig.sink.events.back()).timing;
+  EXPECT_EQ(timing.total_ns, 3);
+  EXPECT_EQ(timing.prefill_ns, 1);
+}
+
 TEST(Dispatch, ADisconnectSettlesOnceBetweenWhatWasSeenAndWhatWasReserved) {
   Rig rig(refuses(Code::kBug), [](const backend::Call&, backend::Sink& sink) {
     backend::Report report = play(

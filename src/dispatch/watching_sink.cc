@@ -3,6 +3,12 @@
 #include <variant>
 
 namespace tophand::dispatch {
+namespace {
+
+// Content that comes less than this before the end came with it: a whole answer, not a stream.
+constexpr std::int64_t kAtOnceNs = 1'000'000;
+
+}  // namespace
 
 void WatchingSink::observe(const chat::StreamEvent& event) {
   bool content = false;
@@ -22,6 +28,20 @@ void WatchingSink::observe(const chat::StreamEvent& event) {
   if (content && !first_content_ns_) first_content_ns_ = clock_.mono_ns();
   // An answer without content is whole too.
   if (content || std::holds_alternative<chat::Finished>(event)) holding_ = false;
+}
+
+// Finished with the times filled in when its backend knows none. How long a provider read the
+// prompt shows only in a stream; the time of a whole answer counts as writing.
+chat::StreamEvent WatchingSink::timed(chat::StreamEvent event) const {
+  auto* finished = std::get_if<chat::Finished>(&event);
+  if (finished == nullptr || finished->timing.total_ns != 0) return event;
+  const std::int64_t end_ns = clock_.mono_ns();
+  const std::int64_t first_ns = first_content_ns_.value_or(end_ns);
+  chat::Timing& timing = finished->timing;
+  timing.total_ns = end_ns - begun_ns_;
+  timing.prefill_ns = end_ns - first_ns < kAtOnceNs ? 0 : first_ns - begun_ns_;
+  timing.decode_ns = timing.total_ns - timing.prefill_ns;
+  return event;
 }
 
 Result<> WatchingSink::let_go() {
@@ -51,7 +71,7 @@ Result<> WatchingSink::event(const chat::StreamEvent& event) {
     return {};
   }
   if (auto put = let_go(); !put) return put;
-  return client_.event(event);
+  return client_.event(timed(event));
 }
 
 Result<> WatchingSink::head(int status, const net::Headers& kept, std::string_view content_type) {

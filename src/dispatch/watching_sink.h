@@ -1,6 +1,7 @@
 // Stands between a backend and the client's sink for one attempt: notes when the first content came
 // and gathers the answer's text for the account, and holds everything back until then when the
-// attempt may still be replaced by another one. Private to dispatch/.
+// attempt may still be replaced by another one. It times a backend that does not time itself.
+// Private to dispatch/.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,10 @@ class WatchingSink final : public backend::Sink {
  public:
   enum class Hold : std::uint8_t { kNothing, kUntilContent };
   WatchingSink(backend::Sink& client, const Clock& clock, Hold hold)
-      : client_(client), clock_(clock), holding_(hold == Hold::kUntilContent) {}
+      : client_(client),
+        clock_(clock),
+        begun_ns_(clock.mono_ns()),
+        holding_(hold == Hold::kUntilContent) {}
 
   Result<> event(const chat::StreamEvent& event) override;
   Result<> head(int status, const net::Headers& kept, std::string_view content_type) override;
@@ -36,10 +40,12 @@ class WatchingSink final : public backend::Sink {
     std::string content_type;
   };
   void observe(const chat::StreamEvent& event);
+  chat::StreamEvent timed(chat::StreamEvent event) const;
   Result<> let_go();
 
   backend::Sink& client_;
   const Clock& clock_;
+  const std::int64_t begun_ns_;
   bool holding_;
   bool forwarded_ = false;
   bool thinking_seen_ = false;

@@ -100,9 +100,9 @@ Result<> Generator::check(const chat::Request& request, std::size_t prompt_token
   const std::int64_t context = parts_.session.context_tokens();
   if (prompt_tokens == 0) return fail(Code::kInvalid, "the prompt is empty");
   if (prompt_tokens >= static_cast<std::size_t>(context))
-    return fail(Code::kTooLarge, "the prompt has " + std::to_string(prompt_tokens) +
-                                     " tokens; the context of " + std::to_string(context) +
-                                     " has to hold it and the answer");
+    return fail(Code::kPromptTooLong,
+                "prompt is too long: " + std::to_string(prompt_tokens) + " tokens > " +
+                    std::to_string(context - 1) + " maximum");  // one for the answer
   if (request.stop.size() > kStopStringsMax)
     return fail(Code::kInvalid, "stop: " + std::to_string(request.stop.size()) +
                                     " strings, at most " + std::to_string(kStopStringsMax));

@@ -44,9 +44,9 @@ class Generator {
   // Asked before every decode step and between prefill chunks. True: stop.
   using Cancelled = std::function<bool()>;
 
-  // An error means that no event was sent: kInvalid, or kTooLarge with the numbers when the prompt
-  // does not fit the context. Later failures are a Failed event; Started comes first, Finished or
-  // Failed last. The cache keeps what was run for the next request that begins alike.
+  // An error means that no event was sent: kInvalid, or kPromptTooLong with the numbers when the
+  // prompt does not fit the context. Later failures are a Failed event; Started comes first,
+  // Finished or Failed last. The cache keeps what was run for the next request that begins alike.
   Result<> generate(const chat::Request& request, const Cancelled& cancelled, const Sink& sink);
 
  private:

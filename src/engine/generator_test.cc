@@ -180,8 +180,9 @@ TEST_F(GeneratorTest, APromptThatDoesNotFitIsRefusedWithTheNumbers) {
   session_.context = static_cast<std::int64_t>(size);
   const Outcome out = run(ask("q"));
   ASSERT_FALSE(out.result.has_value());
-  EXPECT_EQ(out.result.error().code, Code::kTooLarge);
-  EXPECT_NE(out.result.error().message.find(std::to_string(size)), std::string::npos);
+  EXPECT_EQ(out.result.error().code, Code::kPromptTooLong);
+  EXPECT_EQ(out.result.error().message, "prompt is too long: " + std::to_string(size) +
+                                            " tokens > " + std::to_string(size - 1) + " maximum");
   EXPECT_TRUE(out.events.empty());
 }
 

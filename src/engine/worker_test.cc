@@ -182,8 +182,8 @@ TEST_F(WorkerTest, CountsInformsAndRefuses) {
   EXPECT_EQ(call("POST", "/generate", R"({"messages":[]})").status, 400);
   scripted_->context = 4;
   const Reply refused = call("POST", "/generate", kAsk);
-  EXPECT_EQ(refused.status, 413);
-  EXPECT_EQ(json(refused)["error"]["code"], "too_large");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(json(refused)["error"]["code"], "prompt_too_long");
 }
 
 TEST_F(WorkerTest, OneRunsOthersWaitInABoundedQueueInOrder) {

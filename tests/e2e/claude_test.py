@@ -146,6 +146,8 @@ class ClaudeTest(unittest.TestCase):
         answer = self.gateway.post("/api/generate", {"model": "claude", "prompt": "[[say d e]]",
                                                      "stream": False})
         self.assertEqual(answer.json()["response"], "d e")
+        self.assertGreater(answer.json()["total_duration"], 0)  # ns; clients divide by these
+        self.assertGreater(answer.json()["eval_duration"], 0)
 
     def test_translates_tools_both_ways(self):
         tool = {"type": "function", "function": {

@@ -206,9 +206,19 @@ class LocalTest(unittest.TestCase):
     def test_refuses_a_prompt_that_does_not_fit_with_the_numbers(self):
         body = {"model": "local", "max_tokens": 5,
                 "messages": [{"role": "user", "content": "word " * 5000}]}
-        answer = self.gateway.post("/v1/messages", body)
-        self.assertIn(answer.status, (400, 413), answer.body)
-        self.assertRegex(answer.json()["error"]["message"], r"25\d{3} tokens.* 512 ")
+        words = r"prompt is too long: 25\d{3} tokens > 511 maximum"  # Claude Code reads the numbers
+        for stream in (False, True):
+            with self.subTest(stream=stream):
+                answer = self.gateway.post("/v1/messages", body | {"stream": stream})
+                self.assertEqual(answer.status, 400, answer.body)
+                self.assertEqual(answer.json()["error"]["type"], "invalid_request_error")
+                self.assertRegex(answer.json()["error"]["message"], "^" + words + "$")
+        answer = self.gateway.post("/v1/chat/completions", body)
+        self.assertEqual(answer.status, 400, answer.body)
+        self.assertEqual(answer.json()["error"]["code"], "context_length_exceeded")
+        answer = self.gateway.post("/api/chat", body)
+        self.assertEqual(answer.status, 400, answer.body)
+        self.assertRegex(answer.json()["error"], "exceeds the context length: " + words)
 
     def test_does_not_go_to_claude_without_a_key(self):
         for name, (path, body, _) in DIALECTS.items():
