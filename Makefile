@@ -1,13 +1,14 @@
 # Each target is self-sufficient: it installs what it needs (Debian 12), builds and runs.
-.PHONY: help build demo test bench bench-peers soak fuzz lint clean
+.PHONY: help build demo test bench bench-peers soak fuzz sanitize lint clean
 
 help:
 	@echo "make build   set-up and release build: build/release/bin/tophand"
 	@echo "make demo    build, fetch the default model, show real tasks being answered"
 	@echo "make test    build and run every test; the last line counts them"
 	@echo "make bench   the benchmarks, beside llama.cpp where it is installed"
-	@echo "make soak    the long versions of the fault tests"
+	@echo "make soak    the fault tests and the end-to-end tests over and over (SOAK_ROUNDS=20)"
 	@echo "make fuzz    every fuzz target, a minute each (FUZZ_SECONDS=60)"
+	@echo "make sanitize  the unit tests under the address, undefined and thread sanitizers"
 	@echo "make lint    formatting, static analysis, tree checks"
 	@echo "make clean   remove build/"
 
@@ -39,6 +40,12 @@ fuzz:
 	@scripts/setup.sh dev
 	@scripts/build.sh fuzz
 	@scripts/fuzz.sh
+
+sanitize:
+	@scripts/setup.sh test dev
+	@scripts/build.sh asan
+	@scripts/build.sh tsan
+	@scripts/sanitize.sh
 
 lint:
 	@scripts/setup.sh test dev

@@ -51,7 +51,8 @@ macro(tophand_room_programs name library)
     add_executable(${name}_test ${test_sources})
     target_link_libraries(${name}_test PRIVATE ${library} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE TOPHAND_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+    # Parameters have names of their own; their values would be listed as raw bytes.
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
                          PROPERTIES TIMEOUT 300)
   endif()
   if(TOPHAND_BENCHMARKS AND bench_sources)

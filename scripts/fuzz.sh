@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${FUZZ_SECONDS:-60}
 mkdir -p build/fuzz/findings
-found=0
+run=0 found=0
 for target in build/fuzz/*_fuzz; do
   [ -x "$target" ] || continue
   name=$(basename "$target")
@@ -14,9 +14,11 @@ for target in build/fuzz/*_fuzz; do
   if ! "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="build/fuzz/findings/$name-" "build/fuzz/corpus/$name" >"build/fuzz/$name.log" 2>&1; then
     tail -n 30 "build/fuzz/$name.log"
-    found=1
+    found=$((found + 1))
   fi
+  run=$((run + 1))
   grep -E 'stat::number_of_executed_units' "build/fuzz/$name.log" || true
 done
-[ $found -eq 0 ] && echo "fuzz: no findings"
-exit $found
+echo
+echo "fuzz: $run targets, $found with findings (build/fuzz/findings)"
+[ $found -eq 0 ] && [ $run -gt 0 ]

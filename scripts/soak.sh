@@ -1,11 +1,28 @@
 #!/usr/bin/env bash
-# The long versions of the fault tests: the unit tests that read TOPHAND_SOAK run many more rounds, and
-# the end-to-end suite is repeated. SOAK_ROUNDS (20) sets how often.
-set -euo pipefail
+# The fault tests again and again, as faults of timing show only now and then: the ledger's under
+# kill -9, the worker's supervisor, the server over real sockets, then the whole end-to-end suite.
+# SOAK_ROUNDS (20) sets how often. Ends with a line that counts the tests of all rounds.
+set -uo pipefail
 cd "$(dirname "$0")/.."
-export TOPHAND_SOAK=${SOAK_ROUNDS:-20} TOPHAND_BIN=$PWD/build/release/bin/tophand
-build/release/ledger_test
-for round in $(seq 1 "$TOPHAND_SOAK"); do
-  echo "--- end-to-end, round $round of $TOPHAND_SOAK"
-  bash tests/e2e/run.sh
+. scripts/suites.sh
+export TOPHAND_BIN=$PWD/build/release/bin/tophand
+rounds=${SOAK_ROUNDS:-20}
+
+repeat_room() {  # repeat_room NAME: every test of a room, $rounds times over in one process
+  local log status ok bad
+  log=$(mktemp)
+  "build/release/$1_test" --gtest_repeat="$rounds" --gtest_shuffle >"$log" 2>&1
+  status=$?
+  ok=$(grep -ac '^\[       OK \]' "$log") bad=$(grep -acE '^\[  FAILED  \] .* ms\)$' "$log")
+  [ $status -ne 0 ] && grep -aE -B 30 '^\[  FAILED  \] .* ms\)$' "$log"
+  [ $status -ne 0 ] && [ "$bad" -eq 0 ] && tail -n 30 "$log"  # it died
+  echo "$ok passed, $bad failed, 0 skipped"
+  rm -f "$log"
+  return $status
+}
+
+for room in ledger backend net server; do run_suite "$room" repeat_room "$room"; done
+for round in $(seq 1 "$rounds"); do
+  run_suite "end-to-end, round $round of $rounds" bash tests/e2e/run.sh
 done
+closing_line
