@@ -30,7 +30,8 @@ Ids encode(const text::Tokenizer& tokenizer, std::string_view text, const Argume
   const auto special =
       args.has("--special") ? text::SpecialTokens::kParse : text::SpecialTokens::kAsText;
   tokenizer.encode(text, special, ids);
-  if (args.has("--eos") && tokenizer.add_eos()) ids.push_back(*tokenizer.eos());
+  if (args.has("--eos") && tokenizer.add_eos())
+    if (const auto eos = tokenizer.eos()) ids.push_back(*eos);
   return ids;
 }
 
