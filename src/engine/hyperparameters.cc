@@ -1,5 +1,6 @@
 #include "engine/hyperparameters.h"
 
+#include <cmath>
 #include <string_view>
 
 namespace tophand::engine {
@@ -50,6 +51,14 @@ class Reader {
     (field) = static_cast<std::remove_reference_t<decltype(field)>>(*value_); \
   } while (false)
 
+// The same for numbers.
+#define READ_NUMBER(field, expression)                                        \
+  do {                                                                        \
+    const auto value_ = (expression);                                         \
+    if (!value_) return tl::unexpected(value_.error());                       \
+    (field) = static_cast<std::remove_reference_t<decltype(field)>>(*value_); \
+  } while (false)
+
 Result<> read_heads(const Reader& in, Hyperparameters& out) {
   READ_COUNT(out.heads, in.integer("attention.head_count", 1, kHeadsMax));
   READ_COUNT(out.kv_heads, in.integer_or("attention.head_count_kv",
@@ -75,24 +84,97 @@ Result<> read_heads(const Reader& in, Hyperparameters& out) {
   return {};
 }
 
-Result<> read_rope(const Reader& in, Hyperparameters& out) {
-  const auto head_size = static_cast<std::int64_t>(out.head_size);
-  READ_COUNT(out.rotated, in.integer_or("rope.dimension_count", head_size, 2, head_size));
-  if (out.rotated % 2 != 0)
-    return fail(Code::kInvalid, in.name("rope.dimension_count") + " must be even");
-  const auto base = in.number_or("rope.freq_base", 10'000.0, 1.0, 1e12);
-  if (!base) return tl::unexpected(base.error());
-  out.rope_base = *base;
-  if (!in.has("rope.scaling.type")) return {};
+// As llama.cpp writes it: a factor without a type is linear, factors of pairs are LongRoPE's.
+Result<RopeScaling> read_rope_scaling(const Reader& in) {
+  const bool pair_factors = in.file().find_tensor("rope_factors_long.weight") != nullptr;
+  if (!in.has("rope.scaling.type")) {
+    if (pair_factors) return RopeScaling::kLongRope;
+    return in.has("rope.scaling.factor") ? RopeScaling::kLinear : RopeScaling::kNone;
+  }
   const auto type = in.file().string(in.name("rope.scaling.type"));
   if (!type) return tl::unexpected(type.error());
-  if (*type == "none") return {};
-  if (*type != "linear")
+  RopeScaling out = RopeScaling::kNone;
+  if (*type == "linear") {
+    out = RopeScaling::kLinear;
+  } else if (*type == "yarn") {
+    out = RopeScaling::kYarn;
+  } else if (*type == "longrope") {
+    out = RopeScaling::kLongRope;
+  } else if (*type != "none") {
     return fail(Code::kInvalid, in.name("rope.scaling.type") + " '" + std::string(*type) +
                                     "' is not run by this engine; Ollama or llama-server runs it");
-  const auto factor = in.number("rope.scaling.factor", 1.0, 1e6);
-  if (!factor) return tl::unexpected(factor.error());
-  out.rope_position_scale = 1.0 / *factor;
+  }
+  if (pair_factors && out != RopeScaling::kLongRope)
+    return fail(Code::kInvalid, in.name("rope.scaling.type") + " is '" + std::string(*type) +
+                                    "', but there is a tensor 'rope_factors_long.weight'");
+  return out;
+}
+
+Result<> read_yarn(const Reader& in, Rope& rope) {
+  if (rope.base < 2.0)
+    return fail(Code::kInvalid, in.name("rope.freq_base") + " must be at least 2 with YaRN");
+  READ_NUMBER(rope.extrapolation, in.number_or("rope.scaling.yarn_ext_factor", 1.0, 0.0, 1.0));
+  READ_NUMBER(rope.beta_fast, in.number_or("rope.scaling.yarn_beta_fast", 32.0, 1e-3, 1e6));
+  READ_NUMBER(rope.beta_slow, in.number_or("rope.scaling.yarn_beta_slow", 1.0, 1e-3, 1e6));
+  double more = 1.0, logarithm = 0.0;
+  READ_NUMBER(more, in.number_or("rope.scaling.yarn_attn_factor", 1.0, 1e-3, 1e3));
+  READ_NUMBER(logarithm, in.number_or("rope.scaling.yarn_log_multiplier", 0.0, -1e3, 1e3));
+  if (logarithm != 0.0)
+    return fail(Code::kInvalid, in.name("rope.scaling.yarn_log_multiplier") +
+                                    " is not run by this engine; llama-server runs it");
+  rope.attention_factor *= more;
+  return {};
+}
+
+Result<> read_rope(const Reader& in, Hyperparameters& out) {
+  Rope& rope = out.rope;
+  const auto head_size = static_cast<std::int64_t>(out.head_size);
+  READ_COUNT(rope.rotated, in.integer_or("rope.dimension_count", head_size, 2, head_size));
+  if (rope.rotated % 2 != 0)
+    return fail(Code::kInvalid, in.name("rope.dimension_count") + " must be even");
+  READ_NUMBER(rope.base, in.number_or("rope.freq_base", 10'000.0, 1.0, 1e12));
+  const auto scaling = read_rope_scaling(in);
+  if (!scaling) return tl::unexpected(scaling.error());
+  rope.scaling = *scaling;
+  if (rope.scaling == RopeScaling::kNone) return {};
+  if (rope.scaling == RopeScaling::kLinear || rope.scaling == RopeScaling::kYarn)
+    READ_NUMBER(rope.factor, in.number("rope.scaling.factor", 1.0, 1e6));
+  if (rope.scaling == RopeScaling::kLinear) return {};
+  READ_NUMBER(rope.attention_factor, in.number_or("rope.scaling.attn_factor", 1.0, 1e-3, 1e3));
+  READ_COUNT(rope.original_context, in.integer_or("rope.scaling.original_context_length",
+                                                  out.context_trained, 1, kContextMax));
+  return rope.scaling == RopeScaling::kYarn ? read_yarn(in, rope) : Result<>{};
+}
+
+// A window on every layer is run; one on some layers only (a pattern) is not. Files of `llama` and
+// `phi3` mean every layer; elsewhere the key's meaning differs from model to model.
+Result<> read_attention(const Reader& in, Hyperparameters& out) {
+  READ_NUMBER(out.attention_scale, in.number_or("attention.scale", 0.0, 0.0, 1e3));
+  if (out.attention_scale == 0.0f)
+    out.attention_scale = 1.0f / std::sqrt(static_cast<float>(out.head_size));
+  READ_COUNT(out.sliding_window, in.integer_or("attention.sliding_window", 0, 0, kContextMax));
+  const bool every_layer = out.architecture == "llama" || out.architecture == "phi3";
+  const bool matters = out.sliding_window > 0 &&
+                       out.sliding_window < static_cast<std::uint64_t>(out.context_trained);
+  if (matters && (!every_layer || in.has("attention.sliding_window_pattern")))
+    return fail(Code::kInvalid, in.name("attention.sliding_window") + " of " +
+                                    std::to_string(out.sliding_window) +
+                                    " tokens is not run by this engine for this architecture; "
+                                    "Ollama or llama-server runs it");
+  return {};
+}
+
+// MiniCPM (arXiv 2404.06395, table 7). Converters write logit_scale as d / 256, which the logits
+// are divided by; the defaults are those of the paper's 2.4B, for files from before the keys.
+Result<> read_minicpm(const Reader& in, Hyperparameters& out) {
+  const auto depth = static_cast<double>(out.layers);
+  READ_NUMBER(out.embedding_scale, in.number_or("embedding_scale", 12.0, 1e-6, 1e6));
+  READ_NUMBER(out.residual_scale,
+              in.number_or("residual_scale", 1.4 / std::sqrt(depth), 1e-6, 1e6));
+  double divisor = 1.0;
+  READ_NUMBER(divisor,
+              in.number_or("logit_scale", static_cast<double>(out.width) / 256.0, 1e-6, 1e6));
+  out.logit_scale = static_cast<float>(1.0 / divisor);
   return {};
 }
 
@@ -117,6 +199,10 @@ Result<Hyperparameters> read_hyperparameters(const gguf::File& file) {
   READ_COUNT(out.context_trained, in.integer("context_length", 1, kContextMax));
   if (auto done = read_heads(in, out); !done) return tl::unexpected(std::move(done).error());
   if (auto done = read_rope(in, out); !done) return tl::unexpected(std::move(done).error());
+  if (auto done = read_attention(in, out); !done) return tl::unexpected(std::move(done).error());
+  if (out.architecture == "minicpm") {
+    if (auto done = read_minicpm(in, out); !done) return tl::unexpected(std::move(done).error());
+  }
   const auto eps = in.number("attention.layer_norm_rms_epsilon", 1e-12, 0.1);
   if (!eps) return tl::unexpected(eps.error());
   out.norm_eps = static_cast<float>(*eps);
@@ -131,5 +217,6 @@ Result<Hyperparameters> read_hyperparameters(const gguf::File& file) {
 }
 
 #undef READ_COUNT
+#undef READ_NUMBER
 
 }  // namespace tophand::engine

@@ -25,21 +25,20 @@ std::uint32_t form_bit(const Linear& linear) {
 }  // namespace
 
 void Lane::embed(const gguf::Tensor& embedding, std::span<const std::int32_t> tokens,
-                 std::span<const float> rope_factors) {
+                 const RopeTable& rope) {
   const std::uint64_t d = shape_.width;
-  const std::uint64_t pairs = shape_.rotated / 2;
+  const std::uint64_t pairs = rope.frequencies.size();
   const Range mine = my(chunk_.tokens);
   for (std::uint64_t t = mine.begin; t < mine.end; ++t) {
     kernels::dequantize_row(embedding.encoding, embedding.data.data(), embedding.rows(), d,
                             static_cast<std::uint64_t>(tokens[t]), scratch_.stream + t * d);
-    // theta_i = position * base^(-2i / n_rot) (RoFormer, arXiv 2104.09864, equation 15)
-    const double position = static_cast<double>(chunk_.position + t) * shape_.rope_position_scale;
+    if (shape_.embedding_scale != 1.0f)
+      for (std::uint64_t i = 0; i < d; ++i) scratch_.stream[t * d + i] *= shape_.embedding_scale;
+    const auto position = static_cast<double>(chunk_.position + t);
     for (std::uint64_t i = 0; i < pairs; ++i) {
-      const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(shape_.rotated);
-      double angle = position * std::pow(shape_.rope_base, exponent);
-      if (!rope_factors.empty()) angle /= static_cast<double>(rope_factors[i]);
-      scratch_.cosines[t * pairs + i] = static_cast<float>(std::cos(angle));
-      scratch_.sines[t * pairs + i] = static_cast<float>(std::sin(angle));
+      const double angle = position * rope.frequencies[i];
+      scratch_.cosines[t * pairs + i] = static_cast<float>(std::cos(angle) * rope.magnitude);
+      scratch_.sines[t * pairs + i] = static_cast<float>(std::sin(angle) * rope.magnitude);
     }
   }
   pool_.barrier();
@@ -149,24 +148,27 @@ void Lane::gated(const Linear& gate, const Linear& up, Activation activation) {
   pool_.barrier();
 }
 
-void Lane::rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing) {
+void Lane::rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing, HeadNorms norms) {
   const std::uint64_t hd = shape_.head_size;
-  const std::uint64_t pairs = shape_.rotated / 2;
+  const std::uint64_t rotated = shape_.rope.rotated;
+  const auto rotate = [&](float* head, std::uint64_t token, const std::vector<float>& norm) {
+    if (!norm.empty()) kernels::rms_norm(isa_, head, norm.data(), shape_.norm_eps, hd, head);
+    const std::uint64_t at = token * rotated / 2;
+    kernels::rope(isa_, pairing, scratch_.cosines + at, scratch_.sines + at, rotated, head);
+  };
   // One item is a KV head of a token, or a query head of it.
   const std::uint64_t items = shape_.kv_heads + shape_.heads;
   const Range mine = my(chunk_.tokens * items);
   for (std::uint64_t i = mine.begin; i < mine.end; ++i) {
     const std::uint64_t t = i / items;
     const std::uint64_t item = i % items;
-    const float* cosines = scratch_.cosines + t * pairs;
-    const float* sines = scratch_.sines + t * pairs;
     if (item >= shape_.kv_heads) {
-      float* query = scratch_.queries + t * shape_.query_width() + (item - shape_.kv_heads) * hd;
-      kernels::rope(isa_, pairing, cosines, sines, shape_.rotated, query);
+      rotate(scratch_.queries + t * shape_.query_width() + (item - shape_.kv_heads) * hd, t,
+             norms.query);
       continue;
     }
     float* key = scratch_.keys + t * shape_.kv_width() + item * hd;
-    kernels::rope(isa_, pairing, cosines, sines, shape_.rotated, key);
+    rotate(key, t, norms.key);
     const std::uint64_t row =
         ((layer * shape_.kv_heads + item) * cache_.positions + chunk_.position + t) * hd;
     kernels::float_to_half_row(isa_, key, hd, cache_.keys + row);
@@ -179,9 +181,11 @@ void Lane::rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing) {
 void Lane::attend(std::uint64_t layer) {
   const std::uint64_t hd = shape_.head_size;
   const std::uint64_t group = shape_.heads / shape_.kv_heads;  // query heads a KV head
-  const float scale = 1.0f / std::sqrt(static_cast<float>(hd));
   const auto lanes = static_cast<std::uint64_t>(pool_.size());
   for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
+    const std::uint64_t end = chunk_.position + t + 1;
+    const std::uint64_t window = shape_.sliding_window;
+    const std::uint64_t first = window > 0 && end > window ? end - window : 0;
     // Later tokens look at more positions: every lane gets a part of every token. Which heads
     // turns with t, so that lanes stay even when the heads do not divide by them.
     const Range mine =
@@ -190,10 +194,11 @@ void Lane::attend(std::uint64_t layer) {
     for (std::uint64_t head = mine.begin; head < mine.end;) {
       const std::uint64_t kv_head = head / group;
       const std::uint64_t n = std::min(mine.end, (kv_head + 1) * group) - head;
-      const std::uint64_t rows = (layer * shape_.kv_heads + kv_head) * cache_.positions * hd;
+      const std::uint64_t rows =
+          ((layer * shape_.kv_heads + kv_head) * cache_.positions + first) * hd;
       const std::uint64_t at = t * shape_.query_width() + head * hd;
       kernels::attention_group(isa_, scratch_.queries + at, n, cache_.keys + rows,
-                               cache_.values + rows, chunk_.position + t + 1, hd, hd, scale,
+                               cache_.values + rows, end - first, hd, hd, shape_.attention_scale,
                                own().scores, scratch_.attended + at);
       head += n;
     }

@@ -92,10 +92,9 @@ class Lane {
   Scratch& scratch() { return scratch_; }
   const Hyperparameters& shape() const { return shape_; }
 
-  // stream = E[token] for every token; cosines and sines for every position. `rope_factors`:
-  // [rotated/2] divisors of the angles (Llama 3.1), or empty.
+  // stream = E[token] for every token; cosines and sines for every position.
   void embed(const gguf::Tensor& embedding, std::span<const std::int32_t> tokens,
-             std::span<const float> rope_factors);
+             const RopeTable& rope);
 
   // Makes RMS(source, weight) the input of the next matrices. source: [T, weight.size()].
   void normalise(const float* source, const std::vector<float>& weight);
@@ -116,10 +115,17 @@ class Lane {
   // hidden = act(Wgate input) * (Wup input).
   void gated(const Linear& gate, const Linear& up, Activation activation);
 
-  // Rotates queries and keys to their positions and appends keys and values to the cache.
-  void rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing);
+  // RMS norms of single heads before they are rotated (qwen3): [hd], or empty for none.
+  struct HeadNorms {
+    const std::vector<float>& query;
+    const std::vector<float>& key;
+  };
+  // Normalises and rotates queries and keys to their positions, appends keys and values to the
+  // cache.
+  void rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing, HeadNorms norms);
 
-  // attended = softmax(q K^T / sqrt(hd)) V, each token over all positions up to its own.
+  // attended = softmax(scale * q K^T) V, each token over the positions up to its own: all of them,
+  // or the last sliding_window.
   void attend(std::uint64_t layer);
 
  private:

@@ -27,7 +27,7 @@ class LoadedModel final : public Model {
   const Hyperparameters& shape() const { return shape_; }
   const Graph& graph() const { return *graph_; }
   const gguf::Tensor& embedding() const { return *file_.find_tensor("token_embd.weight"); }
-  const std::vector<float>& rope_factors() const { return rope_factors_; }
+  const RopeTable& rope() const { return rope_; }
   const std::vector<float>& output_norm() const { return output_norm_; }
   const Linear& head() const { return head_; }
   kernels::Isa isa() const { return isa_; }
@@ -42,6 +42,7 @@ class LoadedModel final : public Model {
 
   Result<> choose_options(const LoadOptions& options);
   Result<> declare(WeightLoader& weights);
+  Result<> read_rope_table(WeightLoader& weights);
   Result<> check_memory(const WeightLoader& weights, std::int64_t bytes_max);
   void describe();
 
@@ -50,9 +51,9 @@ class LoadedModel final : public Model {
   kernels::Isa isa_ = kernels::Isa::kScalar;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Graph> graph_;
-  std::vector<float> rope_factors_;  // [rotated/2] or empty
-  std::vector<float> output_norm_;   // [d]
-  Linear head_;                      // [d, V]; the embedding's weights when they are tied
+  RopeTable rope_;
+  std::vector<float> output_norm_;  // [d]
+  Linear head_;                     // [d, V]; the embedding's weights when they are tied
   PageBuffer weights_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   Result<text::TemplateKind> template_ = fail(Code::kInvalid, "no chat template");

@@ -128,13 +128,29 @@ Result<> LoadedModel::declare(WeightLoader& weights) {
   if (auto done = weights.read_vector("output_norm.weight", d, Presence::kRequired, output_norm_);
       !done)
     return done;
-  if (auto done = weights.read_vector("rope_freqs.weight", shape_.rotated / 2, Presence::kOptional,
-                                      rope_factors_);
-      !done)
-    return done;
+  if (auto done = read_rope_table(weights); !done) return done;
   if (auto done = graph_->declare(shape_, weights); !done) return done;
   const bool tied = file_.find_tensor("output.weight") == nullptr;
-  return weights.declare(tied ? "token_embd" : "output", d, shape_.vocabulary, head_);
+  if (auto done = weights.declare(tied ? "token_embd" : "output", d, shape_.vocabulary, head_);
+      !done)
+    return done;
+  head_.multiply(shape_.logit_scale);
+  return {};
+}
+
+// Divisors of the frequencies: "rope_freqs" (Llama 3.1), or LongRoPE's two sets.
+Result<> LoadedModel::read_rope_table(WeightLoader& weights) {
+  const std::string name = "rope_freqs.weight";
+  std::vector<float> divisors;
+  if (auto done = weights.read_vector(name, shape_.rope.rotated / 2, Presence::kOptional, divisors);
+      !done)
+    return done;
+  for (const float divisor : divisors)
+    if (!(divisor >= 1e-6f && divisor <= 1e6f))
+      return fail(Code::kInvalid, "tensor '" + name + "' has a factor of " +
+                                      std::to_string(divisor) + "; 1e-6 to 1e6 are sensible");
+  rope_ = make_rope_table(shape_.rope, divisors);
+  return {};
 }
 
 std::size_t LoadedModel::session_bytes(const Hyperparameters& shape, std::int64_t context_tokens,

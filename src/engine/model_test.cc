@@ -166,8 +166,48 @@ const Refusal kRefusals[] = {
      "rope.freq_base must be"},
     {"RopeBaseNan", [](TinyLlama& m) { m.number("llama.rope.freq_base", std::nanf("")); },
      "rope.freq_base must be"},
-    {"Yarn", [](TinyLlama& m) { m.text("llama.rope.scaling.type", "yarn"); },
-     "'yarn' is not run by this engine"},
+    {"UnknownScaling", [](TinyLlama& m) { m.text("llama.rope.scaling.type", "ntk"); },
+     "'ntk' is not run by this engine"},
+    {"YarnWithoutFactor", [](TinyLlama& m) { m.text("llama.rope.scaling.type", "yarn"); },
+     "rope.scaling.factor is missing"},
+    {"FactorZero", [](TinyLlama& m) { m.number("llama.rope.scaling.factor", 0); },
+     "rope.scaling.factor must be"},
+    {"YarnOfBaseOne",
+     [](TinyLlama& m) {
+       m.text("llama.rope.scaling.type", "yarn");
+       m.number("llama.rope.scaling.factor", 4);
+       m.number("llama.rope.freq_base", 1);
+     },
+     "rope.freq_base must be at least 2 with YaRN"},
+    {"YarnOriginalContextZero",
+     [](TinyLlama& m) {
+       m.text("llama.rope.scaling.type", "yarn");
+       m.number("llama.rope.scaling.factor", 4);
+       m.count("llama.rope.scaling.original_context_length", 0);
+     },
+     "original_context_length must be"},
+    {"YarnBetaZero",
+     [](TinyLlama& m) {
+       m.text("llama.rope.scaling.type", "yarn");
+       m.number("llama.rope.scaling.factor", 4);
+       m.number("llama.rope.scaling.yarn_beta_fast", 0);
+     },
+     "yarn_beta_fast must be"},
+    {"PairFactorsOfAnotherScaling",
+     [](TinyLlama& m) {
+       m.text("llama.rope.scaling.type", "yarn");
+       m.number("llama.rope.scaling.factor", 4);
+       m.tensor("rope_factors_long.weight", {8});
+     },
+     "there is a tensor 'rope_factors_long.weight'"},
+    {"AttentionScaleNegative", [](TinyLlama& m) { m.number("llama.attention.scale", -1); },
+     "attention.scale must be"},
+    {"WindowOnSomeLayers",
+     [](TinyLlama& m) {
+       m.count("llama.attention.sliding_window", 16);
+       m.count("llama.attention.sliding_window_pattern", 2);
+     },
+     "sliding_window of 16 tokens is not run"},
     {"EpsilonZero", [](TinyLlama& m) { m.number("llama.attention.layer_norm_rms_epsilon", 0); },
      "epsilon must be"},
     {"Experts", [](TinyLlama& m) { m.count("llama.expert_count", 8); }, "mixture-of-experts"},
@@ -187,6 +227,11 @@ const Refusal kRefusals[] = {
      "'output.weight' has shape [32, 3]"},
     {"RopeFactorsTooMany", [](TinyLlama& m) { m.tensor("rope_freqs.weight", {16}); },
      "'rope_freqs.weight' has shape [16]"},
+    {"RopeFactorZero",
+     [](TinyLlama& m) {
+       m.tensors["rope_freqs.weight"] = {"rope_freqs.weight", {8}, 0, floats(8, 0.0f, 0.0f)};
+     },
+     "'rope_freqs.weight' has a factor of 0"},
     {"FewerTokensThanRows",
      [](TinyLlama& m) {
        m.metadata["tokens"] = entry_strings("tokenizer.ggml.tokens", {"a", "b"});

@@ -43,8 +43,8 @@ std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
   out.up = from.floats(kChunkTokens, shape.ffn_width);
   out.hidden = from.floats(kChunkTokens, shape.ffn_width);
   out.delta = from.floats(kChunkTokens, shape.width);
-  out.cosines = from.floats(kChunkTokens, shape.rotated / 2);
-  out.sines = from.floats(kChunkTokens, shape.rotated / 2);
+  out.cosines = from.floats(kChunkTokens, shape.rope.rotated / 2);
+  out.sines = from.floats(kChunkTokens, shape.rope.rotated / 2);
   constexpr ActivationForm kForms[] = {ActivationForm::kInt8Block32, ActivationForm::kInt8Token};
   for (std::size_t i = 0; i < 2; ++i)
     out.quantised[i] = from.take(kernels::activation_bytes(kForms[i], kChunkTokens, widest));

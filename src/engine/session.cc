@@ -108,7 +108,7 @@ class CpuSession final : public Session {
     const Chunk chunk{tokens.size(), position_};
     model_.pool().run([&](int index) {
       Lane mine = lane(chunk, index);
-      mine.embed(model_.embedding(), tokens, model_.rope_factors());
+      mine.embed(model_.embedding(), tokens, model_.rope());
       for (std::uint64_t i = 0; i < model_.shape().layers; ++i) model_.graph().run_layer(mine, i);
     });
     position_ += tokens.size();

@@ -39,22 +39,37 @@ Result<> WeightLoader::read_vector(const std::string& name, std::uint64_t n, Pre
 
 Result<> WeightLoader::declare(const std::string& name, std::uint64_t inputs, std::uint64_t outputs,
                                Linear& out) {
+  return declare_stacked(name, inputs, {{out, outputs}});
+}
+
+Result<> WeightLoader::declare_stacked(const std::string& name, std::uint64_t inputs,
+                                       std::initializer_list<Slice> slices) {
   const gguf::Tensor* tensor = file_.find_tensor(name + ".weight");
   if (tensor == nullptr) return fail(Code::kInvalid, "tensor '" + name + ".weight' is missing");
+  std::uint64_t outputs = 0;  // of all; each is bounded by the hyper-parameters
+  for (const Slice& slice : slices) outputs += slice.outputs;
   if (auto done = check_shape(*tensor, inputs, outputs); !done) return done;
-  if (auto done = read_vector(name + ".bias", outputs, Presence::kOptional, out.bias); !done)
+  std::vector<float> bias, scale;
+  if (auto done = read_vector(name + ".bias", outputs, Presence::kOptional, bias); !done)
     return done;
-  std::vector<float> scale;
   if (auto done = read_vector(name + ".scale", 1, Presence::kOptional, scale); !done) return done;
-  if (!scale.empty()) out.scale = scale[0];
 
-  const std::size_t size = kernels::packed_bytes(tensor->encoding, outputs, inputs);
-  const auto end = checked_add(bytes_, size);
-  const auto next = end ? checked_round_up<std::size_t>(*end, 64) : end;
-  if (size == 0 || !next)
-    return fail(Code::kInvalid, "tensor '" + name + ".weight' cannot be packed");
-  pending_.push_back({tensor, &out, bytes_});
-  bytes_ = *next;
+  std::uint64_t first = 0;
+  for (const auto& [out, rows] : slices) {
+    const std::size_t size = kernels::packed_bytes(tensor->encoding, rows, inputs);
+    const auto end = checked_add(bytes_, size);
+    const auto next = end ? checked_round_up<std::size_t>(*end, 64) : end;
+    if (size == 0 || !next)
+      return fail(Code::kInvalid, "tensor '" + name + ".weight' cannot be packed");
+    if (!scale.empty()) out.scale = scale[0];
+    if (!bias.empty()) {
+      const auto from = bias.begin() + static_cast<std::ptrdiff_t>(first);
+      out.bias.assign(from, from + static_cast<std::ptrdiff_t>(rows));
+    }
+    pending_.push_back({tensor, first, rows, &out, bytes_});
+    bytes_ = *next;
+    first += rows;
+  }
   return {};
 }
 
@@ -69,13 +84,16 @@ Result<PageBuffer> WeightLoader::load(ThreadPool& pool,
     std::byte* packed = buffer->data() + item.offset;
     // Each lane packs the rows it will multiply, so that on machines with several memory nodes
     // the pages are near the core that reads them.
+    const kernels::EncodingInfo& encoding = kernels::encoding_info(tensor.encoding);
+    const std::size_t row_bytes = tensor.cols() / encoding.block_weights * encoding.block_bytes;
+    const std::byte* rows = tensor.data.data() + item.first_row * row_bytes;
     pool.run([&](int lane) {
-      const Range groups = share_of(kernels::group_count(tensor.rows()), lane, pool.size());
-      kernels::pack_groups(tensor.encoding, tensor.data.data(), tensor.rows(), tensor.cols(),
-                           groups.begin, groups.end, packed);
+      const Range groups = share_of(kernels::group_count(item.rows), lane, pool.size());
+      kernels::pack_groups(tensor.encoding, rows, item.rows, tensor.cols(), groups.begin,
+                           groups.end, packed);
     });
     kernels::PackedMatrix& w = item.out->w;
-    w = {tensor.encoding, tensor.rows(), tensor.cols(), packed,
+    w = {tensor.encoding, item.rows, tensor.cols(), packed,
          kernels::tensor_scale(tensor.encoding, tensor.data.data(), tensor.rows(), tensor.cols())};
     if (!std::isfinite(w.tensor_scale))
       return fail(Code::kInvalid,

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,12 @@ struct Linear {
   kernels::PackedMatrix w;
   std::vector<float> bias;  // [rows], or empty
   float scale = 1.0f;
+
+  // Makes y times `factor` of it.
+  void multiply(float factor) {
+    scale *= factor;
+    for (float& b : bias) b *= factor;
+  }
 };
 
 enum class Presence : std::uint8_t { kRequired, kOptional };
@@ -35,6 +42,14 @@ class WeightLoader {
   Result<> declare(const std::string& name, std::uint64_t inputs, std::uint64_t outputs,
                    Linear& out);
 
+  // The same for matrices of `inputs` columns that lie one below the other in one tensor.
+  struct Slice {
+    Linear& out;
+    std::uint64_t outputs;
+  };
+  Result<> declare_stacked(const std::string& name, std::uint64_t inputs,
+                           std::initializer_list<Slice> slices);
+
   // Reads the vector `name` of n numbers at once (norms, biases: small).
   Result<> read_vector(const std::string& name, std::uint64_t n, Presence presence,
                        std::vector<float>& out);
@@ -47,6 +62,7 @@ class WeightLoader {
  private:
   struct Pending {
     const gguf::Tensor* tensor;
+    std::uint64_t first_row, rows;  // of the tensor
     Linear* out;
     std::size_t offset;  // in the buffer; multiple of 64
   };

@@ -1,5 +1,7 @@
-// What differs between architectures: which tensors a layer has and in which order they act. One
-// file each in this folder; everything they share is in Lane. A graph is immutable after loading.
+// What differs between architectures: which tensors a layer has and in which order they act. Most
+// are one transformer with a few differences (transformer.h, the table in graph.cc); one that is
+// built otherwise has a file of its own in this folder. The steps themselves are Lane's. A graph is
+// immutable after loading.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +29,5 @@ class Graph {
 
 // kInvalid for an architecture this engine has no graph for: names it and what would run it.
 Result<std::unique_ptr<Graph>> make_graph(std::string_view architecture);
-
-std::unique_ptr<Graph> make_llama_graph();
-std::unique_ptr<Graph> make_qwen2_graph();
-std::unique_ptr<Graph> make_bitnet_graph(Activation activation);
-
-// "blk.7." + name
-std::string layer_tensor(std::uint64_t layer, std::string_view name);
 
 }  // namespace tophand::engine
