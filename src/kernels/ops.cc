@@ -36,6 +36,10 @@ void relu2_mul(Isa isa, const float* gate, const float* up, std::uint64_t n, flo
   table(isa).relu2_mul(gate, up, n, out);
 }
 
+void sigmoid_mul(Isa isa, const float* gate, const float* x, std::uint64_t n, float* out) {
+  table(isa).sigmoid_mul(gate, x, n, out);
+}
+
 void rope(Isa isa, RopePairing pairing, const float* cos, const float* sin, std::uint64_t n_rot,
           float* head) {
   table(isa).rope(pairing, cos, sin, n_rot, head);

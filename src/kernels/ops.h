@@ -20,6 +20,9 @@ void add(Isa isa, const float* x, std::uint64_t n, float* out);
 void silu_mul(Isa isa, const float* gate, const float* up, std::uint64_t n, float* out);
 void relu2_mul(Isa isa, const float* gate, const float* up, std::uint64_t n, float* out);
 
+// out[i] = x[i] * sigmoid(gate[i]) (Qwen3.5's gated attention). out may be x.
+void sigmoid_mul(Isa isa, const float* gate, const float* x, std::uint64_t n, float* out);
+
 // Rotary embedding of one head vector at one position; cos, sin: [n_rot / 2] for that position.
 // kHalves pairs (i, i + n_rot/2) (NeoX: qwen2, bitnet); kAdjacent pairs (2i, 2i+1) (llama).
 enum class RopePairing : std::uint8_t { kAdjacent, kHalves };

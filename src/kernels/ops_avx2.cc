@@ -9,51 +9,15 @@
 
 #include "kernels/half.h"
 #include "kernels/ops_impl.h"
-
-#define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c")))
-#define TOPHAND_INLINE TOPHAND_TARGET inline __attribute__((always_inline))
+#include "kernels/simd_avx2.h"
 
 namespace tophand::kernels::detail {
 namespace {
-
-TOPHAND_INLINE float horizontal_sum(__m256 v) {
-  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
-}
 
 TOPHAND_INLINE float horizontal_max(__m256 v) {
   __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   m = _mm_max_ps(m, _mm_movehl_ps(m, m));
   return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
-}
-
-// e^x with a relative error below 2e-7; x is clamped to [-87.3, 88.3], so results stay normal.
-// x = n ln2 + r with |r| <= ln2 / 2 (Cody and Waite: ln2 as a short and a rest), then the Taylor
-// polynomial of degree 7, whose remainder at ln2 / 2 is 5e-9.
-TOPHAND_INLINE __m256 exp_ps(__m256 x) {
-  x = _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-87.3f)), _mm256_set1_ps(88.3f));
-  const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
-                                   _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
-  r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
-  __m256 p = _mm256_set1_ps(1.0f / 5040);
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 720));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 120));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 24));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 6));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-  const __m256i exponent =
-      _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
-  return _mm256_mul_ps(p, _mm256_castsi256_ps(exponent));
-}
-
-// The first n (0..8) floats at p; the other lanes are zero and their memory is not read.
-TOPHAND_INLINE __m256i tail_mask(std::uint64_t n) {
-  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
 }
 
 TOPHAND_TARGET void rms_norm(const float* x, const float* weight, float eps, std::uint64_t d,
@@ -103,6 +67,16 @@ TOPHAND_TARGET void relu2_mul(const float* gate, const float* up, std::uint64_t 
     const __m256 g = _mm256_max_ps(_mm256_maskload_ps(gate + i, mask), _mm256_setzero_ps());
     const __m256 u = _mm256_maskload_ps(up + i, mask);
     _mm256_maskstore_ps(out + i, mask, _mm256_mul_ps(_mm256_mul_ps(g, g), u));
+  }
+}
+
+TOPHAND_TARGET void sigmoid_mul(const float* gate, const float* x, std::uint64_t n, float* out) {
+  const __m256 one = _mm256_set1_ps(1.0f);
+  for (std::uint64_t i = 0; i < n; i += 8) {
+    const __m256i mask = tail_mask(n - i);
+    const __m256 g = _mm256_maskload_ps(gate + i, mask);
+    const __m256 down = _mm256_add_ps(one, exp_ps(_mm256_sub_ps(_mm256_setzero_ps(), g)));
+    _mm256_maskstore_ps(out + i, mask, _mm256_div_ps(_mm256_maskload_ps(x + i, mask), down));
   }
 }
 
@@ -292,8 +266,9 @@ TOPHAND_TARGET std::uint64_t argmax(const float* x, std::uint64_t n) {
 }  // namespace
 
 const OpsTable& ops_avx2() {
-  static constexpr OpsTable kTable = {
-      rms_norm, add, silu_mul, relu2_mul, rope, float_to_half_row, attention_group, argmax};
+  static constexpr OpsTable kTable = {rms_norm,    add,  silu_mul,          relu2_mul,
+                                      sigmoid_mul, rope, float_to_half_row, attention_group,
+                                      argmax};
   return kTable;
 }
 

@@ -12,6 +12,7 @@ struct OpsTable {
   void (*add)(const float*, std::uint64_t, float*);
   void (*silu_mul)(const float*, const float*, std::uint64_t, float*);
   void (*relu2_mul)(const float*, const float*, std::uint64_t, float*);
+  void (*sigmoid_mul)(const float*, const float*, std::uint64_t, float*);
   void (*rope)(RopePairing, const float*, const float*, std::uint64_t, float*);
   void (*float_to_half_row)(const float*, std::uint64_t, std::uint16_t*);
   void (*attention_group)(const float*, std::uint64_t, const std::uint16_t*, const std::uint16_t*,

@@ -34,6 +34,10 @@ void relu2_mul(const float* gate, const float* up, std::uint64_t n, float* out) 
   }
 }
 
+void sigmoid_mul(const float* gate, const float* x, std::uint64_t n, float* out) {
+  for (std::uint64_t i = 0; i < n; ++i) out[i] = x[i] / (1.0f + std::exp(-gate[i]));
+}
+
 void rope(RopePairing pairing, const float* cos, const float* sin, std::uint64_t n_rot,
           float* head) {
   const std::uint64_t pairs = n_rot / 2;
@@ -95,8 +99,9 @@ std::uint64_t argmax(const float* x, std::uint64_t n) {
 }  // namespace
 
 const OpsTable& ops_scalar() {
-  static constexpr OpsTable kTable = {
-      rms_norm, add, silu_mul, relu2_mul, rope, float_to_half_row, attention_group, argmax};
+  static constexpr OpsTable kTable = {rms_norm,    add,  silu_mul,          relu2_mul,
+                                      sigmoid_mul, rope, float_to_half_row, attention_group,
+                                      argmax};
   return kTable;
 }
 

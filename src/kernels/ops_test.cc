@@ -79,6 +79,23 @@ TEST_P(OpsTest, GatedActivations) {
   }
 }
 
+TEST_P(OpsTest, SigmoidOfAGateLetsThrough) {
+  for (const std::uint64_t n : kSizes) {
+    std::vector<float> gate = random(n, 8);
+    gate[0] = -200;
+    gate[n / 2] = n % 2 ? 150.0f : 0.0f;
+    const std::vector<float> x = random(n, 2);
+    std::vector<float> out = x;
+    out.push_back(-7.0f);
+    sigmoid_mul(GetParam(), gate.data(), out.data(), n, out.data());
+    for (std::size_t i = 0; i < n; ++i) {
+      const double want = static_cast<double>(x[i]) / (1 + std::exp(-static_cast<double>(gate[i])));
+      EXPECT_NEAR(static_cast<double>(out[i]), want, 6e-7 * std::fabs(want) + 1e-34) << gate[i];
+    }
+    EXPECT_EQ(out[n], -7.0f);
+  }
+}
+
 TEST_P(OpsTest, RopeTurnsEachPairByItsAngle) {
   for (const RopePairing pairing : {RopePairing::kAdjacent, RopePairing::kHalves}) {
     for (const std::uint64_t n_rot : {2u, 6u, 16u, 32u, 64u, 100u, 128u}) {
