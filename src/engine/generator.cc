@@ -119,9 +119,10 @@ std::int64_t Generator::reuse_prefix(const std::vector<text::TokenId>& tokens) {
   const std::size_t most = std::min(cached_.size(), tokens.size() - 1);
   std::size_t same = 0;
   while (same < most && cached_[same] == tokens[same]) ++same;
-  cached_.resize(same);
-  parts_.session.truncate(static_cast<std::int64_t>(same));
-  return static_cast<std::int64_t>(same);
+  // Models with recurrent layers may have to go further back.
+  const std::int64_t kept = parts_.session.truncate(static_cast<std::int64_t>(same));
+  cached_.resize(static_cast<std::size_t>(kept));
+  return kept;
 }
 
 Result<> Generator::prefill(Run& run) {

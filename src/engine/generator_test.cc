@@ -122,6 +122,23 @@ TEST_F(GeneratorTest, TheSamePromptAgainRunsItsLastTokenForTheLogits) {
   EXPECT_EQ(again.text, "x");
 }
 
+TEST_F(GeneratorTest, RunsAgainWhatTheSessionCouldNotKeep) {
+  session_.copies_every = 8;
+  session_.say("one");
+  run(ask("abc"));
+  const auto first_prompt = *generator_.prompt(ask("abc")),
+             second_prompt = *generator_.prompt(ask("abX"));
+  const auto common = std::ranges::mismatch(first_prompt, second_prompt).in1 - first_prompt.begin();
+  session_.runs.clear();
+  session_.say("two");
+  const Outcome second = run(ask("abX"));
+  ASSERT_NE(common % 8, 0);
+  EXPECT_EQ(second.started->usage.cache_read_tokens, common / 8 * 8);
+  EXPECT_EQ(session_.runs[0], std::vector<text::TokenId>(second_prompt.begin() + common / 8 * 8,
+                                                         second_prompt.end()));
+  EXPECT_EQ(second.text, "two");
+}
+
 TEST_F(GeneratorTest, TheAnswerCountsAsPrefixOfTheNextTurn) {
   session_.say("yes");
   run(ask("q"));

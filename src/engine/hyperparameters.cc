@@ -13,6 +13,7 @@ constexpr std::int64_t kFfnWidthMax = 1 << 18;
 constexpr std::int64_t kHeadsMax = 1'024;
 constexpr std::int64_t kHeadSizeMax = 1'024;
 constexpr std::int64_t kContextMax = 1 << 24;
+constexpr std::int64_t kConvolutionMax = 64;
 
 class Reader {
  public:
@@ -59,10 +60,30 @@ class Reader {
     (field) = static_cast<std::remove_reference_t<decltype(field)>>(*value_); \
   } while (false)
 
+// One number, or one a layer: then those that are not 0 (layers without attention) must agree.
+Result<> read_kv_heads(const Reader& in, Hyperparameters& out) {
+  const std::string name = in.name("attention.head_count_kv");
+  const gguf::Value* value = in.file().find(name);
+  const auto list = value != nullptr ? value->integers() : std::nullopt;
+  if (!list) {
+    READ_COUNT(out.kv_heads, in.integer_or("attention.head_count_kv",
+                                           static_cast<std::int64_t>(out.heads), 1, kHeadsMax));
+    return {};
+  }
+  for (const std::int64_t entry : *list) {
+    if (entry == 0) continue;
+    const bool agrees = out.kv_heads == 0 || out.kv_heads == static_cast<std::uint64_t>(entry);
+    if (entry < 1 || entry > kHeadsMax || !agrees)
+      return fail(Code::kInvalid, name + " must be 1 to 1024 and the same for every layer");
+    out.kv_heads = static_cast<std::uint64_t>(entry);
+  }
+  if (out.kv_heads == 0) return fail(Code::kInvalid, name + " has no layer with KV heads");
+  return {};
+}
+
 Result<> read_heads(const Reader& in, Hyperparameters& out) {
   READ_COUNT(out.heads, in.integer("attention.head_count", 1, kHeadsMax));
-  READ_COUNT(out.kv_heads, in.integer_or("attention.head_count_kv",
-                                         static_cast<std::int64_t>(out.heads), 1, kHeadsMax));
+  if (auto done = read_kv_heads(in, out); !done) return done;
   if (out.heads % out.kv_heads != 0)
     return fail(Code::kInvalid, in.name("attention.head_count_kv") + " " +
                                     std::to_string(out.kv_heads) + " does not divide the " +
@@ -140,9 +161,17 @@ Result<> read_rope(const Reader& in, Hyperparameters& out) {
   if (rope.scaling == RopeScaling::kLinear || rope.scaling == RopeScaling::kYarn)
     READ_NUMBER(rope.factor, in.number("rope.scaling.factor", 1.0, 1e6));
   if (rope.scaling == RopeScaling::kLinear) return {};
-  READ_NUMBER(rope.attention_factor, in.number_or("rope.scaling.attn_factor", 1.0, 1e-3, 1e3));
   READ_COUNT(rope.original_context, in.integer_or("rope.scaling.original_context_length",
-                                                  out.context_trained, 1, kContextMax));
+                                                  out.context_trained, 2, kContextMax));
+  // LongRoPE (arXiv 2402.13753): attention is sharper, the longer the context was made.
+  double attention_factor = 1.0;
+  const double longer =
+      static_cast<double>(out.context_trained) / static_cast<double>(rope.original_context);
+  if (rope.scaling == RopeScaling::kLongRope && longer > 1.0)
+    attention_factor =
+        std::sqrt(1.0 + std::log(longer) / std::log(static_cast<double>(rope.original_context)));
+  READ_NUMBER(rope.attention_factor,
+              in.number_or("rope.scaling.attn_factor", attention_factor, 1e-3, 1e3));
   return rope.scaling == RopeScaling::kYarn ? read_yarn(in, rope) : Result<>{};
 }
 
@@ -178,6 +207,41 @@ Result<> read_minicpm(const Reader& in, Hyperparameters& out) {
   return {};
 }
 
+// Which layers are recurrent: a list, or all but every full_attention_interval-th.
+Result<> read_layer_kinds(const Reader& in, Hyperparameters& out) {
+  std::uint64_t interval = 0;
+  READ_COUNT(interval, in.integer_or("full_attention_interval", 4, 1, kLayersMax));
+  out.recurrent.resize(out.layers);
+  for (std::uint64_t i = 0; i < out.layers; ++i) out.recurrent[i] = (i + 1) % interval != 0;
+  const std::string_view key = "attention.recurrent_layers";
+  if (!in.has(key)) return {};
+  const auto listed = in.file().find(in.name(key))->booleans();
+  if (!listed || listed->size() < out.layers)
+    return fail(Code::kInvalid, in.name(key) + " must be a list of true and false, one a block");
+  for (std::uint64_t i = 0; i < out.layers; ++i) out.recurrent[i] = (*listed)[i];
+  return {};
+}
+
+Result<> read_delta_net(const Reader& in, Hyperparameters& out) {
+  DeltaNetShape& net = out.delta;
+  std::uint64_t inner = 0;
+  READ_COUNT(net.taps, in.integer("ssm.conv_kernel", 1, kConvolutionMax));
+  READ_COUNT(net.key_heads, in.integer("ssm.group_count", 1, kHeadsMax));
+  READ_COUNT(net.value_heads, in.integer("ssm.time_step_rank", 1, kHeadsMax));
+  READ_COUNT(net.key_size, in.integer("ssm.state_size", 1, kHeadSizeMax));
+  READ_COUNT(inner, in.integer("ssm.inner_size", 1, kFfnWidthMax));
+  if (net.value_heads % net.key_heads != 0)
+    return fail(Code::kInvalid, in.name("ssm.group_count") + " " + std::to_string(net.key_heads) +
+                                    " does not divide the " + std::to_string(net.value_heads) +
+                                    " value heads (ssm.time_step_rank)");
+  net.value_size = inner / net.value_heads;
+  if (net.value_size * net.value_heads != inner || net.value_size > kHeadSizeMax)
+    return fail(Code::kInvalid, in.name("ssm.inner_size") + " " + std::to_string(inner) +
+                                    " is not " + std::to_string(net.value_heads) +
+                                    " value heads of one size of at most 1024");
+  return read_layer_kinds(in, out);
+}
+
 }  // namespace
 
 Result<Hyperparameters> read_hyperparameters(const gguf::File& file) {
@@ -194,12 +258,20 @@ Result<Hyperparameters> read_hyperparameters(const gguf::File& file) {
           "mixture-of-experts models are not run by this engine; Ollama or llama-server runs them");
   }
   READ_COUNT(out.layers, in.integer("block_count", 1, kLayersMax));
+  // Blocks for multi-token prediction come after the trunk.
+  std::uint64_t predictors = 0;
+  READ_COUNT(predictors, in.integer_or("nextn_predict_layers", 0, 0,
+                                       static_cast<std::int64_t>(out.layers) - 1));
+  out.layers -= predictors;
   READ_COUNT(out.width, in.integer("embedding_length", 1, kWidthMax));
   READ_COUNT(out.ffn_width, in.integer("feed_forward_length", 1, kFfnWidthMax));
   READ_COUNT(out.context_trained, in.integer("context_length", 1, kContextMax));
   if (auto done = read_heads(in, out); !done) return tl::unexpected(std::move(done).error());
   if (auto done = read_rope(in, out); !done) return tl::unexpected(std::move(done).error());
   if (auto done = read_attention(in, out); !done) return tl::unexpected(std::move(done).error());
+  if (out.architecture == "qwen35") {
+    if (auto done = read_delta_net(in, out); !done) return tl::unexpected(std::move(done).error());
+  }
   if (out.architecture == "minicpm") {
     if (auto done = read_minicpm(in, out); !done) return tl::unexpected(std::move(done).error());
   }

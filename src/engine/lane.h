@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/hadamard.h"
 #include "engine/hyperparameters.h"
 #include "engine/memory.h"
 #include "engine/thread_pool.h"
@@ -30,12 +31,13 @@ namespace tophand::engine {
 // cache, and a cancelled request stops within one chunk.
 inline constexpr std::uint64_t kChunkTokens = 128;
 
-// Keys and values of one sequence, float16. Both [L, kv, P, hd], so that one head's positions are
-// contiguous.
+// What a sequence leaves behind for its later tokens. Keys and values are float16, both [L, kv, P,
+// hd], so that one head's positions are contiguous; L are the layers that attend.
 struct KvCache {
   std::uint16_t* keys = nullptr;
   std::uint16_t* values = nullptr;
   std::uint64_t positions = 0;  // P, allocated
+  float* states = nullptr;      // [recurrent layers, DeltaNetShape::state_floats()]
 };
 
 // What the lanes of a chunk share. Float32 rows, row-major; widths in brackets.
@@ -43,15 +45,21 @@ struct Scratch {
   static Result<Scratch> allocate(const Hyperparameters& shape, std::uint64_t positions, int lanes);
   static std::size_t bytes(const Hyperparameters& shape, std::uint64_t positions, int lanes);
 
-  float* stream = nullptr;       // [T, d] the residual stream, h in the formulas
-  float* input = nullptr;        // [T, max(d, h*hd, ff)] normalised input of the next matrices
-  float* queries = nullptr;      // [T, h*hd]
-  float* keys = nullptr;         // [T, kv*hd]
-  float* values = nullptr;       // [T, kv*hd]
-  float* attended = nullptr;     // [T, h*hd]
-  float* gate = nullptr;         // [T, ff]
-  float* up = nullptr;           // [T, ff]
-  float* hidden = nullptr;       // [T, ff]
+  float* stream = nullptr;    // [T, d] the residual stream, h in the formulas
+  float* input = nullptr;     // [T, max(d, h*hd, ff)] normalised input of the next matrices
+  float* queries = nullptr;   // [T, h*hd]
+  float* keys = nullptr;      // [T, kv*hd]
+  float* values = nullptr;    // [T, kv*hd]
+  float* attended = nullptr;  // [T, h*hd] or [T, inner]: what attention, or a delta net, gives
+  float* gate = nullptr;      // [T, ff]
+  float* up = nullptr;        // [T, ff]
+  float* hidden = nullptr;    // [T, ff]
+  // Of gated delta nets and gated attention (qwen35).
+  float* mixed = nullptr;        // [T, channels] before the convolution; [T, 2*h*hd]
+  float* convolved = nullptr;    // [T, channels]
+  float* gates = nullptr;        // [T, inner] or [T, h*hd]
+  float* alpha = nullptr;        // [T, value heads]
+  float* beta = nullptr;         // [T, value heads]
   float* delta = nullptr;        // [T, d] what a sub-layer adds to the stream
   float* cosines = nullptr;      // [T, rotated/2]
   float* sines = nullptr;        // [T, rotated/2]
@@ -62,6 +70,9 @@ struct Scratch {
     float* input = nullptr;        // [max(d, h*hd, ff)]
     std::byte* quantised[2] = {};  // one token, one buffer a form
     float* scores = nullptr;       // [h, P]
+    float* decays = nullptr;       // [T] of one head of a delta net; betas and dots too
+    float* betas = nullptr;
+    float* dots = nullptr;
   };
   std::vector<Own> own;
 
@@ -76,6 +87,15 @@ struct Chunk {
 };
 
 enum class Activation : std::uint8_t { kSilu, kSquaredRelu };
+
+// The vectors of a gated delta net; its matrices are Linear.
+struct DeltaNetWeights {
+  std::vector<float> convolution;  // [taps, channels], oldest tap first
+  std::vector<float> decay;        // [value heads] below 0
+  std::vector<float> decay_bias;   // [value heads]
+  std::vector<float> norm;         // [value size]
+  std::vector<float> unit;         // [key size], 1 / sqrt(key size)
+};
 
 class Lane {
  public:
@@ -92,8 +112,9 @@ class Lane {
   Scratch& scratch() { return scratch_; }
   const Hyperparameters& shape() const { return shape_; }
 
-  // stream = E[token] for every token; cosines and sines for every position.
-  void embed(const gguf::Tensor& embedding, std::span<const std::int32_t> tokens,
+  // stream = E[token] for every token, turned back where the rows were folded; cosines and sines
+  // for every position.
+  void embed(const gguf::Tensor& embedding, const Fold* fold, std::span<const std::int32_t> tokens,
              const RopeTable& rope);
 
   // Makes RMS(source, weight) the input of the next matrices. source: [T, weight.size()].
@@ -101,6 +122,13 @@ class Lane {
 
   // Makes `source` [T, width] itself the input of the next matrices.
   void take(const float* source, std::uint64_t width);
+
+  // Makes T(input) the input where `linear` was folded. Between the call that made the input and
+  // the one that multiplies.
+  void fold(const Linear& linear);
+
+  // Makes source * sigmoid(gates) the input. Both [T, width].
+  void take_gated(const float* source, const float* gates, std::uint64_t width);
 
   struct Product {
     const Linear& linear;
@@ -128,12 +156,23 @@ class Lane {
   // or the last sliding_window.
   void attend(std::uint64_t layer);
 
+  // queries, gates = the halves of each head of [T, h, 2*hd].
+  void split_gates(const float* queries_and_gates);
+
+  // attended = the gated delta net `index` over mixed, gates, alpha and beta (arXiv 2412.06464):
+  //   q, k, v = silu(conv(mixed)), q and k made unit vectors; the state of each value head follows
+  //   the delta rule with decay exp(a * softplus(alpha + bias)) and step sigmoid(beta);
+  //   attended = RMS(o) * silu(gates), a value head at a time.
+  void delta_net(std::uint64_t index, const DeltaNetWeights& weights);
+
  private:
   bool one_token() const { return chunk_.tokens == 1; }
   Scratch::Own& own() { return scratch_.own[static_cast<std::size_t>(index_)]; }
   Range my(std::uint64_t n) const { return share_of(n, index_, pool_.size()); }
   const float* input_row(std::uint64_t token) const { return input_ + token * input_width_; }
 
+  void unfold(const Fold& fold, float* row) const;  // row = s * H(row), what T undoes
+  void convolve(const DeltaNetWeights& weights, float* history);
   void quantise_input(std::uint32_t forms);
   const std::byte* activations_for(const Linear& linear);
   // out = W input (+ bias) for groups [begin, end).

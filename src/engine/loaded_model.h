@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,13 +28,22 @@ class LoadedModel final : public Model {
   const Hyperparameters& shape() const { return shape_; }
   const Graph& graph() const { return *graph_; }
   const gguf::Tensor& embedding() const { return *file_.find_tensor("token_embd.weight"); }
-  const RopeTable& rope() const { return rope_; }
+  const Fold* embedding_fold() const {
+    return hadamard_.embedding ? &hadamard_.folds.at(shape_.width) : nullptr;
+  }
+  // The angles for a sequence of `tokens`: LongRoPE has other ones for long sequences.
+  const RopeTable& rope(std::uint64_t tokens) const {
+    const bool is_long =
+        long_rope_ && tokens > static_cast<std::uint64_t>(shape_.rope.original_context);
+    return is_long ? *long_rope_ : rope_;
+  }
+  bool rope_changes() const { return long_rope_.has_value(); }
   const std::vector<float>& output_norm() const { return output_norm_; }
   const Linear& head() const { return head_; }
   kernels::Isa isa() const { return isa_; }
   ThreadPool& pool() const { return *pool_; }  // serialises its users itself
 
-  // Bytes a session takes: cache and scratch.
+  // Bytes a session takes: cache, recurrent states with their copies, and scratch.
   static std::size_t session_bytes(const Hyperparameters& shape, std::int64_t context_tokens,
                                    int threads);
 
@@ -48,10 +58,12 @@ class LoadedModel final : public Model {
 
   gguf::File file_;  // stays mapped: embeddings are read from it row by row
   Hyperparameters shape_;
+  Hadamard hadamard_;
   kernels::Isa isa_ = kernels::Isa::kScalar;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Graph> graph_;
   RopeTable rope_;
+  std::optional<RopeTable> long_rope_;
   std::vector<float> output_norm_;  // [d]
   Linear head_;                     // [d, V]; the embedding's weights when they are tied
   PageBuffer weights_;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "engine/loaded_model.h"
+#include "engine/recurrent_states.h"
 #include "engine/tokenizer_spec.h"
 
 namespace tophand::engine {
@@ -75,7 +76,10 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   if (auto done = model->choose_options(options); !done)
     return tl::unexpected(std::move(done).error());
 
-  WeightLoader weights(model->file_);
+  TOPHAND_TRY(hadamard, "read header", read_hadamard(model->file_));
+  model->hadamard_ = std::move(hadamard);
+  model->shape_.delta.values_by_key_head = model->hadamard_.values_by_key_head;
+  WeightLoader weights(model->file_, model->hadamard_);
   if (auto done = model->declare(weights); !done) return tl::unexpected(std::move(done).error());
   if (auto done = model->check_memory(weights, options.memory_bytes_max); !done)
     return tl::unexpected(std::move(done).error());
@@ -140,24 +144,37 @@ Result<> LoadedModel::declare(WeightLoader& weights) {
 
 // Divisors of the frequencies: "rope_freqs" (Llama 3.1), or LongRoPE's two sets.
 Result<> LoadedModel::read_rope_table(WeightLoader& weights) {
-  const std::string name = "rope_freqs.weight";
-  std::vector<float> divisors;
-  if (auto done = weights.read_vector(name, shape_.rope.rotated / 2, Presence::kOptional, divisors);
-      !done)
-    return done;
-  for (const float divisor : divisors)
-    if (!(divisor >= 1e-6f && divisor <= 1e6f))
-      return fail(Code::kInvalid, "tensor '" + name + "' has a factor of " +
-                                      std::to_string(divisor) + "; 1e-6 to 1e6 are sensible");
-  rope_ = make_rope_table(shape_.rope, divisors);
+  const auto divisors = [&](const std::string& name,
+                            Presence presence) -> Result<std::vector<float>> {
+    std::vector<float> out;
+    const std::uint64_t pairs = shape_.rope.rotated / 2;
+    if (auto done = weights.read_vector(name, pairs, presence, out); !done)
+      return tl::unexpected(std::move(done).error());
+    for (const float divisor : out)
+      if (!(divisor >= 1e-6f && divisor <= 1e6f))
+        return fail(Code::kInvalid, "tensor '" + name + "' has a factor of " +
+                                        std::to_string(divisor) + "; 1e-6 to 1e6 are sensible");
+    return out;
+  };
+  if (shape_.rope.scaling != RopeScaling::kLongRope) {
+    TOPHAND_TRY(factors, "rotary positions", divisors("rope_freqs.weight", Presence::kOptional));
+    rope_ = make_rope_table(shape_.rope, factors);
+    return {};
+  }
+  TOPHAND_TRY(short_factors, "rotary positions",
+              divisors("rope_factors_short.weight", Presence::kRequired));
+  TOPHAND_TRY(long_factors, "rotary positions",
+              divisors("rope_factors_long.weight", Presence::kRequired));
+  rope_ = make_rope_table(shape_.rope, short_factors);
+  long_rope_ = make_rope_table(shape_.rope, long_factors);
   return {};
 }
 
 std::size_t LoadedModel::session_bytes(const Hyperparameters& shape, std::int64_t context_tokens,
                                        int threads) {
   const auto positions = static_cast<std::uint64_t>(context_tokens);
-  return 2 * shape.layers * shape.kv_width() * positions * sizeof(std::uint16_t) +
-         Scratch::bytes(shape, positions, threads);
+  return 2 * shape.attention_layers() * shape.kv_width() * positions * sizeof(std::uint16_t) +
+         RecurrentStates::bytes(shape) + Scratch::bytes(shape, positions, threads);
 }
 
 Result<> LoadedModel::check_memory(const WeightLoader& weights, std::int64_t bytes_max) {

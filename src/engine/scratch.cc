@@ -32,13 +32,22 @@ class Carver {
 std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
                   std::uint64_t positions, int lanes) {
   Carver from(base);
-  const std::uint64_t widest = std::max({shape.width, shape.query_width(), shape.ffn_width});
+  const std::uint64_t widest =
+      std::max({shape.width, shape.query_width(), shape.ffn_width, shape.delta.inner()});
   out.stream = from.floats(kChunkTokens, shape.width);
   out.input = from.floats(kChunkTokens, widest);
   out.queries = from.floats(kChunkTokens, shape.query_width());
   out.keys = from.floats(kChunkTokens, shape.kv_width());
   out.values = from.floats(kChunkTokens, shape.kv_width());
-  out.attended = from.floats(kChunkTokens, shape.query_width());
+  out.attended = from.floats(kChunkTokens, std::max(shape.query_width(), shape.delta.inner()));
+  if (shape.delta.value_heads > 0) {
+    const DeltaNetShape& net = shape.delta;
+    out.mixed = from.floats(kChunkTokens, std::max(net.channels(), 2 * shape.query_width()));
+    out.convolved = from.floats(kChunkTokens, net.channels());
+    out.gates = from.floats(kChunkTokens, std::max(net.inner(), shape.query_width()));
+    out.alpha = from.floats(kChunkTokens, net.value_heads);
+    out.beta = from.floats(kChunkTokens, net.value_heads);
+  }
   out.gate = from.floats(kChunkTokens, shape.ffn_width);
   out.up = from.floats(kChunkTokens, shape.ffn_width);
   out.hidden = from.floats(kChunkTokens, shape.ffn_width);
@@ -54,6 +63,11 @@ std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
     for (std::size_t i = 0; i < 2; ++i)
       own.quantised[i] = from.take(kernels::activation_bytes(kForms[i], 1, widest));
     own.scores = from.floats(shape.heads, positions);
+    if (shape.delta.value_heads > 0) {
+      own.decays = from.floats(1, kChunkTokens);
+      own.betas = from.floats(1, kChunkTokens);
+      own.dots = from.floats(1, kChunkTokens);
+    }
   }
   return from.used();
 }

@@ -40,6 +40,8 @@ class ScriptedSession final : public Session {
   std::vector<std::vector<text::TokenId>> runs;  // what each forward call got
   std::int64_t context = 4096;
   std::size_t chunk = 16;
+  std::size_t copies_every =
+      1;  // goes back to multiples of it only, as recurrent layers may have to
   std::function<void()> on_forward = [] {};
 
   void say(const std::string& answer) {
@@ -50,8 +52,10 @@ class ScriptedSession final : public Session {
   }
   std::int64_t position() const override { return static_cast<std::int64_t>(cache.size()); }
   std::int64_t context_tokens() const override { return context; }
-  void truncate(std::int64_t position) override {
-    cache.resize(static_cast<std::size_t>(position));
+  std::int64_t truncate(std::int64_t position) override {
+    const auto wanted = static_cast<std::size_t>(position);
+    if (wanted < cache.size()) cache.resize(wanted / copies_every * copies_every);
+    return this->position();
   }
   Result<> forward(std::span<const text::TokenId> tokens,
                    const std::function<bool(std::int64_t)>& keep_going) override {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/lane.h"
 #include "engine/loaded_model.h"
+#include "engine/recurrent_states.h"
 
 namespace tophand::engine {
 namespace {
@@ -21,26 +23,34 @@ class CpuSession final : public Session {
   Result<> allocate() {
     const Hyperparameters& shape = model_.shape();
     const auto positions = static_cast<std::uint64_t>(model_.info().context_tokens);
-    const std::size_t half = shape.layers * shape.kv_width() * positions * sizeof(std::uint16_t);
+    const std::size_t half =
+        shape.attention_layers() * shape.kv_width() * positions * sizeof(std::uint16_t);
     auto cache = PageBuffer::allocate(2 * half);
     auto scratch = Scratch::allocate(shape, positions, model_.pool().size());
-    if (!cache || !scratch)
-      return fail(Code::kTooLarge, "no memory for a context of " + std::to_string(positions) +
-                                       " tokens (" +
-                                       human_bytes(static_cast<std::int64_t>(2 * half)) + ")");
+    auto states = RecurrentStates::allocate(shape);
+    if (!cache || !scratch || !states)
+      return fail(
+          Code::kTooLarge,
+          "no memory for a context of " + std::to_string(positions) + " tokens (" +
+              human_bytes(static_cast<std::int64_t>(2 * half + RecurrentStates::bytes(shape))) +
+              ")");
     cache_bytes_ = std::move(*cache);
     scratch_ = std::move(*scratch);
+    states_ = std::move(*states);
     cache_.keys = reinterpret_cast<std::uint16_t*>(cache_bytes_.data());
     cache_.values = reinterpret_cast<std::uint16_t*>(cache_bytes_.data() + half);
     cache_.positions = positions;
+    cache_.states = states_.now();
     return {};
   }
 
   std::int64_t position() const override { return static_cast<std::int64_t>(position_); }
   std::int64_t context_tokens() const override { return model_.info().context_tokens; }
-  void truncate(std::int64_t position) override {
-    position_ =
-        std::min(position_, static_cast<std::uint64_t>(std::max<std::int64_t>(0, position)));
+  std::int64_t truncate(std::int64_t position) override {
+    const auto wanted = static_cast<std::uint64_t>(std::max<std::int64_t>(0, position));
+    if (wanted < position_) position_ = states_.go_back(wanted);
+    if (model_.rope_changes()) tokens_.resize(position_);
+    return static_cast<std::int64_t>(position_);
   }
   std::span<const float> logits() const override {
     return {logits_.data(), model_.shape().vocabulary};
@@ -49,15 +59,16 @@ class CpuSession final : public Session {
   Result<> forward(std::span<const text::TokenId> tokens,
                    const std::function<bool(std::int64_t)>& keep_going) override {
     if (auto done = check(tokens); !done) return done;
-    for (std::size_t at = 0; at < tokens.size(); at += kChunkTokens) {
+    if (auto done = choose_rope(tokens.size(), keep_going); !done) return done;
+    states_.expect(position_, tokens.size());
+    std::size_t ran = 0;  // in the last chunk
+    for (std::size_t at = 0; at < tokens.size(); at += ran) {
       if (at > 0 && keep_going && !keep_going(static_cast<std::int64_t>(at)))
         return fail(Code::kCancelled, "stopped after " + std::to_string(at) + " of " +
                                           std::to_string(tokens.size()) + " tokens");
-      const auto part = tokens.subspan(at, std::min<std::size_t>(kChunkTokens, tokens.size() - at));
-      run_layers(part);
+      ran = run_chunk(tokens.subspan(at));
     }
-    const std::uint64_t last = (tokens.size() - 1) % kChunkTokens;
-    run_head(last, 1);
+    run_head(ran - 1, 1);
     return {};
   }
 
@@ -66,12 +77,14 @@ class CpuSession final : public Session {
       const std::function<void(std::int64_t, std::span<const float>)>& sink) override {
     if (auto done = check(tokens); !done) return done;
     const std::uint64_t vocabulary = model_.shape().vocabulary;
+    if (auto done = choose_rope(tokens.size(), {}); !done) return done;
+    states_.expect(position_, tokens.size());
     std::uint64_t rows = 0;
-    for (std::size_t at = 0; at < tokens.size(); at += kChunkTokens) {
-      const auto part = tokens.subspan(at, std::min<std::size_t>(kChunkTokens, tokens.size() - at));
-      run_layers(part);
-      for (std::uint64_t first = 0; first < part.size(); first += kHeadTokens) {
-        rows = std::min<std::uint64_t>(kHeadTokens, part.size() - first);
+    std::size_t ran = 0;
+    for (std::size_t at = 0; at < tokens.size(); at += ran) {
+      ran = run_chunk(tokens.subspan(at));
+      for (std::uint64_t first = 0; first < ran; first += kHeadTokens) {
+        rows = std::min<std::uint64_t>(kHeadTokens, ran - first);
         run_head(first, rows);
         for (std::uint64_t i = 0; i < rows; ++i)
           sink(static_cast<std::int64_t>(at + first + i),
@@ -104,11 +117,39 @@ class CpuSession final : public Session {
     return {model_.shape(), model_.isa(), model_.pool(), scratch_, cache_, chunk, index};
   }
 
+  // `more` tokens are about to be run. LongRoPE turns all keys of a sequence by other angles once
+  // it is longer than the original context: what the cache holds is then run again.
+  Result<> choose_rope(std::size_t more, const std::function<bool(std::int64_t)>& keep_going) {
+    const RopeTable* table = &model_.rope(position_ + more);
+    if (std::exchange(rope_, table) == table || position_ == 0) return {};
+    const std::vector<text::TokenId> again = tokens_;
+    truncate(0);
+    for (std::size_t at = 0; at < again.size();) {
+      at += run_chunk(std::span(again).subspan(at));
+      if (keep_going && !keep_going(0)) return fail(Code::kCancelled, "stopped before the tokens");
+    }
+    return {};
+  }
+
+  // Runs the first of `tokens`: a chunk's worth, or up to where the state is to be copied. Returns
+  // how many.
+  std::size_t run_chunk(std::span<const text::TokenId> tokens) {
+    std::size_t n = std::min<std::size_t>(kChunkTokens, tokens.size());
+    if (const auto stop = states_.next_stop(position_))
+      n = std::min<std::size_t>(n, *stop - position_);
+    run_layers(tokens.first(n));
+    states_.reached(position_);
+    if (model_.rope_changes())
+      tokens_.insert(tokens_.end(), tokens.begin(),
+                     tokens.begin() + static_cast<std::ptrdiff_t>(n));
+    return n;
+  }
+
   void run_layers(std::span<const text::TokenId> tokens) {
     const Chunk chunk{tokens.size(), position_};
     model_.pool().run([&](int index) {
       Lane mine = lane(chunk, index);
-      mine.embed(model_.embedding(), tokens, model_.rope());
+      mine.embed(model_.embedding(), model_.embedding_fold(), tokens, *rope_);
       for (std::uint64_t i = 0; i < model_.shape().layers; ++i) model_.graph().run_layer(mine, i);
     });
     position_ += tokens.size();
@@ -120,6 +161,7 @@ class CpuSession final : public Session {
     model_.pool().run([&](int index) {
       Lane mine = lane({count, 0}, index);
       mine.normalise(stream, model_.output_norm());
+      mine.fold(model_.head());
       mine.project({{model_.head(), logits_.data()}});
     });
   }
@@ -127,9 +169,12 @@ class CpuSession final : public Session {
   const LoadedModel& model_;
   PageBuffer cache_bytes_;
   KvCache cache_;
+  RecurrentStates states_;
   Scratch scratch_;
   std::uint64_t position_ = 0;
-  std::vector<float> logits_;  // [kHeadTokens, V]; the first row is logits()
+  const RopeTable* rope_ = nullptr;    // that turned the keys in the cache
+  std::vector<text::TokenId> tokens_;  // in the cache; kept where rope_ can change
+  std::vector<float> logits_;          // [kHeadTokens, V]; the first row is logits()
 };
 
 }  // namespace

@@ -15,12 +15,16 @@ namespace tophand::engine {
 class Session {
  public:
   virtual ~Session() = default;
-  // Allocates the KV cache (2 * L * kv * hd * context float16). kTooLarge with the numbers.
+  // Allocates the KV cache (2 * L * kv * hd * context float16) and recurrent states. kTooLarge with
+  // the numbers.
   static Result<std::unique_ptr<Session>> create(const Model& model);
 
   virtual std::int64_t position() const = 0;  // tokens in the cache
   virtual std::int64_t context_tokens() const = 0;
-  virtual void truncate(std::int64_t position) = 0;  // forget everything from there on
+  // Forgets everything from `position` on and returns where the sequence now ends: there, or
+  // earlier when the model has recurrent layers, whose state can only go back to a copy that was
+  // kept, or to the beginning.
+  virtual std::int64_t truncate(std::int64_t position) = 0;
 
   // Runs `tokens` from the current position, in chunks. `keep_going(done)` is asked between chunks:
   // false stops with kCancelled, the cache holding what was done. Afterwards logits() is that of

@@ -37,6 +37,18 @@ Result<> WeightLoader::read_vector(const std::string& name, std::uint64_t n, Pre
   return {};
 }
 
+Result<> WeightLoader::read_table(const std::string& name, std::uint64_t cols, std::uint64_t rows,
+                                  std::vector<float>& out) {
+  const gguf::Tensor* tensor = file_.find_tensor(name);
+  if (tensor == nullptr) return fail(Code::kInvalid, "tensor '" + name + "' is missing");
+  if (auto done = check_shape(*tensor, cols, rows); !done) return done;
+  out.resize(cols * rows);
+  for (std::uint64_t row = 0; row < rows; ++row)
+    kernels::dequantize_row(tensor->encoding, tensor->data.data(), rows, cols, row,
+                            out.data() + row * cols);
+  return {};
+}
+
 Result<> WeightLoader::declare(const std::string& name, std::uint64_t inputs, std::uint64_t outputs,
                                Linear& out) {
   return declare_stacked(name, inputs, {{out, outputs}});
@@ -61,6 +73,7 @@ Result<> WeightLoader::declare_stacked(const std::string& name, std::uint64_t in
     const auto next = end ? checked_round_up<std::size_t>(*end, 64) : end;
     if (size == 0 || !next)
       return fail(Code::kInvalid, "tensor '" + name + ".weight' cannot be packed");
+    out.fold = hadamard_.of(*tensor);
     if (!scale.empty()) out.scale = scale[0];
     if (!bias.empty()) {
       const auto from = bias.begin() + static_cast<std::ptrdiff_t>(first);

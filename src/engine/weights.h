@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/hadamard.h"
 #include "engine/memory.h"
 #include "engine/thread_pool.h"
 #include "gguf/file.h"
@@ -18,11 +19,12 @@
 
 namespace tophand::engine {
 
-// y = scale * W x + bias. Does not own the packed weights.
+// y = scale * W x + bias, or W T(x) where the weights were folded. Does not own the packed weights.
 struct Linear {
   kernels::PackedMatrix w;
   std::vector<float> bias;  // [rows], or empty
   float scale = 1.0f;
+  const Fold* fold = nullptr;  // T (hadamard.h), or none
 
   // Makes y times `factor` of it.
   void multiply(float factor) {
@@ -35,7 +37,9 @@ enum class Presence : std::uint8_t { kRequired, kOptional };
 
 class WeightLoader {
  public:
-  explicit WeightLoader(const gguf::File& file) : file_(file) {}
+  // Both outlive the loader, and `hadamard` everything that was declared.
+  WeightLoader(const gguf::File& file, const Hadamard& hadamard)
+      : file_(file), hadamard_(hadamard) {}
 
   // Declares `name`.weight as [inputs, outputs], with `name`.bias [outputs] and `name`.scale [1]
   // where the file has them. `out` must stay where it is until load().
@@ -54,6 +58,10 @@ class WeightLoader {
   Result<> read_vector(const std::string& name, std::uint64_t n, Presence presence,
                        std::vector<float>& out);
 
+  // The same for a required small table of [cols, rows] numbers.
+  Result<> read_table(const std::string& name, std::uint64_t cols, std::uint64_t rows,
+                      std::vector<float>& out);
+
   std::size_t bytes() const { return bytes_; }  // of all declared matrices, packed
 
   // Packs everything declared. `progress` gets 0..1. The returned buffer holds the weights.
@@ -68,6 +76,7 @@ class WeightLoader {
   };
 
   const gguf::File& file_;
+  const Hadamard& hadamard_;
   std::vector<Pending> pending_;
   std::size_t bytes_ = 0;
 };

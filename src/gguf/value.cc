@@ -100,6 +100,13 @@ std::optional<std::vector<float>> Value::floats() const {
   return out;
 }
 
+std::optional<std::vector<bool>> Value::booleans() const {
+  if (type_ != ValueType::kArray || element_ != ValueType::kBool) return {};
+  std::vector<bool> out(count_);
+  for (std::uint64_t i = 0; i < count_; ++i) out[i] = bytes_[i] != std::byte{0};
+  return out;
+}
+
 std::optional<std::vector<std::string_view>> Value::strings() const {
   if (type_ != ValueType::kArray || element_ != ValueType::kString) return {};
   std::vector<std::string_view> out;

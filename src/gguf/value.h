@@ -54,6 +54,7 @@ class Value {
   std::optional<std::vector<std::int64_t>> integers() const;
   std::optional<std::vector<float>> floats() const;
   std::optional<std::vector<std::string_view>> strings() const;
+  std::optional<std::vector<bool>> booleans() const;
 
  private:
   ValueType type_;

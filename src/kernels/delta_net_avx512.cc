@@ -1,6 +1,9 @@
 // AVX-512 form of the delta rule; the rest of delta_net.h is AVX2's (it waits for memory).
 #if defined(__x86_64__)
 
+// GCC 12's headers leave the don't-care operand of some intrinsics uninitialised (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
+
 #include <immintrin.h>
 
 #include "kernels/delta_net_impl.h"

@@ -54,9 +54,8 @@ Result<> ByteBpeTokenizer::add_merge(const std::string& line, std::uint32_t rank
   const std::string_view right(line.data() + space + 1, line.size() - space - 1);
   const std::string joined = std::string(left) + std::string(right);
   const auto l = find(left), r = find(right), j = find(joined);
-  if (!l || !r || !j)
-    return fail(Code::kInvalid, "merge " + std::to_string(rank) + " " + quoted(line) +
-                                    " names a token that is not in the vocabulary");
+  // Vocabularies that were cut down keep the merges of tokens they lost: those never apply.
+  if (!l || !r || !j) return {};
   merges_.add(*l, *r, {rank, *j});
   return {};
 }

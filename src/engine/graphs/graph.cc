@@ -45,9 +45,10 @@ Result<std::unique_ptr<Graph>> make_graph(std::string_view architecture) {
     if (architecture == known.name) return make_transformer_graph(known.is);
     names += (names.empty() ? "" : ", ") + std::string(known.name);
   }
+  if (architecture == "qwen35") return make_qwen35_graph();
   return fail(Code::kInvalid, "architecture '" + std::string(architecture.substr(0, 64)) +
                                   "' is not run by this engine (" + names +
-                                  " are); Ollama or llama-server may run it");
+                                  " and qwen35 are); Ollama or llama-server may run it");
 }
 
 }  // namespace tophand::engine

@@ -30,4 +30,6 @@ class Graph {
 // kInvalid for an architecture this engine has no graph for: names it and what would run it.
 Result<std::unique_ptr<Graph>> make_graph(std::string_view architecture);
 
+std::unique_ptr<Graph> make_qwen35_graph();
+
 }  // namespace tophand::engine

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,20 @@ class LayerLoader {
                    std::initializer_list<WeightLoader::Slice> slices) const {
     return weights_.declare_stacked(name(part), inputs, slices);
   }
+  Result<> table(std::string_view part, std::uint64_t cols, std::uint64_t rows,
+                 std::vector<float>& out) const {
+    return weights_.read_table(name(part), cols, rows, out);
+  }
+  // Matrices that read one input must all have been folded for it, or none.
+  Result<> same_fold(std::initializer_list<std::reference_wrapper<const Linear>> matrices) const {
+    for (const Linear& matrix : matrices)
+      if (matrix.fold != matrices.begin()->get().fold)
+        return fail(Code::kInvalid, "layer " + std::to_string(index_) +
+                                        ": of the matrices that read one input, some are folded "
+                                        "(prism.hadamard.weight_names) and some are not");
+    return {};
+  }
+  std::uint64_t index() const { return index_; }
   std::string name(std::string_view part) const {
     return "blk." + std::to_string(index_) + "." + std::string(part);
   }

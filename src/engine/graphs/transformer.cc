@@ -25,15 +25,19 @@ class TransformerGraph final : public Graph {
     const Hyperparameters& shape = lane.shape();
 
     lane.normalise(s.stream, w.attn_norm);
+    lane.fold(w.q);
     lane.project({{w.q, s.queries}, {w.k, s.keys}, {w.v, s.values}});
     lane.rotate_and_store(index, is_.pairing, {w.q_norm, w.k_norm});
     lane.attend(index);
     enter(lane, s.attended, shape.query_width(), w.attn_sub_norm);
+    lane.fold(w.attn_output);
     lane.add(w.attn_output);
 
     lane.normalise(s.stream, w.ffn_norm);
+    lane.fold(w.gate);
     lane.gated(w.gate, w.up, is_.activation);
     enter(lane, s.hidden, shape.ffn_width, w.ffn_sub_norm);
+    lane.fold(w.down);
     lane.add(w.down);
   }
 
@@ -69,6 +73,7 @@ class TransformerGraph final : public Graph {
       if (auto done = in.matrix("attn_k", d, kv, w.k); !done) return done;
       if (auto done = in.matrix("attn_v", d, kv, w.v); !done) return done;
     }
+    if (auto done = in.same_fold({w.q, w.k, w.v}); !done) return done;
     if (is_.qkv_bias && (w.q.bias.empty() || w.k.bias.empty() || w.v.bias.empty()))
       return fail(Code::kInvalid, "'" + in.name("attn_q.bias") + "', k's or v's is missing");
     if (is_.head_norms) {
@@ -93,6 +98,7 @@ class TransformerGraph final : public Graph {
       if (auto done = in.matrix("ffn_gate", d, ff, w.gate); !done) return done;
       if (auto done = in.matrix("ffn_up", d, ff, w.up); !done) return done;
     }
+    if (auto done = in.same_fold({w.gate, w.up}); !done) return done;
     if (is_.sub_norms) {
       auto done = in.vector("ffn_sub_norm.weight", ff, w.ffn_sub_norm);
       if (!done) return done;
