@@ -210,6 +210,13 @@ struct BadRow {
   const char* message;
 };
 
+TEST(Tokenizer, PassesOverMergesOfTokensThatAreNoMore) {
+  TokenizerSpec spec = small_spec();
+  spec.merges.insert(spec.merges.begin(), {"zz qq", "b a"});
+  const auto t = make(std::move(spec));
+  EXPECT_EQ(encode(*t, "babc"), ids(*t, {"b", "abc"}));
+}
+
 TEST(Tokenizer, RefusesDamagedVocabularies) {
   const std::vector<BadRow> rows{
       {"model", [](TokenizerSpec& s) { s.model = "bert"; }, "unknown tokenizer model"},
