@@ -335,7 +335,7 @@ def models():
     bitnet = (t.BitNetForCausalLM, t.BitNetConfig)
     yield transformer("bitnet_2b4t", 51, "bitnet-b1.58", *bitnet, dict(small, tied=True, base=500000.0, eps=1e-5), hidden_act="relu2")
     yield transformer("bitnet_2b4t_untied", 52, "bitnet-b1.58", *bitnet, dict(d=48, ff=64, L=3, h=6, kv=3, hd=8), hidden_act="relu2")
-    yield transformer("bitnet_scales", 53, "bitnet", *bitnet, dict(d=48, ff=64, L=2, h=3, kv=3, hd=16), hidden_act="silu",
+    yield transformer("bitnet_scales", 53, "bitnet", *bitnet, dict(d=48, ff=64, L=2, h=3, kv=3, hd=16, tied=True), hidden_act="silu",
                       scales=("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"))
 
     hybrid = dict(d=32, ff=64, L=4, h=2, kv=1, hd=16, interval=4, taps=4, kh=1, vh=2, ks=16, vs=16, rotated=8)
