@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/json.h"
 #include "engine/model.h"
 #include "engine/random_models_for_tests.h"
 

@@ -25,7 +25,7 @@ class CpuSession final : public Session {
     const auto positions = static_cast<std::uint64_t>(model_.info().context_tokens);
     const std::size_t half =
         shape.attention_layers() * shape.kv_width() * positions * sizeof(std::uint16_t);
-    auto cache = PageBuffer::allocate(2 * half);
+    auto cache = PageBuffer::allocate(std::max<std::size_t>(1, 2 * half));
     auto scratch = Scratch::allocate(shape, positions, model_.pool().size());
     auto states = RecurrentStates::allocate(shape);
     if (!cache || !scratch || !states)

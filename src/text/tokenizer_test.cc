@@ -228,8 +228,6 @@ TEST(Tokenizer, RefusesDamagedVocabularies) {
       {"negative bos", [](TokenizerSpec& s) { s.bos = -1; }, "bos token id"},
       {"merge without space", [](TokenizerSpec& s) { s.merges[0] = "ab"; }, "no space"},
       {"empty merge", [](TokenizerSpec& s) { s.merges[0] = ""; }, "no space"},
-      {"merge of strangers", [](TokenizerSpec& s) { s.merges[0] = "zz qq"; },
-       "not in the vocabulary"},
       {"huge special",
        [](TokenizerSpec& s) {
          s.tokens.back() = std::string(300, '<');
