@@ -26,7 +26,7 @@ KEPT = [0, 1, 2, 7, 31, 63, 127, 128, 139]
 VOCABULARY = 262
 # Of queries and keys without a norm: attention is far from uniform, so that a wrong rotation shows. With
 # more, scores grow and with them what the engine's float16 cache rounds away (at 2.5, 6e-3 of the logits).
-GAIN = 1.25
+GAIN = 1.0
 MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -57,7 +57,7 @@ class Model:
         self.values[name] = random_tensor(dims, seed, centre, spread).astype(np.float64)
         return self.values[name]
 
-    def matrix(self, name, inputs, outputs, gain=1.5):
+    def matrix(self, name, inputs, outputs, gain=1.0):
         return self.draw(name + ".weight", [inputs, outputs], 0.0, gain * math.sqrt(3.0 / inputs))
 
     def norm(self, name, n):
@@ -116,7 +116,7 @@ def transformer(name, seed, arch, cls, config_cls, c, rope=None, keys=None, bias
     d, ff, q, kv = c["d"], c["ff"], c["h"] * c["hd"], c["kv"] * c["hd"]
     sub_norms, permuted = arch.startswith("bitnet"), arch in ("llama", "minicpm")
 
-    def linear(part, hf, inputs, outputs, gain=1.5, heads=None):
+    def linear(part, hf, inputs, outputs, gain=1.0, heads=None):
         value = m.matrix(part, inputs, outputs, gain)
         bias = m.bias(part, outputs) if part.split(".")[2] in biases else None
         if part.split(".")[2] in scales:
@@ -230,7 +230,7 @@ def qwen35(name, seed, c, block=0, grouped=False, tied_output=False, predictors=
         state["lm_head.weight"] = unfolded("output", m.matrix("output", d, VOCABULARY))
     for i in range(c["L"]):
         blk, hf = f"blk.{i}.", f"model.layers.{i}."
-        matrix = lambda part, inputs, outputs, gain=1.5: unfolded(blk + part, m.matrix(blk + part, inputs, outputs, gain))
+        matrix = lambda part, inputs, outputs, gain=1.0: unfolded(blk + part, m.matrix(blk + part, inputs, outputs, gain))
         state[hf + "input_layernorm.weight"] = m.norm(blk + "attn_norm", d) - 1
         state[hf + "post_attention_layernorm.weight"] = m.norm(blk + "post_attention_norm", d) - 1
         if (i + 1) % c["interval"] == 0:
