@@ -6,6 +6,7 @@ help:
 	@echo "make demo    build, fetch the default model, show real tasks being answered"
 	@echo "make test    build and run every test; the last line counts them"
 	@echo "make bench   the benchmarks, beside llama.cpp where it is installed"
+	@echo "make bench-peers  the engine beside bitnet.cpp, ik_llama.cpp, llama.cpp where you have them"
 	@echo "make soak    the fault tests and the end-to-end tests over and over (SOAK_ROUNDS=20)"
 	@echo "make fuzz    every fuzz target, a minute each (FUZZ_SECONDS=60)"
 	@echo "make sanitize  the unit tests under the address, undefined and thread sanitizers"
@@ -30,6 +31,11 @@ bench:
 	@scripts/setup.sh dev
 	@scripts/build.sh bench
 	@scripts/bench.sh
+
+bench-peers:
+	@scripts/setup.sh
+	@scripts/build.sh release tophand
+	@python3 bench/compare_peers.py $(BENCH_PEERS)
 
 soak:
 	@scripts/setup.sh test
