@@ -128,6 +128,15 @@ def measure(engine, path, workload, threads):
     return burst, others.share
 
 
+def save(folder, results):
+    """After every burst: what was measured is kept when a long run is broken off. Returns the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = peer_table.markdown(results, WORKLOADS, OTHERS_MAX)
+    (folder / "peers.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "peers.md").write_text(table)
+    return table
+
+
 def run_rounds(args, engines, results):
     first = 1 + max((burst["round"] for burst in results["bursts"]), default=0)
     for key in args.models:
@@ -142,6 +151,7 @@ def run_rounds(args, engines, results):
                     "build": burst.build, "others": others, "load_average": os.getloadavg()[0], **burst.speeds})
                 results["limits"] += burst.limits
                 print(json.dumps(results["bursts"][-1]), file=sys.stderr, flush=True)
+                save(args.results, results)
 
 
 def refuse_when_busy():
@@ -198,11 +208,7 @@ def main():
         refuse_when_busy()
     results = start_results(args)
     run_rounds(args, engines, results)
-    args.results.mkdir(parents=True, exist_ok=True)
-    (args.results / "peers.json").write_text(json.dumps(results, indent=1) + "\n")
-    table = peer_table.markdown(results, WORKLOADS, OTHERS_MAX)
-    (args.results / "peers.md").write_text(table)
-    print(table)
+    print(save(args.results, results))
 
 
 if __name__ == "__main__":
