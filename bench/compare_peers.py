@@ -176,6 +176,7 @@ def read_arguments():
     parser.add_argument("--add", action="store_true", help="add rounds to the results that are there")
     parser.add_argument("--busy", action="store_true", help="measure on a busy machine too, and mark the table")
     args = parser.parse_args()
+    args.tophand, args.model_folder = os.path.abspath(args.tophand), args.model_folder.resolve()
     if unknown := set(args.models) - set(keys):
         parser.error(f"there is no model {', '.join(sorted(unknown))}; there are {', '.join(keys)}")
     return args

@@ -11,6 +11,7 @@ import re
 import resource
 import shutil
 import subprocess
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TIMEOUT_S = 100  # of one program; what is slower is no contender
@@ -27,8 +28,9 @@ def output_of(command):
         hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
         resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S,
-                              preexec_fn=large_stack, env=dict(os.environ, OMP_STACKSIZE="64M"))
+        with tempfile.TemporaryDirectory() as folder:  # some leave a log where they run
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S,
+                                  preexec_fn=large_stack, cwd=folder, env=dict(os.environ, OMP_STACKSIZE="64M"))
     except subprocess.TimeoutExpired:
         raise BurstFailed(f"took more than {TIMEOUT_S} s") from None
     if done.returncode != 0:
@@ -81,7 +83,7 @@ class Peer:
     def find(self):
         """True when its programs are there."""
         given = os.environ.get(self.variable)
-        places = [pathlib.Path(given), pathlib.Path(given, "bin")] if given else []
+        places = [pathlib.Path(given).resolve(), pathlib.Path(given, "bin").resolve()] if given else []
         if self.on_path and not given and shutil.which("llama-bench"):
             places.append(pathlib.Path(shutil.which("llama-bench")).parent)
         self.folder = next((p for p in places if os.access(p / "llama-bench", os.X_OK)), None)

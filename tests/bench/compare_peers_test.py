@@ -93,6 +93,11 @@ class Comparison(unittest.TestCase):
         for variable in ("TOPHAND_PEER_BITNET", "TOPHAND_PEER_IK_LLAMA", "TOPHAND_PEER_LLAMA_CPP", "TOPHAND_PEER_PRISM"):
             self.assertIn(f"set {variable} to the folder", done.stderr)
 
+    def test_programs_that_write_where_they_run_leave_nothing_behind(self):
+        program(self.folder, "peer/llama-bench", BENCH_JSON.replace("#!/bin/sh\n", "#!/bin/sh\ntouch llama.log\n"))
+        self.compare("--models", "qwen-0.5b", "--rounds", "1", TOPHAND_PEER_LLAMA_CPP=str(self.folder / "peer"))
+        self.assertFalse((ROOT / "llama.log").exists() or pathlib.Path("llama.log").exists())
+
     def test_refuses_a_folder_without_the_program(self):
         done = self.compare("--models", "qwen-0.5b", TOPHAND_PEER_BITNET=str(self.folder))
         self.assertNotEqual(done.returncode, 0)
