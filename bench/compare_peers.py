@@ -138,9 +138,9 @@ def save(folder, results):
 
 
 def run_rounds(args, engines, results):
-    first = 1 + max((burst["round"] for burst in results["bursts"]), default=0)
     for key in args.models:
         workload = next(w for w in WORKLOADS if w.key == key)
+        first = 1 + max((b["round"] for b in results["bursts"] if b["workload"] == key), default=0)
         rows = rows_of(workload, engines, args.model_folder)
         for number in range(first, first + args.rounds if rows else first):
             turn = number % len(rows)

@@ -35,7 +35,8 @@ def ratio(rows, column):
 
 def workload_lines(workload, bursts):
     rows = rows_by_engine(bursts)
-    yield f"| {workload.title} | decode | prefill {workload.prompt} | 8 sequences |"
+    rounds = len({burst["round"] for burst in bursts})
+    yield f"| {workload.title}; rounds: {rounds} | decode | prefill {workload.prompt} | 8 sequences |"
     yield "|---|---|---|---|"
     for (engine, encoding), row in sorted(rows.items(), key=lambda item: item[0][0] != "Tophand"):
         yield f"| {engine} ({encoding.upper()}) | " + " | ".join(spread(row[c]) for c in COLUMNS) + " |"
@@ -57,10 +58,9 @@ def limit_lines(limits):
 
 def markdown(results, workloads, others_max):
     bursts = results["bursts"]
-    rounds = max((burst["round"] for burst in bursts), default=0)
     lines = [f"# Tophand and its peers, {results['date']}", "",
              f"{results['cpu']}, {results['processors']} processors, {results['threads']} threads; tokens a second, "
-             f"median (min–max) of {rounds} interleaved rounds.", ""]
+             "median (min–max) of interleaved rounds.", ""]
     busy = [burst["others"] for burst in bursts if burst["others"] > others_max]
     if busy:
         lines += [f"**The machine was not quiet: in {len(busy)} of {len(bursts)} bursts other programs used more than "

@@ -77,6 +77,7 @@ class Comparison(unittest.TestCase):
         self.assertIn("| Tophand (Q4_K_M) | 60.0 (60.0–60.0) | 150 (150–150) | – |", done.stdout)
         self.assertIn("| ik_llama.cpp (Q4_K_M) | 39.2 (39.2–39.2) | 83.5 (83.5–83.5) | 58.2 (58.2–58.2) |", done.stdout)
         self.assertIn("| Tophand / fastest peer | 1.53 | 1.80 | – |", done.stdout)  # 60 / 39.25, 150 / 83.5
+        self.assertIn("Qwen2.5-Coder-0.5B Q4_K_M; rounds: 2 |", done.stdout)
         self.assertIn("memory 23.0 (23.0–23.0) GB/s", done.stdout)
         results = json.loads((self.folder / "results/peers.json").read_text())
         self.assertEqual([burst["engine"] for burst in results["bursts"]],
