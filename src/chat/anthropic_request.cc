@@ -178,6 +178,14 @@ Result<> parse_sampling(const Field& root, Request& request) {
   return {};
 }
 
+// {"type":"enabled", ...}, "adaptive" or "disabled"; anything else is Claude's to judge.
+void parse_thinking(const Field& thinking, Request& request) {
+  const Field type = thinking["type"];
+  if (!type.is_string()) return;
+  if (type.json() == "disabled") request.think = false;
+  if (type.json() == "enabled" || type.json() == "adaptive") request.think = true;
+}
+
 // output_config.format = {"type":"json_schema","schema":{...}}
 Result<> parse_output_format(const Field& root, Request& request) {
   const Field config = root["output_config"];
@@ -208,6 +216,7 @@ Result<Request> parse_anthropic_request(const Field& root) {
   TOPHAND_FIELD(stream, root["stream"].bool_or(false));
   request.stream = stream;
   TOPHAND_FIELD_CHECK(parse_output_format(root, request));
+  parse_thinking(root["thinking"], request);
   parse_own_metadata(root["metadata"], request);
   return request;
 }

@@ -238,6 +238,9 @@ Result<> parse_output_options(const Field& root, Request& request) {
   if (!options.absent() && !options.is_object()) return options.expected("an object");
   TOPHAND_FIELD(include_usage, options["include_usage"].bool_or(false));
   request.include_usage = include_usage;
+  // Efforts are words for reasoning models; a local one knows only thinking and not thinking.
+  const Field effort = root["reasoning_effort"];
+  if (effort.is_string()) request.think = effort.json() != "none" && effort.json() != "minimal";
   return parse_response_format(root["response_format"], request);
 }
 

@@ -349,6 +349,29 @@ Request parsed(Dialect dialect, std::string_view body) {
   return result ? *result : Request{};
 }
 
+TEST(AnthropicRequest, SaysWhetherToThink) {
+  const auto think = [](const std::string& thinking) {
+    return parsed(kAnthropic,
+                  R"({"model":"m","max_tokens":9,"messages":[)" USER "]" + thinking + "}")
+        .think;
+  };
+  EXPECT_EQ(think(""), std::nullopt);
+  EXPECT_EQ(think(R"(,"thinking":{"type":"disabled"})"), false);
+  EXPECT_EQ(think(R"(,"thinking":{"type":"enabled","budget_tokens":2048})"), true);
+  EXPECT_EQ(think(R"(,"thinking":{"type":"adaptive"})"), true);
+  EXPECT_EQ(think(R"(,"thinking":{"type":"new"})"), std::nullopt);
+}
+
+TEST(OpenAiRequest, SaysWhetherToThink) {
+  const auto think = [](const std::string& effort) {
+    return parsed(kOpenAi, R"({"model":"m","messages":[)" USER "]" + effort + "}").think;
+  };
+  EXPECT_EQ(think(""), std::nullopt);
+  EXPECT_EQ(think(R"(,"reasoning_effort":null)"), std::nullopt);
+  EXPECT_EQ(think(R"(,"reasoning_effort":"none")"), false);
+  EXPECT_EQ(think(R"(,"reasoning_effort":"high")"), true);
+}
+
 TEST(AnthropicRequest, TakesEverySetting) {
   const Request request = parsed(
       kAnthropic,
