@@ -17,13 +17,19 @@ constexpr std::string_view kSpace = " \t\r\n";
 // costs a look at all that follows.
 constexpr int kGivenUpMax = 64;
 
+// Longer white space is not layout. The bound also keeps a model that says nothing else from being
+// read again from its beginning with every piece.
+constexpr std::size_t kLayoutMax = 64;
+
 std::size_t first_word(std::string_view text) {
   return std::min(text.find_first_not_of(kSpace), text.size());
 }
 
+// Where the white space behind `text` begins, or the part of it that may be layout.
 std::size_t without_space_behind(std::string_view text) {
-  const std::size_t last = text.find_last_not_of(kSpace);
-  return last == std::string_view::npos ? 0 : last + 1;
+  const std::size_t from = text.size() - std::min(kLayoutMax, text.size());
+  const std::size_t last = text.substr(from).find_last_not_of(kSpace);
+  return last == std::string_view::npos ? from : from + last + 1;
 }
 
 // The first place from which on `text` is a whole `mark` or its beginning; text.size() if none.
@@ -94,6 +100,10 @@ bool AnswerParser::step(Parts& out) {
 // Thoughts, and Llama 3's calls, are known by how the answer begins.
 bool AnswerParser::begin() {
   const std::string_view rest = std::string_view(held_).substr(first_word(held_));
+  if (held_.size() - rest.size() > kLayoutMax) {
+    state_ = State::kText;
+    return true;
+  }
   if (rest.empty()) return false;
   const std::string_view mark = options_.thinks ? kThinkOpen : kPythonTag;
   if (!rest.starts_with(mark) && mark.starts_with(rest)) return false;
@@ -167,10 +177,14 @@ std::optional<AnswerParser::Body> AnswerParser::find_array() {
 std::optional<AnswerParser::Body> AnswerParser::find_body() {
   const std::size_t begin = mark_at_ + kCallOpen.size();
   const std::string_view body = std::string_view(held_).substr(begin);
-  const std::string_view inner = body.substr(first_word(body));
-  if (inner.empty() || (inner.size() < kFunction.size() && kFunction.starts_with(inner)))
+  const std::size_t first = first_word(body.substr(0, kLayoutMax + 1));
+  const std::string_view inner = body.substr(first);
+  const bool layout = first <= kLayoutMax;
+  if (layout &&
+      (inner.empty() || (inner.size() < kFunction.size() && kFunction.starts_with(inner))))
     return std::nullopt;
-  const bool json = inner[0] == '{' || inner[0] == '[', xml = inner.starts_with(kFunction);
+  const bool json = layout && (inner[0] == '{' || inner[0] == '[');
+  const bool xml = layout && inner.starts_with(kFunction);
   for (; scanned_ < held_.size(); ++scanned_) {
     const char c = held_[scanned_];
     if (json && in_string_) {

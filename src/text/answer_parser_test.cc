@@ -261,8 +261,8 @@ TEST(ParseAnswer, WithoutToolsACallIsText) {
 
 // A model that runs wild must not make its reader take quadratic time.
 TEST(ParseAnswer, AMebibyteOfBeginningsIsReadInOneGo) {
-  for (const char* bit :
-       {"<tool_call>{\"</tool_call>", "<tool_call>\n<function=f>", "<tool_call>", "<"}) {
+  for (const char* bit : {"<tool_call>{\"</tool_call>", "<tool_call>\n<function=f>", "<tool_call>",
+                          "<", " ", "\n<"}) {
     std::string answer;
     while (answer.size() < (1u << 20)) answer += bit;
     AnswerParser parser(TemplateKind::kQwen25, reads(TemplateKind::kQwen25));
