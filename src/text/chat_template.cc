@@ -46,6 +46,7 @@ std::vector<Segment> render(TemplateKind kind, const std::vector<Turn>& turns,
       render_mistral(talk, out);
       break;
     case TemplateKind::kPhi3:
+    case TemplateKind::kPhi4:
     case TemplateKind::kMiniCpm:
     case TemplateKind::kFalcon3:
     case TemplateKind::kBitNet:

@@ -30,6 +30,7 @@ enum class TemplateKind : std::uint8_t {
   kMistralV1,  // [INST] is plain text
   kMistralV3,  // [INST] is a token, and there are tools
   kPhi3,
+  kPhi4,
   kMiniCpm,
   kFalcon3,
   kBitNet,

@@ -20,18 +20,26 @@ constexpr std::array kNames{
     Named{"falcon3", PreTokenizer::kLlama3},
     Named{"falcon-h1", PreTokenizer::kLlama3},
     Named{"pixtral", PreTokenizer::kLlama3},
+    Named{"dbrx", PreTokenizer::kDbrx},
+    Named{"smaug-bpe", PreTokenizer::kDbrx},
     Named{"qwen2", PreTokenizer::kQwen2},
     Named{"qwen3", PreTokenizer::kQwen2},
     Named{"deepseek-r1-qwen", PreTokenizer::kQwen2},
     Named{"hunyuan", PreTokenizer::kQwen2},
+    Named{"stablelm2", PreTokenizer::kQwen2},
     Named{"qwen35", PreTokenizer::kQwen35},
     Named{"smollm", PreTokenizer::kSmolLm},
     Named{"starcoder", PreTokenizer::kSmolLm},
     Named{"refact", PreTokenizer::kSmolLm},
     Named{"command-r", PreTokenizer::kSmolLm},
+    Named{"codeshell", PreTokenizer::kSmolLm},
     Named{"exaone", PreTokenizer::kSmolLm},
+    Named{"minerva-7b", PreTokenizer::kSmolLm},
     Named{"gpt-2", PreTokenizer::kGpt2},
     Named{"gpt2", PreTokenizer::kGpt2},
+    Named{"phi-2", PreTokenizer::kGpt2},
+    Named{"mpt", PreTokenizer::kGpt2},
+    Named{"olmo", PreTokenizer::kGpt2},
     Named{"default", PreTokenizer::kGpt2},
 };
 
@@ -191,6 +199,7 @@ std::size_t piece_end(PreTokenizer kind, std::string_view text, std::size_t at) 
     case PreTokenizer::kSmolLm:
       return gpt2_end(text, at, true);
     case PreTokenizer::kLlama3:
+    case PreTokenizer::kDbrx:
       return llama3_end(text, at, {3, false});
     case PreTokenizer::kQwen2:
       return llama3_end(text, at, {1, false});

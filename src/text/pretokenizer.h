@@ -12,7 +12,8 @@
 
 namespace tophand::text {
 
-enum class PreTokenizer : std::uint8_t { kGpt2, kSmolLm, kLlama3, kQwen2, kQwen35 };
+// kDbrx splits as kLlama3 does, but its tokenizers merge every piece and begin without BOS.
+enum class PreTokenizer : std::uint8_t { kGpt2, kSmolLm, kLlama3, kDbrx, kQwen2, kQwen35 };
 
 // By the name in `tokenizer.ggml.pre`; kInvalid with the list of known names otherwise.
 Result<PreTokenizer> pre_tokenizer_by_name(std::string_view name);

@@ -53,6 +53,8 @@ TEST(PreTokenizer, NamesThatMeanTheSameGiveTheSame) {
   for (const char* name : {"qwen2", "deepseek-r1-qwen"})
     EXPECT_EQ(*pre_tokenizer_by_name(name), PreTokenizer::kQwen2) << name;
   EXPECT_EQ(*pre_tokenizer_by_name("default"), PreTokenizer::kGpt2);
+  const std::string text = "it's  12345 \n\nx";
+  EXPECT_EQ(piece_sizes(PreTokenizer::kDbrx, text), piece_sizes(PreTokenizer::kLlama3, text));
 }
 
 TEST(PreTokenizer, RefusesAnUnknownNameAndListsTheKnown) {

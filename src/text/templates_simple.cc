@@ -1,5 +1,5 @@
-// Families whose turns are a header, the text and an end: Phi-3, MiniCPM (before 4), Falcon3 and
-// BitNet b1.58 2B4T. Only Falcon3 has tools.
+// Families whose turns are a header, the text and an end: Phi-3, Phi-4, MiniCPM (before 4), Falcon3
+// and BitNet b1.58 2B4T. Only Falcon3 has tools.
 #include <array>
 
 #include "base/json.h"
@@ -19,6 +19,17 @@ void phi3(const Conversation& talk, Prompt& out) {
     if (!talk.is_open(i)) out.ours("<|end|>\n");
   }
   if (!talk.open()) out.ours("<|assistant|>\n");
+}
+
+// Phi-4: <|im_start|>role<|im_sep|>...<|im_end|>
+void phi4(const Conversation& talk, Prompt& out) {
+  for (std::size_t i = 0; i < talk.turns.size(); ++i) {
+    const Turn& turn = talk.turns[i];
+    out.ours("<|im_start|>").ours(turn.role == Role::kTool ? "user" : role_name(turn.role));
+    out.ours("<|im_sep|>").theirs(turn.text);
+    if (!talk.is_open(i)) out.ours("<|im_end|>");
+  }
+  if (!talk.open()) out.ours("<|im_start|>assistant<|im_sep|>");
 }
 
 // MiniCPM: only what a person says is marked, and the answer follows it at once.
@@ -124,6 +135,8 @@ void render_simple(const Conversation& talk, Prompt& out) {
   switch (talk.kind) {
     case TemplateKind::kPhi3:
       return phi3(talk, out);
+    case TemplateKind::kPhi4:
+      return phi4(talk, out);
     case TemplateKind::kMiniCpm:
       return minicpm(talk, out);
     case TemplateKind::kFalcon3:

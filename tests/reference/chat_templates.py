@@ -8,7 +8,7 @@ with the settings of transformers (trim_blocks, lstrip_blocks, tojson without AS
 FILE is a GGUF file or a Jinja text; names that are not given keep the text of the last recording. The
 texts came from: qwen2.5, qwen2.5-braces, smollm2: the GGUF files of `tophand pull`; qwen3, qwen35,
 llama3.1 (and the variants llama3.2, llama3.3), phi3 (Phi-3.5), mistral-nemo: vendor/llama.cpp/models/templates in
-PyPI's llama-cpp-python 0.3.36 (source); minicpm, phi3-mini, phi3-small, mistral-v0.1, mistral-v0.2: its
+PyPI's llama-cpp-python 0.3.36 (source); minicpm, phi3-mini, phi3-small, phi4-first, mistral-v0.1, mistral-v0.2: its
 tests/test-chat-template.cpp; falcon3, mistral-v3: optimum/exporters/openvino/utils.py in PyPI's
 optimum-intel 2.2.0. Those below stand as their publishers' tokenizer_config.json has them.
 
@@ -26,11 +26,12 @@ BOS = {"llama2": "<s>", "mistral-v1": "<s>", "mistral-v3": "<s>", "phi3-mini": "
 EOS = {"falcon3": "<|endoftext|>"}
 # Other texts of a family that has its rows: they must be recognised as it.
 VARIANTS = {"llama3.2": "llama3.1", "llama3.3": "llama3.1", "phi3-mini": "phi3", "phi3-small": "phi3", "mistral-v0.1": "mistral-v1",
-            "mistral-v0.2": "mistral-v1", "mistral-nemo": "mistral-v3"}
+            "mistral-v0.2": "mistral-v1", "mistral-nemo": "mistral-v3", "phi4-first": "phi4"}
 
 PUBLISHED = {
     "chatml": "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
     "llama3": "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'+ message['content'] | trim + '<|eot_id|>' %}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}",
+    "phi4": "{% for message in messages %}{% if (message['role'] == 'system') %}{{'<|im_start|>system<|im_sep|>' + message['content'] + '<|im_end|>'}}{% elif (message['role'] == 'user') %}{{'<|im_start|>user<|im_sep|>' + message['content'] + '<|im_end|>'}}{% elif (message['role'] == 'assistant') %}{{'<|im_start|>assistant<|im_sep|>' + message['content'] + '<|im_end|>'}}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant<|im_sep|>' }}{% endif %}",
     "llama2": "{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system_message = messages[0]['content'] %}{% else %}{% set loop_messages = messages %}{% set system_message = false %}{% endif %}{% for message in loop_messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if loop.index0 == 0 and system_message != false %}{% set content = '<<SYS>>\\n' + system_message + '\\n<</SYS>>\\n\\n' + message['content'] %}{% else %}{% set content = message['content'] %}{% endif %}{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ ' '  + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}",
     "bitnet": "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = message['role'] | capitalize + ': '+ message['content'] | trim + '<|eot_id|>' %}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}",
 }
