@@ -352,6 +352,23 @@ def compare(name, spec, path, program, count, seed, real):
     return wrong
 
 
+def control(name, spec, path, program, seed, real):
+    """A wrong pre-tokenizer, or a missing space in front, must be noticed; else the lines test nothing."""
+    lines = [line for line in make_lines(400, seed, (), real) if is_utf8(line)]
+    other = dict(spec)
+    if spec["model"] == "llama":
+        other["space_prefix"] = not spec["space_prefix"]
+    else:
+        other["pre"] = "qwen2" if spec["pre"] != "qwen2" else "qwen35"
+    write_gguf(other, path)
+    done = subprocess.run([program, "tokenize", path, "--file", "-", "--null"], input=b"\0".join(lines), capture_output=True, check=True)
+    ours = [json.loads(row) for row in done.stdout.splitlines()]
+    found = sum(a != b for a, b in zip(ours, judge_of(spec).ids_of([line.decode() for line in lines], "text")))
+    if not found:
+        print(f"{name}: the control was not noticed")
+    return 0 if found else 1
+
+
 def all_bytes_known(spec):
     return set(byte_alphabet()) <= set(spec["tokens"])
 
@@ -370,6 +387,7 @@ def check(arguments):
             path = os.path.join(folder, "vocabulary.gguf")
             write_gguf(spec, path)
             wrong += compare(name, spec, path, arguments.program, arguments.lines, arguments.seed, real)
+            wrong += control(name, spec, path, arguments.program, arguments.seed, real)
         for path in arguments.files:
             if path.endswith(".gguf"):
                 wrong += compare(os.path.basename(path), read_gguf(path), path, arguments.program, arguments.lines, arguments.seed, real)
