@@ -2,6 +2,8 @@
 // kernels/. Signatures and meaning: delta_net.h.
 #pragma once
 
+#include <cstring>
+
 #include "kernels/delta_net.h"
 
 namespace tophand::kernels::detail {
@@ -33,7 +35,7 @@ inline void keep_history(const CausalConv& conv, const float* x, std::uint64_t t
   for (std::uint64_t i = 0; i + 1 < conv.taps; ++i) {
     const float* from = conv_row(conv, x, history, tokens, i);
     float* to = history + i * conv.stride;
-    for (std::uint64_t c = 0; c < conv.channels; ++c) to[c] = from[c];
+    std::memcpy(to, from, conv.channels * sizeof(float));
   }
 }
 
