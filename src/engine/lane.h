@@ -40,6 +40,12 @@ struct KvCache {
   float* states = nullptr;      // [recurrent layers, DeltaNetShape::state_floats()]
 };
 
+// Bytes of the whole cache, without recurrent states.
+std::size_t cache_bytes(const Hyperparameters& shape, std::uint64_t positions);
+
+// Logits of this many positions are computed at once when all are asked for: V is large.
+inline constexpr std::uint64_t kHeadTokens = 16;
+
 // What the lanes of a chunk share. Float32 rows, row-major; widths in brackets.
 struct Scratch {
   static Result<Scratch> allocate(const Hyperparameters& shape, std::uint64_t positions, int lanes);

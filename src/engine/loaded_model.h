@@ -9,6 +9,7 @@
 #include "engine/graphs/graph.h"
 #include "engine/hyperparameters.h"
 #include "engine/memory.h"
+#include "engine/memory_need.h"
 #include "engine/model.h"
 #include "engine/thread_pool.h"
 #include "engine/weights.h"
@@ -43,16 +44,13 @@ class LoadedModel final : public Model {
   kernels::Isa isa() const { return isa_; }
   ThreadPool& pool() const { return *pool_; }  // serialises its users itself
 
-  // Bytes a session takes: cache, recurrent states with their copies, and scratch.
-  static std::size_t session_bytes(const Hyperparameters& shape, std::int64_t context_tokens,
-                                   int threads);
-
  private:
   explicit LoadedModel(gguf::File file) : file_(std::move(file)) {}
 
   Result<> choose_options(const LoadOptions& options);
   Result<> declare(WeightLoader& weights);
   Result<> read_rope_table(WeightLoader& weights);
+  MemoryNeed predict_memory(const WeightLoader& weights) const;
   Result<> check_memory(const WeightLoader& weights, std::int64_t bytes_max);
   void describe();
 

@@ -79,12 +79,27 @@ std::int64_t available_memory_bytes() {
   return group < 0 ? machine : std::min(machine, group);
 }
 
+ResidentMemory resident_memory() {
+  ResidentMemory out;
+  std::ifstream file("/proc/self/status");
+  std::string key;
+  while (file >> key) {
+    std::int64_t kib = 0;
+    if (key == "RssAnon:" && file >> kib) out.anonymous += kib * 1024;
+    if ((key == "RssFile:" || key == "RssShmem:") && file >> kib) out.file += kib * 1024;
+    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  return out;
+}
+
 std::string human_bytes(std::int64_t bytes) {
   char text[32];
   const auto value = static_cast<double>(bytes);
   if (bytes >= std::int64_t{1} << 30)
     std::snprintf(text, sizeof text, "%.1f GiB", value / (1 << 30));
-  else std::snprintf(text, sizeof text, "%.0f MiB", value / (1 << 20));
+  else if (bytes >= std::int64_t{1} << 20)
+    std::snprintf(text, sizeof text, "%.0f MiB", value / (1 << 20));
+  else std::snprintf(text, sizeof text, "%.0f KiB", value / (1 << 10));
   return text;
 }
 

@@ -45,7 +45,14 @@ class PageBuffer {
 // 2) leaves. 0 when neither can be read.
 std::int64_t available_memory_bytes();
 
-// "1.5 GiB", "940 MiB": for messages.
+// What this process has in memory now: its own pages, and mapped files' (the program's code among
+// them). From /proc/self/status; zeros where that cannot be read.
+struct ResidentMemory {
+  std::int64_t anonymous = 0, file = 0;
+};
+ResidentMemory resident_memory();
+
+// "1.5 GiB", "940 MiB", "12 KiB": for messages.
 std::string human_bytes(std::int64_t bytes);
 
 }  // namespace tophand::engine

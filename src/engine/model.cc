@@ -11,9 +11,6 @@ namespace {
 
 constexpr std::int64_t kContextDefault = 8'192;
 constexpr int kThreadsMax = 256;
-// Tokenizer, norms, stacks and what the allocator keeps: measured at under 100 MiB for a
-// vocabulary of 152,000.
-constexpr std::int64_t kOverheadBytes = std::int64_t{96} << 20;
 
 std::string instruction_set_names() {
   std::string out;
@@ -93,6 +90,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   TOPHAND_TRY(packed, "pack weights", weights.load(*model->pool_, progress));
   model->weights_ = std::move(packed);
   model->describe();
+  model->file_.drop_all();
   return model;
 }
 
@@ -134,6 +132,8 @@ Result<> LoadedModel::declare(WeightLoader& weights) {
     return done;
   if (auto done = read_rope_table(weights); !done) return done;
   if (auto done = graph_->declare(shape_, weights); !done) return done;
+  info_.layer_products = static_cast<std::int64_t>(weights.products());
+  info_.head_products = static_cast<std::int64_t>(d * shape_.vocabulary);
   const bool tied = file_.find_tensor("output.weight") == nullptr;
   if (auto done = weights.declare(tied ? "token_embd" : "output", d, shape_.vocabulary, head_);
       !done)
@@ -170,26 +170,33 @@ Result<> LoadedModel::read_rope_table(WeightLoader& weights) {
   return {};
 }
 
-std::size_t LoadedModel::session_bytes(const Hyperparameters& shape, std::int64_t context_tokens,
-                                       int threads) {
-  const auto positions = static_cast<std::uint64_t>(context_tokens);
-  return 2 * shape.attention_layers() * shape.kv_width() * positions * sizeof(std::uint16_t) +
-         RecurrentStates::bytes(shape) + Scratch::bytes(shape, positions, threads);
+MemoryNeed LoadedModel::predict_memory(const WeightLoader& weights) const {
+  const auto positions = static_cast<std::uint64_t>(info_.context_tokens);
+  MemoryNeed need;
+  need.weights = static_cast<std::int64_t>(weights.bytes());
+  need.vectors = static_cast<std::int64_t>(weights.vector_bytes());
+  need.cache =
+      static_cast<std::int64_t>(cache_bytes(shape_, positions) + RecurrentStates::bytes(shape_));
+  need.scratch = static_cast<std::int64_t>(Scratch::bytes(shape_, positions, info_.threads) +
+                                           kHeadTokens * shape_.vocabulary * sizeof(float));
+  need.tokenizer = tokenizer_bytes(file_);
+  need.file = file_bytes_resident(file_, info_.context_tokens);
+  return need;
 }
 
 Result<> LoadedModel::check_memory(const WeightLoader& weights, std::int64_t bytes_max) {
-  const auto packed = static_cast<std::int64_t>(weights.bytes());
-  const auto session =
-      static_cast<std::int64_t>(session_bytes(shape_, info_.context_tokens, info_.threads));
-  info_.resident_bytes = packed + session + kOverheadBytes;
+  info_.memory = predict_memory(weights);
+  const std::int64_t needed = info_.memory.total();
+  info_.resident_bytes = needed;
   const std::int64_t limit = bytes_max > 0 ? bytes_max : available_memory_bytes();
-  if (limit == 0 || info_.resident_bytes <= limit) return {};
-  return fail(Code::kTooLarge, "the model needs " + human_bytes(info_.resident_bytes) +
-                                   " (weights " + human_bytes(packed) + ", a context of " +
-                                   std::to_string(info_.context_tokens) + " tokens " +
-                                   human_bytes(session) + "); " + human_bytes(limit) +
-                                   (bytes_max > 0 ? " are allowed" : " are free") +
-                                   "; take a smaller model or a shorter context");
+  if (limit == 0 || needed <= limit) return {};
+  const bool shorter_helps = needed - info_.memory.cache < limit;  // the rest hardly changes
+  return fail(Code::kTooLarge,
+              "the model needs " + human_bytes(needed) + " (" +
+                  engine::describe(info_.memory, info_.context_tokens) + "); " +
+                  human_bytes(limit) + (bytes_max > 0 ? " are allowed" : " are free") + "; take " +
+                  (shorter_helps ? "a shorter context or a smaller model"
+                                 : "a smaller model: a shorter context would not be enough"));
 }
 
 void LoadedModel::describe() {
@@ -201,6 +208,8 @@ void LoadedModel::describe() {
   info_.chat_template = template_ ? std::string(text::template_name(*template_)) : "";
   info_.file_bytes = static_cast<std::int64_t>(file_.size_bytes());
   info_.vocabulary = static_cast<std::int64_t>(shape_.vocabulary);
+  info_.cache_bytes_per_position = static_cast<std::int64_t>(cache_bytes(shape_, 1));
+  info_.state_bytes = static_cast<std::int64_t>(shape_.state_floats() * sizeof(float));
   for (const gguf::Tensor& tensor : file_.tensors())
     info_.parameters += static_cast<std::int64_t>(tensor.rows() * tensor.cols());
 }

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "engine/memory_need.h"
 #include "kernels/cpu.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -30,6 +31,12 @@ struct ModelInfo {
   std::int64_t parameters = 0, file_bytes = 0, resident_bytes = 0;
   std::int64_t context_tokens = 0, context_trained = 0, vocabulary = 0;
   int threads = 0;
+  MemoryNeed memory;  // as predicted before loading; resident_bytes is its total
+  // What one token costs: products of weights and activations in the layers' matrices and in the
+  // output matrix; bytes of the cache that each earlier position adds to what is read; bytes of
+  // recurrent states.
+  std::int64_t layer_products = 0, head_products = 0;
+  std::int64_t cache_bytes_per_position = 0, state_bytes = 0;
 };
 
 class Model {

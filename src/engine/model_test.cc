@@ -274,11 +274,24 @@ TEST_F(ModelLoad, NamesAnArchitectureItHasNoGraphFor) {
 
 TEST_F(ModelLoad, RefusesWhatDoesNotFitWithTheNumbers) {
   LoadOptions options;
-  options.memory_bytes_max = 50 << 20;
+  options.memory_bytes_max = 50 << 10;
   const std::string message = refusal(TinyLlama(), options);
   EXPECT_EQ(code_, Code::kTooLarge);
   EXPECT_NE(message.find("the model needs"), std::string::npos) << message;
-  EXPECT_NE(message.find("50 MiB are allowed"), std::string::npos) << message;
+  EXPECT_NE(message.find("50 KiB are allowed"), std::string::npos) << message;
+  EXPECT_NE(message.find("a context of 64 tokens"), std::string::npos) << message;
+  EXPECT_NE(message.find("take a smaller model"), std::string::npos) << message;
+}
+
+TEST_F(ModelLoad, SuggestsAShorterContextWhereThatIsEnough) {
+  TinyLlama model;
+  model.count("llama.context_length", 1 << 20);  // the cache takes 2 * 16 * 2 bytes a position
+  LoadOptions options;
+  options.context_tokens = 1 << 20;
+  options.memory_bytes_max = 60 << 20;
+  const std::string message = refusal(model, options);
+  EXPECT_EQ(code_, Code::kTooLarge);
+  EXPECT_NE(message.find("take a shorter context"), std::string::npos) << message;
 }
 
 TEST_F(ModelLoad, RefusesOptionsThatCannotBe) {

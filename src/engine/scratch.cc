@@ -74,6 +74,10 @@ std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
 
 }  // namespace
 
+std::size_t cache_bytes(const Hyperparameters& shape, std::uint64_t positions) {
+  return 2 * shape.attention_layers() * shape.kv_width() * positions * sizeof(std::uint16_t);
+}
+
 std::size_t Scratch::bytes(const Hyperparameters& shape, std::uint64_t positions, int lanes) {
   Scratch only_counted;
   return carve(only_counted, nullptr, shape, positions, lanes);

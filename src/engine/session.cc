@@ -12,9 +12,6 @@
 namespace tophand::engine {
 namespace {
 
-// Logits of this many positions are computed at once when all are asked for: V is large.
-constexpr std::uint64_t kHeadTokens = 16;
-
 class CpuSession final : public Session {
  public:
   explicit CpuSession(const LoadedModel& model)
@@ -23,8 +20,7 @@ class CpuSession final : public Session {
   Result<> allocate() {
     const Hyperparameters& shape = model_.shape();
     const auto positions = static_cast<std::uint64_t>(model_.info().context_tokens);
-    const std::size_t half =
-        shape.attention_layers() * shape.kv_width() * positions * sizeof(std::uint16_t);
+    const std::size_t half = cache_bytes(shape, positions) / 2;
     auto cache = PageBuffer::allocate(std::max<std::size_t>(1, 2 * half));
     auto scratch = Scratch::allocate(shape, positions, model_.pool().size());
     auto states = RecurrentStates::allocate(shape);

@@ -33,6 +33,7 @@ Result<> WeightLoader::read_vector(const std::string& name, std::uint64_t n, Pre
   }
   if (auto done = check_shape(*tensor, n, 1); !done) return done;
   out.resize(n);
+  vector_bytes_ += n * sizeof(float);
   kernels::dequantize_row(tensor->encoding, tensor->data.data(), 1, n, 0, out.data());
   return {};
 }
@@ -43,6 +44,7 @@ Result<> WeightLoader::read_table(const std::string& name, std::uint64_t cols, s
   if (tensor == nullptr) return fail(Code::kInvalid, "tensor '" + name + "' is missing");
   if (auto done = check_shape(*tensor, cols, rows); !done) return done;
   out.resize(cols * rows);
+  vector_bytes_ += cols * rows * sizeof(float);
   for (std::uint64_t row = 0; row < rows; ++row)
     kernels::dequantize_row(tensor->encoding, tensor->data.data(), rows, cols, row,
                             out.data() + row * cols);
@@ -81,6 +83,7 @@ Result<> WeightLoader::declare_stacked(const std::string& name, std::uint64_t in
     }
     pending_.push_back({tensor, first, rows, &out, bytes_});
     bytes_ = *next;
+    products_ += inputs * rows;  // hyper-parameters are bounded: no overflow
     first += rows;
   }
   return {};

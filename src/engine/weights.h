@@ -62,7 +62,9 @@ class WeightLoader {
   Result<> read_table(const std::string& name, std::uint64_t cols, std::uint64_t rows,
                       std::vector<float>& out);
 
-  std::size_t bytes() const { return bytes_; }  // of all declared matrices, packed
+  std::size_t bytes() const { return bytes_; }                // of all declared matrices, packed
+  std::size_t vector_bytes() const { return vector_bytes_; }  // read so far, as float32
+  std::uint64_t products() const { return products_; }        // inputs * outputs of all matrices
 
   // Packs everything declared. `progress` gets 0..1. The returned buffer holds the weights.
   Result<PageBuffer> load(ThreadPool& pool, const std::function<void(double)>& progress);
@@ -78,7 +80,8 @@ class WeightLoader {
   const gguf::File& file_;
   const Hadamard& hadamard_;
   std::vector<Pending> pending_;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0, vector_bytes_ = 0;
+  std::uint64_t products_ = 0;
 };
 
 }  // namespace tophand::engine

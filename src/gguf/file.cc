@@ -349,4 +349,8 @@ void File::drop(const Tensor& tensor) const {
   if (!mapping_.bytes().empty()) mapping_.drop(tensor.data);
 }
 
+void File::drop_all() const {
+  if (!mapping_.bytes().empty()) mapping_.drop(mapping_.bytes());
+}
+
 }  // namespace tophand::gguf

@@ -59,6 +59,7 @@ class File {
   // Memory hints for a tensor's bytes; nothing happens for a File made by parse().
   void will_need(const Tensor& tensor) const;
   void drop(const Tensor& tensor) const;
+  void drop_all() const;  // the header too
 
  private:
   friend class Parser;
