@@ -1,0 +1,171 @@
+#include "engine/benchmark/benchmark.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/sampler.h"
+#include "engine/session.h"
+
+namespace tophand::engine {
+namespace {
+
+using Progress = std::function<bool(std::string_view, double)>;
+
+class Stopwatch {
+ public:
+  double seconds() const { return static_cast<double>(system_clock().mono_ns() - begin_) / 1e9; }
+
+ private:
+  std::int64_t begin_ = system_clock().mono_ns();
+};
+
+// Spread over the vocabulary, so that as many rows of the embedding are read as a real text could.
+// The step is a prime that divides no vocabulary in use, so ids do not repeat before they must.
+std::vector<text::TokenId> prompt(std::int64_t n, std::int64_t vocabulary) {
+  constexpr std::int64_t kStep = 7'919;
+  std::vector<text::TokenId> out;
+  for (std::int64_t i = 0; i < n; ++i)
+    out.push_back(static_cast<text::TokenId>(i * kStep % vocabulary));
+  return out;
+}
+
+class Run {
+ public:
+  Run(const BenchmarkOptions& options, const Progress& keep_going)
+      : options_(options), keep_going_(keep_going) {}
+
+  Result<Benchmark> run() {
+    TOPHAND_CHECK("bench", load());
+    TOPHAND_CHECK("bench", cold_start());
+    TOPHAND_CHECK("bench", measure_machine("machine limits, before"));
+    for (int i = 0; i < options_.repeats; ++i) TOPHAND_CHECK("bench", round(i));
+    out_.at_end = resident_memory();
+    TOPHAND_CHECK("bench", measure_machine("machine limits, after"));
+    out_.prefill_tokens_per_second = spread_of(std::move(prefill_));
+    out_.decode_tokens_per_second = spread_of(std::move(decode_));
+    out_.first_token_seconds = spread_of(std::move(first_token_));
+    judge();
+    return std::move(out_);
+  }
+
+ private:
+  Result<> progress(std::string_view step, double share) const {
+    if (!keep_going_ || keep_going_(step, share)) return {};
+    return fail(Code::kCancelled, "stopped");
+  }
+
+  Result<> load() {
+    LoadOptions load = options_.load;
+    if (load.context_tokens == 0)
+      load.context_tokens = options_.prompt_tokens + options_.generate_tokens;
+    TOPHAND_CHECK("load", progress("load", 0.0));
+    out_.before_load = resident_memory();
+    const Stopwatch watch;
+    auto model = Model::load(load, [&](double share) { (void)progress("load", share); });
+    if (!model) return tl::unexpected(std::move(model).error());
+    out_.load_seconds = watch.seconds();
+    model_ = std::move(*model);
+    out_.after_load = resident_memory();
+    out_.model = model_->info();
+    return progress("load", 1.0);
+  }
+
+  // With the caches of nothing warmed: the session is new and the weights have just been packed.
+  Result<> cold_start() {
+    const Stopwatch watch;
+    TOPHAND_TRY(session, "start", Session::create(*model_));
+    session_ = std::move(session);
+    TOPHAND_CHECK("start", session_->forward(prompt(1, out_.model.vocabulary), nullptr));
+    Sampler sampler({}, model_->tokenizer());
+    (void)sampler.sample(session_->logits());
+    out_.load_to_first_token_seconds = out_.load_seconds + watch.seconds();
+    return {};
+  }
+
+  Result<> measure_machine(std::string_view step) {
+    kernels::Isa isa{};
+    if (!kernels::pick_isa(out_.model.kernel, isa))
+      return fail(Code::kBug, "the model runs on an instruction set that is not there");
+    TOPHAND_CHECK(step, progress(step, 0.0));
+    TOPHAND_TRY(limits, step, measure_limits(out_.model.threads, isa, [&] {
+                  return progress(step, 0.5).has_value();
+                }));
+    if (out_.limits.multiply_adds.empty()) out_.limits = std::move(limits);
+    else out_.limits.keep_best(limits);
+    return {};
+  }
+
+  Result<> round(int index) {
+    const std::string step =
+        "round " + std::to_string(index + 1) + " of " + std::to_string(options_.repeats);
+    const auto total = static_cast<double>(options_.prompt_tokens + options_.generate_tokens);
+    const auto reached = [&](std::int64_t tokens) {
+      return progress(step, static_cast<double>(tokens) / total);
+    };
+    TOPHAND_CHECK(step, reached(0));
+    const auto tokens = prompt(options_.prompt_tokens, out_.model.vocabulary);
+    Sampler sampler({}, model_->tokenizer());
+    session_->truncate(0);
+    const Stopwatch first;
+    TOPHAND_CHECK(step, session_->forward(
+                            tokens, [&](std::int64_t done) { return reached(done).has_value(); }));
+    prefill_.push_back(static_cast<double>(options_.prompt_tokens) / first.seconds());
+    text::TokenId token = sampler.sample(session_->logits());
+    first_token_.push_back(first.seconds());
+
+    const Stopwatch decoding;
+    for (std::int64_t i = 0; i < options_.generate_tokens; ++i) {
+      TOPHAND_CHECK(step, session_->forward({&token, 1}, nullptr));
+      token = sampler.sample(session_->logits());
+      TOPHAND_CHECK(step, reached(options_.prompt_tokens + i + 1));
+    }
+    decode_.push_back(static_cast<double>(options_.generate_tokens) / decoding.seconds());
+    return {};
+  }
+
+  void judge() {
+    const ModelInfo& model = out_.model;
+    const double middle = static_cast<double>(options_.prompt_tokens) +
+                          static_cast<double>(options_.generate_tokens) / 2;
+    out_.decode_bytes_per_token = static_cast<double>(model.memory.weights) +
+                                  static_cast<double>(model.cache_bytes_per_position) * middle;
+    out_.decode.limit = out_.limits.memory_bytes_per_second / out_.decode_bytes_per_token;
+    out_.prefill_products_per_token =
+        static_cast<double>(model.layer_products) +
+        static_cast<double>(model.head_products) / static_cast<double>(options_.prompt_tokens);
+    out_.prefill.limit =
+        out_.limits.multiply_adds.front().per_second / out_.prefill_products_per_token;
+    if (out_.decode.limit > 0)
+      out_.decode.share = out_.decode_tokens_per_second.median / out_.decode.limit;
+    if (out_.prefill.limit > 0)
+      out_.prefill.share = out_.prefill_tokens_per_second.median / out_.prefill.limit;
+  }
+
+  const BenchmarkOptions& options_;
+  const Progress& keep_going_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Session> session_;
+  Benchmark out_;
+  std::vector<double> prefill_, decode_, first_token_;
+};
+
+}  // namespace
+
+Spread spread_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return {(values[(n - 1) / 2] + values[n / 2]) / 2, values.front(), values.back()};
+}
+
+Result<Benchmark> run_benchmark(const BenchmarkOptions& options, const Progress& keep_going) {
+  if (options.prompt_tokens < 1 || options.generate_tokens < 1 || options.repeats < 1)
+    return fail(Code::kInvalid, "a benchmark needs a prompt, a token to generate and a repeat");
+  Run run(options, keep_going);
+  return run.run();
+}
+
+}  // namespace tophand::engine
