@@ -50,4 +50,22 @@ void ProgressBar::clear() {
   drawn_ns_ = -1;
 }
 
+void StepBar::update(std::string_view step, double share) {
+  const int percent = static_cast<int>(share * 100);
+  const bool is_new = step != step_;
+  if (is_new) step_ = step;
+  if (!is_terminal_) {
+    if (is_new) err_ << step << '\n' << std::flush;
+    return;
+  }
+  if (!is_new && percent == drawn_percent_) return;
+  drawn_percent_ = percent;
+  err_ << fmt::format("\r\x1b[K{} {:3}%", step, percent) << std::flush;
+}
+
+void StepBar::clear() {
+  if (is_terminal_ && drawn_percent_ >= 0) err_ << "\r\x1b[K" << std::flush;
+  drawn_percent_ = -1;
+}
+
 }  // namespace tophand::cli

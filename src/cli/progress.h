@@ -30,4 +30,23 @@ class ProgressBar {
   std::int64_t step_begin_ns_ = 0, drawn_ns_ = -1;
 };
 
+// The same for work that is known by its share only: "round 2 of 3  45%". Where it is no terminal,
+// one line a step.
+class StepBar {
+ public:
+  StepBar(std::ostream& err, bool is_terminal) : err_(err), is_terminal_(is_terminal) {}
+  ~StepBar() { clear(); }
+  StepBar(const StepBar&) = delete;
+  StepBar& operator=(const StepBar&) = delete;
+
+  void update(std::string_view step, double share);
+  void clear();
+
+ private:
+  std::ostream& err_;
+  bool is_terminal_;
+  std::string step_;
+  int drawn_percent_ = -1;
+};
+
 }  // namespace tophand::cli
