@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <optional>
 
 #include "base/json.h"
 #include "cli/commands.h"
@@ -40,16 +41,25 @@ Result<Tokens> read_ids(const std::string& path) {
   return ids;
 }
 
-Result<Tokens> input_tokens(const Arguments& args, const engine::Model& model) {
+struct Input {
+  Tokens ids;
+  std::optional<text::TokenId> begin;  // put in front of every window: as trained
+};
+
+Result<Input> read_input(const Arguments& args, const engine::Model& model) {
   if (args.has("--file") == args.has("--tokens"))
     return fail(Code::kInvalid, "give --file or --tokens");
-  if (args.has("--tokens")) return read_ids(args.get("--tokens"));
+  Input input;
+  if (args.has("--tokens")) {  // as they are
+    TOPHAND_TRY(ids, "--tokens", read_ids(args.get("--tokens")));
+    input.ids = std::move(ids);
+    return input;
+  }
   TOPHAND_TRY(text, "read text", read_text_file(args.get("--file")));
   const text::Tokenizer& tokenizer = model.tokenizer();
-  Tokens ids;
-  if (tokenizer.add_bos() && tokenizer.bos()) ids.push_back(*tokenizer.bos());
-  tokenizer.encode(text, text::SpecialTokens::kAsText, ids);
-  return ids;
+  if (tokenizer.add_bos()) input.begin = tokenizer.bos();
+  tokenizer.encode(text, text::SpecialTokens::kAsText, input.ids);
+  return input;
 }
 
 // -ln softmax(logits)[id], in double so that thousands of terms add up well.
@@ -60,15 +70,49 @@ double surprise(std::span<const float> logits, text::TokenId id) {
   return top + std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(id)]);
 }
 
+struct Measured {
+  double perplexity = 0.0;
+  double standard_error = 0.0;  // of the perplexity
+  std::size_t tokens = 0;       // run
+  std::size_t predicted = 0;    // of them, those with a token before them in their window
+  std::size_t windows = 0;
+};
+
+// Mean and spread of the surprise of each predicted token (Welford's running sums).
+class Surprises {
+ public:
+  void add(double value) {
+    ++count_;
+    const double off = value - mean_;
+    mean_ += off / static_cast<double>(count_);
+    squares_ += off * (value - mean_);
+  }
+  std::size_t count() const { return count_; }
+  double perplexity() const { return count_ > 0 ? std::exp(mean_) : NAN; }
+  // exp' = exp, so the mean's standard error is scaled by the perplexity. Tokens are taken as
+  // independent, which those of one text are not quite: it is a lower bound.
+  double standard_error() const {
+    if (count_ < 2) return NAN;
+    const auto n = static_cast<double>(count_);
+    return perplexity() * std::sqrt(squares_ / (n - 1) / n);
+  }
+
+ private:
+  std::size_t count_ = 0;
+  double mean_ = 0.0, squares_ = 0.0;
+};
+
 class Progress {
  public:
-  Progress(Io& io, std::size_t total) : io_(io), total_(total) {}
+  Progress(Io& io, std::size_t total) : io_(io), total_(total) {
+    if (!io.err_is_terminal) io.err << "running " << total << " tokens\n" << std::flush;
+  }
   ~Progress() {
     if (io_.err_is_terminal) io_.err << "\r\033[K";
   }
   void show(std::size_t done, double perplexity) {
     if (!io_.err_is_terminal || done % 16 != 0) return;
-    char line[80];
+    char line[96];
     std::snprintf(line, sizeof line, "\r%3zu%%  %zu of %zu tokens  perplexity %.3f",
                   100 * done / total_, done, total_, perplexity);
     io_.err << line << std::flush;
@@ -79,38 +123,35 @@ class Progress {
   std::size_t total_;
 };
 
-struct Measured {
-  double perplexity = 0.0;
-  std::size_t tokens = 0;     // run
-  std::size_t predicted = 0;  // of them, those with a token before them in their window
-};
-
-Result<Measured> measure(Io& io, engine::Session& session, const Tokens& ids,
+Result<Measured> measure(Io& io, engine::Session& session, const Input& input,
                          std::ostream* logits) {
+  const Tokens& ids = input.ids;
+  const std::size_t in_front = input.begin ? 1 : 0;
+  const auto window = static_cast<std::size_t>(session.context_tokens()) - in_front;
   Progress progress(io, ids.size());
   Measured out;
-  double total = 0.0;
-  const auto window = static_cast<std::size_t>(session.context_tokens());
-  for (std::size_t begin = 0; begin < ids.size(); begin += window) {
+  Surprises surprises;
+  for (std::size_t begin = 0; begin < ids.size(); begin += window, ++out.windows) {
     const auto part = std::span(ids).subspan(begin, std::min(window, ids.size() - begin));
+    Tokens run;
+    if (input.begin) run.push_back(*input.begin);
+    run.insert(run.end(), part.begin(), part.end());
     session.truncate(0);
     const auto take = [&](std::int64_t index, std::span<const float> row) {
       const auto next = static_cast<std::size_t>(index) + 1;
-      if (next < part.size()) {
-        total += surprise(row, part[next]);
-        ++out.predicted;
-      }
+      if (next < run.size()) surprises.add(surprise(row, run[next]));
       if (logits != nullptr)
         logits->write(reinterpret_cast<const char*>(row.data()),
                       static_cast<std::streamsize>(row.size_bytes()));
-      progress.show(begin + next,
-                    std::exp(total / static_cast<double>(std::max<std::size_t>(1, out.predicted))));
+      progress.show(begin + next - in_front, surprises.perplexity());
     };
-    if (auto done = session.forward_all(part, take); !done)
+    if (auto done = session.forward_all(run, take); !done)
       return tl::unexpected(std::move(done).error());
+    out.tokens += run.size();
   }
-  out.tokens = ids.size();
-  out.perplexity = out.predicted > 0 ? std::exp(total / static_cast<double>(out.predicted)) : NAN;
+  out.predicted = surprises.count();
+  out.perplexity = surprises.perplexity();
+  out.standard_error = surprises.standard_error();
   return out;
 }
 
@@ -125,16 +166,18 @@ Result<Measured> perplexity(Io& io, const Arguments& args) {
   options.kernel = args.get("--kernel");
   auto model = engine::Model::load(options, nullptr);
   if (!model) return tl::unexpected(std::move(model).error());
-  TOPHAND_TRY(ids, "read input", input_tokens(args, **model));
-  if (ids.size() < 2 && !args.has("--logits"))
+  TOPHAND_TRY(input, "read input", read_input(args, **model));
+  if (input.ids.size() < 2 && !args.has("--logits"))
     return fail(Code::kInvalid, "perplexity needs at least two tokens");
   TOPHAND_TRY(session, "start", engine::Session::create(**model));
+  if (session->context_tokens() < 2)
+    return fail(Code::kInvalid, "perplexity needs a context of at least two tokens");
   std::ofstream file;
   if (args.has("--logits")) {
     file.open(args.get("--logits"), std::ios::binary | std::ios::trunc);
     if (!file) return fail(Code::kIo, "cannot write '" + args.get("--logits") + "'");
   }
-  auto measured = measure(io, *session, ids, file.is_open() ? &file : nullptr);
+  auto measured = measure(io, *session, input, file.is_open() ? &file : nullptr);
   if (file.is_open() && !file.flush())
     return fail(Code::kIo, "writing '" + args.get("--logits") + "' failed");
   return measured;
@@ -144,15 +187,21 @@ int run(Io& io, const Arguments& args) {
   const auto measured = perplexity(io, args);
   if (!measured) return report(io, measured.error());
   if (args.has("--json")) {
-    Json out{
-        {"perplexity", nullptr}, {"tokens", measured->tokens}, {"predicted", measured->predicted}};
+    Json out{{"perplexity", nullptr},
+             {"standard_error", nullptr},
+             {"tokens", measured->tokens},
+             {"predicted", measured->predicted},
+             {"windows", measured->windows}};
     if (measured->predicted > 0) out["perplexity"] = measured->perplexity;
+    if (measured->predicted > 1) out["standard_error"] = measured->standard_error;
     io.out << dump_json(out) << '\n';
     return 0;
   }
-  char line[96];
-  std::snprintf(line, sizeof line, "perplexity %.4f over %zu predicted tokens\n",
-                measured->perplexity, measured->predicted);
+  char line[160];
+  std::snprintf(line, sizeof line,
+                "perplexity %.4f +/- %.4f over %zu predicted tokens (%zu run, %zu %s)\n",
+                measured->perplexity, measured->standard_error, measured->predicted,
+                measured->tokens, measured->windows, measured->windows == 1 ? "window" : "windows");
   io.out << line;
   return 0;
 }
@@ -164,8 +213,10 @@ const Command kPerplexity{
     .arguments = "MODEL",
     .summary = "Measure how well a model predicts a text; write its logits",
     .help =
-        "For checking the engine from outside. MODEL is an installed model's name or a GGUF\n"
-        "file. Texts longer than the context are cut into windows that start afresh.\n\n"
+        "For checking the engine from outside, and what an encoding costs in quality: run the same\n"
+        "text through both files; a difference of less than two standard errors says nothing. MODEL\n"
+        "is an installed model's name or a GGUF file. Texts longer than the context are cut into\n"
+        "windows that start afresh, each with the model's begin-of-text token if it wants one.\n\n"
         "  tophand perplexity qwen2.5-coder:1.5b --file README.md\n"
         "  tophand perplexity ./model.gguf --tokens ids.json --logits out.f32 --threads 2\n",
     .flags = kFlags,
