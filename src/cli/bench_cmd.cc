@@ -184,7 +184,7 @@ const Command kBench{
         "installed model's name or a GGUF file; --shape needs no model: it writes one with random\n"
         "weights, as large and as fast as the real one, into the cache folder\n"
         "($XDG_CACHE_HOME/tophand), where it is removed afterwards. Shapes: bitnet-2b, llama3-8b,\n"
-        "qwen2.5-coder-1.5b, qwen2.5-coder-0.5b.\n\n"
+        "bonsai-1.7b, bonsai-8b, qwen2.5-coder-1.5b, qwen2.5-coder-0.5b.\n\n"
         "  tophand bench qwen2.5-coder:1.5b --threads 1,2\n"
         "  tophand bench --shape bitnet-2b --head F16\n"
         "  tophand bench --shape bitnet-2b --type TQ2_0 --kernel avx2 --json\n",

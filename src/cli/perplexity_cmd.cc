@@ -213,8 +213,10 @@ const Command kPerplexity{
     .arguments = "MODEL",
     .summary = "Measure how well a model predicts a text; write its logits",
     .help =
-        "For checking the engine from outside, and what an encoding costs in quality: run the same\n"
-        "text through both files; a difference of less than two standard errors says nothing. MODEL\n"
+        "For checking the engine from outside, and what an encoding costs in quality: run the "
+        "same\n"
+        "text through both files; a difference of less than two standard errors says nothing. "
+        "MODEL\n"
         "is an installed model's name or a GGUF file. Texts longer than the context are cut into\n"
         "windows that start afresh, each with the model's begin-of-text token if it wants one.\n\n"
         "  tophand perplexity qwen2.5-coder:1.5b --file README.md\n"

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 
+#include "engine/lane.h"
 #include "engine/memory.h"
 
 namespace tophand::engine {
@@ -17,7 +17,7 @@ constexpr std::size_t kShortStringBytes = 15;  // longer ones are allocated apar
 
 // A page fault on a mapped file maps this much around it when the file is in the page cache (Linux:
 // fault_around_bytes, 64 KiB since 3.15).
-constexpr double kFaultAroundBytes = 65'536.0;
+constexpr std::int64_t kFaultAroundBytes = 65'536;
 
 }  // namespace
 
@@ -37,15 +37,12 @@ std::int64_t tokenizer_bytes(const gguf::File& file) {
   return bytes;
 }
 
-std::int64_t file_bytes_resident(const gguf::File& file, std::int64_t context_tokens) {
+// Sessions give the embedding's pages back every kChunkTokens tokens.
+std::int64_t file_bytes_resident(const gguf::File& file) {
   const gguf::Tensor* embedding = file.find_tensor("token_embd.weight");
   if (embedding == nullptr) return 0;
-  const auto bytes = static_cast<double>(embedding->data.size());
-  // Of n pieces, what k tokens from anywhere in the vocabulary touch: n (1 - (1 - 1/n)^k).
-  const double pieces = std::max(1.0, std::ceil(bytes / kFaultAroundBytes));
-  const double touched =
-      pieces * -std::expm1(static_cast<double>(context_tokens) * std::log1p(-1.0 / (pieces + 1.0)));
-  return static_cast<std::int64_t>(std::min(bytes, touched * kFaultAroundBytes));
+  return std::min(static_cast<std::int64_t>(embedding->data.size()),
+                  static_cast<std::int64_t>(kChunkTokens) * kFaultAroundBytes);
 }
 
 std::string describe(const MemoryNeed& need, std::int64_t context_tokens) {

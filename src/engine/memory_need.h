@@ -18,7 +18,7 @@ struct MemoryNeed {
   std::int64_t cache = 0;    // keys and values of the whole context, recurrent states
   std::int64_t scratch = 0;  // activations and logits
   std::int64_t tokenizer = 0;
-  std::int64_t file = 0;  // pages of the model file that stay mapped: header, embedding rows
+  std::int64_t file = 0;  // pages of the model file: embedding rows of the last tokens
 
   std::int64_t total() const { return weights + vectors + cache + scratch + tokenizer + file; }
   // What cannot be given back under pressure: all but the file's pages.
@@ -30,6 +30,6 @@ std::string describe(const MemoryNeed& need, std::int64_t context_tokens);
 
 // The parts that come from the header alone (weights are what WeightLoader counted).
 std::int64_t tokenizer_bytes(const gguf::File& file);
-std::int64_t file_bytes_resident(const gguf::File& file, std::int64_t context_tokens);
+std::int64_t file_bytes_resident(const gguf::File& file);
 
 }  // namespace tophand::engine

@@ -180,7 +180,7 @@ MemoryNeed LoadedModel::predict_memory(const WeightLoader& weights) const {
   need.scratch = static_cast<std::int64_t>(Scratch::bytes(shape_, positions, info_.threads) +
                                            kHeadTokens * shape_.vocabulary * sizeof(float));
   need.tokenizer = tokenizer_bytes(file_);
-  need.file = file_bytes_resident(file_, info_.context_tokens);
+  need.file = file_bytes_resident(file_);
   return need;
 }
 

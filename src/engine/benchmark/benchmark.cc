@@ -6,6 +6,10 @@
 #include <utility>
 #include <vector>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "base/clock.h"
 #include "engine/sampler.h"
 #include "engine/session.h"
@@ -63,6 +67,9 @@ class Run {
     if (load.context_tokens == 0)
       load.context_tokens = options_.prompt_tokens + options_.generate_tokens;
     TOPHAND_CHECK("load", progress("load", 0.0));
+#if defined(__GLIBC__)
+    ::malloc_trim(0);  // what an earlier run left behind is not this model's
+#endif
     out_.before_load = resident_memory();
     const Stopwatch watch;
     auto model = Model::load(load, [&](double share) { (void)progress("load", share); });
@@ -109,7 +116,7 @@ class Run {
     TOPHAND_CHECK(step, reached(0));
     const auto tokens = prompt(options_.prompt_tokens, out_.model.vocabulary);
     Sampler sampler({}, model_->tokenizer());
-    session_->truncate(0);
+    (void)session_->truncate(0);
     const Stopwatch first;
     TOPHAND_CHECK(step, session_->forward(
                             tokens, [&](std::int64_t done) { return reached(done).has_value(); }));
@@ -132,7 +139,8 @@ class Run {
     const double middle = static_cast<double>(options_.prompt_tokens) +
                           static_cast<double>(options_.generate_tokens) / 2;
     out_.decode_bytes_per_token = static_cast<double>(model.memory.weights) +
-                                  static_cast<double>(model.cache_bytes_per_position) * middle;
+                                  static_cast<double>(model.cache_bytes_per_position) * middle +
+                                  static_cast<double>(model.state_bytes);
     out_.decode.limit = out_.limits.memory_bytes_per_second / out_.decode_bytes_per_token;
     out_.prefill_products_per_token =
         static_cast<double>(model.layer_products) +

@@ -47,6 +47,7 @@ class Parts {
     const std::uint64_t queries = shape_.heads * hd, keys = shape_.kv_heads * hd;
     const bool sub_norms = shape_.architecture == "bitnet-b1.58";
     const bool biases = shape_.architecture == "qwen2";
+    const bool head_norms = shape_.architecture == "qwen3";
     const bool more = gets_more_bits(i, shape_.layers);
     const EncodingMix& mix = shape_.mix;
     const std::string layer = "blk." + std::to_string(i) + ".";
@@ -58,6 +59,10 @@ class Parts {
       bias(layer + "attn_q", queries);
       bias(layer + "attn_k", keys);
       bias(layer + "attn_v", keys);
+    }
+    if (head_norms) {
+      norm(layer + "attn_q_norm", hd);
+      norm(layer + "attn_k_norm", hd);
     }
     if (sub_norms) norm(layer + "attn_sub_norm", queries);
     matrix(layer + "attn_output", mix.linear, queries, d);

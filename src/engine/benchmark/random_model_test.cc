@@ -22,14 +22,14 @@ using kernels::Encoding;
 
 constexpr std::uint64_t kSeed = 11;
 
-class RandomModel : public ::testing::Test {
+class RandomModelFile : public ::testing::Test {
  protected:
-  RandomModel() {
+  RandomModelFile() {
     std::string pattern = ::testing::TempDir() + "random_model_XXXXXX";
     folder_ = ::mkdtemp(pattern.data());
     path_ = folder_ + "/model.gguf";
   }
-  ~RandomModel() override { std::filesystem::remove_all(folder_); }
+  ~RandomModelFile() override { std::filesystem::remove_all(folder_); }
 
   // The named shape, made small enough for a test; every structure stays.
   static ModelShape small(std::string_view name) {
@@ -52,7 +52,7 @@ class RandomModel : public ::testing::Test {
   std::string folder_, path_;
 };
 
-TEST_F(RandomModel, HasWeightsOfMeanZeroAndTheRightSizeInEveryEncoding) {
+TEST_F(RandomModelFile, HasWeightsOfMeanZeroAndTheRightSizeInEveryEncoding) {
   constexpr std::uint64_t kRows = 128, kCols = 512;
   for (std::size_t e = 0; e < kernels::kEncodingCount; ++e) {
     const auto encoding = static_cast<Encoding>(e);
@@ -84,7 +84,7 @@ TEST_F(RandomModel, HasWeightsOfMeanZeroAndTheRightSizeInEveryEncoding) {
   }
 }
 
-TEST_F(RandomModel, UsesOnlyTheThreeCodesOfTernaryEncodings) {
+TEST_F(RandomModelFile, UsesOnlyTheThreeCodesOfTernaryEncodings) {
   for (const Encoding encoding :
        {Encoding::kTQ2_0, Encoding::kQ2_0, Encoding::kPQ2_0, Encoding::kTQ1_0, Encoding::kPTQ1_0}) {
     const kernels::EncodingInfo& info = kernels::encoding_info(encoding);
@@ -103,7 +103,7 @@ TEST_F(RandomModel, UsesOnlyTheThreeCodesOfTernaryEncodings) {
   }
 }
 
-TEST_F(RandomModel, RunsEveryShapeWithFiniteLogitsThatDifferFromTokenToToken) {
+TEST_F(RandomModelFile, RunsEveryShapeWithFiniteLogitsThatDifferFromTokenToToken) {
   for (const ModelShape& full : model_shapes()) {
     SCOPED_TRACE(full.name);
     std::filesystem::remove(path_);
@@ -132,7 +132,7 @@ TEST_F(RandomModel, RunsEveryShapeWithFiniteLogitsThatDifferFromTokenToToken) {
   }
 }
 
-TEST_F(RandomModel, IsTheSameForTheSameSeedOnly) {
+TEST_F(RandomModelFile, IsTheSameForTheSameSeedOnly) {
   const ModelShape shape = small("qwen2.5-coder-0.5b");
   ASSERT_TRUE(write_random_model(path_, shape, 1, nullptr));
   const std::string first = contents();
@@ -144,7 +144,7 @@ TEST_F(RandomModel, IsTheSameForTheSameSeedOnly) {
   EXPECT_FALSE(contents() == first);
 }
 
-TEST_F(RandomModel, IsRemovedWhenItsMakingIsStopped) {
+TEST_F(RandomModelFile, IsRemovedWhenItsMakingIsStopped) {
   const auto done = write_random_model(path_, small("bitnet-2b"), kSeed,
                                        [](double share) { return share < 0.5; });
   ASSERT_FALSE(done);
@@ -154,7 +154,7 @@ TEST_F(RandomModel, IsRemovedWhenItsMakingIsStopped) {
 
 // Bytes of all tensors of the published files; BitNet's from its shape: 2,084,044,800 ternary
 // weights at 2 bits and 128,256 x 2,560 in Q6_K. The file has a vocabulary besides.
-TEST_F(RandomModel, WeighsWhatThePublishedModelDoes) {
+TEST_F(RandomModelFile, WeighsWhatThePublishedModelDoes) {
   struct Case {
     std::string_view name;
     double bytes;
@@ -162,7 +162,9 @@ TEST_F(RandomModel, WeighsWhatThePublishedModelDoes) {
   for (const Case& c :
        {Case{"qwen2.5-coder-1.5b", 1'111'370'240}, Case{"qwen2.5-coder-0.5b", 485'452'288},
         // 210 ternary matrices of 2B4T at 2 bits (521 MB), the head in Q6_K.
-        Case{"bitnet-2b", 521.1e6 + 269.3e6}}) {
+        Case{"bitnet-2b", 521.1e6 + 269.3e6},
+        // 2.18 GB as published, 8.19 billion weights at 2.125 bits.
+        Case{"bonsai-8b", 8.19e9 * 2.125 / 8}}) {
     const auto bytes = random_model_bytes(find_model_shape(c.name).value());
     ASSERT_TRUE(bytes);
     EXPECT_NEAR(static_cast<double>(*bytes), c.bytes, 0.01 * c.bytes) << c.name;
