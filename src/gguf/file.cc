@@ -97,8 +97,9 @@ class Parser {
     if (!read(type)) return truncated("metadata " + quoted(key));
     auto value = read_value(key, type);
     if (!value) return tl::unexpected(std::move(value).error());
-    if (!file.values_.emplace(key, *value).second)
+    if (!file.entry_index_.emplace(key, file.entries_.size()).second)
       return bad("metadata " + quoted(key) + " is there twice");
+    file.entries_.push_back({key, *value});
     return {};
   }
 
@@ -274,8 +275,8 @@ const Tensor* File::find_tensor(std::string_view name) const {
 }
 
 const Value* File::find(std::string_view key) const {
-  const auto found = values_.find(key);
-  return found == values_.end() ? nullptr : &found->second;
+  const auto found = entry_index_.find(key);
+  return found == entry_index_.end() ? nullptr : &entries_[found->second].value;
 }
 
 namespace {

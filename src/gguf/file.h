@@ -45,7 +45,12 @@ class File {
   std::span<const Tensor> tensors() const { return tensors_; }  // in file order
   const Tensor* find_tensor(std::string_view name) const;       // nullptr when absent
 
-  std::size_t metadata_count() const { return values_.size(); }
+  struct Entry {
+    std::string_view key;
+    Value value;
+  };
+  std::span<const Entry> metadata() const { return entries_; }  // in file order
+  std::size_t metadata_count() const { return entries_.size(); }
   const Value* find(std::string_view key) const;  // nullptr when absent
 
   // Required values: kInvalid, naming the key, when absent, of another type or out of range.
@@ -70,7 +75,8 @@ class File {
   std::uint64_t alignment_ = 0;
   std::vector<Tensor> tensors_;
   std::unordered_map<std::string_view, std::size_t> tensor_index_;
-  std::unordered_map<std::string_view, Value> values_;
+  std::vector<Entry> entries_;
+  std::unordered_map<std::string_view, std::size_t> entry_index_;
 };
 
 }  // namespace tophand::gguf

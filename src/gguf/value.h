@@ -49,6 +49,9 @@ class Value {
   std::optional<bool> boolean() const;
   std::optional<std::string_view> string() const;
 
+  // The payload as it lies in the file: a string without its length, an array's elements.
+  std::span<const std::byte> bytes() const { return bytes_; }
+
   // Whole arrays. Integer arrays widen to int64 (u64 above its range: nothing); floats are f32
   // only.
   std::optional<std::vector<std::int64_t>> integers() const;

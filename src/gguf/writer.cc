@@ -85,13 +85,19 @@ void Header::add_i32s(std::string_view key, std::span<const std::int32_t> values
   for (const std::int32_t value : values) put(metadata_, value);
 }
 
+void Header::add_value(std::string_view key, const Value& value) {
+  begin_value(key, value.type());
+  if (value.type() == ValueType::kArray) put_array(metadata_, value.element_type(), value.count());
+  if (value.type() == ValueType::kString) put<std::uint64_t>(metadata_, value.bytes().size());
+  metadata_.append(reinterpret_cast<const char*>(value.bytes().data()), value.bytes().size());
+}
+
 Result<> Header::add_tensor(std::string_view name, kernels::Encoding encoding,
-                            std::initializer_list<std::uint64_t> dims) {
+                            std::span<const std::uint64_t> dims) {
   std::optional<std::uint64_t> rows = 1;
-  for (const std::uint64_t* dim = dims.begin() + 1; dim < dims.end() && rows; ++dim)
-    rows = checked_mul(*rows, *dim);
+  for (std::size_t i = 1; i < dims.size() && rows; ++i) rows = checked_mul(*rows, dims[i]);
   const std::uint64_t bytes =
-      rows && dims.size() > 0 ? kernels::tensor_bytes(encoding, *rows, *dims.begin()) : 0;
+      rows && !dims.empty() ? kernels::tensor_bytes(encoding, *rows, dims[0]) : 0;
   const auto end = checked_add(data_bytes_, bytes);
   const auto next = end ? checked_round_up<std::uint64_t>(*end, kAlignmentDefault) : end;
   if (bytes == 0 || !next || dims.size() > kDimensionCountMax)
@@ -170,6 +176,11 @@ Result<> Writer::write(std::span<const std::byte> piece) {
   TOPHAND_CHECK("gguf", put(kZeros, padding(written_)));
   ++tensor_;
   written_ = 0;
+  return {};
+}
+
+Result<> Writer::sync() {
+  if (::fsync(fd_) != 0) return tl::unexpected(system_error(path_, "write"));
   return {};
 }
 

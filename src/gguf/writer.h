@@ -25,11 +25,16 @@ class Header {
   void add_string(std::string_view key, std::string_view value);
   void add_strings(std::string_view key, std::span<const std::string> values);
   void add_i32s(std::string_view key, std::span<const std::int32_t> values);
+  void add_value(std::string_view key, const Value& value);  // as it lies in another file
 
   // dims[0] is contiguous (a weight's inputs), at most four. kInvalid when the encoding's block
   // does not divide it, or the size overflows.
   Result<> add_tensor(std::string_view name, kernels::Encoding encoding,
-                      std::initializer_list<std::uint64_t> dims);
+                      std::span<const std::uint64_t> dims);
+  Result<> add_tensor(std::string_view name, kernels::Encoding encoding,
+                      std::initializer_list<std::uint64_t> dims) {
+    return add_tensor(name, encoding, std::span(dims.begin(), dims.size()));
+  }
 
   std::uint64_t tensor_count() const { return tensor_bytes_.size(); }
   std::uint64_t tensor_bytes(std::size_t index) const { return tensor_bytes_[index]; }
@@ -60,8 +65,10 @@ class Writer {
   // Appends to the tensor that is not complete yet, or starts the next. A piece never crosses from
   // one tensor into the next: kBug. kIo when the disk is full.
   Result<> write(std::span<const std::byte> piece);
-  // kBug when a tensor is not complete.
+  // kBug when a tensor is not complete. The file is as durable as the system makes it by itself;
+  // sync() before it waits for the disk.
   Result<> finish();
+  Result<> sync();
 
  private:
   Writer() = default;

@@ -74,6 +74,26 @@ TEST_F(GgufWriter, WritesTheBytesThatTheFormatCallsFor) {
   EXPECT_EQ(file->find_tensor("second")->cols(), 3u);
 }
 
+TEST_F(GgufWriter, CopiesValuesAsTheyLieInAnotherFile) {
+  testing::FileSpec spec;
+  spec.metadata = {testing::entry_string("name", "x"),
+                   testing::entry_strings("tokens", {"a", ""}),
+                   testing::entry_i32s("types", {1, -2}),
+                   testing::entry_f32("eps", 0.5f),
+                   testing::entry("flag", 7, std::string("\1", 1)),
+                   testing::entry("wide", 11, testing::Bytes().put<std::int64_t>(-5).data())};
+  const std::string image = testing::write(spec);
+  const auto file = File::parse(bytes(image));
+  ASSERT_TRUE(file) << file.error().message;
+  Header header;
+  for (const File::Entry& entry : file->metadata()) header.add_value(entry.key, entry.value);
+  auto writer = Writer::create(path_, header);
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE(writer->sync());
+  ASSERT_TRUE(writer->finish());
+  EXPECT_EQ(contents(), image);
+}
+
 TEST_F(GgufWriter, RefusesAFileThatIsThere) {
   std::ofstream(path_) << "mine";
   const auto writer = Writer::create(path_, small_header());

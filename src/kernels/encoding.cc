@@ -38,10 +38,6 @@ constexpr std::array kEncodings = {
 };
 static_assert(kEncodings.size() == kEncodingCount);
 
-std::size_t row_bytes(const EncodingInfo& info, std::uint64_t cols) {
-  return cols / info.block_weights * info.block_bytes;
-}
-
 void decode_plain(Encoding encoding, const std::byte* row, std::uint64_t cols, float* out) {
   for (std::uint64_t i = 0; i < cols; ++i) {
     if (encoding == Encoding::kF32) {
@@ -131,6 +127,11 @@ const EncodingInfo& encoding_info(Encoding encoding) {
   return kEncodings[static_cast<std::size_t>(encoding)];
 }
 
+std::size_t row_bytes(Encoding encoding, std::uint64_t cols) {
+  const EncodingInfo& info = encoding_info(encoding);
+  return cols / info.block_weights * info.block_bytes;
+}
+
 std::size_t tensor_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols) {
   const EncodingInfo& info = encoding_info(encoding);
   if (rows == 0 || cols == 0 || cols % info.block_weights != 0) return 0;
@@ -153,7 +154,7 @@ float tensor_scale(Encoding encoding, const std::byte* tensor, std::uint64_t row
 void dequantize_row(Encoding encoding, const std::byte* tensor, std::uint64_t rows,
                     std::uint64_t cols, std::uint64_t row, float* out) {
   const EncodingInfo& info = encoding_info(encoding);
-  const std::byte* data = tensor + row * row_bytes(info, cols);
+  const std::byte* data = tensor + row * row_bytes(encoding, cols);
   if (info.block_weights == 1) return decode_plain(encoding, data, cols, out);
   const float scale = tensor_scale(encoding, tensor, rows, cols);
   for (std::uint64_t block = 0; block < cols / 32; ++block) {

@@ -45,6 +45,9 @@ struct EncodingInfo {
 const EncodingInfo* encoding_from_ggml_type(std::uint32_t ggml_type);
 const EncodingInfo& encoding_info(Encoding encoding);
 
+// Bytes of one row, without a tensor's tail. cols: a multiple of the encoding's block.
+std::size_t row_bytes(Encoding encoding, std::uint64_t cols);
+
 // Bytes of a whole tensor of rows x cols weights; 0 if cols does not fit the block or it overflows.
 std::size_t tensor_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols);
 
