@@ -6,7 +6,7 @@
 namespace tophand::cli {
 
 extern const Command kServe, kEngine, kPull, kList, kRemove, kRun, kAsk, kCommit, kSavings, kDoctor,
-    kConfigCheck, kConfigShow, kConfigInit, kTokenize, kPerplexity, kBench, kCompletion, kKeys,
-    kVersion;
+    kConfigCheck, kConfigShow, kConfigInit, kTokenize, kPerplexity, kQuantize, kBench, kCompletion,
+    kKeys, kVersion;
 
 }  // namespace tophand::cli

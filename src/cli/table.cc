@@ -24,6 +24,7 @@ std::span<const Command* const> command_table() {
       &kConfigShow,
       &kTokenize,
       &kPerplexity,
+      &kQuantize,
       &kBench,
       &kEngine,
       &kCompletion,

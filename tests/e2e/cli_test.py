@@ -76,6 +76,40 @@ class CliTest(unittest.TestCase):
         self.assertIn("3", refused.stderr)
         self.assertEqual(self.run_with("config", "check", "--config", "/nonexistent.toml").returncode, 2)
 
+    def test_quantizes_a_model_file(self):
+        source = pathlib.Path(__file__).resolve().parents[1] / "reference/data/tiny_bitnet.gguf"
+        out = pathlib.Path(self.folder.name) / "ternary.gguf"
+        done = self.run_with("quantize", str(source), str(out), "--type", "pq2_0", "--embedding", "q8_0",
+                             "--lossy", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual(report["bytes_after"], out.stat().st_size)
+        errors = {item["class"]: item["relative_rms_error"] for item in report["changed"]}
+        self.assertTrue(0 < errors["attn_q"] < 0.001, errors)  # float32 scales become float16
+        self.assertTrue(0 < errors["token_embd"] < 0.01, errors)
+        again = self.run_with("quantize", str(source), str(out), "--type", "pq2_0", "--lossy")
+        self.assertEqual(again.returncode, 1, again.stderr)
+        self.assertIn("--force", again.stderr)
+        ids = pathlib.Path(self.folder.name) / "ids.json"
+        ids.write_text("[1, 2, 3, 4, 5, 6, 7, 8]")
+        measured = self.run_with("perplexity", str(out), "--tokens", str(ids), "--json")
+        self.assertEqual(measured.returncode, 0, measured.stderr)
+        self.assertGreater(json.loads(measured.stdout)["perplexity"], 1)
+        self.assertEqual([path.name for path in out.parent.glob("ternary*")], ["ternary.gguf"])
+
+    def test_refuses_to_quantize_with_the_exit_codes_of_other_commands(self):
+        source = pathlib.Path(__file__).resolve().parents[1] / "reference/data/tiny_bitnet.gguf"
+        out = pathlib.Path(self.folder.name) / "refused.gguf"
+        for code, words, said in ((2, [str(source), str(out)], "--type"),
+                                  (2, [str(source), str(out), "--type", "q9"], "TQ2_0"),
+                                  (2, [str(source), str(out), "--type", "q4_0"], "--lossy"),
+                                  (3, [self.folder.name + "/none.gguf", str(out), "--type", "q8_0"], "none.gguf"),
+                                  (2, [__file__, str(out), "--type", "q8_0"], "GGUF")):
+            refused = self.run_with("quantize", *words)
+            self.assertEqual(refused.returncode, code, refused.stderr)
+            self.assertIn(said, refused.stderr)
+            self.assertFalse(out.exists())
+
 
 if __name__ == "__main__":
     unittest.main()
