@@ -87,6 +87,7 @@ void quantize_token_scalar(ActivationForm form, const float* x, std::uint64_t co
     for (std::uint64_t b = 0; b < blocks; ++b) {
       fill_block(x + b * kBlockCols, inverse, header->token_scale, static_cast<std::uint32_t>(b),
                  records[b]);
+      header->negative_sum += records[b].negative_sum;
     }
     return;
   }

@@ -103,6 +103,7 @@ TOPHAND_TARGET void quantize_token_avx2(ActivationForm form, const float* x, std
     for (std::uint64_t b = 0; b < blocks; ++b) {
       fill_block(load_block(x + b * kBlockCols), inverse, header->token_scale,
                  static_cast<std::uint32_t>(b), records[b]);
+      header->negative_sum += records[b].negative_sum;
     }
     return;
   }

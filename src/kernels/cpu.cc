@@ -43,6 +43,17 @@ bool has_avx2() {
 #endif
 }
 
+// GCC 12 has no name for AVX-VNNI in its run-time test: CPUID leaf 7, sub-leaf 1, EAX bit 4 (Intel
+// SDM, volume 2A).
+bool has_avx_vnni() {
+#if defined(__x86_64__)
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1) != 0;
+#else
+  return false;
+#endif
+}
+
 bool has_avx512_vnni() {
 #if defined(__x86_64__)
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -56,10 +67,11 @@ bool has_avx512_vnni() {
 }  // namespace
 
 std::span<const IsaInfo> instruction_sets() {
-  static const std::array<IsaInfo, 4> kSets = {{
+  static const std::array<IsaInfo, 5> kSets = {{
       {Isa::kScalar, "scalar", true, true},
       {Isa::kNeonDot, "neon-dot", kIsArm64, has_neon_dot()},
       {Isa::kAvx2, "avx2", kIsX86, has_avx2()},
+      {Isa::kAvxVnni, "avx-vnni", kIsX86, has_avx_vnni()},
       {Isa::kAvx512Vnni, "avx512-vnni", kIsX86, has_avx512_vnni()},
   }};
   return kSets;

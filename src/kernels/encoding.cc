@@ -301,7 +301,11 @@ void block_codes(Encoding encoding, const std::byte* row, std::uint64_t block,
     case Encoding::kQ6_K:
       return q6_k_codes(b, sub, codes);
     case Encoding::kI2_S:
-      return two_bit_plane(b, 6 - 2 * (sub % 4), codes);
+      two_bit_plane(b, 6 - 2 * (sub % 4), codes);
+      // Code 3 does not occur in valid files and stands for 0 like code 1; the int16 sums of the
+      // AVX2 kernels rely on codes of at most 2.
+      for (std::uint8_t& code : codes) code = code == 3 ? 1 : code;
+      return;
     case Encoding::kTQ1_0:
       return tq1_0_codes(b, sub, codes);
     case Encoding::kTQ2_0:

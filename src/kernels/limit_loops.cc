@@ -78,7 +78,9 @@ std::span<const MultiplyAdd> multiply_adds(Isa isa) {
   static constexpr MultiplyAdd kAvx2[] = {
       {"vpmaddubsw+vpaddw ymm", Isa::kAvx2, detail::maddubs_to_int16},
       {"vpmaddubsw+vpmaddwd+vpaddd ymm", Isa::kAvx2, detail::maddubs_to_int32}};
+  static constexpr MultiplyAdd kAvxVnni[] = {{"vpdpbusd ymm", Isa::kAvxVnni, detail::dpbusd_ymm}};
   if (isa == Isa::kAvx512Vnni) return kAvx512;
+  if (isa == Isa::kAvxVnni) return kAvxVnni;
   if (isa == Isa::kAvx2) return kAvx2;
 #endif
 #if defined(__aarch64__)

@@ -84,6 +84,20 @@ TOPHAND_TARGET std::uint64_t maddubs_to_int32(std::uint64_t rounds) {
   return rounds * kSums * 32;
 }
 
+__attribute__((target("avx2,avxvnni"))) std::uint64_t dpbusd_ymm(std::uint64_t rounds) {
+  __m256i sums[kSums] = {};
+  __m256i a = _mm256_set1_epi8(1), b = _mm256_set1_epi8(2);
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 10
+    for (int k = 0; k < kSums; ++k) {
+      asm volatile("" : "+x"(a));
+      sums[k] = _mm256_dpbusd_avx_epi32(sums[k], a, b);
+      asm volatile("" : "+x"(sums[k]));
+    }
+  }
+  return rounds * kSums * 32;
+}
+
 }  // namespace tophand::kernels::detail
 
 #endif

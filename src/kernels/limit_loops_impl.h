@@ -17,6 +17,7 @@ ReadFn read_avx2(unsigned streams);
 ReadFn read_avx512(unsigned streams);
 std::uint64_t maddubs_to_int16(std::uint64_t rounds);
 std::uint64_t maddubs_to_int32(std::uint64_t rounds);
+std::uint64_t dpbusd_ymm(std::uint64_t rounds);
 std::uint64_t dpbusd_zmm(std::uint64_t rounds);
 #endif
 #if defined(__aarch64__)

@@ -14,6 +14,7 @@ void matmul(Isa isa, const PackedMatrix& w, const std::byte* activations, std::u
     case Isa::kAvx512Vnni:
       return detail::matmul_avx512(task);
     case Isa::kAvxVnni:
+      return detail::matmul_avxvnni(task);
     case Isa::kAvx2:
       return detail::matmul_avx2(task);
 #endif

@@ -160,12 +160,11 @@ TOPHAND_INLINE __m512 scaled(__m512 sum, __m512i low, __m512i high, const Scale&
   }
 }
 
-// Adds one block. Two chains of four vpdpbusd; the offset of the codes is where they start.
+// sum + one block of one token. Two chains of four vpdpbusd; the offset of the codes is where they
+// start.
 template <Layout L>
-TOPHAND_INLINE __m512 add_one_block(const std::byte* super, std::uint64_t in_super,
-                                    const ActivationBlock& a, __m512 sum) {
-  Codes codes;
-  load_codes<L>(super + L.scale_bytes + in_super * L.code_bytes(), codes);
+TOPHAND_INLINE __m512 add_codes(const Codes& codes, const Scale& s, const ActivationBlock& a,
+                                __m512 sum) {
   __m512i low = _mm512_setzero_si512(), high = low;
   if constexpr (L.offset_shift != Layout::kNoOffset) {
     low = _mm512_slli_epi32(_mm512_set1_epi32(a.negative_low), L.offset_shift);
@@ -176,39 +175,93 @@ TOPHAND_INLINE __m512 add_one_block(const std::byte* super, std::uint64_t in_sup
     low = _mm512_dpbusd_epi32(low, codes.dword[j], broadcast_dword(a, j));
     high = _mm512_dpbusd_epi32(high, codes.dword[j + 4], broadcast_dword(a, j + 4));
   }
-  return scaled<L>(sum, low, high, load_scale<L>(super, in_super), a);
+  return scaled<L>(sum, low, high, s, a);
 }
 
+// Residual blocks of some tokens, straight from the packed weights.
 template <Layout L>
-TOPHAND_TARGET void add_block(const std::byte* group, const ActivationBlock& block,
-                              GroupSums& sums) {
-  const std::byte* super = group + block.block / L.super_blocks * L.super_bytes();
-  const __m512 sum = _mm512_load_ps(sums.row);
-  _mm512_store_ps(sums.row, add_one_block<L>(super, block.block % L.super_blocks, block, sum));
+TOPHAND_INLINE void add_extras(const FewPiece& piece, std::size_t tokens, std::size_t streams,
+                               FewSums& sums) {
+  for (std::size_t t = 0; t < tokens; ++t) {
+    for (std::uint32_t e = 0; e < piece.tokens[t].header->extra_count; ++e) {
+      const ActivationBlock& a = piece.tokens[t].extra[e];
+      const std::size_t offset = a.block / L.super_blocks * std::size_t{L.super_bytes()};
+      const std::uint64_t in_super = a.block % L.super_blocks;
+      for (std::size_t s = 0; s < streams; ++s) {
+        const std::byte* super = piece.groups[s] + offset;
+        Codes codes;
+        load_codes<L>(super + L.scale_bytes + in_super * L.code_bytes(), codes);
+        float* row = sums[s][t].row;
+        _mm512_store_ps(
+            row, add_codes<L>(codes, load_scale<L>(super, in_super), a, _mm512_load_ps(row)));
+      }
+    }
+  }
 }
 
-template <Layout L, std::size_t S>
-TOPHAND_TARGET void gemv(const GemvPiece& piece, GroupSums* sums) {
+template <Layout L, std::size_t T, std::size_t S>
+TOPHAND_TARGET void few(const FewPiece& piece, FewSums& sums) {
   const std::uint64_t blocks = piece.cols / kBlockCols;
-  __m512 sum[S];
-  for (std::size_t s = 0; s < S; ++s) sum[s] = _mm512_setzero_ps();
+  __m512 sum[S][T];
+  for (std::size_t i = 0; i < S * T; ++i) sum[i / T][i % T] = _mm512_setzero_ps();
+  const ActivationBlock* a[T];
+  for (std::size_t t = 0; t < T; ++t) a[t] = piece.tokens[t].blocks;
   std::uint64_t offset = 0;
   for (std::uint64_t first = 0; first < blocks; first += L.super_blocks) {
     const std::uint64_t n = blocks - first < L.super_blocks ? blocks - first : L.super_blocks;
     for (std::uint64_t b = 0; b < n; ++b) {
-      const ActivationBlock& a = piece.token.blocks[first + b];
 #pragma GCC unroll 4
       for (std::size_t s = 0; s < S; ++s) {
-        prefetch_share<L>(piece.groups[s] + offset, b);
-        sum[s] = add_one_block<L>(piece.groups[s] + offset, b, a, sum[s]);
+        const std::byte* super = piece.groups[s] + offset;
+        prefetch_share<L>(super, b);
+        Codes codes;
+        load_codes<L>(super + L.scale_bytes + b * L.code_bytes(), codes);
+        const Scale scale = load_scale<L>(super, b);
+#pragma GCC unroll 8
+        for (std::size_t t = 0; t < T; ++t) {
+          sum[s][t] = add_codes<L>(codes, scale, a[t][first + b], sum[s][t]);
+        }
       }
     }
     offset += L.super_bytes();
   }
-  for (std::size_t s = 0; s < S; ++s) _mm512_store_ps(sums[s].row, sum[s]);
-  for (std::uint32_t e = 0; e < piece.token.header->extra_count; ++e) {
+  for (std::size_t s = 0; s < S; ++s) {
+    for (std::size_t t = 0; t < T; ++t) _mm512_store_ps(sums[s][t].row, sum[s][t]);
+  }
+  add_extras<L>(piece, T, S, sums);
+}
+
+// I2_S: integers from end to end, one float multiplication a row.
+template <Layout L, std::size_t T, std::size_t S>
+TOPHAND_TARGET void integer_few(const FewPiece& piece, FewSums& sums) {
+  __m512i dot[S][T];
+  const ActivationBlock* a[T];
+  for (std::size_t t = 0; t < T; ++t) {
+    a[t] = piece.tokens[t].blocks;
     for (std::size_t s = 0; s < S; ++s) {
-      add_block<L>(piece.groups[s], piece.token.extra[e], sums[s]);
+      dot[s][t] = _mm512_set1_epi32(piece.tokens[t].header->negative_sum);
+    }
+  }
+  for (std::uint64_t b = 0; b < piece.cols / kBlockCols; ++b) {
+#pragma GCC unroll 4
+    for (std::size_t s = 0; s < S; ++s) {
+      const std::byte* lines = piece.groups[s] + b * L.code_bytes();
+      prefetch_share<L>(lines, 0);
+      Codes codes;
+      load_codes<L>(lines, codes);
+#pragma GCC unroll 8
+      for (std::size_t j = 0; j < 8; ++j) {
+#pragma GCC unroll 8
+        for (std::size_t t = 0; t < T; ++t) {
+          dot[s][t] = _mm512_dpbusd_epi32(dot[s][t], codes.dword[j], broadcast_dword(a[t][b], j));
+        }
+      }
+    }
+  }
+  for (std::size_t t = 0; t < T; ++t) {
+    const __m512 factor = _mm512_set1_ps(piece.tokens[t].header->token_scale * piece.tensor_scale);
+    for (std::size_t s = 0; s < S; ++s) {
+      _mm512_store_ps(sums[s][t].row, _mm512_mul_ps(_mm512_cvtepi32_ps(dot[s][t]), factor));
     }
   }
 }
@@ -224,29 +277,51 @@ TOPHAND_TARGET void unpack(const std::byte* group, std::uint64_t first_block, st
     for (std::size_t j = 0; j < 8; ++j) {
       _mm512_store_si512(panel.codes[b][panel_group][j], codes.dword[j]);
     }
-    const Scale s = load_scale<L>(super, in_super);
-    _mm512_store_ps(panel.scale[b][panel_group], s.scale);
-    _mm512_store_ps(panel.second[b][panel_group], s.second);
+    if constexpr (L.scales != Scales::kTensor) {
+      const Scale s = load_scale<L>(super, in_super);
+      _mm512_store_ps(panel.scale[b][panel_group], s.scale);
+      if constexpr (L.has_min() || L.scales == Scales::kSuper16) {
+        _mm512_store_ps(panel.second[b][panel_group], s.second);
+      }
+    }
   }
 }
 
-// R groups times T tokens over the blocks of a panel. Layout matters only for how scales apply.
-template <Layout L, std::size_t R, std::size_t T>
-TOPHAND_TARGET void tile(const TilePiece& piece) {
-  constexpr bool kTwoScales = L.scales == Scales::kSuper16;
-  __m512 sum[R][T];
-  for (std::size_t r = 0; r < R; ++r) {
+// dot[r][t] += dwords [First, First + N) of both groups' codes times T tokens.
+template <std::size_t First, std::size_t N, std::size_t T>
+TOPHAND_INLINE void tile_dwords(const std::uint8_t (*codes)[8][64], const ActivationBlock* const* a,
+                                std::uint64_t b, __m512i (&dot)[kPanelGroups][T]) {
+#pragma GCC unroll 8
+  for (std::size_t j = First; j < First + N; ++j) {
+    const __m512i w0 = _mm512_load_si512(codes[0][j]), w1 = _mm512_load_si512(codes[1][j]);
+#pragma GCC unroll 12
     for (std::size_t t = 0; t < T; ++t) {
-      sum[r][t] = _mm512_load_ps(piece.sums[t * kPanelGroups + r].row);
+      const __m512i x = broadcast_dword(a[t][b], j);
+      dot[0][t] = _mm512_dpbusd_epi32(dot[0][t], w0, x);
+      dot[1][t] = _mm512_dpbusd_epi32(dot[1][t], w1, x);
     }
   }
+}
+
+// Both groups times T tokens over the blocks of a panel. Layout matters only for how scales apply.
+template <Layout L, std::size_t T>
+TOPHAND_TARGET void tile(const TilePiece& piece) {
+  constexpr bool kTwoScales = L.scales == Scales::kSuper16;
+  const Panel& panel = *piece.panel;
   const ActivationBlock* a[T];
-  for (std::size_t t = 0; t < T; ++t) a[t] = piece.tokens[t];
+  __m512 sum[kPanelGroups][T];
+  for (std::size_t t = 0; t < T; ++t) {
+    a[t] = piece.tokens[t];
+    for (std::size_t r = 0; r < kPanelGroups; ++r) {
+      sum[r][t] = piece.fresh ? _mm512_setzero_ps() : _mm512_loadu_ps(piece.sums[t] + 16 * r);
+    }
+  }
   for (std::uint64_t b = 0; b < piece.blocks; ++b) {
+    const std::uint64_t at = piece.panel_first + b;
+#pragma GCC unroll 2
     for (std::size_t half = 0; half < (kTwoScales ? 2 : 1); ++half) {
-      constexpr std::size_t kDwords = kTwoScales ? 4 : 8;
-      __m512i dot[R][T];
-#pragma GCC unroll 8
+      __m512i dot[kPanelGroups][T];
+#pragma GCC unroll 12
       for (std::size_t t = 0; t < T; ++t) {
         __m512i start = _mm512_setzero_si512();
         if constexpr (L.offset_shift != Layout::kNoOffset) {
@@ -255,100 +330,62 @@ TOPHAND_TARGET void tile(const TilePiece& piece) {
                                                     : a[t][b].negative_high;
           start = _mm512_slli_epi32(_mm512_set1_epi32(negative), L.offset_shift);
         }
-        for (std::size_t r = 0; r < R; ++r) dot[r][t] = start;
+        dot[0][t] = dot[1][t] = start;
       }
-#pragma GCC unroll 8
-      for (std::size_t j = 0; j < kDwords; ++j) {
-        __m512i w[R];
-        for (std::size_t r = 0; r < R; ++r) {
-          w[r] =
-              _mm512_load_si512(piece.panel->codes[piece.panel_first + b][r][kDwords * half + j]);
-        }
-#pragma GCC unroll 8
-        for (std::size_t t = 0; t < T; ++t) {
-          const __m512i x = broadcast_dword(a[t][b], kDwords * half + j);
-          for (std::size_t r = 0; r < R; ++r) dot[r][t] = _mm512_dpbusd_epi32(dot[r][t], w[r], x);
-        }
+      if constexpr (!kTwoScales) {
+        tile_dwords<0, 8, T>(panel.codes[at], a, b, dot);
+      } else if (half == 0) {
+        tile_dwords<0, 4, T>(panel.codes[at], a, b, dot);
+      } else {
+        tile_dwords<4, 4, T>(panel.codes[at], a, b, dot);
       }
-#pragma GCC unroll 8
+      const auto& scale = kTwoScales && half == 1 ? panel.second[at] : panel.scale[at];
+#pragma GCC unroll 12
       for (std::size_t t = 0; t < T; ++t) {
         const __m512 x_scale = _mm512_set1_ps(a[t][b].scale);
 #pragma GCC unroll 2
-        for (std::size_t r = 0; r < R; ++r) {
-          const float* scale = kTwoScales && half == 1
-                                   ? piece.panel->second[piece.panel_first + b][r]
-                                   : piece.panel->scale[piece.panel_first + b][r];
+        for (std::size_t r = 0; r < kPanelGroups; ++r) {
           const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r][t]), x_scale);
-          sum[r][t] = _mm512_fmadd_ps(product, _mm512_load_ps(scale), sum[r][t]);
+          sum[r][t] = _mm512_fmadd_ps(product, _mm512_load_ps(scale[r]), sum[r][t]);
           if constexpr (L.has_min()) {
-            sum[r][t] = _mm512_fmadd_ps(
-                _mm512_set1_ps(a[t][b].scaled_sum),
-                _mm512_load_ps(piece.panel->second[piece.panel_first + b][r]), sum[r][t]);
+            sum[r][t] = _mm512_fmadd_ps(_mm512_set1_ps(a[t][b].scaled_sum),
+                                        _mm512_load_ps(panel.second[at][r]), sum[r][t]);
           }
         }
       }
     }
   }
-  for (std::size_t r = 0; r < R; ++r) {
-    for (std::size_t t = 0; t < T; ++t) {
-      _mm512_store_ps(piece.sums[t * kPanelGroups + r].row, sum[r][t]);
-    }
-  }
-}
-
-// I2_S: integers from end to end, one float multiplication a row.
-template <Layout L, std::size_t R, std::size_t T>
-TOPHAND_INLINE void integer_tile(const std::byte* const* groups, std::uint64_t blocks,
-                                 const ActivationBlock* const* tokens, __m512i (&dot)[R][T]) {
   for (std::size_t t = 0; t < T; ++t) {
-    for (std::size_t r = 0; r < R; ++r) dot[r][t] = _mm512_setzero_si512();
-  }
-  for (std::uint64_t b = 0; b < blocks; ++b) {
-    Codes codes[R];
-#pragma GCC unroll 4
-    for (std::size_t r = 0; r < R; ++r) {
-      prefetch_share<L>(groups[r] + b * L.code_bytes(), 0);
-      load_codes<L>(groups[r] + b * L.code_bytes(), codes[r]);
-    }
-#pragma GCC unroll 8
-    for (std::size_t t = 0; t < T; ++t) {
-      const ActivationBlock& a = tokens[t][b];
-      const __m512i start = _mm512_set1_epi32(a.negative_sum);
-#pragma GCC unroll 4
-      for (std::size_t r = 0; r < R; ++r) dot[r][t] = _mm512_add_epi32(dot[r][t], start);
-#pragma GCC unroll 8
-      for (std::size_t j = 0; j < 8; ++j) {
-        const __m512i x = broadcast_dword(a, j);
-#pragma GCC unroll 4
-        for (std::size_t r = 0; r < R; ++r) {
-          dot[r][t] = _mm512_dpbusd_epi32(dot[r][t], codes[r].dword[j], x);
-        }
-      }
+    for (std::size_t r = 0; r < kPanelGroups; ++r) {
+      _mm512_storeu_ps(piece.sums[t] + 16 * r, sum[r][t]);
     }
   }
 }
 
-template <Layout L, std::size_t R, std::size_t T>
-TOPHAND_TARGET void whole_tile(const TilePiece& piece) {
-  __m512i dot[R][T];
-  integer_tile<L, R, T>(piece.groups, piece.blocks, piece.tokens, dot);
+template <std::size_t T>
+TOPHAND_TARGET void integer_tile(const TilePiece& piece) {
+  const ActivationBlock* a[T];
+  __m512i dot[kPanelGroups][T];
+  for (std::size_t t = 0; t < T; ++t) {
+    a[t] = piece.tokens[t];
+    for (std::size_t r = 0; r < kPanelGroups; ++r) {
+      dot[r][t] = piece.fresh ? _mm512_set1_epi32(piece.starts[t])
+                              : _mm512_loadu_si512(piece.sums[t] + 16 * r);
+    }
+  }
+  for (std::uint64_t b = 0; b < piece.blocks; ++b) {
+    tile_dwords<0, 8, T>(piece.panel->codes[piece.panel_first + b], a, b, dot);
+  }
   for (std::size_t t = 0; t < T; ++t) {
     const __m512 factor = _mm512_set1_ps(piece.factors[t]);
-    for (std::size_t r = 0; r < R; ++r) {
-      _mm512_store_ps(piece.sums[t * kPanelGroups + r].row,
-                      _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r][t]), factor));
+    for (std::size_t r = 0; r < kPanelGroups; ++r) {
+      float* out = piece.sums[t] + 16 * r;
+      if (piece.last) {
+        _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r][t]), factor));
+      } else {
+        _mm512_storeu_si512(out, dot[r][t]);
+      }
     }
-  }
-}
-
-template <Layout L, std::size_t S>
-TOPHAND_TARGET void whole_gemv(const GemvPiece& piece, GroupSums* sums) {
-  __m512i dot[S][1];
-  const ActivationBlock* token = piece.token.blocks;
-  integer_tile<L, S, 1>(piece.groups, piece.cols / kBlockCols, &token, dot);
-  const __m512 factor = _mm512_set1_ps(piece.token.header->token_scale * piece.tensor_scale);
-  for (std::size_t s = 0; s < S; ++s) {
-    _mm512_store_ps(sums[s].row, _mm512_mul_ps(_mm512_cvtepi32_ps(dot[s][0]), factor));
   }
 }
 
@@ -365,66 +402,53 @@ TOPHAND_INLINE __m512 load_column(const std::byte* group, std::uint64_t c) {
   }
 }
 
-template <Encoding E, std::size_t R, std::size_t T>
-TOPHAND_INLINE void float_columns(const std::byte* const* groups, std::uint64_t cols,
-                                  const float* const* x, __m512 (&sum)[R][T]) {
-  for (std::size_t t = 0; t < T; ++t) {
-    for (std::size_t r = 0; r < R; ++r) sum[r][t] = _mm512_setzero_ps();
-  }
-  for (std::uint64_t c = 0; c < cols; ++c) {
-    __m512 w[R];
+template <Encoding E, std::size_t T, std::size_t S>
+TOPHAND_TARGET void float_few(const FewPiece& piece, FewSums& sums) {
+  __m512 sum[S][T];
+  for (std::size_t i = 0; i < S * T; ++i) sum[i / T][i % T] = _mm512_setzero_ps();
+  for (std::uint64_t c = 0; c < piece.cols; ++c) {
+    __m512 w[S];
 #pragma GCC unroll 4
-    for (std::size_t r = 0; r < R; ++r) w[r] = load_column<E>(groups[r], c);
+    for (std::size_t s = 0; s < S; ++s) w[s] = load_column<E>(piece.groups[s], c);
 #pragma GCC unroll 8
     for (std::size_t t = 0; t < T; ++t) {
-      const __m512 value = _mm512_set1_ps(x[t][c]);
+      const __m512 value = _mm512_set1_ps(piece.x[t][c]);
 #pragma GCC unroll 4
-      for (std::size_t r = 0; r < R; ++r) sum[r][t] = _mm512_fmadd_ps(w[r], value, sum[r][t]);
+      for (std::size_t s = 0; s < S; ++s) sum[s][t] = _mm512_fmadd_ps(w[s], value, sum[s][t]);
     }
+  }
+  for (std::size_t s = 0; s < S; ++s) {
+    for (std::size_t t = 0; t < T; ++t) _mm512_store_ps(sums[s][t].row, sum[s][t]);
   }
 }
 
-template <Encoding E, std::size_t R, std::size_t T>
-TOPHAND_TARGET void float_tile(const TilePiece& piece) {
-  __m512 sum[R][T];
-  float_columns<E, R, T>(piece.groups, piece.cols, piece.x, sum);
-  for (std::size_t t = 0; t < T; ++t) {
-    for (std::size_t r = 0; r < R; ++r) {
-      _mm512_store_ps(piece.sums[t * kPanelGroups + r].row, sum[r][t]);
-    }
+constexpr std::size_t kTile = 6;         // 2 x 6 int32 and 2 x 6 float32 sums of 32 registers
+constexpr std::size_t kIntegerTile = 8;  // 2 x 8 int32 sums
+
+template <Encoding E, std::size_t T, std::size_t S>
+constexpr auto few_kernel() {
+  constexpr Layout L = layout_of(E);
+  if constexpr (L.bits == 0) {
+    return float_few<E, T, S>;
+  } else if constexpr (L.scales == Scales::kTensor) {
+    return integer_few<L, T, S>;
+  } else {
+    return few<L, T, S>;
   }
 }
 
-template <Encoding E, std::size_t S>
-TOPHAND_TARGET void float_gemv(const GemvPiece& piece, GroupSums* sums) {
-  __m512 sum[S][1];
-  float_columns<E, S, 1>(piece.groups, piece.cols, &piece.x, sum);
-  for (std::size_t s = 0; s < S; ++s) _mm512_store_ps(sums[s].row, sum[s][0]);
+template <Encoding E, std::size_t... T>
+constexpr void fill_few(KernelSet& set, std::index_sequence<T...>) {
+  ((set.few[T] = few_kernel<E, T + 1, few_streams(T + 1)>()), ...);
+  ((set.few_one_stream[T] = few_kernel<E, T + 1, 1>()), ...);
 }
 
-constexpr std::size_t kTile = 6;  // 2 x 6 int32 and 2 x 6 float32 sums of 32 registers
-
-template <Encoding E, std::size_t R, std::size_t... T>
+template <Layout L, std::size_t... T>
 constexpr void fill_tiles(KernelSet& set, std::index_sequence<T...>) {
-  constexpr Layout L = layout_of(E);
-  if constexpr (L.bits == 0) {
-    ((set.tile[R - 1][T] = float_tile<E, R, T + 1>), ...);
-  } else if constexpr (L.scales == Scales::kTensor) {
-    ((set.tile[R - 1][T] = whole_tile<L, R, T + 1>), ...);
+  if constexpr (L.scales == Scales::kTensor) {
+    ((set.tile[T] = integer_tile<T + 1>), ...);
   } else {
-    ((set.tile[R - 1][T] = tile<L, R, T + 1>), ...);
-  }
-}
-
-template <Encoding E, std::size_t... S>
-constexpr void fill_gemv(KernelSet& set, std::index_sequence<S...>) {
-  constexpr Layout L = layout_of(E);
-  if constexpr (L.bits == 0) {
-    ((set.gemv[S] = float_gemv<E, S + 1>), ...);
-  } else if constexpr (L.scales == Scales::kTensor) {
-    ((set.gemv[S] = whole_gemv<L, S + 1>), ...);
-  } else {
-    ((set.gemv[S] = gemv<L, S + 1>), ...);
+    ((set.tile[T] = tile<L, T + 1>), ...);
   }
 }
 
@@ -432,13 +456,12 @@ template <Encoding E>
 constexpr KernelSet kernel_set() {
   constexpr Layout L = layout_of(E);
   KernelSet set{};
-  set.tile_tokens = kTile;
-  fill_gemv<E>(set, std::make_index_sequence<kStreams>());
-  fill_tiles<E, 1>(set, std::make_index_sequence<kTile>());
-  fill_tiles<E, 2>(set, std::make_index_sequence<kTile>());
-  if constexpr (L.bits != 0 && L.scales != Scales::kTensor) {
+  fill_few<E>(set, std::make_index_sequence<kFewTokens>());
+  if constexpr (L.bits != 0) {
+    constexpr std::size_t kMost = L.scales == Scales::kTensor ? kIntegerTile : kTile;
     set.unpack = unpack<L>;
-    set.add_block = add_block<L>;
+    set.tile_tokens = kMost;
+    fill_tiles<L>(set, std::make_index_sequence<kMost>());
   }
   return set;
 }

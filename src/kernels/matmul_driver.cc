@@ -6,10 +6,23 @@
 namespace tophand::kernels::detail {
 namespace {
 
+// A residual block of one token, and where its sums go.
+struct Extra {
+  const ActivationBlock* record;
+  std::uint32_t token;
+};
+
+// The columns that a panel covers.
+struct Columns {
+  std::uint64_t first;   // block
+  std::uint64_t blocks;  // at most kPanelBlocks
+};
+
 struct Run {
   const MatmulTask& task;
   const KernelSet& kernels;
   ActivationForm form = activation_form(task.w.source);
+  Layout layout = layout_of(task.w.source);
   std::uint64_t stride = group_bytes(task.w.source, task.w.cols);
 
   const std::byte* group(std::uint64_t g) const { return task.w.data + g * stride; }
@@ -22,136 +35,202 @@ struct Run {
   }
   void store(const GroupSums& sums, std::uint64_t g, std::uint64_t t) const {
     const std::uint64_t first = g * kRowsPerGroup;
-    const std::uint64_t rows = std::min(kRowsPerGroup, task.w.rows - first);
-    std::memcpy(task.out + t * task.out_stride + first, sums.row, rows * sizeof(float));
+    float* out = task.out + t * task.out_stride + first;
+    if (first + kRowsPerGroup <= task.w.rows) {
+      std::memcpy(out, sums.row, sizeof sums.row);  // of a known size: a store or two
+    } else {
+      std::memcpy(out, sums.row, (task.w.rows - first) * sizeof(float));
+    }
   }
 
-  void one_token() const;
-  void some_tokens(std::uint64_t first, std::uint64_t count) const;
-  void with_panels(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
-                   std::uint64_t count, GroupSums* sums) const;
-  void without_panels(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
-                      std::uint64_t count, GroupSums* sums) const;
-  void panel_extras(std::size_t groups, std::uint64_t first, std::uint64_t count,
-                    const Panel& panel, std::uint64_t block, std::uint64_t blocks,
-                    std::uint32_t* next, GroupSums* sums) const;
-  void tiles(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
-             std::uint64_t count, const Panel* panel, std::uint64_t block, std::uint64_t blocks,
-             GroupSums* sums) const;
+  void few(std::uint64_t first, std::uint64_t count) const;
 };
 
-void Run::one_token() const {
-  GemvPiece piece{};
+void Run::few(std::uint64_t first, std::uint64_t count) const {
+  FewPiece piece{};
   piece.cols = task.w.cols;
   piece.tensor_scale = task.w.tensor_scale;
-  if (form == ActivationForm::kFloat32) {
-    piece.x = floats(0);
-  } else {
-    piece.token = token(0);
-  }
-  const std::uint64_t groups = task.group_end - task.group_begin;
-  const std::uint64_t apart = std::max<std::uint64_t>(1, (groups + kStreams - 1) / kStreams);
-  for (std::uint64_t i = 0; i < apart; ++i) {
-    std::size_t count = 0;
-    while (count < kStreams && i + count * apart < groups) {
-      piece.groups[count] = group(task.group_begin + i + count * apart);
-      ++count;
+  for (std::uint64_t t = 0; t < count; ++t) {
+    if (form == ActivationForm::kFloat32) {
+      piece.x[t] = floats(first + t);
+    } else {
+      piece.tokens[t] = token(first + t);
     }
-    GroupSums sums[kStreams];
-    kernels.gemv[count - 1](piece, sums);
-    for (std::size_t s = 0; s < count; ++s) store(sums[s], task.group_begin + i + s * apart, 0);
+  }
+  FewSums sums;
+  const auto run = [&](auto kernel, std::size_t streams, std::uint64_t from, std::uint64_t apart) {
+    for (std::size_t s = 0; s < streams; ++s) piece.groups[s] = group(from + s * apart);
+    kernel(piece, sums);
+    for (std::size_t s = 0; s < streams; ++s) {
+      for (std::uint64_t t = 0; t < count; ++t) store(sums[s][t], from + s * apart, first + t);
+    }
+  };
+  const std::uint64_t streams = few_streams(count);
+  const std::uint64_t apart = (task.group_end - task.group_begin) / streams;
+  for (std::uint64_t i = 0; i < apart; ++i) {
+    run(kernels.few[count - 1], streams, task.group_begin + i, apart);
+  }
+  for (std::uint64_t g = task.group_begin + streams * apart; g < task.group_end; ++g) {
+    run(kernels.few_one_stream[count - 1], 1, g, 0);
   }
 }
 
-// All tiles of `count` tokens, of nearly equal size, for one panel.
-void Run::tiles(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
-                std::uint64_t count, const Panel* panel, std::uint64_t block, std::uint64_t blocks,
-                GroupSums* sums) const {
-  TilePiece piece{};
-  piece.panel = panel;
-  piece.blocks = blocks;
-  piece.cols = task.w.cols;
-  for (std::size_t g = 0; g < groups; ++g) piece.groups[g] = group(group_first + g);
-  std::uint64_t pieces = (count + kernels.tile_tokens - 1) / kernels.tile_tokens;
-  for (std::uint64_t done = 0; done < count; --pieces) {
-    const std::uint64_t tokens = (count - done + pieces - 1) / pieces;
-    for (std::uint64_t t = 0; t < tokens; ++t) {
-      if (form == ActivationForm::kFloat32) {
-        piece.x[t] = floats(first + done + t);
-      } else {
-        const TokenView view = token(first + done + t);
-        piece.tokens[t] = view.blocks + block;
-        piece.factors[t] = view.header->token_scale * task.w.tensor_scale;
+// The blocked product of up to kTokensAtOnce tokens.
+class PanelRun {
+ public:
+  PanelRun(const Run& run, std::uint64_t first, std::uint64_t count)
+      : run_(run), first_(first), count_(count) {
+    for (std::uint64_t t = 0; t < count; ++t) {
+      views_[t] = run.token(first + t);
+      next_extra_[t] = 0;
+    }
+  }
+
+  void run() {
+    const std::uint64_t all = run_.task.w.cols / kBlockCols;
+    for (std::uint64_t b = 0; b < all; b += kPanelBlocks) {
+      columns_ = {b, std::min<std::uint64_t>(kPanelBlocks, all - b)};
+      last_ = b + columns_.blocks == all;
+      collect_extras();
+      for (std::uint64_t g = run_.task.group_begin; g < run_.task.group_end; g += kPanelGroups) {
+        multiply_pair(g);
       }
     }
-    piece.sums = sums + done * kPanelGroups;
-    kernels.tile[groups - 1][tokens - 1](piece);
+    store_incomplete();
+  }
+
+ private:
+  std::uint64_t pair_groups(std::uint64_t g) const {
+    return std::min<std::uint64_t>(kPanelGroups, run_.task.group_end - g);
+  }
+  // Sums of whole pairs are kept in the output itself, those of a last, incomplete one aside.
+  bool whole(std::uint64_t g) const {
+    return g + kPanelGroups <= run_.task.group_end &&
+           (g + kPanelGroups) * kRowsPerGroup <= run_.task.w.rows;
+  }
+  float* sums(std::uint64_t g, std::uint64_t t) {
+    if (!whole(g)) return incomplete_[t][0].row;
+    return run_.task.out + (first_ + t) * run_.task.out_stride + g * kRowsPerGroup;
+  }
+
+  void collect_extras();
+  void multiply_pair(std::uint64_t g);
+  void run_tiles(std::uint64_t g);
+  void run_extras(std::uint64_t g);
+  void store_incomplete();
+
+  // Asks for a part of the lines of the next pair, so that they come while this one is multiplied.
+  struct Ahead {
+    const std::byte* from[kPanelGroups];
+    std::uint64_t lines;  // of each group
+    std::uint64_t at = 0;
+
+    void ask(std::uint64_t count) {
+      for (const std::uint64_t end = std::min(lines, at + count); at < end; ++at) {
+        for (const std::byte* p : from) __builtin_prefetch(p + at * kLineBytes);
+      }
+    }
+  };
+  Ahead next_pair(std::uint64_t g) const;
+
+  const Run& run_;
+  std::uint64_t first_, count_;
+  Columns columns_{};
+  bool last_ = false;
+  std::size_t extras_ = 0;
+  Panel panel_;
+  TokenView views_[kTokensAtOnce];
+  std::uint32_t next_extra_[kTokensAtOnce];
+  Extra extra_[kTokensAtOnce * kPanelBlocks];  // a block has at most one residual
+  GroupSums incomplete_[kTokensAtOnce][kPanelGroups];
+};
+
+// The residual blocks that fall into these columns, block by block: outliers tend to be in the same
+// columns of every token, so tiles of them fill up.
+void PanelRun::collect_extras() {
+  extras_ = 0;
+  for (std::uint64_t b = columns_.first; b < columns_.first + columns_.blocks; ++b) {
+    for (std::uint64_t t = 0; t < count_; ++t) {
+      const TokenView& view = views_[t];
+      if (next_extra_[t] == view.header->extra_count) continue;
+      const ActivationBlock* record = view.extra + next_extra_[t];
+      if (record->block != b) continue;
+      ++next_extra_[t];
+      extra_[extras_++] = {record, static_cast<std::uint32_t>(t)};
+    }
+  }
+}
+
+PanelRun::Ahead PanelRun::next_pair(std::uint64_t g) const {
+  std::uint64_t next = g + kPanelGroups, first = columns_.first;
+  if (next >= run_.task.group_end) {
+    next = run_.task.group_begin;
+    first += kPanelBlocks;
+  }
+  const std::uint64_t supers =
+      (columns_.blocks + run_.layout.super_blocks - 1) / run_.layout.super_blocks;
+  const std::byte* from =
+      run_.group(next) + first / run_.layout.super_blocks * run_.layout.super_bytes();
+  return {{from, from + run_.stride}, supers * run_.layout.super_bytes() / kLineBytes};
+}
+
+void PanelRun::multiply_pair(std::uint64_t g) {
+  for (std::uint64_t i = 0; i < pair_groups(g); ++i) {
+    run_.kernels.unpack(run_.group(g + i), columns_.first, columns_.blocks, i, panel_);
+  }
+  run_tiles(g);
+  run_extras(g);
+}
+
+// All tiles of the tokens, of nearly equal size.
+void PanelRun::run_tiles(std::uint64_t g) {
+  Ahead ahead = next_pair(g);
+  TilePiece piece{};
+  piece.panel = &panel_;
+  piece.blocks = columns_.blocks;
+  piece.fresh = columns_.first == 0;
+  piece.last = last_;
+  std::uint64_t tiles = (count_ + run_.kernels.tile_tokens - 1) / run_.kernels.tile_tokens;
+  const std::uint64_t share = (ahead.lines + tiles - 1) / tiles;
+  for (std::uint64_t done = 0; done < count_; --tiles) {
+    const std::uint64_t tokens = (count_ - done + tiles - 1) / tiles;
+    for (std::uint64_t t = 0; t < tokens; ++t) {
+      const TokenView& view = views_[done + t];
+      piece.tokens[t] = view.blocks + columns_.first;
+      piece.sums[t] = sums(g, done + t);
+      piece.starts[t] = view.header->negative_sum;
+      piece.factors[t] = view.header->token_scale * run_.task.w.tensor_scale;
+    }
+    ahead.ask(share);
+    run_.kernels.tile[tokens - 1](piece);
     done += tokens;
   }
 }
 
-// The residual blocks of every token that fall into the panel. next[t]: the first not yet added;
-// they are in order of their blocks.
-void Run::panel_extras(std::size_t groups, std::uint64_t first, std::uint64_t count,
-                       const Panel& panel, std::uint64_t block, std::uint64_t blocks,
-                       std::uint32_t* next, GroupSums* sums) const {
+void PanelRun::run_extras(std::uint64_t g) {
   TilePiece piece{};
-  piece.panel = &panel;
+  piece.panel = &panel_;
   piece.blocks = 1;
-  for (std::uint64_t t = 0; t < count; ++t) {
-    const TokenView view = token(first + t);
-    piece.sums = sums + t * kPanelGroups;
-    for (; next[t] < view.header->extra_count; ++next[t]) {
-      const ActivationBlock& extra = view.extra[next[t]];
-      if (extra.block >= block + blocks) break;
-      piece.panel_first = extra.block - block;
-      piece.tokens[0] = &extra;
-      kernels.tile[groups - 1][0](piece);
+  for (std::size_t at = 0; at < extras_;) {
+    const std::uint32_t block = extra_[at].record->block;
+    piece.panel_first = block - columns_.first;
+    std::size_t tokens = 0;
+    for (; at < extras_ && tokens < run_.kernels.tile_tokens; ++at, ++tokens) {
+      if (extra_[at].record->block != block) break;
+      piece.tokens[tokens] = extra_[at].record;
+      piece.sums[tokens] = sums(g, extra_[at].token);
     }
+    run_.kernels.tile[tokens - 1](piece);
   }
 }
 
-void Run::with_panels(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
-                      std::uint64_t count, GroupSums* sums) const {
-  Panel panel;
-  std::uint32_t next[kTokensAtOnce] = {};
-  const std::uint64_t all = task.w.cols / kBlockCols;
-  std::memset(sums, 0, count * kPanelGroups * sizeof(GroupSums));
-  for (std::uint64_t b = 0; b < all; b += kPanelBlocks) {
-    const std::uint64_t n = std::min<std::uint64_t>(kPanelBlocks, all - b);
-    for (std::size_t i = 0; i < groups; ++i) kernels.unpack(group(group_first + i), b, n, i, panel);
-    tiles(group_first, groups, first, count, &panel, b, n, sums);
-    panel_extras(groups, first, count, panel, b, n, next, sums);
-  }
-}
-
-// Whole rows at a time, then the residual blocks straight from the packed weights.
-void Run::without_panels(std::uint64_t group_first, std::size_t groups, std::uint64_t first,
-                         std::uint64_t count, GroupSums* sums) const {
-  tiles(group_first, groups, first, count, nullptr, 0, task.w.cols / kBlockCols, sums);
-  if (form != ActivationForm::kInt8Block32) return;
-  for (std::uint64_t t = 0; t < count; ++t) {
-    const TokenView view = token(first + t);
-    for (std::uint32_t e = 0; e < view.header->extra_count; ++e) {
-      for (std::size_t i = 0; i < groups; ++i) {
-        kernels.add_block(group(group_first + i), view.extra[e], sums[t * kPanelGroups + i]);
-      }
-    }
-  }
-}
-
-void Run::some_tokens(std::uint64_t first, std::uint64_t count) const {
-  GroupSums sums[kTokensAtOnce * kPanelGroups];
-  for (std::uint64_t g = task.group_begin; g < task.group_end; g += kPanelGroups) {
-    const auto groups =
-        static_cast<std::size_t>(std::min<std::uint64_t>(kPanelGroups, task.group_end - g));
-    if (kernels.unpack == nullptr) {
-      without_panels(g, groups, first, count, sums);
-    } else {
-      with_panels(g, groups, first, count, sums);
-    }
-    for (std::uint64_t t = 0; t < count; ++t) {
-      for (std::size_t i = 0; i < groups; ++i) store(sums[t * kPanelGroups + i], g + i, first + t);
+void PanelRun::store_incomplete() {
+  const std::uint64_t odd = (run_.task.group_end - run_.task.group_begin) % kPanelGroups;
+  const std::uint64_t g = run_.task.group_end - (odd == 0 ? kPanelGroups : odd);
+  if (whole(g)) return;
+  for (std::uint64_t t = 0; t < count_; ++t) {
+    for (std::uint64_t i = 0; i < pair_groups(g); ++i) {
+      run_.store(incomplete_[t][i], g + i, first_ + t);
     }
   }
 }
@@ -160,9 +239,17 @@ void Run::some_tokens(std::uint64_t first, std::uint64_t count) const {
 
 void run_matmul(const MatmulTask& task, const KernelSet& kernels) {
   const Run run{task, kernels};
-  if (task.tokens == 1) return run.one_token();
-  for (std::uint64_t t = 0; t < task.tokens; t += kTokensAtOnce) {
-    run.some_tokens(t, std::min<std::uint64_t>(kTokensAtOnce, task.tokens - t));
+  const bool panels = kernels.unpack != nullptr;
+  for (std::uint64_t t = 0; t < task.tokens;) {
+    const std::uint64_t left = task.tokens - t;
+    std::uint64_t count = std::min<std::uint64_t>(left, kFewTokens);
+    if (panels && left > kFewTokens) {
+      count = std::min<std::uint64_t>(left, kTokensAtOnce);
+      PanelRun(run, t, count).run();
+    } else {
+      run.few(t, count);
+    }
+    t += count;
   }
 }
 

@@ -1,11 +1,14 @@
-// How a matrix product is cut into pieces for SIMD kernels; the pieces themselves are one file an
-// instruction set. Private to kernels/.
+// What the SIMD matrix products have in common: an instruction set brings kernels for pieces, the
+// driver cuts the work into pieces. Private to kernels/.
 //
-// One token: gemv() walks up to kStreams distant groups at once, because one memory stream does not
-// fill a core's share of the bandwidth.
-// Several tokens: the weights of one or two groups and kPanelBlocks blocks are unpacked to one byte
-// a code and float32 scales (a Panel, which stays in the L1 cache) and meet tile after tile of
-// tokens.
+// Up to kFewTokens tokens (decode, and a few sequences together) meet the packed weights as they
+// lie in memory: kStreams groups far apart at once, because memory answers several sequential
+// readers faster than one, and each line is unpacked once for all tokens.
+//
+// More tokens (prefill) are a blocked product as of Goto and van de Geijn (ACM TOMS 34, 2008):
+// kPanelBlocks blocks of kPanelGroups groups are unpacked to one byte a code and float32 scales (a
+// Panel, which stays in the L1 cache) and meet tile after tile of tokens, whose blocks of these
+// columns stay in L2 for all groups; sums go through the output.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +19,12 @@
 namespace tophand::kernels::detail {
 
 inline constexpr std::size_t kStreams = 4;
+inline constexpr std::size_t kFewTokens = 8;
+inline constexpr std::size_t kFewSums = 16;  // streams times tokens: their sums fill the registers
 inline constexpr std::size_t kPanelGroups = 2;
 inline constexpr std::size_t kPanelBlocks = 16;  // 16 KiB of codes and 4 KiB of scales
-inline constexpr std::size_t kTileTokensMax = 8;
-inline constexpr std::size_t kTokensAtOnce = 96;  // 12 KiB of sums; activations stay in L2
+inline constexpr std::size_t kTileTokensMax = 12;
+inline constexpr std::size_t kTokensAtOnce = 256;  // 224 KiB of activations a panel
 
 struct Panel {
   alignas(64) std::uint8_t codes[kPanelBlocks][kPanelGroups][8][64];  // dword by dword, as packed
@@ -33,44 +38,50 @@ struct alignas(64) GroupSums {
   float row[kRowsPerGroup];
 };
 
-// One token against `count` groups; writes sums[0..count).
-struct GemvPiece {
+// Some tokens against some groups; writes sums[stream][token].
+struct FewPiece {
   const std::byte* groups[kStreams];
   std::uint64_t cols;
-  TokenView token;
+  TokenView tokens[kFewTokens];
   float tensor_scale;
-  const float* x;  // float encodings: the activations, instead of `token`
+  const float* x[kFewTokens];  // float encodings: the activations, instead of `tokens`
 };
+using FewSums = GroupSums[kStreams][kFewTokens];
 
-// Adds `blocks` blocks of a panel, from panel_first on, to the sums of a tile: sums[token *
-// kPanelGroups + group]. tokens[t][0] belongs to the first of them.
-// Float and I2_S encodings have no panel: a tile then takes whole rows and overwrites the sums.
+// Streams that `few` kernels of so many tokens take at most.
+constexpr std::size_t few_streams(std::size_t tokens) {
+  return tokens * kStreams <= kFewSums ? kStreams : kFewSums / tokens;
+}
+
+// Blocks [panel_first, panel_first + blocks) of a panel times a tile of tokens. tokens[t][0]
+// belongs to the first of them. The sums of a token are [kPanelGroups][16], not aligned. With
+// `fresh` they start at zero, else at what is there. Integer encodings (Scales::kTensor) keep int32
+// sums there, which start at starts[t], until `last` makes them floats times factors[t].
 struct TilePiece {
   const Panel* panel;
   std::uint64_t panel_first;
   std::uint64_t blocks;
+  bool fresh;
+  bool last;
   const ActivationBlock* tokens[kTileTokensMax];
-  GroupSums* sums;
-  // Without a panel:
-  const std::byte* groups[kPanelGroups];
-  std::uint64_t cols;
-  const float* x[kTileTokensMax];
-  float factors[kTileTokensMax];  // token scale times tensor scale
+  float* sums[kTileTokensMax];
+  std::int32_t starts[kTileTokensMax];
+  float factors[kTileTokensMax];
 };
 
 // The kernels of one encoding on one instruction set.
 struct KernelSet {
-  void (*gemv[kStreams])(const GemvPiece&, GroupSums* sums);  // by number of groups - 1
-  // nullptr: encoding without panels.
+  // By number of tokens - 1: few_streams() streams at once, or one.
+  void (*few[kFewTokens])(const FewPiece&, FewSums& sums);
+  void (*few_one_stream[kFewTokens])(const FewPiece&, FewSums& sums);
+  // nullptr: encoding or instruction set without panels; then more tokens are taken few by few.
   void (*unpack)(const std::byte* group, std::uint64_t first_block, std::uint64_t blocks,
                  std::size_t panel_group, Panel& panel);
-  void (*tile[kPanelGroups][kTileTokensMax])(const TilePiece&);  // by groups - 1 and tokens - 1
-  // Adds one block (a residual) of one token; with a panel, a tile of one token does.
-  void (*add_block)(const std::byte* group, const ActivationBlock& block, GroupSums& sums);
-  std::size_t tile_tokens;  // the most tokens a tile takes, at most kTileTokensMax
+  void (*tile[kTileTokensMax])(const TilePiece&);  // by number of tokens - 1
+  std::size_t tile_tokens;                         // the most tokens a tile takes
 };
 
-// For gemv(): block b of a super-block asks for its share of the lines kAheadBytes further on. The
+// For few(): block b of a super-block asks for its share of the lines kAheadBytes further on. The
 // hardware's prefetchers lose track of several streams of 2 KiB super-blocks: on a Xeon (Sapphire
 // Rapids) Q4_K read 9.7 GB/s without this and 13 with it, of 14 that plain reading gave. Addresses
 // past the matrix are harmless.

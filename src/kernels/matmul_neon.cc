@@ -178,45 +178,32 @@ TOPHAND_INLINE void add_block_of_tokens(const std::byte* super, std::uint64_t in
   }
 }
 
-template <Layout L>
-TOPHAND_TARGET void add_block(const std::byte* group, const ActivationBlock& block,
-                              GroupSums& sums) {
-  const std::byte* super = group + block.block / L.super_blocks * L.super_bytes();
-  const ActivationBlock* token = &block;
-  GroupSums* out = &sums;
-  add_block_of_tokens<L, 1>(super, block.block % L.super_blocks, &token, 0, &out);
-}
-
-template <Layout L, std::size_t S>
-TOPHAND_TARGET void gemv(const GemvPiece& piece, GroupSums* sums) {
-  const std::uint64_t blocks = piece.cols / kBlockCols;
-  for (std::size_t s = 0; s < S; ++s) sums[s] = {};
-  for (std::uint64_t b = 0; b < blocks; ++b) {
+template <Layout L, std::size_t T, std::size_t S>
+TOPHAND_TARGET void few(const FewPiece& piece, FewSums& sums) {
+  const ActivationBlock* a[T];
+  GroupSums* out[S][T];
+  for (std::size_t t = 0; t < T; ++t) {
+    a[t] = piece.tokens[t].blocks;
+    for (std::size_t s = 0; s < S; ++s) {
+      sums[s][t] = {};
+      out[s][t] = &sums[s][t];
+    }
+  }
+  for (std::uint64_t b = 0; b < piece.cols / kBlockCols; ++b) {
     const std::uint64_t offset = b / L.super_blocks * L.super_bytes();
     for (std::size_t s = 0; s < S; ++s) {
-      GroupSums* out = sums + s;
       prefetch_share<L>(piece.groups[s] + offset, b % L.super_blocks);
-      add_block_of_tokens<L, 1>(piece.groups[s] + offset, b % L.super_blocks, &piece.token.blocks,
-                                b, &out);
+      add_block_of_tokens<L, T>(piece.groups[s] + offset, b % L.super_blocks, a, b, out[s]);
     }
   }
-  for (std::uint32_t e = 0; e < piece.token.header->extra_count; ++e) {
-    for (std::size_t s = 0; s < S; ++s)
-      add_block<L>(piece.groups[s], piece.token.extra[e], sums[s]);
-  }
-}
-
-template <Layout L, std::size_t R, std::size_t T>
-TOPHAND_TARGET void tile(const TilePiece& piece) {
-  for (std::size_t r = 0; r < R; ++r) {
-    GroupSums* sums[T];
-    for (std::size_t t = 0; t < T; ++t) {
-      sums[t] = &piece.sums[t * kPanelGroups + r];
-      *sums[t] = {};
-    }
-    for (std::uint64_t b = 0; b < piece.blocks; ++b) {
-      const std::byte* super = piece.groups[r] + b / L.super_blocks * L.super_bytes();
-      add_block_of_tokens<L, T>(super, b % L.super_blocks, piece.tokens, b, sums);
+  for (std::size_t t = 0; t < T; ++t) {
+    for (std::uint32_t e = 0; e < piece.tokens[t].header->extra_count; ++e) {
+      const ActivationBlock* extra = piece.tokens[t].extra + e;
+      const std::size_t offset = extra->block / L.super_blocks * std::size_t{L.super_bytes()};
+      for (std::size_t s = 0; s < S; ++s) {
+        add_block_of_tokens<L, 1>(piece.groups[s] + offset, extra->block % L.super_blocks, &extra,
+                                  0, &out[s][t]);
+      }
     }
   }
 }
@@ -246,20 +233,16 @@ TOPHAND_INLINE void integer_group(const std::byte* group, std::uint64_t blocks,
   }
 }
 
-template <Layout L, std::size_t R, std::size_t T>
-TOPHAND_TARGET void whole_tile(const TilePiece& piece) {
-  for (std::size_t r = 0; r < R; ++r) {
-    integer_group<L, T>(piece.groups[r], piece.blocks, piece.tokens, piece.factors, piece.sums + r,
-                        kPanelGroups);
+template <Layout L, std::size_t T, std::size_t S>
+TOPHAND_TARGET void integer_few(const FewPiece& piece, FewSums& sums) {
+  const ActivationBlock* a[T];
+  float factors[T];
+  for (std::size_t t = 0; t < T; ++t) {
+    a[t] = piece.tokens[t].blocks;
+    factors[t] = piece.tokens[t].header->token_scale * piece.tensor_scale;
   }
-}
-
-template <Layout L, std::size_t S>
-TOPHAND_TARGET void whole_gemv(const GemvPiece& piece, GroupSums* sums) {
-  const float factor = piece.token.header->token_scale * piece.tensor_scale;
   for (std::size_t s = 0; s < S; ++s) {
-    integer_group<L, 1>(piece.groups[s], piece.cols / kBlockCols, &piece.token.blocks, &factor,
-                        sums + s, 1);
+    integer_group<L, T>(piece.groups[s], piece.cols / kBlockCols, a, factors, sums[s], 1);
   }
 }
 
@@ -294,56 +277,41 @@ TOPHAND_INLINE void float_group(const std::byte* group, std::uint64_t cols, cons
   }
 }
 
-template <Encoding E, std::size_t R, std::size_t T>
-TOPHAND_TARGET void float_tile(const TilePiece& piece) {
-  for (std::size_t r = 0; r < R; ++r) {
-    float_group<E, T>(piece.groups[r], piece.cols, piece.x, piece.sums + r, kPanelGroups);
-  }
-}
-
-template <Encoding E, std::size_t S>
-TOPHAND_TARGET void float_gemv(const GemvPiece& piece, GroupSums* sums) {
+template <Encoding E, std::size_t T, std::size_t S>
+TOPHAND_TARGET void float_few(const FewPiece& piece, FewSums& sums) {
+  constexpr std::size_t kFirst = T < 4 ? T : 4;  // tokens whose sums fit the registers
   for (std::size_t s = 0; s < S; ++s) {
-    float_group<E, 1>(piece.groups[s], piece.cols, &piece.x, sums + s, 1);
+    float_group<E, kFirst>(piece.groups[s], piece.cols, piece.x, sums[s], 1);
+    if constexpr (T > kFirst) {
+      float_group<E, T - kFirst>(piece.groups[s], piece.cols, piece.x + kFirst, sums[s] + kFirst,
+                                 1);
+    }
   }
 }
 
-constexpr std::size_t kTile = 4;
-
-template <Encoding E, std::size_t R, std::size_t... T>
-constexpr void fill_tiles(KernelSet& set, std::index_sequence<T...>) {
+template <Encoding E, std::size_t T, std::size_t S>
+constexpr auto few_kernel() {
   constexpr Layout L = layout_of(E);
   if constexpr (L.bits == 0) {
-    ((set.tile[R - 1][T] = float_tile<E, R, T + 1>), ...);
+    return float_few<E, T, S>;
   } else if constexpr (L.scales == Scales::kTensor) {
-    ((set.tile[R - 1][T] = whole_tile<L, R, T + 1>), ...);
+    return integer_few<L, T, S>;
   } else {
-    ((set.tile[R - 1][T] = tile<L, R, T + 1>), ...);
+    return few<L, T, S>;
   }
 }
 
-template <Encoding E, std::size_t... S>
-constexpr void fill_gemv(KernelSet& set, std::index_sequence<S...>) {
-  constexpr Layout L = layout_of(E);
-  if constexpr (L.bits == 0) {
-    ((set.gemv[S] = float_gemv<E, S + 1>), ...);
-  } else if constexpr (L.scales == Scales::kTensor) {
-    ((set.gemv[S] = whole_gemv<L, S + 1>), ...);
-  } else {
-    ((set.gemv[S] = gemv<L, S + 1>), ...);
-  }
+template <Encoding E, std::size_t... T>
+constexpr void fill_few(KernelSet& set, std::index_sequence<T...>) {
+  ((set.few[T] = few_kernel<E, T + 1, few_streams(T + 1)>()), ...);
+  ((set.few_one_stream[T] = few_kernel<E, T + 1, 1>()), ...);
 }
 
-// No panels: unpacking is cheap beside the products of four tokens, and tiles take whole rows.
+// No panels: unpacking is cheap beside the products of eight tokens.
 template <Encoding E>
 constexpr KernelSet kernel_set() {
-  constexpr Layout L = layout_of(E);
   KernelSet set{};
-  set.tile_tokens = kTile;
-  fill_gemv<E>(set, std::make_index_sequence<kStreams>());
-  fill_tiles<E, 1>(set, std::make_index_sequence<kTile>());
-  fill_tiles<E, 2>(set, std::make_index_sequence<kTile>());
-  if constexpr (L.bits != 0 && L.scales != Scales::kTensor) set.add_block = add_block<L>;
+  fill_few<E>(set, std::make_index_sequence<kFewTokens>());
   return set;
 }
 

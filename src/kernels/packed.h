@@ -136,7 +136,8 @@ static_assert(sizeof(ActivationBlock) == 56);
 struct ActivationHeader {
   std::uint32_t extra_count;  // records after those of the blocks
   float token_scale;          // kInt8Token: the one scale, x = token_scale * q
-  std::uint32_t reserved[6];
+  std::int32_t negative_sum;  // kInt8Token: -sum(q) over all columns
+  std::uint32_t reserved[5];
 };
 static_assert(sizeof(ActivationHeader) == 32);
 
@@ -192,6 +193,7 @@ void quantize_token_scalar(ActivationForm form, const float* x, std::uint64_t co
 #if defined(__x86_64__)
 void matmul_avx2(const MatmulTask& task);
 void quantize_token_avx2(ActivationForm form, const float* x, std::uint64_t cols, std::byte* out);
+void matmul_avxvnni(const MatmulTask& task);
 void matmul_avx512(const MatmulTask& task);
 #endif
 #if defined(__aarch64__)
