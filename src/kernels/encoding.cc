@@ -311,13 +311,13 @@ void block_codes(Encoding encoding, const std::byte* row, std::uint64_t block,
     case Encoding::kTQ2_0:
       return two_bit_plane(b + std::size_t{32} * (sub / 4), 2 * (sub % 4), codes);
     case Encoding::kQ2_0:
-      return two_bit_fours(b + 2 + 8 * (sub % 2), codes);
+      return two_bit_fours(b + 2 + std::size_t{8} * (sub % 2), codes);
     case Encoding::kPQ2_0:
-      return two_bit_fours(b + 2 + 8 * (sub % 4), codes);
+      return two_bit_fours(b + 2 + std::size_t{8} * (sub % 4), codes);
     case Encoding::kPTQ1_0:
       return ptq1_0_codes(b, sub % 4, codes);
     case Encoding::kQ1_0:
-      return one_bit(b + 2 + 4 * (sub % 4), codes);
+      return one_bit(b + 2 + std::size_t{4} * (sub % 4), codes);
     case Encoding::kF32:
     case Encoding::kF16:
     case Encoding::kBF16:

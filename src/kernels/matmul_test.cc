@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/matmul_driver.h"
 #include "kernels/packed.h"
 
 namespace tophand::kernels {
@@ -222,7 +223,7 @@ TEST_P(MatmulTest, EqualsTheProductOfDecodedWeightsAndQuantisedActivations) {
   for (const Shape shape : {Shape{16, block}, Shape{1, 3 * block}, Shape{37, 5 * block},
                             Shape{160, 2 * block}, Shape{83, 1792}}) {
     if (shape.cols % block != 0) continue;
-    for (const unsigned tokens : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 13u}) {
+    for (const unsigned tokens : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 13u, 21u}) {
       check(shape, tokens, 0, group_count(shape.rows));
       if (HasFatalFailure()) return;
     }
@@ -235,6 +236,8 @@ TEST_P(MatmulTest, WritesOnlyTheGroupsItWasAskedFor) {
     check({101, block}, 1, begin, 6);
     check({101, block}, 3, begin, 7);
     check({101, block}, 5, begin, begin + 1 > 7 ? 7 : begin + 1);
+    check({101, block}, 12, begin, 6);
+    check({101, block}, 12, begin, 7);
   }
 }
 
@@ -243,6 +246,24 @@ TEST_P(MatmulTest, OneTokenAndAnyNumberOfGroups) {
   const std::uint64_t block = std::max(32u, encoding_info(GetParam().encoding).block_weights);
   for (std::uint64_t groups = 1; groups <= 13; ++groups) {
     check({groups * 16 - 3, 2 * block}, 1, 0, groups);
+  }
+}
+
+// More tokens than a blocked product takes at once: whole blocks of them, then a few.
+TEST_P(MatmulTest, MoreTokensThanOneBlockedProductTakes) {
+  const std::uint64_t block = std::max(32u, encoding_info(GetParam().encoding).block_weights);
+  check({19, block}, detail::kTokensAtOnce + 5, 0, 2);
+  check({19, block}, detail::kTokensAtOnce + 12, 0, 2);
+}
+
+// A code of 3 in I2_S, which no valid file has, is a weight of 0 everywhere.
+TEST_P(MatmulTest, AnUnusedTernaryCodeIsZero) {
+  if (GetParam().encoding != Encoding::kI2_S) return;
+  const Shape shape{32, 512};
+  std::vector<std::byte> tensor = random_tensor(Encoding::kI2_S, shape, rng_);
+  std::fill_n(tensor.begin(), shape.rows * shape.cols / 4, std::byte{0xff});
+  for (const unsigned tokens : {1u, 3u, 12u}) {
+    check(tensor, random_activations(tokens * shape.cols, rng_), shape, 0, 2);
   }
 }
 
@@ -265,7 +286,7 @@ TEST_P(MatmulTest, ExtremeCodesAndActivationsDoNotOverflow) {
       }
     }
     for (const float sign : {1.0f, -1.0f}) {
-      for (const unsigned tokens : {1u, 4u, 6u}) {
+      for (const unsigned tokens : {1u, 4u, 6u, 12u}) {
         check(tensor, std::vector<float>(tokens * shape.cols, sign), shape, 0, 2);
       }
     }
@@ -277,7 +298,7 @@ TEST_P(MatmulTest, ResidualBlocksAreAdded) {
   const Encoding encoding = GetParam().encoding;
   if (activation_form(encoding) != ActivationForm::kInt8Block32) return;
   const Shape shape{48, 1536};
-  for (const unsigned tokens : {1u, 2u, 7u}) {
+  for (const unsigned tokens : {1u, 2u, 7u, 20u}) {
     std::vector<float> x(tokens * shape.cols);
     std::normal_distribution<float> normal;
     for (float& v : x) v = normal(rng_);

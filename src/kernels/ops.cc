@@ -5,13 +5,12 @@
 namespace tophand::kernels {
 namespace {
 
-// AVX2 serves every x86 set: these operations are a few percent of the time and mostly wait for
-// memory.
+// AVX2 serves every x86 set but for attention: the rest is a few percent of the time and mostly
+// waits for memory.
 const detail::OpsTable& table(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni || isa == Isa::kAvx512Vnni) {
-    return detail::ops_avx2();
-  }
+  if (isa == Isa::kAvx512Vnni) return detail::ops_avx512();
+  if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni) return detail::ops_avx2();
 #endif
   (void)isa;
   return detail::ops_scalar();

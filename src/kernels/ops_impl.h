@@ -23,6 +23,7 @@ struct OpsTable {
 const OpsTable& ops_scalar();
 #if defined(__x86_64__)
 const OpsTable& ops_avx2();
+const OpsTable& ops_avx512();
 #endif
 
 }  // namespace tophand::kernels::detail

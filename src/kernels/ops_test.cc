@@ -133,8 +133,9 @@ TEST_P(OpsTest, AttentionIsTheSoftmaxWeightedMeanOfTheValues) {
   struct Shape {
     std::uint64_t n_q, n_kv, hd, stride;
   };
-  for (const Shape s : {Shape{1, 1, 64, 64}, Shape{6, 37, 128, 256}, Shape{7, 9, 64, 128},
-                        Shape{3, 100, 20, 40}, Shape{13, 5, 16, 16}, Shape{2, 0, 8, 8}}) {
+  for (const Shape s :
+       {Shape{1, 1, 64, 64}, Shape{6, 37, 128, 256}, Shape{7, 9, 64, 128}, Shape{3, 100, 20, 40},
+        Shape{5, 50, 80, 80}, Shape{13, 5, 16, 16}, Shape{2, 0, 8, 8}}) {
     const std::vector<float> q = random(s.n_q * s.hd, 2);
     std::vector<std::uint16_t> k, v;
     for (float x : random((s.n_kv + 1) * s.stride, 1)) k.push_back(float_to_half(x));
