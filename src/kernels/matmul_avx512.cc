@@ -425,8 +425,9 @@ TOPHAND_TARGET void float_few(const FewPiece& piece, FewSums& sums) {
 constexpr std::size_t kTile = 6;         // 2 x 6 int32 and 2 x 6 float32 sums of 32 registers
 constexpr std::size_t kIntegerTile = 8;  // 2 x 8 int32 sums
 
-template <Encoding E, std::size_t T, std::size_t S>
+template <Encoding E, std::size_t T>
 constexpr auto few_kernel() {
+  constexpr std::size_t S = few_streams(T);
   constexpr Layout L = layout_of(E);
   if constexpr (L.bits == 0) {
     return float_few<E, T, S>;
@@ -439,8 +440,7 @@ constexpr auto few_kernel() {
 
 template <Encoding E, std::size_t... T>
 constexpr void fill_few(KernelSet& set, std::index_sequence<T...>) {
-  ((set.few[T] = few_kernel<E, T + 1, few_streams(T + 1)>()), ...);
-  ((set.few_one_stream[T] = few_kernel<E, T + 1, 1>()), ...);
+  ((set.few[T] = few_kernel<E, T + 1>()), ...);
 }
 
 template <Layout L, std::size_t... T>

@@ -57,21 +57,23 @@ void Run::few(std::uint64_t first, std::uint64_t count) const {
       piece.tokens[t] = token(first + t);
     }
   }
-  FewSums sums;
-  const auto run = [&](auto kernel, std::size_t streams, std::uint64_t from, std::uint64_t apart) {
-    for (std::size_t s = 0; s < streams; ++s) piece.groups[s] = group(from + s * apart);
-    kernel(piece, sums);
-    for (std::size_t s = 0; s < streams; ++s) {
-      for (std::uint64_t t = 0; t < count; ++t) store(sums[s][t], from + s * apart, first + t);
-    }
-  };
+  // Streams lie as far apart as they can. What is left is one more step, which takes the last group
+  // more than once.
+  const std::uint64_t groups = task.group_end - task.group_begin;
   const std::uint64_t streams = few_streams(count);
-  const std::uint64_t apart = (task.group_end - task.group_begin) / streams;
-  for (std::uint64_t i = 0; i < apart; ++i) {
-    run(kernels.few[count - 1], streams, task.group_begin + i, apart);
-  }
-  for (std::uint64_t g = task.group_begin + streams * apart; g < task.group_end; ++g) {
-    run(kernels.few_one_stream[count - 1], 1, g, 0);
+  const std::uint64_t apart = groups / streams;
+  for (std::uint64_t i = 0; i < apart + (groups % streams != 0 ? 1 : 0); ++i) {
+    std::uint64_t taken[kStreams];
+    for (std::uint64_t s = 0; s < streams; ++s) {
+      const std::uint64_t at = i < apart ? i + s * apart : streams * apart + s;
+      taken[s] = task.group_begin + std::min(at, groups - 1);
+      piece.groups[s] = group(taken[s]);
+    }
+    FewSums sums;
+    kernels.few[count - 1](piece, sums);
+    for (std::uint64_t s = 0; s < streams; ++s) {
+      for (std::uint64_t t = 0; t < count; ++t) store(sums[s][t], taken[s], first + t);
+    }
   }
 }
 

@@ -48,7 +48,7 @@ struct FewPiece {
 };
 using FewSums = GroupSums[kStreams][kFewTokens];
 
-// Streams that `few` kernels of so many tokens take at most.
+// Streams that the `few` kernel of so many tokens takes.
 constexpr std::size_t few_streams(std::size_t tokens) {
   return tokens * kStreams <= kFewSums ? kStreams : kFewSums / tokens;
 }
@@ -71,9 +71,7 @@ struct TilePiece {
 
 // The kernels of one encoding on one instruction set.
 struct KernelSet {
-  // By number of tokens - 1: few_streams() streams at once, or one.
-  void (*few[kFewTokens])(const FewPiece&, FewSums& sums);
-  void (*few_one_stream[kFewTokens])(const FewPiece&, FewSums& sums);
+  void (*few[kFewTokens])(const FewPiece&, FewSums& sums);  // by number of tokens - 1
   // nullptr: encoding or instruction set without panels; then more tokens are taken few by few.
   void (*unpack)(const std::byte* group, std::uint64_t first_block, std::uint64_t blocks,
                  std::size_t panel_group, Panel& panel);
