@@ -118,6 +118,7 @@ class PanelRun {
   void collect_extras();
   void multiply_pair(std::uint64_t g);
   void run_tiles(std::uint64_t g);
+  void ask_for_sums(std::uint64_t g, std::uint64_t t);
   void run_extras(std::uint64_t g);
   void store_incomplete();
 
@@ -204,8 +205,22 @@ void PanelRun::run_tiles(std::uint64_t g) {
       piece.factors[t] = view.header->token_scale * run_.task.w.tensor_scale;
     }
     ahead.ask(share);
+    ask_for_sums(g, done + tokens);
     run_.kernels.tile[tokens - 1](piece);
     done += tokens;
+  }
+}
+
+// The output of a chunk is larger than L2, and a tile begins with its sums: it would wait for them.
+void PanelRun::ask_for_sums(std::uint64_t g, std::uint64_t t) {
+  if (t >= count_) {
+    t -= count_;
+    g += kPanelGroups;
+  }
+  if (g >= run_.task.group_end) return;
+  for (const std::uint64_t end = std::min(count_, t + run_.kernels.tile_tokens); t < end; ++t) {
+    const float* at = sums(g, t);
+    for (std::size_t i = 0; i < kPanelGroups; ++i) __builtin_prefetch(at + i * kRowsPerGroup, 1);
   }
 }
 
