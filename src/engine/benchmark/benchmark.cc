@@ -32,6 +32,7 @@ class Stopwatch {
 std::vector<text::TokenId> prompt(std::int64_t n, std::int64_t vocabulary) {
   constexpr std::int64_t kStep = 7'919;
   std::vector<text::TokenId> out;
+  out.reserve(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i)
     out.push_back(static_cast<text::TokenId>(i * kStep % vocabulary));
   return out;

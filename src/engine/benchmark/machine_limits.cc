@@ -126,7 +126,7 @@ class Meter {
     std::int64_t bytes = cache.bytes / 2;
     for (const Cache& below : caches)
       if (below.level == cache.level - 1 && cache.level > 2)
-        bytes = std::min(4 * below.bytes, cache.bytes / (2 * pool_.size()));
+        bytes = std::min(4 * below.bytes, cache.bytes / (std::int64_t{2} * pool_.size()));
     return std::min(static_cast<std::size_t>(bytes), lane_bytes_) / kUnit * kUnit;
   }
 
