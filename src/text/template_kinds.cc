@@ -1,6 +1,7 @@
 // Which chat template a file's Jinja text is: by marks that one family has and the others do not.
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "text/chat_template.h"
 
@@ -168,6 +169,7 @@ std::string_view template_name(TemplateKind kind) {
 
 std::vector<std::string_view> template_names() {
   std::vector<std::string_view> out;
+  out.reserve(std::size(kFamilies));
   for (const Family& family : kFamilies) out.push_back(family.name);
   return out;
 }

@@ -85,7 +85,7 @@ std::optional<bool> takes(const Json& schema, std::string_view type) {
 
 // Values stand raw. What may be a string is one; anything else is JSON, or Python's True and None.
 Json typed(std::string_view value, const Json& schema) {
-  const Json as_text = std::string(value);
+  Json as_text = std::string(value);
   const std::optional<bool> string = takes(schema, "string");
   if (string == true && !(value == "null" && takes(schema, "null") == true)) return as_text;
   if (value == "True" || value == "False") return value == "True";
