@@ -81,8 +81,20 @@ const std::byte* Lane::activations_for(const Linear& linear) {
   return one_token() ? own().quantised[slot] : scratch_.quantised[slot];
 }
 
+template <typename Step>
+void Lane::for_groups(std::uint64_t groups, const Step& step) {
+  // Whole pairs of groups for panels, whole fours for the streams of single tokens. A block of 32
+  // groups of 128 tokens has 256 KiB of sums, which stay in the second-level cache.
+  const bool few = chunk_.tokens <= 8;
+  const std::uint64_t least = few ? 4 : 2, most = few ? groups : 32;
+  for (Range part = pool_.claim(groups, least, most); !part.empty();
+       part = pool_.claim(groups, least, most))
+    step(part);
+  pool_.barrier();
+}
+
 void Lane::multiply(const Linear& linear, Range groups, float* out) {
-  if (groups.begin >= groups.end) return;
+  if (groups.empty()) return;
   const std::uint64_t rows = linear.w.rows;
   kernels::matmul(isa_, linear.w, activations_for(linear), chunk_.tokens, groups.begin, groups.end,
                   out, rows);
@@ -106,47 +118,47 @@ void Lane::project(std::initializer_list<Product> products) {
   }
   quantise_input(forms);
   // The groups of all matrices are shared out as one list.
-  const Range mine = my(groups);
-  std::uint64_t first = 0;
-  for (const Product& product : products) {
-    const std::uint64_t n = kernels::group_count(product.linear.w.rows);
-    const std::uint64_t begin = std::clamp(mine.begin, first, first + n) - first;
-    const std::uint64_t end = std::clamp(mine.end, first, first + n) - first;
-    multiply(product.linear, {begin, end}, product.out);
-    first += n;
-  }
-  pool_.barrier();
+  for_groups(groups, [&](Range mine) {
+    std::uint64_t first = 0;
+    for (const Product& product : products) {
+      const std::uint64_t n = kernels::group_count(product.linear.w.rows);
+      const std::uint64_t begin = std::clamp(mine.begin, first, first + n) - first;
+      const std::uint64_t end = std::clamp(mine.end, first, first + n) - first;
+      multiply(product.linear, {begin, end}, product.out);
+      first += n;
+    }
+  });
 }
 
 void Lane::add(const Linear& linear) {
   TOPHAND_ASSERT(linear.w.cols == input_width_ && linear.w.rows == shape_.width);
   quantise_input(form_bit(linear));
-  const Range groups = my(kernels::group_count(linear.w.rows));
-  multiply(linear, groups, scratch_.delta);
   const std::uint64_t d = shape_.width;
-  const std::uint64_t begin = std::min(d, groups.begin * kernels::kRowsPerGroup);
-  const std::uint64_t n = std::min(d, groups.end * kernels::kRowsPerGroup) - begin;
-  for (std::uint64_t t = 0; t < chunk_.tokens; ++t)
-    kernels::add(isa_, scratch_.delta + t * d + begin, n, scratch_.stream + t * d + begin);
-  pool_.barrier();
+  for_groups(kernels::group_count(d), [&](Range groups) {
+    multiply(linear, groups, scratch_.delta);
+    const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;
+    const std::uint64_t n = std::min(d, groups.end * kernels::kRowsPerGroup) - begin;
+    for (std::uint64_t t = 0; t < chunk_.tokens; ++t)
+      kernels::add(isa_, scratch_.delta + t * d + begin, n, scratch_.stream + t * d + begin);
+  });
 }
 
 void Lane::gated(const Linear& gate, const Linear& up, Activation activation) {
   TOPHAND_ASSERT(gate.w.cols == input_width_ && up.w.cols == input_width_);
   quantise_input(form_bit(gate) | form_bit(up));
-  // A lane has the same rows of both, so it can go on without waiting.
-  const Range groups = my(kernels::group_count(shape_.ffn_width));
-  multiply(gate, groups, scratch_.gate);
-  multiply(up, groups, scratch_.up);
   const std::uint64_t ff = shape_.ffn_width;
-  const std::uint64_t begin = std::min(ff, groups.begin * kernels::kRowsPerGroup);
-  const std::uint64_t n = std::min(ff, groups.end * kernels::kRowsPerGroup) - begin;
   const auto act = activation == Activation::kSilu ? kernels::silu_mul : kernels::relu2_mul;
-  for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
-    const std::uint64_t at = t * ff + begin;
-    act(isa_, scratch_.gate + at, scratch_.up + at, n, scratch_.hidden + at);
-  }
-  pool_.barrier();
+  // A lane has the same rows of both, so it can go on without waiting.
+  for_groups(kernels::group_count(ff), [&](Range groups) {
+    multiply(gate, groups, scratch_.gate);
+    multiply(up, groups, scratch_.up);
+    const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;
+    const std::uint64_t n = std::min(ff, groups.end * kernels::kRowsPerGroup) - begin;
+    for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
+      const std::uint64_t at = t * ff + begin;
+      act(isa_, scratch_.gate + at, scratch_.up + at, n, scratch_.hidden + at);
+    }
+  });
 }
 
 void Lane::rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing, HeadNorms norms) {
@@ -182,26 +194,26 @@ void Lane::rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing, H
 void Lane::attend(std::uint64_t layer) {
   const std::uint64_t hd = shape_.head_size;
   const std::uint64_t group = shape_.heads / shape_.kv_heads;  // query heads a KV head
-  const auto lanes = static_cast<std::uint64_t>(pool_.size());
-  for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
-    const std::uint64_t end = chunk_.position + t + 1;
-    const std::uint64_t window = shape_.sliding_window;
-    const std::uint64_t first = window > 0 && end > window ? end - window : 0;
-    // Later tokens look at more positions: every lane gets a part of every token. Which heads
-    // turns with t, so that lanes stay even when the heads do not divide by them.
-    const Range mine =
-        share_of(shape_.heads, static_cast<int>((t + static_cast<std::uint64_t>(index_)) % lanes),
-                 pool_.size());
-    for (std::uint64_t head = mine.begin; head < mine.end;) {
-      const std::uint64_t kv_head = head / group;
-      const std::uint64_t n = std::min(mine.end, (kv_head + 1) * group) - head;
+  // Items are query heads of tokens; those of one KV head are taken together, so that its keys and
+  // values are read once, and split only where a single token has fewer KV heads than would keep
+  // the lanes even. Later tokens look at more positions and come first.
+  const std::uint64_t items = chunk_.tokens * shape_.heads, least = one_token() ? 1 : group;
+  for (Range part = pool_.claim(items, least, 8 * group); !part.empty();
+       part = pool_.claim(items, least, 8 * group)) {
+    while (!part.empty()) {
+      const std::uint64_t t = chunk_.tokens - 1 - part.begin / shape_.heads;
+      const std::uint64_t head = part.begin % shape_.heads, kv_head = head / group;
+      const std::uint64_t n = std::min(part.end - part.begin, (kv_head + 1) * group - head);
+      const std::uint64_t end = chunk_.position + t + 1;
+      const std::uint64_t window = shape_.sliding_window;
+      const std::uint64_t first = window > 0 && end > window ? end - window : 0;
       const std::uint64_t rows =
           ((layer * shape_.kv_heads + kv_head) * cache_.positions + first) * hd;
       const std::uint64_t at = t * shape_.query_width() + head * hd;
       kernels::attention_group(isa_, scratch_.queries + at, n, cache_.keys + rows,
                                cache_.values + rows, end - first, hd, hd, shape_.attention_scale,
                                own().scores, scratch_.attended + at);
-      head += n;
+      part.begin += n;
     }
   }
   pool_.barrier();

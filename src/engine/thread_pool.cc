@@ -98,7 +98,10 @@ void ThreadPool::run(const std::function<void(int)>& job) {
 }
 
 void ThreadPool::barrier() {
-  if (workers_.empty()) return;
+  if (workers_.empty()) {
+    claimed_.store(0, std::memory_order_relaxed);
+    return;
+  }
   const std::uint32_t phase = phase_.load(std::memory_order_relaxed);
   const auto lanes = static_cast<std::uint32_t>(size());
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < lanes) {
@@ -106,8 +109,21 @@ void ThreadPool::barrier() {
     return;
   }
   arrived_.store(0, std::memory_order_relaxed);
+  claimed_.store(0, std::memory_order_relaxed);
   phase_.store(phase + 1, std::memory_order_release);
   phase_.notify_all();
+}
+
+Range ThreadPool::claim(std::uint64_t n, std::uint64_t least, std::uint64_t most) {
+  const auto lanes = static_cast<std::uint64_t>(size());
+  // Relaxed: nothing but the number is handed over; the barriers order the data.
+  std::uint64_t at = claimed_.load(std::memory_order_relaxed);
+  while (at < n) {
+    const std::uint64_t part = lanes == 1 ? n : (n - at) / (2 * lanes) / least * least;
+    const std::uint64_t end = std::min(n, at + std::clamp(part, least, most));
+    if (claimed_.compare_exchange_weak(at, end, std::memory_order_relaxed)) return {at, end};
+  }
+  return {n, n};
 }
 
 Range share_of(std::uint64_t n, int lane, int lanes) {
