@@ -311,9 +311,9 @@ TOPHAND_TARGET void tile(const TilePiece& piece) {
   const ActivationBlock* a[T];
   __m512 sum[kPanelGroups][T];
   for (std::size_t t = 0; t < T; ++t) {
-    a[t] = piece.tokens[t];
+    a[t] = piece.token(t);
     for (std::size_t r = 0; r < kPanelGroups; ++r) {
-      sum[r][t] = piece.fresh ? _mm512_setzero_ps() : _mm512_loadu_ps(piece.sums[t] + 16 * r);
+      sum[r][t] = piece.fresh ? _mm512_setzero_ps() : _mm512_loadu_ps(piece.sum(t) + 16 * r);
     }
   }
   for (std::uint64_t b = 0; b < piece.blocks; ++b) {
@@ -357,7 +357,7 @@ TOPHAND_TARGET void tile(const TilePiece& piece) {
   }
   for (std::size_t t = 0; t < T; ++t) {
     for (std::size_t r = 0; r < kPanelGroups; ++r) {
-      _mm512_storeu_ps(piece.sums[t] + 16 * r, sum[r][t]);
+      _mm512_storeu_ps(piece.sum(t) + 16 * r, sum[r][t]);
     }
   }
 }
@@ -367,10 +367,10 @@ TOPHAND_TARGET void integer_tile(const TilePiece& piece) {
   const ActivationBlock* a[T];
   __m512i dot[kPanelGroups][T];
   for (std::size_t t = 0; t < T; ++t) {
-    a[t] = piece.tokens[t];
+    a[t] = piece.token(t);
     for (std::size_t r = 0; r < kPanelGroups; ++r) {
       dot[r][t] = piece.fresh ? _mm512_set1_epi32(piece.starts[t])
-                              : _mm512_loadu_si512(piece.sums[t] + 16 * r);
+                              : _mm512_loadu_si512(piece.sum(t) + 16 * r);
     }
   }
   for (std::uint64_t b = 0; b < piece.blocks; ++b) {
@@ -379,7 +379,7 @@ TOPHAND_TARGET void integer_tile(const TilePiece& piece) {
   for (std::size_t t = 0; t < T; ++t) {
     const __m512 factor = _mm512_set1_ps(piece.factors[t]);
     for (std::size_t r = 0; r < kPanelGroups; ++r) {
-      float* out = piece.sums[t] + 16 * r;
+      float* out = piece.sum(t) + 16 * r;
       if (piece.last) {
         _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r][t]), factor));
       } else {

@@ -77,14 +77,22 @@ void Run::few(std::uint64_t first, std::uint64_t count) const {
   }
 }
 
-// The blocked product of up to kTokensAtOnce tokens.
+// The blocked product of up to kTokensAtOnce tokens. What a tile needs of its tokens is worked out
+// once a run: a tile takes some thousand cycles.
 class PanelRun {
  public:
   PanelRun(const Run& run, std::uint64_t first, std::uint64_t count)
       : run_(run), first_(first), count_(count) {
     for (std::uint64_t t = 0; t < count; ++t) {
-      views_[t] = run.token(first + t);
-      next_extra_[t] = 0;
+      const TokenView view = run.token(first + t);
+      tokens_[t] = view.blocks;
+      starts_[t] = view.header->negative_sum;
+      factors_[t] = view.header->token_scale * run.task.w.tensor_scale;
+      sums_[t] = run.task.out + (first + t) * run.task.out_stride;
+      incomplete_sums_[t] = incomplete_[t][0].row;
+      if (view.header->extra_count == 0) continue;
+      with_extras_[extra_tokens_++] = {view.extra, view.extra + view.header->extra_count,
+                                       static_cast<std::uint32_t>(t)};
     }
   }
 
@@ -110,15 +118,13 @@ class PanelRun {
     return g + kPanelGroups <= run_.task.group_end &&
            (g + kPanelGroups) * kRowsPerGroup <= run_.task.w.rows;
   }
-  float* sums(std::uint64_t g, std::uint64_t t) {
-    if (!whole(g)) return incomplete_[t][0].row;
-    return run_.task.out + (first_ + t) * run_.task.out_stride + g * kRowsPerGroup;
-  }
+  // Where the sums of the pair at g are: sums(g)[t] + offset(g).
+  float* const* sums(std::uint64_t g) const { return whole(g) ? sums_ : incomplete_sums_; }
+  std::uint64_t offset(std::uint64_t g) const { return whole(g) ? g * kRowsPerGroup : 0; }
 
   void collect_extras();
   void multiply_pair(std::uint64_t g);
   void run_tiles(std::uint64_t g);
-  void ask_for_sums(std::uint64_t g, std::uint64_t t);
   void run_extras(std::uint64_t g);
   void store_incomplete();
 
@@ -142,8 +148,17 @@ class PanelRun {
   bool last_ = false;
   std::size_t extras_ = 0;
   Panel panel_;
-  TokenView views_[kTokensAtOnce];
-  std::uint32_t next_extra_[kTokensAtOnce];
+  const ActivationBlock* tokens_[kTokensAtOnce];
+  std::int32_t starts_[kTokensAtOnce];
+  float factors_[kTokensAtOnce];
+  float* sums_[kTokensAtOnce];
+  float* incomplete_sums_[kTokensAtOnce];
+  struct TokenExtras {
+    const ActivationBlock *next, *end;
+    std::uint32_t token;
+  };
+  TokenExtras with_extras_[kTokensAtOnce];
+  std::size_t extra_tokens_ = 0;
   Extra extra_[kTokensAtOnce * kPanelBlocks];  // a block has at most one residual
   GroupSums incomplete_[kTokensAtOnce][kPanelGroups];
 };
@@ -153,13 +168,10 @@ class PanelRun {
 void PanelRun::collect_extras() {
   extras_ = 0;
   for (std::uint64_t b = columns_.first; b < columns_.first + columns_.blocks; ++b) {
-    for (std::uint64_t t = 0; t < count_; ++t) {
-      const TokenView& view = views_[t];
-      if (next_extra_[t] == view.header->extra_count) continue;
-      const ActivationBlock* record = view.extra + next_extra_[t];
-      if (record->block != b) continue;
-      ++next_extra_[t];
-      extra_[extras_++] = {record, static_cast<std::uint32_t>(t)};
+    for (std::size_t i = 0; i < extra_tokens_; ++i) {
+      TokenExtras& of = with_extras_[i];
+      if (of.next == of.end || of.next->block != b) continue;
+      extra_[extras_++] = {of.next++, of.token};
     }
   }
 }
@@ -193,49 +205,40 @@ void PanelRun::run_tiles(std::uint64_t g) {
   piece.blocks = columns_.blocks;
   piece.fresh = columns_.first == 0;
   piece.last = last_;
+  piece.first_block = columns_.first;
+  piece.offset = offset(g);
+  float* const* const to = sums(g);
   std::uint64_t tiles = (count_ + run_.kernels.tile_tokens - 1) / run_.kernels.tile_tokens;
   const std::uint64_t share = (ahead.lines + tiles - 1) / tiles;
   for (std::uint64_t done = 0; done < count_; --tiles) {
     const std::uint64_t tokens = (count_ - done + tiles - 1) / tiles;
-    for (std::uint64_t t = 0; t < tokens; ++t) {
-      const TokenView& view = views_[done + t];
-      piece.tokens[t] = view.blocks + columns_.first;
-      piece.sums[t] = sums(g, done + t);
-      piece.starts[t] = view.header->negative_sum;
-      piece.factors[t] = view.header->token_scale * run_.task.w.tensor_scale;
-    }
+    piece.tokens = tokens_ + done;
+    piece.sums = to + done;
+    piece.starts = starts_ + done;
+    piece.factors = factors_ + done;
     ahead.ask(share);
-    ask_for_sums(g, done + tokens);
     run_.kernels.tile[tokens - 1](piece);
     done += tokens;
   }
 }
 
-// The output of a chunk is larger than L2, and a tile begins with its sums: it would wait for them.
-void PanelRun::ask_for_sums(std::uint64_t g, std::uint64_t t) {
-  if (t >= count_) {
-    t -= count_;
-    g += kPanelGroups;
-  }
-  if (g >= run_.task.group_end) return;
-  for (const std::uint64_t end = std::min(count_, t + run_.kernels.tile_tokens); t < end; ++t) {
-    const float* at = sums(g, t);
-    for (std::size_t i = 0; i < kPanelGroups; ++i) __builtin_prefetch(at + i * kRowsPerGroup, 1);
-  }
-}
-
 void PanelRun::run_extras(std::uint64_t g) {
+  const ActivationBlock* records[kTileTokensMax];
+  float* to[kTileTokensMax];
   TilePiece piece{};
   piece.panel = &panel_;
   piece.blocks = 1;
+  piece.tokens = records;
+  piece.sums = to;
+  piece.offset = offset(g);
   for (std::size_t at = 0; at < extras_;) {
     const std::uint32_t block = extra_[at].record->block;
     piece.panel_first = block - columns_.first;
     std::size_t tokens = 0;
     for (; at < extras_ && tokens < run_.kernels.tile_tokens; ++at, ++tokens) {
       if (extra_[at].record->block != block) break;
-      piece.tokens[tokens] = extra_[at].record;
-      piece.sums[tokens] = sums(g, extra_[at].token);
+      records[tokens] = extra_[at].record;
+      to[tokens] = sums(g)[extra_[at].token];
     }
     run_.kernels.tile[tokens - 1](piece);
   }

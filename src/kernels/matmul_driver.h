@@ -23,7 +23,7 @@ inline constexpr std::size_t kFewTokens = 8;
 inline constexpr std::size_t kFewSums = 16;  // streams times tokens: their sums fill the registers
 inline constexpr std::size_t kPanelGroups = 2;
 inline constexpr std::size_t kPanelBlocks = 16;  // 16 KiB of codes and 4 KiB of scales
-inline constexpr std::size_t kTileTokensMax = 12;
+inline constexpr std::size_t kTileTokensMax = 8;
 inline constexpr std::size_t kTokensAtOnce = 256;  // 224 KiB of activations a panel
 
 struct Panel {
@@ -53,20 +53,25 @@ constexpr std::size_t few_streams(std::size_t tokens) {
   return tokens * kStreams <= kFewSums ? kStreams : kFewSums / tokens;
 }
 
-// Blocks [panel_first, panel_first + blocks) of a panel times a tile of tokens. tokens[t][0]
-// belongs to the first of them. The sums of a token are [kPanelGroups][16], not aligned. With
-// `fresh` they start at zero, else at what is there. Integer encodings (Scales::kTensor) keep int32
-// sums there, which start at starts[t], until `last` makes them floats times factors[t].
+// Blocks [panel_first, panel_first + blocks) of a panel times a tile of tokens. The sums of a token
+// are [kPanelGroups][16], not aligned. With `fresh` they start at zero, else at what is there.
+// Integer encodings (Scales::kTensor) keep int32 sums there, which start at starts[t], until `last`
+// makes them floats times factors[t]. Arrays are those of a whole run; a tile looks at its part.
 struct TilePiece {
   const Panel* panel;
   std::uint64_t panel_first;
   std::uint64_t blocks;
   bool fresh;
   bool last;
-  const ActivationBlock* tokens[kTileTokensMax];
-  float* sums[kTileTokensMax];
-  std::int32_t starts[kTileTokensMax];
-  float factors[kTileTokensMax];
+  const ActivationBlock* const* tokens;  // the first of these blocks is tokens[t][first_block]
+  std::uint64_t first_block;
+  float* const* sums;  // at sums[t] + offset
+  std::uint64_t offset;
+  const std::int32_t* starts;
+  const float* factors;
+
+  const ActivationBlock* token(std::size_t t) const { return tokens[t] + first_block; }
+  float* sum(std::size_t t) const { return sums[t] + offset; }
 };
 
 // The kernels of one encoding on one instruction set.
