@@ -52,20 +52,21 @@ class Tophand:
     def __init__(self, program):
         self.program = program
 
-    def measure(self, model, prompt, generate, threads):
+    def measure(self, model, prompt, generate, threads, *more):
         """One run of `tophand bench`; decoding follows the prompt, so the peers' figures from an empty
         context want a prompt of one token."""
         text = output_of([self.program, "bench", str(model), "--prompt", str(prompt), "--generate",
-                          str(generate), "--threads", str(threads), "--repeat", "1", "--json"])
+                          str(generate), "--threads", str(threads), "--repeat", "1", "--json", *more])
         return json.JSONDecoder().raw_decode(text[text.index("{"):])[0]
 
     def burst(self, model, prompt, generate, threads):
         prefill = self.measure(model, prompt, 1, threads)
         decode = self.measure(model, 1, generate, threads)
-        runs = prefill["runs"][0], decode["runs"][0]
-        # The engine has no call for several sequences at once yet: nothing to put beside "together".
+        together = self.measure(model, 16, TOGETHER_STEPS, threads, "--sequences", str(SEQUENCES))
+        runs = prefill["runs"][0], decode["runs"][0], together["runs"][0]
         return Burst({"prefill": runs[0]["prefill"]["tokens_per_second"]["median"],
-                      "decode": runs[1]["decode"]["tokens_per_second"]["median"], "together": None},
+                      "decode": runs[1]["decode"]["tokens_per_second"]["median"],
+                      "together": runs[2]["together"]["tokens_per_second"]["median"]},
                      limits=[run["limits"] for run in runs], build=prefill["commit"])
 
 

@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/random_model_file.h"
 #include "engine/benchmark/random_model.h"
+#include "engine/session.h"
 #include "engine/thread_pool.h"
 
 namespace tophand::cli {
@@ -29,6 +30,7 @@ constexpr Flag kFlags[] = {
     {"--threads", "N[,N...]", "threads; several numbers give a run each (default: physical cores)"},
     {"--prompt", "N", "tokens of the prompt (default 512)"},
     {"--generate", "N", "tokens to generate after it (default 64)"},
+    {"--sequences", "N", "also decode N sequences together, each after its own prompt (to 16)"},
     {"--repeat", "N", "rounds (default 3)"},
     {"--kernel", "NAME", "force an instruction set"},
     {"--json", "", "print a JSON object"},
@@ -59,6 +61,10 @@ Result<engine::BenchmarkOptions> read_options(const Arguments& args) {
   TOPHAND_TRY(generate, "bench",
               args.get_int("--generate", options.generate_tokens, 1, kTokensMax));
   TOPHAND_TRY(repeat, "bench", args.get_int("--repeat", options.repeats, 1, 1000));
+  TOPHAND_TRY(sequences, "bench",
+              args.get_int("--sequences", options.sequences, 1,
+                           static_cast<std::int64_t>(engine::kTogetherMax)));
+  options.sequences = static_cast<int>(sequences);
   options.prompt_tokens = prompt;
   options.generate_tokens = generate;
   options.repeats = static_cast<int>(repeat);
@@ -187,7 +193,8 @@ const Command kBench{
         "bonsai-1.7b, bonsai-8b, qwen2.5-coder-1.5b, qwen2.5-coder-0.5b.\n\n"
         "  tophand bench qwen2.5-coder:1.5b --threads 1,2\n"
         "  tophand bench --shape bitnet-2b --head F16\n"
-        "  tophand bench --shape bitnet-2b --type TQ2_0 --kernel avx2 --json\n",
+        "  tophand bench --shape bitnet-2b --type TQ2_0 --kernel avx2 --json\n"
+        "  tophand bench --shape bitnet-2b --prompt 16 --sequences 8\n",
     .flags = kFlags,
     .positional_min = 0,
     .positional_max = 1,

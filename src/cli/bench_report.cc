@@ -61,6 +61,10 @@ std::string run_text(const BenchHeading& heading, const Benchmark& run) {
   out += line("decode", rates(run.decode_tokens_per_second) + "  " +
                             reached(run.decode, fmt::format("{:.3f} GB a token",
                                                             run.decode_bytes_per_token / 1e9)));
+  if (run.sequences > 1)
+    out += line("together",
+                rates(run.together_tokens_per_second) + "  " +
+                    reached(run.together, fmt::format("{} sequences, in total", run.sequences)));
   out += line("memory", fmt::format("{} resident, {} more than before loading; predicted {}: {}",
                                     bytes(used), bytes(used - before), bytes(need.total()),
                                     engine::describe(need, run.model.context_tokens)));
@@ -125,6 +129,11 @@ Json run_json(const Benchmark& run) {
             {"bytes_per_token", run.decode_bytes_per_token},
             {"limit_tokens_per_second", run.decode.limit},
             {"share_of_limit", run.decode.share}}},
+          {"together",
+           {{"sequences", run.sequences},
+            {"tokens_per_second", spread_json(run.together_tokens_per_second)},
+            {"limit_tokens_per_second", run.together.limit},
+            {"share_of_limit", run.together.share}}},
           {"memory", memory_json(run)}};
 }
 

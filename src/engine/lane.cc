@@ -25,9 +25,8 @@ std::uint32_t form_bit(const Linear& linear) {
 }  // namespace
 
 void Lane::embed(const gguf::Tensor& embedding, const Fold* fold,
-                 std::span<const std::int32_t> tokens, const RopeTable& rope) {
+                 std::span<const std::int32_t> tokens) {
   const std::uint64_t d = shape_.width;
-  const std::uint64_t pairs = rope.frequencies.size();
   const Range mine = my(chunk_.tokens);
   for (std::uint64_t t = mine.begin; t < mine.end; ++t) {
     kernels::dequantize_row(embedding.encoding, embedding.data.data(), embedding.rows(), d,
@@ -35,7 +34,10 @@ void Lane::embed(const gguf::Tensor& embedding, const Fold* fold,
     if (fold != nullptr) unfold(*fold, scratch_.stream + t * d);
     if (shape_.embedding_scale != 1.0f)
       for (std::uint64_t i = 0; i < d; ++i) scratch_.stream[t * d + i] *= shape_.embedding_scale;
-    const auto position = static_cast<double>(chunk_.position + t);
+    const Place place = chunk_.place(t);
+    const RopeTable& rope = *place.rope;
+    const auto position = static_cast<double>(place.position);
+    const std::uint64_t pairs = rope.frequencies.size();
     for (std::uint64_t i = 0; i < pairs; ++i) {
       const double angle = position * rope.frequencies[i];
       scratch_.cosines[t * pairs + i] = static_cast<float>(std::cos(angle) * rope.magnitude);
@@ -182,11 +184,13 @@ void Lane::rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing, H
     }
     float* key = scratch_.keys + t * shape_.kv_width() + item * hd;
     rotate(key, t, norms.key);
+    const Place place = chunk_.place(t);
+    const KvCache& cache = *place.cache;
     const std::uint64_t row =
-        ((layer * shape_.kv_heads + item) * cache_.positions + chunk_.position + t) * hd;
-    kernels::float_to_half_row(isa_, key, hd, cache_.keys + row);
+        ((layer * shape_.kv_heads + item) * cache.positions + place.position) * hd;
+    kernels::float_to_half_row(isa_, key, hd, cache.keys + row);
     kernels::float_to_half_row(isa_, scratch_.values + t * shape_.kv_width() + item * hd, hd,
-                               cache_.values + row);
+                               cache.values + row);
   }
   pool_.barrier();
 }
@@ -204,14 +208,16 @@ void Lane::attend(std::uint64_t layer) {
       const std::uint64_t t = chunk_.tokens - 1 - part.begin / shape_.heads;
       const std::uint64_t head = part.begin % shape_.heads, kv_head = head / group;
       const std::uint64_t n = std::min(part.end - part.begin, (kv_head + 1) * group - head);
-      const std::uint64_t end = chunk_.position + t + 1;
+      const Place place = chunk_.place(t);
+      const KvCache& cache = *place.cache;
+      const std::uint64_t end = place.position + 1;
       const std::uint64_t window = shape_.sliding_window;
       const std::uint64_t first = window > 0 && end > window ? end - window : 0;
       const std::uint64_t rows =
-          ((layer * shape_.kv_heads + kv_head) * cache_.positions + first) * hd;
+          ((layer * shape_.kv_heads + kv_head) * cache.positions + first) * hd;
       const std::uint64_t at = t * shape_.query_width() + head * hd;
-      kernels::attention_group(isa_, scratch_.queries + at, n, cache_.keys + rows,
-                               cache_.values + rows, end - first, hd, hd, shape_.attention_scale,
+      kernels::attention_group(isa_, scratch_.queries + at, n, cache.keys + rows,
+                               cache.values + rows, end - first, hd, hd, shape_.attention_scale,
                                own().scores, scratch_.attended + at);
       part.begin += n;
     }

@@ -86,10 +86,25 @@ struct Scratch {
   PageBuffer buffer_;
 };
 
-// Where a chunk stands.
+// Where a token belongs.
+struct Place {
+  KvCache* cache = nullptr;
+  std::uint64_t position = 0;
+  const RopeTable* rope = nullptr;
+};
+
+// T tokens that run together: neighbours of one sequence, the first of them at `first`, or one
+// token each of several sequences, at `places` (as many as tokens, or none).
 struct Chunk {
-  std::uint64_t tokens = 0;    // T
-  std::uint64_t position = 0;  // of its first token
+  std::uint64_t tokens = 0;
+  Place first;
+  std::span<const Place> places;
+
+  Place place(std::uint64_t t) const {
+    return places.empty() ? Place{first.cache, first.position + t, first.rope} : places[t];
+  }
+  // Tokens in a row that share a cache.
+  std::uint64_t run_tokens() const { return places.empty() ? tokens : 1; }
 };
 
 enum class Activation : std::uint8_t { kSilu, kSquaredRelu };
@@ -106,22 +121,15 @@ struct DeltaNetWeights {
 class Lane {
  public:
   Lane(const Hyperparameters& shape, kernels::Isa isa, ThreadPool& pool, Scratch& scratch,
-       KvCache& cache, Chunk chunk, int index)
-      : shape_(shape),
-        isa_(isa),
-        pool_(pool),
-        scratch_(scratch),
-        cache_(cache),
-        chunk_(chunk),
-        index_(index) {}
+       Chunk chunk, int index)
+      : shape_(shape), isa_(isa), pool_(pool), scratch_(scratch), chunk_(chunk), index_(index) {}
 
   Scratch& scratch() { return scratch_; }
   const Hyperparameters& shape() const { return shape_; }
 
   // stream = E[token] for every token, turned back where the rows were folded; cosines and sines
   // for every position.
-  void embed(const gguf::Tensor& embedding, const Fold* fold, std::span<const std::int32_t> tokens,
-             const RopeTable& rope);
+  void embed(const gguf::Tensor& embedding, const Fold* fold, std::span<const std::int32_t> tokens);
 
   // Makes RMS(source, weight) the input of the next matrices. source: [T, weight.size()].
   void normalise(const float* source, const std::vector<float>& weight);
@@ -178,7 +186,7 @@ class Lane {
   const float* input_row(std::uint64_t token) const { return input_ + token * input_width_; }
 
   void unfold(const Fold& fold, float* row) const;  // row = s * H(row), what T undoes
-  void convolve(const DeltaNetWeights& weights, float* history);
+  void convolve(std::uint64_t index, const DeltaNetWeights& weights);
   void quantise_input(std::uint32_t forms);
   const std::byte* activations_for(const Linear& linear);
   // Calls step(part) until the lanes have shared out all groups of rows, then waits for the others.
@@ -191,7 +199,6 @@ class Lane {
   kernels::Isa isa_;
   ThreadPool& pool_;
   Scratch& scratch_;
-  KvCache& cache_;
   Chunk chunk_;
   int index_;
   const float* input_ = nullptr;  // [T, input_width_]

@@ -53,7 +53,7 @@ void Lane::split_gates(const float* queries_and_gates) {
 
 // x / sqrt(sum(x^2) + 1e-6), the original's norm of queries and keys, is RMSNorm with a weight of
 // 1 / sqrt(n) and an epsilon of 1e-6 / n.
-void Lane::convolve(const DeltaNetWeights& w, float* history) {
+void Lane::convolve(std::uint64_t index, const DeltaNetWeights& w) {
   const DeltaNetShape& net = shape_.delta;
   const std::uint64_t stride = net.channels();
   const float eps = 1e-6f / static_cast<float>(net.key_size);
@@ -66,8 +66,11 @@ void Lane::convolve(const DeltaNetWeights& w, float* history) {
                  : item * net.key_size;
     const std::uint64_t size = is_value ? net.value_size : net.key_size;
     const kernels::CausalConv conv = {w.convolution.data() + at, net.taps, size, stride};
-    kernels::causal_conv_silu(isa_, conv, scratch_.mixed + at, chunk_.tokens, history + at,
-                              scratch_.convolved + at);
+    for (std::uint64_t t = 0; t < chunk_.tokens; t += chunk_.run_tokens()) {
+      float* history = chunk_.place(t).cache->states + index * net.state_floats() + at;
+      kernels::causal_conv_silu(isa_, conv, scratch_.mixed + t * stride + at, chunk_.run_tokens(),
+                                history, scratch_.convolved + t * stride + at);
+    }
     if (is_value) continue;
     for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
       float* head = scratch_.convolved + t * stride + at;
@@ -79,13 +82,9 @@ void Lane::convolve(const DeltaNetWeights& w, float* history) {
 
 void Lane::delta_net(std::uint64_t index, const DeltaNetWeights& w) {
   const DeltaNetShape& net = shape_.delta;
-  float* state = cache_.states + index * net.state_floats();
-  convolve(w, state);
-  state += net.history_floats();
-
+  convolve(index, w);
   const std::uint64_t head_floats = net.value_size * net.key_size;
   const std::uint64_t repeats = net.value_heads / net.key_heads;
-  const float* values = scratch_.convolved + 2 * net.key_heads * net.key_size;
   const Range mine = my(net.value_heads);
   for (std::uint64_t head = mine.begin; head < mine.end; ++head) {
     for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
@@ -100,19 +99,24 @@ void Lane::delta_net(std::uint64_t index, const DeltaNetWeights& w) {
     const std::uint64_t slot =
         net.values_by_key_head ? key_head * repeats + head / net.key_heads : head;
     float* out = scratch_.attended + slot * net.value_size;
-    const kernels::DeltaRule rule = {
-        .tokens = chunk_.tokens,
-        .key_size = net.key_size,
-        .value_size = net.value_size,
-        .q = scratch_.convolved + key_head * net.key_size,
-        .k = scratch_.convolved + (net.key_heads + key_head) * net.key_size,
-        .v = values + head * net.value_size,
-        .qkv_stride = net.channels(),
-        .decay = own().decays,
-        .beta = own().betas,
-        .scale = 1.0f / std::sqrt(static_cast<float>(net.key_size)),
-        .out_stride = net.inner()};
-    kernels::delta_rule(isa_, rule, state + head * head_floats, own().dots, out);
+    for (std::uint64_t t = 0; t < chunk_.tokens; t += chunk_.run_tokens()) {
+      const float* row = scratch_.convolved + t * net.channels();
+      const kernels::DeltaRule rule = {
+          .tokens = chunk_.run_tokens(),
+          .key_size = net.key_size,
+          .value_size = net.value_size,
+          .q = row + key_head * net.key_size,
+          .k = row + (net.key_heads + key_head) * net.key_size,
+          .v = row + 2 * net.key_heads * net.key_size + head * net.value_size,
+          .qkv_stride = net.channels(),
+          .decay = own().decays + t,
+          .beta = own().betas + t,
+          .scale = 1.0f / std::sqrt(static_cast<float>(net.key_size)),
+          .out_stride = net.inner()};
+      float* state = chunk_.place(t).cache->states + index * net.state_floats() +
+                     net.history_floats() + head * head_floats;
+      kernels::delta_rule(isa_, rule, state, own().dots, out + t * net.inner());
+    }
     for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
       float* row = out + t * net.inner();
       kernels::rms_norm(isa_, row, w.norm.data(), shape_.norm_eps, net.value_size, row);

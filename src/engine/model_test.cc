@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <optional>
 
 #include "engine/session.h"
 #include "gguf/writer_for_tests.h"
@@ -320,6 +321,31 @@ TEST_F(ModelLoad, SessionsRefuseWhatTheyCannotRun) {
   const std::vector<text::TokenId> all(64, 2);
   ASSERT_TRUE((*session)->forward(all, nullptr));
   EXPECT_EQ((*session)->forward(one, nullptr).error().code, Code::kTooLarge);
+}
+
+TEST_F(ModelLoad, SequencesThatCannotRunTogetherAllStayWhereTheyAre) {
+  const auto model = load(TinyLlama().bytes()), other = load(TinyLlama().bytes());
+  const auto a = Session::create(**model), b = Session::create(**model);
+  const auto full = Session::create(**model), stranger = Session::create(**other);
+  ASSERT_TRUE((*full)->forward(std::vector<text::TokenId>(64, 2), nullptr));
+  const auto code = [](std::vector<Session*> sessions, std::vector<text::TokenId> tokens) {
+    const auto done = Session::forward_together(sessions, tokens);
+    return done ? std::nullopt : std::optional(done.error().code);
+  };
+  Session *const x = a->get(), *const y = b->get();
+  EXPECT_EQ(code({}, {}), Code::kInvalid);
+  EXPECT_EQ(code({x, y}, {1}), Code::kInvalid);
+  EXPECT_EQ(code({x, x}, {1, 1}), Code::kInvalid);
+  EXPECT_EQ(code({x, stranger->get()}, {1, 1}), Code::kInvalid);
+  EXPECT_EQ(code({x, y}, {1, 4}), Code::kInvalid);  // outside the vocabulary
+  EXPECT_EQ(code({x, full->get()}, {1, 1}), Code::kTooLarge);
+  EXPECT_EQ(code(std::vector<Session*>(kTogetherMax + 1, x),
+                 std::vector<text::TokenId>(kTogetherMax + 1, 1)),
+            Code::kInvalid);
+  EXPECT_EQ((*a)->position(), 0);
+  EXPECT_EQ((*b)->position(), 0);
+  EXPECT_EQ(code({x, y}, {1, 2}), std::nullopt);
+  EXPECT_EQ((*a)->position(), 1);
 }
 
 TEST_F(ModelLoad, StopsBetweenChunksWhenAsked) {

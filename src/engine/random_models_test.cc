@@ -173,6 +173,35 @@ TEST_P(RandomModel, GivesTheSameAnswerHoweverTheTokensArrive) {
   EXPECT_LT(relative_error((*pieces)->logits(), (*whole)->logits()), 1e-4);
 }
 
+// Five sequences, each somewhere else in the text, take steps together; each gets what it gets
+// alone.
+TEST_P(RandomModel, GivesEachOfSeveralSequencesWhatItGetsAlone) {
+  const auto model = load(2);
+  constexpr std::size_t kSequences = 5, kSteps = 3;
+  std::vector<std::unique_ptr<Session>> alone, together;
+  std::vector<Session*> all;
+  for (std::size_t i = 0; i < kSequences; ++i) {
+    for (auto* list : {&alone, &together}) {
+      list->push_back(std::move(*Session::create(*model)));
+      ASSERT_TRUE(list->back()->forward(std::span(ids_).first(1 + 9 * i), nullptr));
+    }
+    all.push_back(together[i].get());
+  }
+  for (std::size_t step = 1; step <= kSteps; ++step) {
+    std::vector<text::TokenId> tokens;
+    for (std::size_t i = 0; i < kSequences; ++i) {
+      tokens.push_back(ids_[9 * i + step]);
+      ASSERT_TRUE(alone[i]->forward({&tokens.back(), 1}, nullptr));
+    }
+    ASSERT_TRUE(Session::forward_together(all, tokens));
+    for (std::size_t i = 0; i < kSequences; ++i) {
+      EXPECT_EQ(together[i]->position(), alone[i]->position());
+      EXPECT_LT(relative_error(together[i]->logits(), alone[i]->logits()), 1e-4)
+          << "sequence " << i << ", step " << step;
+    }
+  }
+}
+
 // Wherever a session says it stands after being cut back, going on from there gives what a fresh
 // one gives.
 TEST_P(RandomModel, GoesOnFromWhereItWasCutBack) {

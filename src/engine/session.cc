@@ -1,6 +1,7 @@
 #include "engine/session.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,6 +69,29 @@ class CpuSession final : public Session {
     return {};
   }
 
+  // forward_together() of sessions that were made for the same model, `this` among them.
+  Result<> lead(std::span<CpuSession* const> sessions, std::span<const text::TokenId> tokens) {
+    for (std::size_t i = 0; i < sessions.size(); ++i)
+      if (auto done = sessions[i]->check(tokens.subspan(i, 1)); !done) return done;
+    std::array<Place, kTogetherMax> places;
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+      if (auto done = sessions[i]->choose_rope(1, {}); !done) return done;
+      sessions[i]->states_.expect(sessions[i]->position_, 1);
+      places[i] = sessions[i]->place();
+    }
+    run_layers({sessions.size(), {}, std::span(places).first(sessions.size())}, tokens);
+    run_head(0, sessions.size());
+    const std::uint64_t vocabulary = model_.shape().vocabulary;
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+      sessions[i]->moved(tokens.subspan(i, 1));
+      if (sessions[i] == this) continue;  // the first: its logits are the first row
+      std::copy_n(logits_.begin() + static_cast<std::ptrdiff_t>(i * vocabulary), vocabulary,
+                  sessions[i]->logits_.begin());
+    }
+    return {};
+  }
+  const LoadedModel& model() const { return model_; }
+
   Result<> forward_all(
       std::span<const text::TokenId> tokens,
       const std::function<void(std::int64_t, std::span<const float>)>& sink) override {
@@ -109,8 +133,8 @@ class CpuSession final : public Session {
     return {};
   }
 
-  Lane lane(Chunk chunk, int index) {
-    return {model_.shape(), model_.isa(), model_.pool(), scratch_, cache_, chunk, index};
+  Lane lane(const Chunk& chunk, int index) {
+    return {model_.shape(), model_.isa(), model_.pool(), scratch_, chunk, index};
   }
 
   // `more` tokens are about to be run. LongRoPE turns all keys of a sequence by other angles once
@@ -133,22 +157,26 @@ class CpuSession final : public Session {
     std::size_t n = std::min<std::size_t>(kChunkTokens, tokens.size());
     if (const auto stop = states_.next_stop(position_))
       n = std::min<std::size_t>(n, *stop - position_);
-    run_layers(tokens.first(n));
-    states_.reached(position_);
-    if (model_.rope_changes())
-      tokens_.insert(tokens_.end(), tokens.begin(),
-                     tokens.begin() + static_cast<std::ptrdiff_t>(n));
+    run_layers({n, place(), {}}, tokens.first(n));
+    moved(tokens.first(n));
     return n;
   }
 
-  void run_layers(std::span<const text::TokenId> tokens) {
-    const Chunk chunk{tokens.size(), position_};
+  // `tokens` were run from position_ on.
+  void moved(std::span<const text::TokenId> tokens) {
+    position_ += tokens.size();
+    states_.reached(position_);
+    if (model_.rope_changes()) tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  }
+
+  Place place() { return {&cache_, position_, rope_}; }  // of the next token
+
+  void run_layers(const Chunk& chunk, std::span<const text::TokenId> tokens) {
     model_.pool().run([&](int index) {
       Lane mine = lane(chunk, index);
-      mine.embed(model_.embedding(), model_.embedding_fold(), tokens, *rope_);
+      mine.embed(model_.embedding(), model_.embedding_fold(), tokens);
       for (std::uint64_t i = 0; i < model_.shape().layers; ++i) model_.graph().run_layer(mine, i);
     });
-    position_ += tokens.size();
     // Reading an embedding's row maps the pages around it; in the long run that would be all of it.
     embedded_ += tokens.size();
     if (embedded_ < kChunkTokens) return;
@@ -160,7 +188,7 @@ class CpuSession final : public Session {
   void run_head(std::uint64_t first, std::uint64_t count) {
     const float* stream = scratch_.stream + first * model_.shape().width;
     model_.pool().run([&](int index) {
-      Lane mine = lane({count, 0}, index);
+      Lane mine = lane({count, {}, {}}, index);
       mine.normalise(stream, model_.output_norm());
       mine.fold(model_.head());
       mine.project({{model_.head(), logits_.data()}});
@@ -180,6 +208,23 @@ class CpuSession final : public Session {
 };
 
 }  // namespace
+
+Result<> Session::forward_together(std::span<Session* const> sessions,
+                                   std::span<const text::TokenId> tokens) {
+  static_assert(kTogetherMax <= kHeadTokens);
+  if (sessions.empty() || sessions.size() > kTogetherMax || tokens.size() != sessions.size())
+    return fail(Code::kInvalid, "1 to " + std::to_string(kTogetherMax) +
+                                    " sequences can run together, with a token each");
+  std::array<CpuSession*, kTogetherMax> all{};
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    all[i] = dynamic_cast<CpuSession*>(sessions[i]);
+    if (all[i] == nullptr || &all[i]->model() != &all[0]->model() ||
+        std::find(sessions.begin(), sessions.begin() + static_cast<std::ptrdiff_t>(i),
+                  sessions[i]) != sessions.begin() + static_cast<std::ptrdiff_t>(i))
+      return fail(Code::kInvalid, "sequences that run together are of one model and distinct");
+  }
+  return all[0]->lead(std::span(all).first(sessions.size()), tokens);
+}
 
 Result<std::unique_ptr<Session>> Session::create(const Model& model) {
   const auto* loaded = dynamic_cast<const LoadedModel*>(&model);

@@ -12,6 +12,8 @@
 
 namespace tophand::engine {
 
+inline constexpr std::size_t kTogetherMax = 16;  // sequences in one forward_together()
+
 class Session {
  public:
   virtual ~Session() = default;
@@ -35,6 +37,13 @@ class Session {
   virtual Result<> forward_all(
       std::span<const text::TokenId> tokens,
       const std::function<void(std::int64_t index, std::span<const float>)>& sink) = 0;
+
+  // Runs one token of each of several sequences of one model together, each from its own position:
+  // their products read the weights once, so up to eight cost little more than one. Afterwards each
+  // session's logits() is that of its token, as forward() would give it. Sessions are distinct, 1
+  // to kTogetherMax. Errors as forward's, and then no sequence has moved.
+  static Result<> forward_together(std::span<Session* const> sessions,
+                                   std::span<const text::TokenId> tokens);
 
   virtual std::span<const float> logits() const = 0;  // [V], of the last token run
 };

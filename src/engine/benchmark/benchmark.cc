@@ -49,6 +49,7 @@ class Run {
     TOPHAND_CHECK("bench", measure_machine("machine limits, before"));
     for (int i = 0; i < options_.repeats; ++i) TOPHAND_CHECK("bench", round(i));
     out_.at_end = resident_memory();
+    if (options_.sequences > 1) TOPHAND_CHECK("bench", run_together());
     TOPHAND_CHECK("bench", measure_machine("machine limits, after"));
     out_.prefill_tokens_per_second = spread_of(std::move(prefill_));
     out_.decode_tokens_per_second = spread_of(std::move(decode_));
@@ -135,6 +136,46 @@ class Run {
     return {};
   }
 
+  // After the memory was read: other sessions take some more.
+  Result<> run_together() {
+    std::vector<std::unique_ptr<Session>> sessions;
+    std::vector<Session*> all;
+    for (int i = 0; i < options_.sequences; ++i) {
+      TOPHAND_TRY(session, "together", Session::create(*model_));
+      all.push_back(session.get());
+      sessions.push_back(std::move(session));
+    }
+    for (int i = 0; i < options_.repeats; ++i)
+      TOPHAND_CHECK("together", round_together(all, "together, round " + std::to_string(i + 1) +
+                                                        " of " + std::to_string(options_.repeats)));
+    out_.together_tokens_per_second = spread_of(std::move(together_));
+    return {};
+  }
+
+  Result<> round_together(std::span<Session* const> sessions, const std::string& step) {
+    const auto n = static_cast<std::int64_t>(sessions.size());
+    Sampler sampler({}, model_->tokenizer());
+    std::vector<text::TokenId> next;
+    auto tokens = prompt(options_.prompt_tokens, out_.model.vocabulary);
+    for (Session* session : sessions) {
+      TOPHAND_CHECK(step, progress(step, 0.0));
+      (void)session->truncate(0);
+      TOPHAND_CHECK(step, session->forward(tokens, nullptr));
+      std::rotate(tokens.begin(), tokens.begin() + 1, tokens.end());  // each has its own
+      next.push_back(sampler.sample(session->logits()));
+    }
+    const Stopwatch watch;
+    for (std::int64_t i = 0; i < options_.generate_tokens; ++i) {
+      TOPHAND_CHECK(step, Session::forward_together(sessions, next));
+      for (std::size_t s = 0; s < sessions.size(); ++s)
+        next[s] = sampler.sample(sessions[s]->logits());
+      TOPHAND_CHECK(step, progress(step, static_cast<double>(i + 1) /
+                                             static_cast<double>(options_.generate_tokens)));
+    }
+    together_.push_back(static_cast<double>(n * options_.generate_tokens) / watch.seconds());
+    return {};
+  }
+
   void judge() {
     const ModelInfo& model = out_.model;
     const double middle = static_cast<double>(options_.prompt_tokens) +
@@ -148,6 +189,16 @@ class Run {
         static_cast<double>(model.head_products) / static_cast<double>(options_.prompt_tokens);
     out_.prefill.limit =
         out_.limits.multiply_adds.front().per_second / out_.prefill_products_per_token;
+    out_.sequences = options_.sequences;
+    const double n = options_.sequences;
+    const double own = out_.decode_bytes_per_token - static_cast<double>(model.memory.weights);
+    const double step_bytes = static_cast<double>(model.memory.weights) + n * own;
+    out_.together.limit =
+        std::min(n * out_.limits.memory_bytes_per_second / step_bytes,
+                 out_.limits.multiply_adds.front().per_second /
+                     static_cast<double>(model.layer_products + model.head_products));
+    if (options_.sequences > 1 && out_.together.limit > 0)
+      out_.together.share = out_.together_tokens_per_second.median / out_.together.limit;
     if (out_.decode.limit > 0)
       out_.decode.share = out_.decode_tokens_per_second.median / out_.decode.limit;
     if (out_.prefill.limit > 0)
@@ -159,7 +210,7 @@ class Run {
   std::unique_ptr<Model> model_;
   std::unique_ptr<Session> session_;
   Benchmark out_;
-  std::vector<double> prefill_, decode_, first_token_;
+  std::vector<double> prefill_, decode_, first_token_, together_;
 };
 
 }  // namespace
@@ -173,6 +224,9 @@ Spread spread_of(std::vector<double> values) {
 Result<Benchmark> run_benchmark(const BenchmarkOptions& options, const Progress& keep_going) {
   if (options.prompt_tokens < 1 || options.generate_tokens < 1 || options.repeats < 1)
     return fail(Code::kInvalid, "a benchmark needs a prompt, a token to generate and a repeat");
+  if (options.sequences < 1 || static_cast<std::size_t>(options.sequences) > kTogetherMax)
+    return fail(Code::kInvalid,
+                "1 to " + std::to_string(kTogetherMax) + " sequences can be decoded together");
   Run run(options, keep_going);
   return run.run();
 }

@@ -18,6 +18,8 @@ struct BenchmarkOptions {
   std::int64_t prompt_tokens = 512;
   std::int64_t generate_tokens = 64;
   int repeats = 3;
+  // Above 1: also so many sequences decoded together, each after a prompt of its own.
+  int sequences = 1;
 };
 
 // Over the repeats.
@@ -46,6 +48,12 @@ struct Benchmark {
   // token, over memory bandwidth.
   double decode_bytes_per_token = 0.0;
   Bound decode;
+  // `sequences` together: tokens of all of them a second, and the smaller of two limits: the
+  // weights read once a step and each sequence's cached positions, or the products of all tokens.
+  int sequences = 1;
+  Spread together_tokens_per_second;
+  Bound together;
+
   // Prefill: products of the layers' matrices, over the int8 multiply-add rate. The output matrix
   // is needed once a prompt, attention and norms are not counted.
   double prefill_products_per_token = 0.0;
