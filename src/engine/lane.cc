@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/assert.h"
+#include "kernels/attention_tile.h"
 #include "kernels/encoding.h"
 #include "kernels/matmul.h"
 
@@ -196,33 +197,77 @@ void Lane::rotate_and_store(std::uint64_t layer, kernels::RopePairing pairing, H
 }
 
 void Lane::attend(std::uint64_t layer) {
+  if (chunk_.run_tokens() > 1) {
+    attend_tiles(layer);
+  } else {
+    attend_tokens(layer);
+  }
+  pool_.barrier();
+}
+
+// One item is some neighbouring tokens of one KV head. Later tokens look at more positions and come
+// first. How tokens are cut does not depend on the lanes, and so neither do the sums.
+void Lane::attend_tiles(std::uint64_t layer) {
   const std::uint64_t hd = shape_.head_size;
   const std::uint64_t group = shape_.heads / shape_.kv_heads;  // query heads a KV head
-  // Items are query heads of tokens; those of one KV head are taken together, so that its keys and
-  // values are read once, and split only where a single token has fewer KV heads than would keep
-  // the lanes even. Later tokens look at more positions and come first.
+  const std::uint64_t tokens = std::max<std::uint64_t>(1, kernels::kTileQueries / group);
+  const std::uint64_t tiles = (chunk_.tokens + tokens - 1) / tokens;
+  const std::uint64_t items = tiles * shape_.kv_heads;
+  const KvCache& cache = *chunk_.first.cache;
+  for (Range part = pool_.claim(items, 1, 2); !part.empty(); part = pool_.claim(items, 1, 2)) {
+    for (std::uint64_t i = part.begin; i < part.end; ++i) {
+      const std::uint64_t t = (tiles - 1 - i / shape_.kv_heads) * tokens;
+      const std::uint64_t kv_head = i % shape_.kv_heads;
+      const std::uint64_t rows = (layer * shape_.kv_heads + kv_head) * cache.positions * hd;
+      const std::uint64_t at = t * shape_.query_width() + kv_head * group * hd;
+      kernels::attention_tile(isa_, {.q = scratch_.queries + at,
+                                     .out = scratch_.attended + at,
+                                     .tokens = std::min(tokens, chunk_.tokens - t),
+                                     .heads = group,
+                                     .stride = shape_.query_width(),
+                                     .k = cache.keys + rows,
+                                     .v = cache.values + rows,
+                                     .hd = hd,
+                                     .end = chunk_.first.position + t + 1,
+                                     .window = shape_.sliding_window,
+                                     .scale = shape_.attention_scale,
+                                     .scores = own().scores});
+    }
+  }
+}
+
+// Items are query heads of tokens; those of one KV head are taken together, so that its keys and
+// values are read once, and split only where a single token has fewer KV heads than would keep the
+// lanes even.
+void Lane::attend_tokens(std::uint64_t layer) {
+  const std::uint64_t hd = shape_.head_size;
+  const std::uint64_t group = shape_.heads / shape_.kv_heads;
   const std::uint64_t items = chunk_.tokens * shape_.heads, least = one_token() ? 1 : group;
   for (Range part = pool_.claim(items, least, 8 * group); !part.empty();
        part = pool_.claim(items, least, 8 * group)) {
     while (!part.empty()) {
-      const std::uint64_t t = chunk_.tokens - 1 - part.begin / shape_.heads;
+      const std::uint64_t t = part.begin / shape_.heads;
       const std::uint64_t head = part.begin % shape_.heads, kv_head = head / group;
       const std::uint64_t n = std::min(part.end - part.begin, (kv_head + 1) * group - head);
       const Place place = chunk_.place(t);
       const KvCache& cache = *place.cache;
-      const std::uint64_t end = place.position + 1;
-      const std::uint64_t window = shape_.sliding_window;
-      const std::uint64_t first = window > 0 && end > window ? end - window : 0;
-      const std::uint64_t rows =
-          ((layer * shape_.kv_heads + kv_head) * cache.positions + first) * hd;
+      const std::uint64_t rows = (layer * shape_.kv_heads + kv_head) * cache.positions * hd;
       const std::uint64_t at = t * shape_.query_width() + head * hd;
-      kernels::attention_group(isa_, scratch_.queries + at, n, cache.keys + rows,
-                               cache.values + rows, end - first, hd, hd, shape_.attention_scale,
-                               own().scores, scratch_.attended + at);
+      kernels::attention_tile(isa_, {.q = scratch_.queries + at,
+                                     .out = scratch_.attended + at,
+                                     .tokens = 1,
+                                     .heads = n,
+                                     .stride = shape_.query_width(),
+                                     .k = cache.keys + rows,
+                                     .v = cache.values + rows,
+                                     .hd = hd,
+                                     .end = place.position + 1,
+                                     .window = shape_.sliding_window,
+                                     .scale = shape_.attention_scale,
+                                     .scores = own().scores});
       part.begin += n;
     }
   }
-  pool_.barrier();
 }
 
 }  // namespace tophand::engine

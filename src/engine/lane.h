@@ -186,6 +186,8 @@ class Lane {
   const float* input_row(std::uint64_t token) const { return input_ + token * input_width_; }
 
   void unfold(const Fold& fold, float* row) const;  // row = s * H(row), what T undoes
+  void attend_tiles(std::uint64_t layer);           // neighbours of one sequence
+  void attend_tokens(std::uint64_t layer);          // one token, or one of each sequence
   void convolve(std::uint64_t index, const DeltaNetWeights& weights);
   void quantise_input(std::uint32_t forms);
   const std::byte* activations_for(const Linear& linear);

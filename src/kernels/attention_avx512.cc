@@ -1,17 +1,11 @@
 // Attention of ops.h with AVX-512; everything else in the table is AVX2's.
 #if defined(__x86_64__)
 
-// GCC 12 warns about its own _mm512_undefined_ps() (gcc.gnu.org/PR105593).
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
-
 #include <algorithm>
 #include <iterator>
 
 #include "kernels/ops_impl.h"
-
-#define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")))
-#define TOPHAND_INLINE TOPHAND_TARGET inline __attribute__((always_inline))
+#include "kernels/simd_avx512.h"
 
 namespace tophand::kernels::detail {
 namespace {
@@ -79,20 +73,6 @@ TOPHAND_TARGET void score(const float* q, const Cache& keys, float scale, float*
                             _mm512_mul_ps(sums_of(partial[h]), _mm512_set1_ps(scale)));
     }
   }
-}
-
-// As exp_ps of simd_avx2.h, sixteen at a time.
-TOPHAND_INLINE __m512 exp_ps(__m512 x) {
-  x = _mm512_min_ps(_mm512_max_ps(x, _mm512_set1_ps(-87.3f)), _mm512_set1_ps(88.3f));
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)),
-                                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
-  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
-  __m512 p = _mm512_set1_ps(1.0f / 5040);
-  for (const float coefficient : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) {
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(coefficient));
-  }
-  return _mm512_scalef_ps(p, n);
 }
 
 // scores = exp(scores - max); returns the sum. The values are divided by it after the product.
