@@ -89,11 +89,10 @@ class Attention {
 class AttentionTileTest : public testing::TestWithParam<Isa> {};
 
 TEST_P(AttentionTileTest, EveryTokenGetsTheSoftmaxWeightedMeanOfWhatItSees) {
-  for (const Shape s :
-       {Shape{1, 4, 64, 9, 0}, Shape{2, 1, 16, 1, 0}, Shape{16, 4, 128, 1, 0},
-        Shape{16, 4, 128, 33, 0}, Shape{10, 6, 128, 200, 0}, Shape{9, 7, 64, 31, 0},
-        Shape{64, 1, 48, 64, 0}, Shape{3, 5, 256, 70, 0}, Shape{8, 8, 80, 100, 20},
-        Shape{21, 3, 32, 5, 8}, Shape{5, 2, 20, 17, 0}, Shape{2, 3, 272, 40, 33}}) {
+  for (const Shape s : {Shape{1, 4, 64, 9, 0}, Shape{2, 1, 16, 1, 0}, Shape{16, 4, 128, 1, 0},
+                        Shape{16, 4, 128, 33, 0}, Shape{10, 6, 128, 200, 0}, Shape{9, 7, 64, 31, 0},
+                        Shape{64, 1, 48, 64, 0}, Shape{3, 5, 256, 70, 0}, Shape{8, 8, 80, 100, 20},
+                        Shape{21, 3, 32, 5, 8}, Shape{5, 2, 20, 17, 0}, Shape{2, 3, 272, 40, 33}}) {
     const Attention attention(s);
     const std::vector<float> out = attention.run(GetParam());
     for (std::uint64_t t = 0; t < s.tokens; ++t) {
