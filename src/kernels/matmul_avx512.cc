@@ -48,6 +48,12 @@ struct Codes {
   __m512i dword[8];
 };
 
+// Between two streams: GCC would keep the activations that it broadcast for the first (64 vectors
+// of eight tokens) on the stack for the second, which is slower than to broadcast them again.
+TOPHAND_INLINE void forget_loads() {
+  asm volatile("" : : : "memory");
+}
+
 template <Layout L>
 TOPHAND_INLINE void load_codes(const std::byte* lines, Codes& codes) {
   const __m512i low4 = _mm512_set1_epi8(15), low2 = _mm512_set1_epi8(3);
@@ -205,6 +211,7 @@ TOPHAND_TARGET void few(const FewPiece& piece, FewSums& sums) {
   __m512 sum[S][T];
   for (std::size_t i = 0; i < S * T; ++i) sum[i / T][i % T] = _mm512_setzero_ps();
   const ActivationBlock* a[T];
+#pragma GCC unroll 16
   for (std::size_t t = 0; t < T; ++t) a[t] = piece.tokens[t].blocks;
   std::uint64_t offset = 0;
   for (std::uint64_t first = 0; first < blocks; first += L.super_blocks) {
@@ -214,6 +221,7 @@ TOPHAND_TARGET void few(const FewPiece& piece, FewSums& sums) {
       for (std::size_t s = 0; s < S; ++s) {
         const std::byte* super = piece.groups[s] + offset;
         prefetch_share<L>(super, b);
+        forget_loads();
         Codes codes;
         load_codes<L>(super + L.scale_bytes + b * L.code_bytes(), codes);
         const Scale scale = load_scale<L>(super, b);
@@ -225,7 +233,9 @@ TOPHAND_TARGET void few(const FewPiece& piece, FewSums& sums) {
     }
     offset += L.super_bytes();
   }
+#pragma GCC unroll 16
   for (std::size_t s = 0; s < S; ++s) {
+#pragma GCC unroll 16
     for (std::size_t t = 0; t < T; ++t) _mm512_store_ps(sums[s][t].row, sum[s][t]);
   }
   add_extras<L>(piece, T, S, sums);
@@ -236,8 +246,10 @@ template <Layout L, std::size_t T, std::size_t S>
 TOPHAND_TARGET void integer_few(const FewPiece& piece, FewSums& sums) {
   __m512i dot[S][T];
   const ActivationBlock* a[T];
+#pragma GCC unroll 16
   for (std::size_t t = 0; t < T; ++t) {
     a[t] = piece.tokens[t].blocks;
+#pragma GCC unroll 16
     for (std::size_t s = 0; s < S; ++s) {
       dot[s][t] = _mm512_set1_epi32(piece.tokens[t].header->negative_sum);
     }
@@ -247,6 +259,7 @@ TOPHAND_TARGET void integer_few(const FewPiece& piece, FewSums& sums) {
     for (std::size_t s = 0; s < S; ++s) {
       const std::byte* lines = piece.groups[s] + b * L.code_bytes();
       prefetch_share<L>(lines, 0);
+      forget_loads();
       Codes codes;
       load_codes<L>(lines, codes);
 #pragma GCC unroll 8
@@ -258,8 +271,10 @@ TOPHAND_TARGET void integer_few(const FewPiece& piece, FewSums& sums) {
       }
     }
   }
+#pragma GCC unroll 16
   for (std::size_t t = 0; t < T; ++t) {
     const __m512 factor = _mm512_set1_ps(piece.tokens[t].header->token_scale * piece.tensor_scale);
+#pragma GCC unroll 16
     for (std::size_t s = 0; s < S; ++s) {
       _mm512_store_ps(sums[s][t].row, _mm512_mul_ps(_mm512_cvtepi32_ps(dot[s][t]), factor));
     }
