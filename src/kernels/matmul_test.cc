@@ -320,6 +320,48 @@ TEST_P(MatmulTest, ResidualBlocksAreAdded) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, MatmulTest, testing::ValuesIn(all_cases()), case_name);
 
+// I2_S is integers from end to end, so every instruction set gives the scalar result bit for bit:
+// any number of rows and tokens, and sums that pass 16 bits.
+TEST(TernaryMatmul, EqualsTheScalarProductBitForBit) {
+  struct Range {
+    Shape shape;
+    std::uint64_t tokens, begin, end;
+  };
+  const Range ranges[] = {{{512, 640}, 16, 0, 32},    {{485, 384}, 17, 0, 31},
+                          {{900, 1536}, 33, 5, 57},   {{1100, 128}, 47, 0, 69},
+                          {{1100, 256}, 150, 2, 69},  {{2200, 128}, 16, 0, 138},
+                          {{640, 2560}, 130, 39, 40}, {{400, 1152}, 64, 0, 25}};
+  for (const Range& range : ranges) {
+    const auto [shape, tokens, begin, end] = range;
+    for (const bool extreme : {false, true}) {
+      std::mt19937 rng(kSeed);
+      std::vector<std::byte> tensor = random_tensor(Encoding::kI2_S, shape, rng);
+      std::vector<float> x = random_activations(tokens * shape.cols, rng);
+      if (extreme) {
+        std::fill_n(tensor.begin(), shape.rows * shape.cols / 4 / 2, std::byte{0xaa});
+        std::fill_n(tensor.begin(), shape.rows * shape.cols / 4 / 4, std::byte{0});
+        for (float& v : x) v = 1.0f;
+      }
+      const Aligned packed(packed_bytes(Encoding::kI2_S, shape.rows, shape.cols));
+      pack_groups(Encoding::kI2_S, tensor.data(), shape.rows, shape.cols, 0,
+                  group_count(shape.rows), packed.get());
+      const Aligned activations(activation_bytes(ActivationForm::kInt8Token, tokens, shape.cols));
+      quantize_activations(Isa::kScalar, ActivationForm::kInt8Token, x.data(), shape.cols, 0,
+                           tokens, activations.get());
+      const PackedMatrix w{Encoding::kI2_S, shape.rows, shape.cols, packed.get(), 0.375f};
+      std::vector<float> expected(tokens * shape.rows, -1.0f);
+      matmul(Isa::kScalar, w, activations.get(), tokens, begin, end, expected.data(), shape.rows);
+      for (const IsaInfo& set : instruction_sets()) {
+        if (!set.compiled || !set.runs_here) continue;
+        std::vector<float> out(tokens * shape.rows, -1.0f);
+        matmul(set.isa, w, activations.get(), tokens, begin, end, out.data(), shape.rows);
+        EXPECT_TRUE(out == expected) << set.name << ": " << shape.rows << " x " << shape.cols
+                                     << ", " << tokens << " tokens, extreme " << extreme;
+      }
+    }
+  }
+}
+
 std::vector<std::byte> quantised(Isa isa, ActivationForm form, const std::vector<float>& x,
                                  std::uint64_t cols) {
   const std::uint64_t tokens = x.size() / cols;

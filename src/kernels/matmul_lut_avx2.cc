@@ -1,0 +1,324 @@
+// Ternary weights times many tokens by table lookup, without a multiplication: a vector of int16
+// holds one sum of 16 tokens, and a table has the sum of every combination of four weights with
+// four columns of these tokens, 3^4 = 81 vectors (Vec-LUT, arXiv 2512.06443). One load and one
+// addition do 64 multiply-adds, where vpmaddubsw and vpaddw need two instructions for 32.
+//
+// Exact: int16 sums are widened before the magnitudes that went into them can pass 32767. The 128
+// columns of a run add at most 128 * 127 = 16256, and ordinary activations a fifth of that.
+#if defined(__x86_64__)
+
+#include "kernels/matmul_lut.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/simd_avx2.h"
+
+namespace tophand::kernels::detail {
+namespace {
+
+constexpr Layout kLayout = layout_of(Encoding::kI2_S);
+constexpr std::size_t kEntries = 81;
+constexpr std::size_t kTables = 8;      // of a block of 32 columns: 20 KiB, which stay in L1
+constexpr std::size_t kRunBlocks = 4;   // what is done with one tile of tokens before the next
+constexpr std::size_t kTilesMax = 8;    // of 16 tokens
+constexpr std::size_t kRowsMax = 1024;  // 256 KiB of sums and 64 of indices
+constexpr std::int32_t kSumMax = 32767;
+
+struct alignas(32) Entry {
+  std::int16_t tokens[kLutTokens];
+};
+
+// Offsets of a row's entries in the tables of one block, in bytes.
+struct alignas(16) Index {
+  std::uint16_t table[kTables];
+};
+
+// Sixteen tokens.
+struct Tile {
+  const ActivationBlock* tokens[kLutTokens];
+  float factors[kLutTokens];
+  float* out;         // of the first token and row
+  std::int32_t most;  // magnitude that a sum can have
+  bool empty;         // the int16 sums
+  bool widened;       // there are int32 sums in `out`
+};
+
+struct Work {
+  Entry tables[kTables][kEntries];
+  Entry sums[kTilesMax][kRowsMax];
+  Index index[kRunBlocks][kRowsMax];
+  alignas(32) std::int8_t columns[kRunBlocks * kBlockCols][kLutTokens];
+  Tile tiles[kTilesMax];
+};
+
+// Some groups of a task.
+struct Rows {
+  const MatmulTask& task;
+  std::uint64_t group, groups;
+
+  std::uint64_t count() const { return groups * kRowsPerGroup; }
+};
+
+struct Blocks {
+  std::uint64_t first, count;
+};
+
+// One line of codes, eight rows: the byte of a row's column i has the code of dword j at bits 2j.
+TOPHAND_INLINE void index_half(const std::byte* codes, std::size_t line, Index* out) {
+  const __m256i packed = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes));
+  const __m256i powers = _mm256_set1_epi32(1 | 3 << 8 | 9 << 16 | 27 << 24);
+  const __m256i entry = _mm256_set1_epi16(sizeof(Entry));
+  __m256i at[4];
+#pragma GCC unroll 4
+  for (std::size_t j = 0; j < 4; ++j) {
+    const __m256i code =
+        _mm256_and_si256(_mm256_srli_epi16(packed, static_cast<int>(2 * j)), _mm256_set1_epi8(3));
+    at[j] = _mm256_madd_epi16(_mm256_maddubs_epi16(code, powers), entry);
+  }
+  const __m256i first = _mm256_or_si256(at[0], _mm256_slli_epi32(at[1], 16));
+  const __m256i second = _mm256_or_si256(at[2], _mm256_slli_epi32(at[3], 16));
+  const __m256i rows[2] = {_mm256_unpacklo_epi32(first, second),   // 0 1, 4 5
+                           _mm256_unpackhi_epi32(first, second)};  // 2 3, 6 7
+#pragma GCC unroll 2
+  for (std::size_t i = 0; i < 2; ++i) {
+    const __m128i low = _mm256_castsi256_si128(rows[i]);
+    const __m128i high = _mm256_extracti128_si256(rows[i], 1);
+    std::uint16_t* const to[4] = {out[2 * i].table + 4 * line, out[2 * i + 1].table + 4 * line,
+                                  out[2 * i + 4].table + 4 * line, out[2 * i + 5].table + 4 * line};
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to[0]), low);
+    _mm_storeh_pi(reinterpret_cast<__m64*>(to[1]), _mm_castsi128_ps(low));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to[2]), high);
+    _mm_storeh_pi(reinterpret_cast<__m64*>(to[3]), _mm_castsi128_ps(high));
+  }
+}
+
+TOPHAND_TARGET void fill_index(const Rows& rows, Blocks blocks, Work& work) {
+  const std::uint64_t stride = group_bytes(Encoding::kI2_S, rows.task.w.cols);
+  for (std::uint64_t g = 0; g < rows.groups; ++g) {
+    const std::byte* lines =
+        rows.task.w.data + (rows.group + g) * stride + blocks.first * kLayout.super_bytes();
+    for (std::uint64_t b = 0; b < blocks.count; ++b) {
+      Index* out = work.index[b] + g * kRowsPerGroup;
+      for (std::size_t line = 0; line < 2; ++line, lines += kLineBytes) {
+        index_half(lines, line, out);
+        index_half(lines + kLineBytes / 2, line, out + 8);
+      }
+    }
+  }
+}
+
+// The activations of 16 tokens column by column. Interleaving the bytes of tokens t and t + 8 four
+// times leaves the tokens in order.
+TOPHAND_TARGET void transpose(const Tile& tile, Blocks blocks, Work& work) {
+  for (std::uint64_t half = 0; half < 2 * blocks.count; ++half) {
+    __m128i a[kLutTokens];
+    for (std::size_t t = 0; t < kLutTokens; ++t) {
+      const std::int8_t* q = tile.tokens[t][blocks.first + half / 2].q + 16 * (half % 2);
+      a[t] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(q));
+    }
+    for (std::size_t level = 0; level < 4; ++level) {
+      __m128i next[kLutTokens];
+      for (std::size_t t = 0; t < 8; ++t) {
+        next[2 * t] = _mm_unpacklo_epi8(a[t], a[t + 8]);
+        next[2 * t + 1] = _mm_unpackhi_epi8(a[t], a[t + 8]);
+      }
+      for (std::size_t t = 0; t < kLutTokens; ++t) a[t] = next[t];
+    }
+    for (std::size_t c = 0; c < 16; ++c) {
+      _mm_store_si128(reinterpret_cast<__m128i*>(work.columns[16 * half + c]), a[c]);
+    }
+  }
+}
+
+// The largest sum of magnitudes that one of the tokens has in these blocks.
+TOPHAND_TARGET std::int32_t most_magnitude(const Work& work, std::uint64_t blocks) {
+  __m256i sum = _mm256_setzero_si256();
+  for (std::uint64_t c = 0; c < blocks * kBlockCols; ++c) {
+    const __m128i q = _mm_load_si128(reinterpret_cast<const __m128i*>(work.columns[c]));
+    sum = _mm256_add_epi16(sum, _mm256_cvtepu8_epi16(_mm_abs_epi8(q)));
+  }
+  alignas(32) std::uint16_t sums[kLutTokens];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(sums), sum);
+  return *std::max_element(sums, sums + kLutTokens);
+}
+
+// All sums w0 a + w1 b + w2 c + w3 d with w in {-1, 0, 1}; entry (w0 + 1) + 3 (w1 + 1) + ...
+TOPHAND_INLINE void fill_table(const std::int8_t (*columns)[kLutTokens], Entry* table) {
+  const __m256i zero = _mm256_setzero_si256();
+  __m256i signs[4][3];
+  for (std::size_t i = 0; i < 4; ++i) {
+    signs[i][1] = zero;
+    signs[i][2] =
+        _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(columns[i])));
+    signs[i][0] = _mm256_sub_epi16(zero, signs[i][2]);
+  }
+  auto* out = reinterpret_cast<__m256i*>(table);
+#pragma GCC unroll 3
+  for (std::size_t w3 = 0; w3 < 3; ++w3) {
+#pragma GCC unroll 3
+    for (std::size_t w2 = 0; w2 < 3; ++w2) {
+      const __m256i sum2 = _mm256_add_epi16(signs[3][w3], signs[2][w2]);
+#pragma GCC unroll 3
+      for (std::size_t w1 = 0; w1 < 3; ++w1) {
+        const __m256i sum1 = _mm256_add_epi16(sum2, signs[1][w1]);
+        _mm256_store_si256(out++, _mm256_add_epi16(sum1, signs[0][0]));
+        _mm256_store_si256(out++, sum1);
+        _mm256_store_si256(out++, _mm256_add_epi16(sum1, signs[0][2]));
+      }
+    }
+  }
+}
+
+// sums += the entries of all rows. With `kFirst` the sums start at zero.
+template <bool kFirst>
+TOPHAND_TARGET void look_up(const Entry (&tables)[kTables][kEntries], const Index* index,
+                            std::uint64_t rows, Entry* sums) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(tables);
+  for (std::uint64_t r = 0; r < rows; ++r) {
+    const auto entry = [&](std::size_t t) TOPHAND_TARGET {
+      return _mm256_load_si256(
+          reinterpret_cast<const __m256i*>(bytes + t * sizeof tables[0] + index[r].table[t]));
+    };
+    auto* out = reinterpret_cast<__m256i*>(sums + r);
+    __m256i a = entry(0);
+    __m256i b = kFirst ? entry(1) : _mm256_add_epi16(_mm256_load_si256(out), entry(1));
+#pragma GCC unroll 3
+    for (std::size_t t = 2; t < kTables; t += 2) {
+      a = _mm256_add_epi16(a, entry(t));
+      b = _mm256_add_epi16(b, entry(t + 1));
+    }
+    _mm256_store_si256(out, _mm256_add_epi16(a, b));
+  }
+}
+
+struct Square {
+  alignas(32) std::int32_t row[16][16];  // of 16 tokens
+};
+
+// Rows become tokens: out[t][r] = row[r][t] * factor[t].
+TOPHAND_TARGET void store_floats(const Square& in, const float* factors, float* out,
+                                 std::uint64_t stride) {
+  for (std::size_t t0 = 0; t0 < 16; t0 += 8) {
+    for (std::size_t r0 = 0; r0 < 16; r0 += 8) {
+      __m256 a[8], b[8];
+      for (std::size_t i = 0; i < 8; ++i) {
+        a[i] = _mm256_cvtepi32_ps(
+            _mm256_load_si256(reinterpret_cast<const __m256i*>(in.row[r0 + i] + t0)));
+      }
+      for (std::size_t i = 0; i < 8; i += 2) {
+        b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
+        b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+      }
+      for (std::size_t i = 0; i < 8; i += 4) {
+        for (std::size_t j = 0; j < 2; ++j) {
+          const __m256d low = _mm256_castps_pd(b[i + j]), high = _mm256_castps_pd(b[i + j + 2]);
+          a[i + 2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
+          a[i + 2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
+        }
+      }
+      for (std::size_t i = 0; i < 8; ++i) {
+        const __m256 row = i < 4 ? _mm256_permute2f128_ps(a[i], a[i + 4], 0x20)
+                                 : _mm256_permute2f128_ps(a[i - 4], a[i], 0x31);
+        const __m256 factor = _mm256_set1_ps(factors[t0 + i]);
+        _mm256_storeu_ps(out + (t0 + i) * stride + r0, _mm256_mul_ps(row, factor));
+      }
+    }
+  }
+}
+
+// What becomes of int16 sums: int32 sums where their floats will be, a row in the place of a token,
+// or the floats.
+enum class Widen { kKeep, kFinish };
+
+template <Widen kWhat>
+TOPHAND_TARGET void widen(const Rows& rows, Tile& tile, const Entry* sums) {
+  const std::uint64_t stride = rows.task.out_stride;
+  for (std::uint64_t g = 0; g < rows.groups; ++g) {
+    float* out = tile.out + g * kRowsPerGroup;
+    Square square;
+    for (std::size_t r = 0; r < kRowsPerGroup; ++r) {
+      auto* kept = reinterpret_cast<__m256i*>(out + r * stride);
+      for (std::size_t half = 0; half < 2; ++half) {
+        const std::int16_t* from = sums[g * kRowsPerGroup + r].tokens + 8 * half;
+        __m256i sum = _mm256_cvtepi16_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(from)));
+        if (tile.widened) sum = _mm256_add_epi32(sum, _mm256_loadu_si256(kept + half));
+        if constexpr (kWhat == Widen::kKeep) {
+          _mm256_storeu_si256(kept + half, sum);
+        } else {
+          _mm256_store_si256(reinterpret_cast<__m256i*>(square.row[r]) + half, sum);
+        }
+      }
+    }
+    if constexpr (kWhat == Widen::kFinish) store_floats(square, tile.factors, out, stride);
+  }
+  tile.widened = tile.empty = true;
+  tile.most = 0;
+}
+
+void start_tile(const Rows& rows, std::uint64_t token, Tile& tile) {
+  const MatmulTask& task = rows.task;
+  for (std::size_t t = 0; t < kLutTokens; ++t) {
+    const TokenView view =
+        token_view(task.activations, ActivationForm::kInt8Token, task.w.cols, token + t);
+    tile.tokens[t] = view.blocks;
+    tile.factors[t] = view.header->token_scale * task.w.tensor_scale;
+  }
+  tile.out = task.out + token * task.out_stride + rows.group * kRowsPerGroup;
+  tile.most = 0;
+  tile.empty = true;
+  tile.widened = false;
+}
+
+TOPHAND_TARGET void run_tile(const Rows& rows, Blocks blocks, std::size_t at, Work& work) {
+  Tile& tile = work.tiles[at];
+  Entry* sums = work.sums[at];
+  transpose(tile, blocks, work);
+  const std::int32_t most = most_magnitude(work, blocks.count);
+  if (tile.most + most > kSumMax) widen<Widen::kKeep>(rows, tile, sums);
+  tile.most += most;
+  for (std::uint64_t b = 0; b < blocks.count; ++b) {
+    for (std::size_t t = 0; t < kTables; ++t) {
+      fill_table(work.columns + 4 * (kTables * b + t), work.tables[t]);
+    }
+    if (tile.empty) {
+      look_up<true>(work.tables, work.index[b], rows.count(), sums);
+    } else {
+      look_up<false>(work.tables, work.index[b], rows.count(), sums);
+    }
+    tile.empty = false;
+  }
+}
+
+// Up to kRowsMax rows and kTilesMax tiles of tokens.
+void run_rows(const Rows& rows, std::uint64_t token, std::uint64_t tiles, Work& work) {
+  for (std::uint64_t i = 0; i < tiles; ++i) {
+    start_tile(rows, token + i * kLutTokens, work.tiles[i]);
+  }
+  const std::uint64_t blocks = rows.task.w.cols / kBlockCols;
+  for (std::uint64_t b = 0; b < blocks; b += kRunBlocks) {
+    const Blocks run{b, std::min<std::uint64_t>(kRunBlocks, blocks - b)};
+    fill_index(rows, run, work);
+    for (std::uint64_t i = 0; i < tiles; ++i) run_tile(rows, run, i, work);
+  }
+  for (std::uint64_t i = 0; i < tiles; ++i) {
+    widen<Widen::kFinish>(rows, work.tiles[i], work.sums[i]);
+  }
+}
+
+}  // namespace
+
+void lut_matmul_avx2(const MatmulTask& task) {
+  Work work;  // 400 KiB, which are not touched where there are few rows or tokens
+  constexpr std::uint64_t kGroups = kRowsMax / kRowsPerGroup, kTokens = kTilesMax * kLutTokens;
+  for (std::uint64_t t = 0; t < task.tokens; t += kTokens) {
+    const std::uint64_t tiles = std::min(kTokens, task.tokens - t) / kLutTokens;
+    for (std::uint64_t g = task.group_begin; g < task.group_end; g += kGroups) {
+      run_rows({task, g, std::min(kGroups, task.group_end - g)}, t, tiles, work);
+    }
+  }
+}
+
+}  // namespace tophand::kernels::detail
+
+#endif  // __x86_64__
