@@ -254,19 +254,33 @@ TOPHAND_TARGET void integer_few(const FewPiece& piece, FewSums& sums) {
       dot[s][t] = _mm512_set1_epi32(piece.tokens[t].header->negative_sum);
     }
   }
+  // Dword by dword, so that an activation is broadcast once for all streams.
+  static_assert(L.bits == 2);
+  const __m512i low2 = _mm512_set1_epi8(3);
   for (std::uint64_t b = 0; b < piece.cols / kBlockCols; ++b) {
+#pragma GCC unroll 2
+    for (std::size_t h = 0; h < 2; ++h) {
+      __m512i line[S];
 #pragma GCC unroll 4
-    for (std::size_t s = 0; s < S; ++s) {
-      const std::byte* lines = piece.groups[s] + b * L.code_bytes();
-      prefetch_share<L>(lines, 0);
-      forget_loads();
-      Codes codes;
-      load_codes<L>(lines, codes);
-#pragma GCC unroll 8
-      for (std::size_t j = 0; j < 8; ++j) {
+      for (std::size_t s = 0; s < S; ++s) {
+        const std::byte* lines = piece.groups[s] + b * L.code_bytes();
+        if (h == 0) prefetch_share<L>(lines, 0);
+        line[s] = load_line(lines + h * kLineBytes);
+      }
+#pragma GCC unroll 4
+      for (std::size_t j = 0; j < 4; ++j) {
+        __m512i codes[S];
+#pragma GCC unroll 4
+        for (std::size_t s = 0; s < S; ++s) {
+          codes[s] = _mm512_and_si512(line[s], low2);
+          line[s] = _mm512_srli_epi16(line[s], 2);
+        }
 #pragma GCC unroll 8
         for (std::size_t t = 0; t < T; ++t) {
-          dot[s][t] = _mm512_dpbusd_epi32(dot[s][t], codes.dword[j], broadcast_dword(a[t][b], j));
+          const __m512i x = broadcast_dword(a[t][b], 4 * h + j);
+#pragma GCC unroll 4
+          for (std::size_t s = 0; s < S; ++s)
+            dot[s][t] = _mm512_dpbusd_epi32(dot[s][t], codes[s], x);
         }
       }
     }
