@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "kernels/attention_tile.h"
+#include "kernels/delta_net.h"
 #include "kernels/encoding.h"
 #include "kernels/matmul.h"
 
@@ -48,38 +49,73 @@ void Lane::embed(const gguf::Tensor& embedding, const Fold* fold,
   pool_.barrier();
 }
 
-void Lane::normalise(const float* source, const std::vector<float>& weight) {
-  const std::uint64_t n = weight.size();
-  float* out = one_token() ? own().input : scratch_.input;
-  const Range mine = one_token() ? Range{0, 1} : my(chunk_.tokens);
-  for (std::uint64_t t = mine.begin; t < mine.end; ++t)
-    kernels::rms_norm(isa_, source + t * n, weight.data(), shape_.norm_eps, n, out + t * n);
-  input_ = out;
-  input_width_ = n;
-}
-
 void Lane::take(const float* source, std::uint64_t width) {
-  input_ = source;
-  input_width_ = width;
+  input_ = {.rows = source, .width = width};
 }
 
-// Tokens are shared out as in normalise(), so each lane quantises the rows that it wrote.
-void Lane::quantise_input(std::uint32_t forms) {
-  constexpr ActivationForm kForms[] = {ActivationForm::kInt8Block32, ActivationForm::kInt8Token};
-  const Range mine = one_token() ? Range{0, 1} : my(chunk_.tokens);
-  for (std::size_t slot = 0; slot < 2; ++slot) {
-    if ((forms & (1u << slot)) == 0) continue;
-    std::byte* out = one_token() ? own().quantised[slot] : scratch_.quantised[slot];
-    if (mine.begin < mine.end)
-      kernels::quantize_activations(isa_, kForms[slot], input_, input_width_, mine.begin, mine.end,
-                                    out);
+void Lane::normalise(const float* source, const std::vector<float>& weight) {
+  input_ = {.rows = source, .width = weight.size(), .norm = &weight};
+}
+
+void Lane::take_gated(const float* source, const float* gates, std::uint64_t width) {
+  input_ = {.rows = source, .width = width, .gates = gates};
+}
+
+void Lane::fold(const Linear& linear) {
+  if (linear.fold == nullptr) return;
+  TOPHAND_ASSERT(linear.fold->signs.size() == input_.width && input_.fold == nullptr);
+  input_.fold = linear.fold;
+}
+
+// A token's row of the input, made where it is not there as it is.
+const float* Lane::prepare_row(std::uint64_t t) {
+  const std::uint64_t n = input_.width;
+  const float* row = input_.rows + t * n;
+  if (input_.ready()) return row;
+  float* out = (one_token() ? own().input : scratch_.input) + t * n;
+  if (input_.norm != nullptr) {
+    kernels::rms_norm(isa_, row, input_.norm->data(), shape_.norm_eps, n, out);
+    row = out;
   }
-  if (!one_token()) pool_.barrier();
+  if (input_.gates != nullptr) {
+    kernels::sigmoid_mul(isa_, input_.gates + t * n, row, n, out);
+    row = out;
+  }
+  if (input_.fold != nullptr) {
+    for (std::uint64_t i = 0; i < n; ++i) out[i] = row[i] * input_.fold->signs[i];
+    kernels::hadamard(isa_, out, n, input_.fold->block);
+  }
+  return out;
+}
+
+// One token at a time: a row is still in the first-level cache when it is quantised.
+void Lane::prepare_input(std::uint32_t forms) {
+  constexpr ActivationForm kForms[] = {ActivationForm::kInt8Block32, ActivationForm::kInt8Token};
+  const auto prepare = [&](std::uint64_t t) {
+    const float* row = prepare_row(t);
+    for (std::size_t slot = 0; slot < 2; ++slot) {
+      if ((forms & (1u << slot)) == 0) continue;
+      std::byte* out = one_token() ? own().quantised[slot] : scratch_.quantised[slot];
+      kernels::quantize_activations(isa_, kForms[slot], row - t * input_.width, input_.width, t,
+                                    t + 1, out);
+    }
+  };
+  if (one_token()) {
+    prepare(0);
+  } else {
+    constexpr std::uint64_t kMost = 8;
+    for (Range part = pool_.claim(chunk_.tokens, 1, kMost); !part.empty();
+         part = pool_.claim(chunk_.tokens, 1, kMost))
+      for (std::uint64_t t = part.begin; t < part.end; ++t) prepare(t);
+    pool_.barrier();
+  }
+  // What follows may read the same input again.
+  if (!input_.ready()) take(one_token() ? own().input : scratch_.input, input_.width);
 }
 
 const std::byte* Lane::activations_for(const Linear& linear) {
   const ActivationForm form = kernels::activation_form(linear.w.source);
-  if (form == ActivationForm::kFloat32) return reinterpret_cast<const std::byte*>(input_);
+  if (form == ActivationForm::kFloat32) return reinterpret_cast<const std::byte*>(input_.rows);
   const std::size_t slot = form_slot(form);
   return one_token() ? own().quantised[slot] : scratch_.quantised[slot];
 }
@@ -115,11 +151,11 @@ void Lane::project(std::initializer_list<Product> products) {
   std::uint32_t forms = 0;
   std::uint64_t groups = 0;
   for (const Product& product : products) {
-    TOPHAND_ASSERT(product.linear.w.cols == input_width_);
+    TOPHAND_ASSERT(product.linear.w.cols == input_.width);
     forms |= form_bit(product.linear);
     groups += kernels::group_count(product.linear.w.rows);
   }
-  quantise_input(forms);
+  prepare_input(forms);
   // The groups of all matrices are shared out as one list.
   for_groups(groups, [&](Range mine) {
     std::uint64_t first = 0;
@@ -134,8 +170,8 @@ void Lane::project(std::initializer_list<Product> products) {
 }
 
 void Lane::add(const Linear& linear) {
-  TOPHAND_ASSERT(linear.w.cols == input_width_ && linear.w.rows == shape_.width);
-  quantise_input(form_bit(linear));
+  TOPHAND_ASSERT(linear.w.cols == input_.width && linear.w.rows == shape_.width);
+  prepare_input(form_bit(linear));
   const std::uint64_t d = shape_.width;
   for_groups(kernels::group_count(d), [&](Range groups) {
     multiply(linear, groups, scratch_.delta);
@@ -147,8 +183,8 @@ void Lane::add(const Linear& linear) {
 }
 
 void Lane::gated(const Linear& gate, const Linear& up, Activation activation) {
-  TOPHAND_ASSERT(gate.w.cols == input_width_ && up.w.cols == input_width_);
-  quantise_input(form_bit(gate) | form_bit(up));
+  TOPHAND_ASSERT(gate.w.cols == input_.width && up.w.cols == input_.width);
+  prepare_input(form_bit(gate) | form_bit(up));
   const std::uint64_t ff = shape_.ffn_width;
   const auto act = activation == Activation::kSilu ? kernels::silu_mul : kernels::relu2_mul;
   // A lane has the same rows of both, so it can go on without waiting.

@@ -137,7 +137,7 @@ class Lane {
   // Makes `source` [T, width] itself the input of the next matrices.
   void take(const float* source, std::uint64_t width);
 
-  // Makes T(input) the input where `linear` was folded. Between the call that made the input and
+  // Makes T(input) the input where `linear` was folded. Between the call that named the input and
   // the one that multiplies.
   void fold(const Linear& linear);
 
@@ -183,13 +183,13 @@ class Lane {
   bool one_token() const { return chunk_.tokens == 1; }
   Scratch::Own& own() { return scratch_.own[static_cast<std::size_t>(index_)]; }
   Range my(std::uint64_t n) const { return share_of(n, index_, pool_.size()); }
-  const float* input_row(std::uint64_t token) const { return input_ + token * input_width_; }
 
   void unfold(const Fold& fold, float* row) const;  // row = s * H(row), what T undoes
   void attend_tiles(std::uint64_t layer);           // neighbours of one sequence
   void attend_tokens(std::uint64_t layer);          // one token, or one of each sequence
   void convolve(std::uint64_t index, const DeltaNetWeights& weights);
-  void quantise_input(std::uint32_t forms);
+  const float* prepare_row(std::uint64_t token);
+  void prepare_input(std::uint32_t forms);  // and quantises it in these forms
   const std::byte* activations_for(const Linear& linear);
   // Calls step(part) until the lanes have shared out all groups of rows, then waits for the others.
   template <typename Step>
@@ -203,8 +203,18 @@ class Lane {
   Scratch& scratch_;
   Chunk chunk_;
   int index_;
-  const float* input_ = nullptr;  // [T, input_width_]
-  std::uint64_t input_width_ = 0;
+
+  // What the next matrices read: rows [T, width], and what has to be done to them first.
+  struct Input {
+    const float* rows = nullptr;
+    std::uint64_t width = 0;
+    const std::vector<float>* norm = nullptr;  // RMS norm with this weight
+    const float* gates = nullptr;              // times sigmoid(gates), [T, width]
+    const Fold* fold = nullptr;
+
+    bool ready() const { return norm == nullptr && gates == nullptr && fold == nullptr; }
+  };
+  Input input_;
 };
 
 }  // namespace tophand::engine

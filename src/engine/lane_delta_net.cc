@@ -9,35 +9,10 @@
 
 namespace tophand::engine {
 
-void Lane::fold(const Linear& linear) {
-  if (linear.fold == nullptr) return;
-  const Fold& fold = *linear.fold;
-  const std::uint64_t n = input_width_;
-  TOPHAND_ASSERT(fold.signs.size() == n);
-  // Tokens are shared out as in normalise(): the rows that this lane wrote, or, for rows of the
-  // others, those that a barrier has passed since.
-  float* out = one_token() ? own().input : scratch_.input;
-  const Range mine = one_token() ? Range{0, 1} : my(chunk_.tokens);
-  for (std::uint64_t t = mine.begin; t < mine.end; ++t) {
-    for (std::uint64_t i = 0; i < n; ++i) out[t * n + i] = input_[t * n + i] * fold.signs[i];
-    kernels::hadamard(isa_, out + t * n, n, fold.block);
-  }
-  input_ = out;
-}
-
 void Lane::unfold(const Fold& fold, float* row) const {
   const std::uint64_t n = fold.signs.size();
   kernels::hadamard(isa_, row, n, fold.block);
   for (std::uint64_t i = 0; i < n; ++i) row[i] *= fold.signs[i];
-}
-
-void Lane::take_gated(const float* source, const float* gates, std::uint64_t width) {
-  float* out = one_token() ? own().input : scratch_.input;
-  const Range mine = one_token() ? Range{0, 1} : my(chunk_.tokens);
-  for (std::uint64_t t = mine.begin; t < mine.end; ++t)
-    kernels::sigmoid_mul(isa_, gates + t * width, source + t * width, width, out + t * width);
-  input_ = out;
-  input_width_ = width;
 }
 
 void Lane::split_gates(const float* queries_and_gates) {
