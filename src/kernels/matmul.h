@@ -45,9 +45,10 @@ constexpr std::uint64_t group_count(std::uint64_t rows) {
 std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols);
 
 // Packs groups [group_begin, group_end) of the GGUF tensor at `tensor` into `packed` (start of the
-// whole packed matrix). Rows past the end are zero.
-void pack_groups(Encoding encoding, const std::byte* tensor, std::uint64_t rows, std::uint64_t cols,
-                 std::uint64_t group_begin, std::uint64_t group_end, std::byte* packed);
+// whole packed matrix). Rows past the end are zero. Every instruction set gives the same bytes.
+void pack_groups(Isa isa, Encoding encoding, const std::byte* tensor, std::uint64_t rows,
+                 std::uint64_t cols, std::uint64_t group_begin, std::uint64_t group_end,
+                 std::byte* packed);
 
 // Which form of activations a matrix of this encoding wants. Float encodings read float32 as is.
 enum class ActivationForm : std::uint8_t { kFloat32, kInt8Block32, kInt8Token };

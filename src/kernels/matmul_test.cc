@@ -175,7 +175,7 @@ class MatmulTest : public testing::TestWithParam<Case> {
     SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.cols << ", " << tokens
                                     << " tokens, groups " << begin << " to " << end);
     const Aligned packed(packed_bytes(encoding, shape.rows, shape.cols));
-    pack_groups(encoding, tensor.data(), shape.rows, shape.cols, 0, group_count(shape.rows),
+    pack_groups(isa, encoding, tensor.data(), shape.rows, shape.cols, 0, group_count(shape.rows),
                 packed.get());
     const ActivationForm form = activation_form(encoding);
     const Aligned activations(activation_bytes(form, tokens, shape.cols));
@@ -343,7 +343,7 @@ TEST(TernaryMatmul, EqualsTheScalarProductBitForBit) {
         for (float& v : x) v = 1.0f;
       }
       const Aligned packed(packed_bytes(Encoding::kI2_S, shape.rows, shape.cols));
-      pack_groups(Encoding::kI2_S, tensor.data(), shape.rows, shape.cols, 0,
+      pack_groups(Isa::kScalar, Encoding::kI2_S, tensor.data(), shape.rows, shape.cols, 0,
                   group_count(shape.rows), packed.get());
       const Aligned activations(activation_bytes(ActivationForm::kInt8Token, tokens, shape.cols));
       quantize_activations(Isa::kScalar, ActivationForm::kInt8Token, x.data(), shape.cols, 0,

@@ -1,6 +1,8 @@
-// Packing: from GGUF rows to groups of 16 interleaved rows. Runs once at load.
+// Packing: from GGUF rows to groups of 16 interleaved rows, once at load. This is the definition;
+// pack_avx2.cc gives the same bytes faster.
 #include "kernels/packed.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
@@ -85,21 +87,6 @@ const std::byte* source_block(const Source& src, const std::byte* row, std::uint
   return row + block * 32 / info.block_weights * info.block_bytes;
 }
 
-std::size_t half_scale_at(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::kQ6_K:
-      return 208;
-    case Encoding::kTQ1_0:
-      return 52;
-    case Encoding::kTQ2_0:
-      return 64;
-    case Encoding::kPTQ1_0:
-      return 26;
-    default:
-      return 0;
-  }
-}
-
 // Scales of row r (of 16) and of block `block`, into the scale area of its super-block.
 void write_scales(const Source& src, const Layout& layout, const std::byte* row, std::size_t r,
                   std::uint64_t block, std::byte* scales) {
@@ -123,16 +110,16 @@ void write_scales(const Source& src, const Layout& layout, const std::byte* row,
       return;
     }
     case Scales::kSuper16:
-      copy_half(0, half_scale_at(src.encoding));
+      copy_half(0, detail::half_scale_at(src.encoding));
       scales[32 + 32 * in_super + r] = b[192 + 2 * in_super];
       scales[32 + 32 * in_super + 16 + r] = b[192 + 2 * in_super + 1];
       return;
     case Scales::kGroup64:
-      return copy_half(32 * (in_super / 2), half_scale_at(src.encoding));
+      return copy_half(32 * (in_super / 2), detail::half_scale_at(src.encoding));
     case Scales::kGroup128:
-      return copy_half(32 * (in_super / 4), half_scale_at(src.encoding));
+      return copy_half(32 * (in_super / 4), detail::half_scale_at(src.encoding));
     case Scales::kGroup256:
-      return copy_half(32 * (in_super / 8), half_scale_at(src.encoding));
+      return copy_half(32 * (in_super / 8), detail::half_scale_at(src.encoding));
     case Scales::kTensor:
     case Scales::kNone:
       return;
@@ -178,19 +165,34 @@ std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t co
   return group_count(rows) * detail::group_bytes(encoding, cols);
 }
 
-void pack_groups(Encoding encoding, const std::byte* tensor, std::uint64_t rows, std::uint64_t cols,
-                 std::uint64_t group_begin, std::uint64_t group_end, std::byte* packed) {
-  const EncodingInfo& info = encoding_info(encoding);
-  const Source src{encoding, tensor, rows, cols, cols / info.block_weights * info.block_bytes};
-  const std::uint64_t stride = detail::group_bytes(encoding, cols);
-  const bool is_float = detail::layout_of(encoding).bits == 0;
-  for (std::uint64_t g = group_begin; g < group_end; ++g) {
+void detail::pack_scalar(const PackTask& task) {
+  const Source src{task.encoding, task.tensor, task.rows, task.cols,
+                   row_bytes(task.encoding, task.cols)};
+  const std::uint64_t stride = group_bytes(task.encoding, task.cols);
+  const bool is_float = layout_of(task.encoding).bits == 0;
+  for (std::uint64_t g = task.group_begin; g < task.group_end; ++g) {
     if (is_float) {
-      pack_float_group(src, g, packed + g * stride);
+      pack_float_group(src, g, task.packed + g * stride);
     } else {
-      pack_integer_group(src, g, packed + g * stride);
+      pack_integer_group(src, g, task.packed + g * stride);
     }
   }
+}
+
+void pack_groups(Isa isa, Encoding encoding, const std::byte* tensor, std::uint64_t rows,
+                 std::uint64_t cols, std::uint64_t group_begin, std::uint64_t group_end,
+                 std::byte* packed) {
+  detail::PackTask task{encoding, tensor, rows, cols, group_begin, group_end, packed};
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni || isa == Isa::kAvx512Vnni) {
+    task.group_end = std::min(group_end, rows / kRowsPerGroup);
+    detail::pack_avx2(task);
+    task.group_begin = std::max(group_begin, task.group_end);  // a last group that is not full
+    task.group_end = group_end;
+  }
+#endif
+  (void)isa;
+  detail::pack_scalar(task);
 }
 
 }  // namespace tophand::kernels

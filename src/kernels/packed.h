@@ -120,6 +120,36 @@ constexpr std::uint64_t group_bytes(Encoding encoding, std::uint64_t cols) {
   return (blocks + l.super_blocks - 1) / l.super_blocks * l.super_bytes();
 }
 
+// Where in a block of the file the half-precision scale lies (of those with a min: the scale).
+constexpr std::size_t half_scale_at(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kQ6_K:
+      return 208;
+    case Encoding::kTQ1_0:
+      return 52;
+    case Encoding::kTQ2_0:
+      return 64;
+    case Encoding::kPTQ1_0:
+      return 26;
+    default:
+      return 0;
+  }
+}
+
+// What packing is asked to do; the arguments of pack_groups().
+struct PackTask {
+  Encoding encoding;
+  const std::byte* tensor;
+  std::uint64_t rows, cols;
+  std::uint64_t group_begin, group_end;
+  std::byte* packed;
+};
+
+void pack_scalar(const PackTask& task);
+#if defined(__x86_64__)
+void pack_avx2(const PackTask& task);  // groups of 16 whole rows only
+#endif
+
 // Activations. A token is a header, a record for every block of 32 columns, then up to extra_max()
 // records that hold the rounding error of single blocks, quantised once more (matmul.h says when).
 struct ActivationBlock {
