@@ -41,7 +41,8 @@ class LoadedModel final : public Model {
   bool rope_changes() const { return long_rope_.has_value(); }
   const std::vector<float>& output_norm() const { return output_norm_; }
   const Linear& head() const { return head_; }
-  void give_back_embedding() const { file_.drop(embedding()); }  // its pages; read again as needed
+  // Its pages; they are read again as needed.
+  void give_back_embedding() const { file_.drop(embedding().data); }
   kernels::Isa isa() const { return isa_; }
   ThreadPool& pool() const { return *pool_; }  // serialises its users itself
 

@@ -130,7 +130,7 @@ Result<QuantizeReport> Quantizer::run() {
   for (const PlannedTensor& planned : plan_) {
     auto done = planned.changes() ? encode(planned, *writer) : copy(*planned.tensor, *writer);
     if (!done) return tl::unexpected(std::move(done).error());
-    file_.drop(*planned.tensor);
+    file_.drop(planned.tensor->data);
   }
   TOPHAND_CHECK("quantize", writer->sync());
   TOPHAND_CHECK("quantize", writer->finish());

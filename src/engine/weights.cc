@@ -1,11 +1,19 @@
 #include "engine/weights.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/checked.h"
 
 namespace tophand::engine {
 namespace {
+
+// What a lane packs before it asks for more and gives back the file's pages: a few milliseconds at
+// most, and much more than taking turns costs.
+constexpr std::size_t kPartBytes = std::size_t{1} << 20;
+constexpr std::uint64_t kClaimedPartsMax = 4;
+// Parts that are asked from the disk ahead of the one being packed.
+constexpr std::uint64_t kPartsAhead = 16;
 
 std::string shape_text(const gguf::Tensor& tensor) {
   std::string out = "[";
@@ -81,7 +89,9 @@ Result<> WeightLoader::declare_stacked(const std::string& name, std::uint64_t in
       const auto from = bias.begin() + static_cast<std::ptrdiff_t>(first);
       out.bias.assign(from, from + static_cast<std::ptrdiff_t>(rows));
     }
-    pending_.push_back({tensor, first, rows, &out, bytes_});
+    const std::size_t row = kernels::row_bytes(tensor->encoding, inputs);
+    pending_.push_back(
+        {tensor, tensor->data.subspan(first * row, rows * row), rows, &out, nullptr, bytes_});
     bytes_ = *next;
     products_ += inputs * rows;  // hyper-parameters are bounded: no overflow
     first += rows;
@@ -89,34 +99,62 @@ Result<> WeightLoader::declare_stacked(const std::string& name, std::uint64_t in
   return {};
 }
 
-Result<PageBuffer> WeightLoader::load(ThreadPool& pool,
+std::vector<WeightLoader::Part> WeightLoader::parts() const {
+  std::vector<Part> out;
+  for (const Pending& item : pending_) {
+    const std::uint64_t cols = item.tensor->cols();
+    const std::uint64_t groups = kernels::group_count(item.rows);
+    const std::size_t group =
+        kernels::packed_bytes(item.tensor->encoding, item.rows, cols) / groups;
+    const std::uint64_t step = std::max<std::uint64_t>(1, kPartBytes / group);
+    for (std::uint64_t begin = 0; begin < groups; begin += step)
+      out.push_back({&item, begin, std::min(groups, begin + step)});
+  }
+  return out;
+}
+
+std::span<const std::byte> WeightLoader::source(const Part& part) {
+  const Pending& item = *part.item;
+  const std::size_t row = item.data.size() / item.rows;
+  const std::uint64_t begin = part.group_begin * kernels::kRowsPerGroup;
+  const std::uint64_t end = std::min(item.rows, part.group_end * kernels::kRowsPerGroup);
+  return item.data.subspan(begin * row, (end - begin) * row);
+}
+
+void WeightLoader::pack(const Part& part, kernels::Isa isa) const {
+  const Pending& item = *part.item;
+  kernels::pack_groups(isa, item.tensor->encoding, item.data.data(), item.rows, item.tensor->cols(),
+                       part.group_begin, part.group_end, item.packed);
+  file_.drop(source(part));
+}
+
+Result<PageBuffer> WeightLoader::load(ThreadPool& pool, kernels::Isa isa,
                                       const std::function<void(double)>& progress) {
   auto buffer = PageBuffer::allocate(bytes_);
   if (!buffer) return buffer;
-  for (std::size_t i = 0; i < pending_.size(); ++i) {
-    const Pending& item = pending_[i];
+  for (Pending& item : pending_) {
     const gguf::Tensor& tensor = *item.tensor;
-    if (i + 1 < pending_.size()) file_.will_need(*pending_[i + 1].tensor);
-    std::byte* packed = buffer->data() + item.offset;
-    // Each lane packs the rows it will multiply, so that on machines with several memory nodes
-    // the pages are near the core that reads them.
-    const kernels::EncodingInfo& encoding = kernels::encoding_info(tensor.encoding);
-    const std::size_t row_bytes = tensor.cols() / encoding.block_weights * encoding.block_bytes;
-    const std::byte* rows = tensor.data.data() + item.first_row * row_bytes;
-    pool.run([&](int lane) {
-      const Range groups = share_of(kernels::group_count(item.rows), lane, pool.size());
-      kernels::pack_groups(tensor.encoding, rows, item.rows, tensor.cols(), groups.begin,
-                           groups.end, packed);
-    });
-    kernels::PackedMatrix& w = item.out->w;
-    w = {tensor.encoding, item.rows, tensor.cols(), packed,
-         kernels::tensor_scale(tensor.encoding, tensor.data.data(), tensor.rows(), tensor.cols())};
-    if (!std::isfinite(w.tensor_scale))
+    const float scale =
+        kernels::tensor_scale(tensor.encoding, tensor.data.data(), tensor.rows(), tensor.cols());
+    if (!std::isfinite(scale))
       return fail(Code::kInvalid,
                   "tensor '" + std::string(tensor.name) + "' has a scale that is no number");
-    file_.drop(tensor);
-    if (progress) progress(static_cast<double>(item.offset) / static_cast<double>(bytes_));
+    item.packed = buffer->data() + item.offset;
+    item.out->w = {tensor.encoding, item.rows, tensor.cols(), item.packed, scale};
   }
+  // One list for all tensors: no core waits for another before the very end.
+  const std::vector<Part> all = parts();
+  pool.run([&](int lane) {
+    const auto claim = [&] { return pool.claim(all.size(), 1, kClaimedPartsMax); };
+    for (Range mine = claim(); !mine.empty(); mine = claim()) {
+      for (std::uint64_t i = mine.begin; i < mine.end; ++i) {
+        if (i + kPartsAhead < all.size()) file_.will_need(source(all[i + kPartsAhead]));
+        pack(all[i], isa);
+        if (lane == 0 && progress)
+          progress(static_cast<double>(i + 1) / static_cast<double>(all.size()));
+      }
+    }
+  });
   if (progress) progress(1.0);
   pending_.clear();
   return buffer;

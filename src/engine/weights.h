@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,16 +67,29 @@ class WeightLoader {
   std::size_t vector_bytes() const { return vector_bytes_; }  // read so far, as float32
   std::uint64_t products() const { return products_; }        // inputs * outputs of all matrices
 
-  // Packs everything declared. `progress` gets 0..1. The returned buffer holds the weights.
-  Result<PageBuffer> load(ThreadPool& pool, const std::function<void(double)>& progress);
+  // Packs everything declared, on all threads. `progress` gets 0..1, on the calling thread. The
+  // returned buffer holds the weights.
+  Result<PageBuffer> load(ThreadPool& pool, kernels::Isa isa,
+                          const std::function<void(double)>& progress);
 
  private:
   struct Pending {
     const gguf::Tensor* tensor;
-    std::uint64_t first_row, rows;  // of the tensor
+    std::span<const std::byte> data;  // of its rows, in the file
+    std::uint64_t rows;
     Linear* out;
+    std::byte* packed;   // set by load()
     std::size_t offset;  // in the buffer; multiple of 64
   };
+
+  // Groups of a matrix: what one thread packs at a time.
+  struct Part {
+    const Pending* item;
+    std::uint64_t group_begin, group_end;
+  };
+  static std::span<const std::byte> source(const Part& part);  // its rows in the file
+  std::vector<Part> parts() const;
+  void pack(const Part& part, kernels::Isa isa) const;
 
   const gguf::File& file_;
   const Hadamard& hadamard_;

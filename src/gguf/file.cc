@@ -140,8 +140,9 @@ class Parser {
       at_ += count * size;
     } else {
       std::string_view text;
+      const std::string label = "metadata " + quoted(key);  // once: a vocabulary is long
       for (std::uint64_t i = 0; i < count; ++i)
-        if (auto done = read_string("metadata " + quoted(key), kStringBytesMax, text); !done)
+        if (auto done = read_string(label, kStringBytesMax, text); !done)
           return tl::unexpected(std::move(done).error());
     }
     return Value(ValueType::kArray, element, count, bytes_.subspan(begin, at_ - begin));
@@ -342,12 +343,12 @@ Result<std::vector<std::string_view>> File::strings(std::string_view key) const 
   return std::move(*list);
 }
 
-void File::will_need(const Tensor& tensor) const {
-  if (!mapping_.bytes().empty()) mapping_.will_need(tensor.data);
+void File::will_need(std::span<const std::byte> part) const {
+  if (!mapping_.bytes().empty()) mapping_.will_need(part);
 }
 
-void File::drop(const Tensor& tensor) const {
-  if (!mapping_.bytes().empty()) mapping_.drop(tensor.data);
+void File::drop(std::span<const std::byte> part) const {
+  if (!mapping_.bytes().empty()) mapping_.drop(part);
 }
 
 void File::drop_all() const {

@@ -61,9 +61,10 @@ class File {
   Result<std::vector<float>> floats(std::string_view key) const;
   Result<std::vector<std::string_view>> strings(std::string_view key) const;
 
-  // Memory hints for a tensor's bytes; nothing happens for a File made by parse().
-  void will_need(const Tensor& tensor) const;
-  void drop(const Tensor& tensor) const;
+  // Memory hints (mapping.h) for a tensor's bytes or a part of them; nothing happens for a File
+  // made by parse().
+  void will_need(std::span<const std::byte> part) const;
+  void drop(std::span<const std::byte> part) const;
   void drop_all() const;  // the header too
 
  private:

@@ -460,8 +460,8 @@ TEST_F(GgufOpen, ReadsAFileFromDisk) {
   ASSERT_TRUE(file) << file.error().message;
   const Tensor* tensor = file->find_tensor("first");
   ASSERT_NE(tensor, nullptr);
-  file->will_need(*tensor);
-  file->drop(*tensor);
+  file->will_need(tensor->data);
+  file->drop(tensor->data);
   float values[8];
   std::memcpy(values, tensor->data.data(), sizeof values);  // read again after the drop
   EXPECT_EQ(values[7], 7.0f);
