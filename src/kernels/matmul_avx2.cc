@@ -11,43 +11,15 @@
 // All are below 32768.
 #if defined(__x86_64__)
 
-#include <algorithm>
-
 #define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c")))
 #define TOPHAND_YMM_VNNI 0
 #include "kernels/matmul_lut.h"
 #include "kernels/matmul_ymm.inc"
 
 namespace tophand::kernels::detail {
-namespace {
 
-void multiply(const MatmulTask& task) {
-  if (task.tokens == 0 || task.group_begin == task.group_end) return;
-  run_matmul(task, kSets[static_cast<std::size_t>(task.w.source)]);
-}
-
-}  // namespace
-
-// Ternary weights times many tokens: whole groups times whole vectors of tokens by table lookup,
-// then the other groups, then the other tokens.
 void matmul_avx2(const MatmulTask& task) {
-  MatmulTask tables = task;
-  tables.group_end = std::min(task.group_end, task.w.rows / kRowsPerGroup);
-  tables.tokens = task.tokens / kLutTokens * kLutTokens;
-  if (task.w.source != Encoding::kI2_S || tables.tokens == 0 ||
-      tables.group_end < tables.group_begin + kLutGroupsMin) {
-    return multiply(task);
-  }
-  lut_matmul_avx2(tables);
-  MatmulTask rest = tables;
-  rest.group_begin = tables.group_end;
-  rest.group_end = task.group_end;
-  multiply(rest);
-  rest = task;
-  rest.tokens = task.tokens - tables.tokens;
-  rest.activations += tables.tokens * token_bytes(ActivationForm::kInt8Token, task.w.cols);
-  rest.out += tables.tokens * task.out_stride;
-  multiply(rest);
+  run_matmul_with_lut(task, kSets[static_cast<std::size_t>(task.w.source)]);
 }
 
 }  // namespace tophand::kernels::detail

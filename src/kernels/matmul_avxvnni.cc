@@ -4,12 +4,13 @@
 
 #define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c,avxvnni")))
 #define TOPHAND_YMM_VNNI 1
+#include "kernels/matmul_lut.h"
 #include "kernels/matmul_ymm.inc"
 
 namespace tophand::kernels::detail {
 
 void matmul_avxvnni(const MatmulTask& task) {
-  run_matmul(task, kSets[static_cast<std::size_t>(task.w.source)]);
+  run_matmul_with_lut(task, kSets[static_cast<std::size_t>(task.w.source)]);
 }
 
 }  // namespace tophand::kernels::detail

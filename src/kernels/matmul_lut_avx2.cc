@@ -17,6 +17,9 @@
 namespace tophand::kernels::detail {
 namespace {
 
+constexpr std::size_t kLutTokens = 16;
+// Each range of rows builds all tables again: with 256 rows that costs what it saves.
+constexpr std::uint64_t kLutGroupsMin = 20;
 constexpr Layout kLayout = layout_of(Encoding::kI2_S);
 constexpr std::size_t kEntries = 81;
 constexpr std::size_t kTables = 8;      // of a block of 32 columns: 20 KiB, which stay in L1
@@ -306,16 +309,41 @@ void run_rows(const Rows& rows, std::uint64_t token, std::uint64_t tiles, Work& 
   }
 }
 
-}  // namespace
-
-void lut_matmul_avx2(const MatmulTask& task) {
-  Work work;  // 400 KiB, which are not touched where there are few rows or tokens
+// A multiple of kLutTokens tokens and groups all of whose rows exist.
+void lut_matmul(const MatmulTask& task) {
+  Work work;  // 350 KiB, which are not touched where there are few rows or tokens
   constexpr std::uint64_t kGroups = kRowsMax / kRowsPerGroup, kTokens = kTilesMax * kLutTokens;
   for (std::uint64_t t = 0; t < task.tokens; t += kTokens) {
     const std::uint64_t tiles = std::min(kTokens, task.tokens - t) / kLutTokens;
     for (std::uint64_t g = task.group_begin; g < task.group_end; g += kGroups) {
       run_rows({task, g, std::min(kGroups, task.group_end - g)}, t, tiles, work);
     }
+  }
+}
+
+}  // namespace
+
+void run_matmul_with_lut(const MatmulTask& task, const KernelSet& kernels) {
+  MatmulTask tables = task;
+  tables.group_end = std::min(task.group_end, task.w.rows / kRowsPerGroup);
+  tables.tokens = task.tokens / kLutTokens * kLutTokens;
+  if (task.w.source != Encoding::kI2_S || tables.tokens == 0 ||
+      tables.group_end < tables.group_begin + kLutGroupsMin) {
+    return run_matmul(task, kernels);
+  }
+  lut_matmul(tables);
+  if (tables.group_end < task.group_end) {
+    MatmulTask groups = tables;
+    groups.group_begin = tables.group_end;
+    groups.group_end = task.group_end;
+    run_matmul(groups, kernels);
+  }
+  if (tables.tokens < task.tokens) {
+    MatmulTask tokens = task;
+    tokens.tokens -= tables.tokens;
+    tokens.activations += tables.tokens * token_bytes(ActivationForm::kInt8Token, task.w.cols);
+    tokens.out += tables.tokens * task.out_stride;
+    run_matmul(tokens, kernels);
   }
 }
 
