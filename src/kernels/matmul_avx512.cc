@@ -339,8 +339,10 @@ TOPHAND_TARGET void tile(const TilePiece& piece) {
   const Panel& panel = *piece.panel;
   const ActivationBlock* a[T];
   __m512 sum[kPanelGroups][T];
+#pragma GCC unroll 8
   for (std::size_t t = 0; t < T; ++t) {
     a[t] = piece.token(t);
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < kPanelGroups; ++r) {
       sum[r][t] = piece.fresh ? _mm512_setzero_ps() : _mm512_loadu_ps(piece.sum(t) + 16 * r);
     }
@@ -384,7 +386,9 @@ TOPHAND_TARGET void tile(const TilePiece& piece) {
       }
     }
   }
+#pragma GCC unroll 8
   for (std::size_t t = 0; t < T; ++t) {
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < kPanelGroups; ++r) {
       _mm512_storeu_ps(piece.sum(t) + 16 * r, sum[r][t]);
     }
@@ -395,8 +399,10 @@ template <std::size_t T>
 TOPHAND_TARGET void integer_tile(const TilePiece& piece) {
   const ActivationBlock* a[T];
   __m512i dot[kPanelGroups][T];
+#pragma GCC unroll 8
   for (std::size_t t = 0; t < T; ++t) {
     a[t] = piece.token(t);
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < kPanelGroups; ++r) {
       dot[r][t] = piece.fresh ? _mm512_set1_epi32(piece.starts[t])
                               : _mm512_loadu_si512(piece.sum(t) + 16 * r);
@@ -405,8 +411,10 @@ TOPHAND_TARGET void integer_tile(const TilePiece& piece) {
   for (std::uint64_t b = 0; b < piece.blocks; ++b) {
     tile_dwords<0, 8, T>(piece.panel->codes[piece.panel_first + b], a, b, dot);
   }
+#pragma GCC unroll 8
   for (std::size_t t = 0; t < T; ++t) {
     const __m512 factor = _mm512_set1_ps(piece.factors[t]);
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < kPanelGroups; ++r) {
       float* out = piece.sum(t) + 16 * r;
       if (piece.last) {
