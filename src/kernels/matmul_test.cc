@@ -209,8 +209,8 @@ class MatmulTest : public testing::TestWithParam<Case> {
           want += product;
           size += std::fabs(product);
         }
-        // Sums with an offset or a min subtract larger numbers: 16 is more than code / |weight|. The
-        // roundings of a float sum of n products walk about sqrt(n) of them away.
+        // Sums with an offset or a min subtract larger numbers: 16 is more than code / |weight|.
+        // The roundings of a float sum of n products walk about sqrt(n) of them away.
         const double roundings = std::max(16.0, std::sqrt(static_cast<double>(shape.cols)));
         ASSERT_NEAR(static_cast<double>(got), want, roundings * 6e-8 * size + 1e-6)
             << r << ", " << t;
