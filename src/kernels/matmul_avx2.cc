@@ -14,12 +14,18 @@
 #define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c")))
 #define TOPHAND_YMM_VNNI 0
 #include "kernels/matmul_lut.h"
+#include "kernels/matmul_ymm.h"
 #include "kernels/matmul_ymm.inc"
 
 namespace tophand::kernels::detail {
 
 void matmul_avx2(const MatmulTask& task) {
-  run_matmul_with_lut(task, kSets[static_cast<std::size_t>(task.w.source)]);
+  const Encoding encoding = task.w.source;
+  const KernelSet* set = find_set<Encoding::kF32, Encoding::kF16, Encoding::kBF16>(encoding);
+  if (set == nullptr) set = avx2_2bit(encoding);
+  if (set == nullptr) set = avx2_4bit(encoding);
+  if (set == nullptr) set = avx2_6bit(encoding);
+  run_matmul_with_lut(task, *set);
 }
 
 }  // namespace tophand::kernels::detail

@@ -5,12 +5,18 @@
 #define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c,avxvnni")))
 #define TOPHAND_YMM_VNNI 1
 #include "kernels/matmul_lut.h"
+#include "kernels/matmul_ymm.h"
 #include "kernels/matmul_ymm.inc"
 
 namespace tophand::kernels::detail {
 
 void matmul_avxvnni(const MatmulTask& task) {
-  run_matmul_with_lut(task, kSets[static_cast<std::size_t>(task.w.source)]);
+  const Encoding encoding = task.w.source;
+  const KernelSet* set = find_set<Encoding::kF32, Encoding::kF16, Encoding::kBF16>(encoding);
+  if (set == nullptr) set = avxvnni_2bit(encoding);
+  if (set == nullptr) set = avxvnni_4bit(encoding);
+  if (set == nullptr) set = avxvnni_6bit(encoding);
+  run_matmul_with_lut(task, *set);
 }
 
 }  // namespace tophand::kernels::detail

@@ -1,0 +1,17 @@
+// The kernels of matmul_avx2.cc for codes of 5 and 6 bits.
+#if defined(__x86_64__)
+
+#define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c")))
+#define TOPHAND_YMM_VNNI 0
+#include "kernels/matmul_ymm.h"
+#include "kernels/matmul_ymm.inc"
+
+namespace tophand::kernels::detail {
+
+const KernelSet* avx2_6bit(Encoding encoding) {
+  return find_set<Encoding::kQ5_0, Encoding::kQ5_1, Encoding::kQ5_K, Encoding::kQ6_K>(encoding);
+}
+
+}  // namespace tophand::kernels::detail
+
+#endif  // __x86_64__

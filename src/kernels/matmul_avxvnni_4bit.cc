@@ -1,0 +1,17 @@
+// The kernels of matmul_avxvnni.cc for codes of 4 and 8 bits.
+#if defined(__x86_64__)
+
+#define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c,avxvnni")))
+#define TOPHAND_YMM_VNNI 1
+#include "kernels/matmul_ymm.h"
+#include "kernels/matmul_ymm.inc"
+
+namespace tophand::kernels::detail {
+
+const KernelSet* avxvnni_4bit(Encoding encoding) {
+  return find_set<Encoding::kQ4_0, Encoding::kQ4_1, Encoding::kQ4_K, Encoding::kQ8_0>(encoding);
+}
+
+}  // namespace tophand::kernels::detail
+
+#endif  // __x86_64__
