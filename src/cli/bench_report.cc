@@ -103,8 +103,7 @@ Json memory_json(const Benchmark& run) {
             {"vectors", need.vectors},
             {"cache", need.cache},
             {"scratch", need.scratch},
-            {"tokenizer", need.tokenizer},
-            {"file", need.file}}},
+            {"tokenizer", need.tokenizer}}},
           {"used", run.at_end.anonymous + run.at_end.file - run.before_load.anonymous -
                        run.before_load.file},
           {"resident_before_load", resident_json(run.before_load)},

@@ -26,13 +26,13 @@ std::uint32_t form_bit(const Linear& linear) {
 
 }  // namespace
 
-void Lane::embed(const gguf::Tensor& embedding, const Fold* fold,
+void Lane::embed(const EmbeddingTable& table, const Fold* fold,
                  std::span<const std::int32_t> tokens) {
   const std::uint64_t d = shape_.width;
   const Range mine = my(chunk_.tokens);
   for (std::uint64_t t = mine.begin; t < mine.end; ++t) {
-    kernels::dequantize_row(embedding.encoding, embedding.data.data(), embedding.rows(), d,
-                            static_cast<std::uint64_t>(tokens[t]), scratch_.stream + t * d);
+    auto* raw = reinterpret_cast<std::byte*>(scratch_.input + t * d);  // not in use yet
+    table.read(static_cast<std::uint64_t>(tokens[t]), raw, scratch_.stream + t * d);
     if (fold != nullptr) unfold(*fold, scratch_.stream + t * d);
     if (shape_.embedding_scale != 1.0f)
       for (std::uint64_t i = 0; i < d; ++i) scratch_.stream[t * d + i] *= shape_.embedding_scale;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/embedding.h"
 #include "engine/hadamard.h"
 #include "engine/hyperparameters.h"
 #include "engine/memory.h"
@@ -129,7 +130,7 @@ class Lane {
 
   // stream = E[token] for every token, turned back where the rows were folded; cosines and sines
   // for every position.
-  void embed(const gguf::Tensor& embedding, const Fold* fold, std::span<const std::int32_t> tokens);
+  void embed(const EmbeddingTable& table, const Fold* fold, std::span<const std::int32_t> tokens);
 
   // Makes RMS(source, weight) the input of the next matrices. source: [T, weight.size()].
   void normalise(const float* source, const std::vector<float>& weight);

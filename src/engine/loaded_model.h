@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/embedding.h"
 #include "engine/graphs/graph.h"
 #include "engine/hyperparameters.h"
 #include "engine/memory.h"
@@ -28,7 +29,7 @@ class LoadedModel final : public Model {
 
   const Hyperparameters& shape() const { return shape_; }
   const Graph& graph() const { return *graph_; }
-  const gguf::Tensor& embedding() const { return *file_.find_tensor("token_embd.weight"); }
+  const EmbeddingTable& embedding_table() const { return embedding_table_; }
   const Fold* embedding_fold() const {
     return hadamard_.embedding ? &hadamard_.folds.at(shape_.width) : nullptr;
   }
@@ -41,8 +42,6 @@ class LoadedModel final : public Model {
   bool rope_changes() const { return long_rope_.has_value(); }
   const std::vector<float>& output_norm() const { return output_norm_; }
   const Linear& head() const { return head_; }
-  // Its pages; they are read again as needed.
-  void give_back_embedding() const { file_.drop(embedding().data); }
   kernels::Isa isa() const { return isa_; }
   ThreadPool& pool() const { return *pool_; }  // serialises its users itself
 
@@ -56,12 +55,15 @@ class LoadedModel final : public Model {
   Result<> check_memory(const WeightLoader& weights, std::int64_t bytes_max);
   void describe();
 
-  gguf::File file_;  // stays mapped: embeddings are read from it row by row
+  const gguf::Tensor& embedding() const { return *file_.find_tensor("token_embd.weight"); }
+
+  gguf::File file_;  // stays open: embeddings are read from it row by row
   Hyperparameters shape_;
   Hadamard hadamard_;
   kernels::Isa isa_ = kernels::Isa::kScalar;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Graph> graph_;
+  EmbeddingTable embedding_table_;
   RopeTable rope_;
   std::optional<RopeTable> long_rope_;
   std::vector<float> output_norm_;  // [d]

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <string>
 
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
-std::int64_t first_number(const char* path) {
+std::int64_t first_number(const std::string& path) {
   std::ifstream file(path);
   std::int64_t value = 0;
   return (file >> value) && value >= 0 ? value : -1;  // "max" is no number
@@ -33,17 +34,22 @@ std::int64_t meminfo_available() {
 }
 
 // File pages that a cgroup counts as used can be dropped, so they count as free here.
-std::int64_t cgroup_available() {
-  const std::int64_t limit = first_number("/sys/fs/cgroup/memory.max");
-  const std::int64_t used = first_number("/sys/fs/cgroup/memory.current");
+std::int64_t folder_available(const std::string& folder) {
+  const std::int64_t limit = first_number(folder + "/memory.max");
+  const std::int64_t used = first_number(folder + "/memory.current");
   if (limit < 0 || used < 0) return -1;
   std::int64_t reclaimable = 0;
-  std::ifstream stat("/sys/fs/cgroup/memory.stat");
+  std::ifstream stat(folder + "/memory.stat");
   std::string key;
   std::int64_t value = 0;
   while (stat >> key >> value)
     if (key == "inactive_file" || key == "active_file") reclaimable += value;
   return std::max<std::int64_t>(0, limit - used + reclaimable);
+}
+
+std::string text_of(const char* path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -72,9 +78,30 @@ PageBuffer::~PageBuffer() {
   if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
 }
 
+// "0::/system.slice/tophand.service" is version 2's line (cgroups(7)). A limit on any folder of the
+// path counts; inside a container the path is "/".
+std::int64_t cgroup_available_bytes(const std::string& root, std::string_view self) {
+  constexpr std::string_view kVersion2 = "0::";
+  const std::size_t at = self.starts_with(kVersion2) ? 0 : self.find("\n0::");
+  std::string path;
+  if (at != std::string_view::npos) {
+    const std::size_t begin = self.find('/', at);
+    const std::size_t end = std::min(self.find('\n', begin), self.size());
+    if (begin < end) path = self.substr(begin, end - begin);
+  }
+  std::int64_t least = -1;
+  for (;;) {
+    while (path.ends_with('/')) path.pop_back();
+    const std::int64_t here = folder_available(root + path);
+    if (here >= 0 && (least < 0 || here < least)) least = here;
+    if (path.empty()) return least;
+    path.resize(path.rfind('/'));
+  }
+}
+
 std::int64_t available_memory_bytes() {
   const std::int64_t machine = meminfo_available();
-  const std::int64_t group = cgroup_available();
+  const std::int64_t group = cgroup_available_bytes("/sys/fs/cgroup", text_of("/proc/self/cgroup"));
   if (machine < 0) return std::max<std::int64_t>(0, group);
   return group < 0 ? machine : std::min(machine, group);
 }

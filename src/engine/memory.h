@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/result.h"
@@ -41,9 +43,13 @@ class PageBuffer {
   std::size_t mapped_bytes_ = 0;
 };
 
-// Bytes this process can still take without swapping: MemAvailable, and what its cgroup (version
-// 2) leaves. 0 when neither can be read.
+// Bytes this process can still take without swapping: MemAvailable, and what its cgroups (version
+// 2) leave. 0 when neither can be read.
 std::int64_t available_memory_bytes();
+
+// What the cgroup that `self` names (the text of /proc/self/cgroup) and those above it leave, the
+// least of them; -1 when none has a limit. root: where the hierarchy is mounted.
+std::int64_t cgroup_available_bytes(const std::string& root, std::string_view self);
 
 // What this process has in memory now: its own pages, and mapped files' (the program's code among
 // them). From /proc/self/status; zeros where that cannot be read.

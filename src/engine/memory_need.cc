@@ -1,9 +1,7 @@
 #include "engine/memory_need.h"
 
-#include <algorithm>
 #include <bit>
 
-#include "engine/lane.h"
 #include "engine/memory.h"
 
 namespace tophand::engine {
@@ -14,10 +12,6 @@ namespace {
 constexpr std::int64_t kTokenBytes = 32 + 48 + 8 + 4;
 constexpr std::uint64_t kMergeSlotBytes = 16;
 constexpr std::size_t kShortStringBytes = 15;  // longer ones are allocated apart
-
-// A page fault on a mapped file maps this much around it when the file is in the page cache (Linux:
-// fault_around_bytes, 64 KiB since 3.15).
-constexpr std::int64_t kFaultAroundBytes = 65'536;
 
 }  // namespace
 
@@ -37,19 +31,10 @@ std::int64_t tokenizer_bytes(const gguf::File& file) {
   return bytes;
 }
 
-// Sessions give the embedding's pages back every kChunkTokens tokens.
-std::int64_t file_bytes_resident(const gguf::File& file) {
-  const gguf::Tensor* embedding = file.find_tensor("token_embd.weight");
-  if (embedding == nullptr) return 0;
-  return std::min(static_cast<std::int64_t>(embedding->data.size()),
-                  static_cast<std::int64_t>(kChunkTokens) * kFaultAroundBytes);
-}
-
 std::string describe(const MemoryNeed& need, std::int64_t context_tokens) {
   return "weights " + human_bytes(need.weights + need.vectors) + ", a context of " +
          std::to_string(context_tokens) + " tokens " + human_bytes(need.cache) + ", activations " +
-         human_bytes(need.scratch) + ", tokenizer " + human_bytes(need.tokenizer) +
-         ", pages of the file " + human_bytes(need.file);
+         human_bytes(need.scratch) + ", tokenizer " + human_bytes(need.tokenizer);
 }
 
 }  // namespace tophand::engine

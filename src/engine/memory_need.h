@@ -18,11 +18,8 @@ struct MemoryNeed {
   std::int64_t cache = 0;    // keys and values of the whole context, recurrent states
   std::int64_t scratch = 0;  // activations and logits
   std::int64_t tokenizer = 0;
-  std::int64_t file = 0;  // pages of the model file: embedding rows of the last tokens
 
-  std::int64_t total() const { return weights + vectors + cache + scratch + tokenizer + file; }
-  // What cannot be given back under pressure: all but the file's pages.
-  std::int64_t anonymous() const { return total() - file; }
+  std::int64_t total() const { return weights + vectors + cache + scratch + tokenizer; }
 };
 
 // "weights 0.9 GiB, context of 8192 tokens 230 MiB, ..."
@@ -30,6 +27,5 @@ std::string describe(const MemoryNeed& need, std::int64_t context_tokens);
 
 // The parts that come from the header alone (weights are what WeightLoader counted).
 std::int64_t tokenizer_bytes(const gguf::File& file);
-std::int64_t file_bytes_resident(const gguf::File& file);
 
 }  // namespace tophand::engine

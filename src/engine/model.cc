@@ -3,6 +3,10 @@
 #include <future>
 #include <string>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "engine/loaded_model.h"
 #include "engine/recurrent_states.h"
 #include "engine/tokenizer_spec.h"
@@ -91,8 +95,12 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   auto made = tokenizer.get();
   if (!made) return tl::unexpected(std::move(made).error());
   model->tokenizer_ = std::move(*made);
+  model->embedding_table_ = EmbeddingTable(model->file_, model->embedding());
   model->describe();
   model->file_.drop_all();
+#if defined(__GLIBC__)
+  ::malloc_trim(0);  // what reading the vocabulary took and no longer needs
+#endif
   return model;
 }
 
@@ -182,7 +190,6 @@ MemoryNeed LoadedModel::predict_memory(const WeightLoader& weights) const {
   need.scratch = static_cast<std::int64_t>(Scratch::bytes(shape_, positions, info_.threads) +
                                            kHeadTokens * shape_.vocabulary * sizeof(float));
   need.tokenizer = tokenizer_bytes(file_);
-  need.file = file_bytes_resident(file_);
   return need;
 }
 

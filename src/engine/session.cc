@@ -174,14 +174,9 @@ class CpuSession final : public Session {
   void run_layers(const Chunk& chunk, std::span<const text::TokenId> tokens) {
     model_.pool().run([&](int index) {
       Lane mine = lane(chunk, index);
-      mine.embed(model_.embedding(), model_.embedding_fold(), tokens);
+      mine.embed(model_.embedding_table(), model_.embedding_fold(), tokens);
       for (std::uint64_t i = 0; i < model_.shape().layers; ++i) model_.graph().run_layer(mine, i);
     });
-    // Reading an embedding's row maps the pages around it; in the long run that would be all of it.
-    embedded_ += tokens.size();
-    if (embedded_ < kChunkTokens) return;
-    model_.give_back_embedding();
-    embedded_ = 0;
   }
 
   // logits = Whead RMS(stream, output_norm) for `count` tokens of the chunk from `first` on.
@@ -201,7 +196,6 @@ class CpuSession final : public Session {
   RecurrentStates states_;
   Scratch scratch_;
   std::uint64_t position_ = 0;
-  std::uint64_t embedded_ = 0;         // tokens since the embedding's pages were given back
   const RopeTable* rope_ = nullptr;    // that turned the keys in the cache
   std::vector<text::TokenId> tokens_;  // in the cache; kept where rope_ can change
   std::vector<float> logits_;          // [kHeadTokens, V]; the first row is logits()

@@ -351,6 +351,11 @@ void File::drop(std::span<const std::byte> part) const {
   if (!mapping_.bytes().empty()) mapping_.drop(part);
 }
 
+void File::copy(std::span<const std::byte> part, std::byte* out) const {
+  if (!mapping_.bytes().empty()) mapping_.copy(part, out);
+  else std::memcpy(out, part.data(), part.size());
+}
+
 void File::drop_all() const {
   if (!mapping_.bytes().empty()) mapping_.drop(mapping_.bytes());
 }

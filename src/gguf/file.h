@@ -67,6 +67,9 @@ class File {
   void drop(std::span<const std::byte> part) const;
   void drop_all() const;  // the header too
 
+  // Copies `part` of the file to `out`; none of it becomes resident (mapping.h).
+  void copy(std::span<const std::byte> part, std::byte* out) const;
+
  private:
   friend class Parser;
 

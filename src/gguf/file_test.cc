@@ -467,6 +467,21 @@ TEST_F(GgufOpen, ReadsAFileFromDisk) {
   EXPECT_EQ(values[7], 7.0f);
 }
 
+TEST_F(GgufOpen, CopiesAPartOfTheFile) {
+  std::ofstream(path("f"), std::ios::binary) << write(small_file());
+  auto opened = File::open(path("f"));
+  ASSERT_TRUE(opened) << opened.error().message;
+  const File file = std::move(*opened);  // the open file goes along
+  std::remove(path("f").c_str());        // and needs no name
+  const Tensor* tensor = file.find_tensor("first");
+  ASSERT_NE(tensor, nullptr);
+  float values[2] = {-1.0f, -1.0f};
+  file.copy(tensor->data.subspan(7 * sizeof(float), sizeof(float)),
+            reinterpret_cast<std::byte*>(values));
+  EXPECT_EQ(values[0], 7.0f);
+  EXPECT_EQ(values[1], -1.0f);
+}
+
 TEST_F(GgufOpen, SaysWhichFileIsMissing) {
   const auto file = File::open(path("none.gguf"));
   ASSERT_FALSE(file);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace tophand::gguf {
 namespace {
@@ -40,7 +41,7 @@ std::span<std::byte> whole_pages(std::span<const std::byte> part) {
 
 Result<Mapping> Mapping::open(const std::string& path) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) return tl::unexpected(system_error(path, "open"));
   struct stat status{};
   if (::fstat(file.fd, &status) != 0) return tl::unexpected(system_error(path, "stat"));
@@ -49,11 +50,12 @@ Result<Mapping> Mapping::open(const std::string& path) {
   const auto size = static_cast<std::size_t>(status.st_size);
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (data == MAP_FAILED) return tl::unexpected(system_error(path, "map"));
-  return Mapping(static_cast<const std::byte*>(data), size);
+  return Mapping(static_cast<const std::byte*>(data), size, std::exchange(file.fd, -1));
 }
 
 Mapping::~Mapping() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (fd_ >= 0) ::close(fd_);
 }
 
 void Mapping::will_need(std::span<const std::byte> part) const {
@@ -64,6 +66,18 @@ void Mapping::will_need(std::span<const std::byte> part) const {
 void Mapping::drop(std::span<const std::byte> part) const {
   const auto pages = whole_pages(part);
   if (!pages.empty()) (void)::madvise(pages.data(), pages.size(), MADV_DONTNEED);
+}
+
+void Mapping::copy(std::span<const std::byte> part, std::byte* out) const {
+  std::size_t done = 0;
+  while (done < part.size()) {
+    const auto at = static_cast<off_t>(part.data() - data_) + static_cast<off_t>(done);
+    const ssize_t n = ::pread(fd_, out + done, part.size() - done, at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  if (done < part.size()) std::memcpy(out + done, part.data() + done, part.size() - done);
 }
 
 }  // namespace tophand::gguf

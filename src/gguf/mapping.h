@@ -1,4 +1,5 @@
-// A file mapped read-only into memory. Owned by one object; the views it gives live as long as it.
+// A file mapped read-only into memory, and open for as long. Owned by one object; the views it
+// gives live as long as it.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +20,13 @@ class Mapping {
   Mapping() = default;
   ~Mapping();
   Mapping(Mapping&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        fd_(std::exchange(other.fd_, -1)) {}
   Mapping& operator=(Mapping&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(fd_, other.fd_);
     return *this;
   }
 
@@ -34,11 +38,17 @@ class Mapping {
   void will_need(std::span<const std::byte> part) const;
   void drop(std::span<const std::byte> part) const;
 
+  // Copies `part` to `out` by reading the file, so that none of it becomes resident. Where that
+  // fails, a file that was cut off or a broken disk, it ends as looking at the mapping does:
+  // SIGBUS.
+  void copy(std::span<const std::byte> part, std::byte* out) const;
+
  private:
-  Mapping(const std::byte* data, std::size_t size) : data_(data), size_(size) {}
+  Mapping(const std::byte* data, std::size_t size, int fd) : data_(data), size_(size), fd_(fd) {}
 
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  int fd_ = -1;
 };
 
 }  // namespace tophand::gguf
