@@ -103,9 +103,8 @@ namespace {
 
 auto quantizer(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni || isa == Isa::kAvx512Vnni) {
-    return detail::quantize_token_avx2;
-  }
+  if (isa == Isa::kAvx512Vnni) return detail::quantize_token_avx512;
+  if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni) return detail::quantize_token_avx2;
 #endif
   (void)isa;
   return detail::quantize_token_scalar;

@@ -5,8 +5,6 @@
 namespace tophand::kernels {
 namespace {
 
-// AVX2 serves every x86 set but for attention: the rest is a few percent of the time and mostly
-// waits for memory.
 const detail::OpsTable& table(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx512Vnni) return detail::ops_avx512();

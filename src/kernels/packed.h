@@ -223,6 +223,7 @@ void quantize_token_scalar(ActivationForm form, const float* x, std::uint64_t co
 #if defined(__x86_64__)
 void matmul_avx2(const MatmulTask& task);
 void quantize_token_avx2(ActivationForm form, const float* x, std::uint64_t cols, std::byte* out);
+void quantize_token_avx512(ActivationForm form, const float* x, std::uint64_t cols, std::byte* out);
 void matmul_avxvnni(const MatmulTask& task);
 void matmul_avx512(const MatmulTask& task);
 #endif

@@ -7,6 +7,8 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
 
+#include <initializer_list>
+
 #define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")))
 #define TOPHAND_INLINE TOPHAND_TARGET inline __attribute__((always_inline))
 

@@ -1,7 +1,9 @@
-// Attention of ops.h with AVX-512; everything else in the table is AVX2's.
+// ops.h with AVX-512: attention of one token, and what reads or writes whole rows. The rest of the
+// table is AVX2's.
 #if defined(__x86_64__)
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "kernels/ops_impl.h"
@@ -10,17 +12,84 @@
 namespace tophand::kernels::detail {
 namespace {
 
+// The lanes of the vector at i that lie below n.
+TOPHAND_INLINE __mmask16 mask_at(std::uint64_t i, std::uint64_t n) {
+  return static_cast<__mmask16>(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1);
+}
+
+TOPHAND_TARGET void rms_norm(const float* x, const float* weight, float eps, std::uint64_t d,
+                             float* out) {
+  __m512 sum[4] = {};
+  std::uint64_t i = 0;
+  for (; i + 64 <= d; i += 64) {
+#pragma GCC unroll 4
+    for (std::size_t k = 0; k < 4; ++k) {
+      const __m512 v = _mm512_loadu_ps(x + i + 16 * k);
+      sum[k] = _mm512_fmadd_ps(v, v, sum[k]);
+    }
+  }
+  for (; i < d; i += 16) {
+    const __m512 v = _mm512_maskz_loadu_ps(mask_at(i, d), x + i);
+    sum[0] = _mm512_fmadd_ps(v, v, sum[0]);
+  }
+  const float squares = _mm512_reduce_add_ps(
+      _mm512_add_ps(_mm512_add_ps(sum[0], sum[1]), _mm512_add_ps(sum[2], sum[3])));
+  const __m512 f = _mm512_set1_ps(1.0f / std::sqrt(squares / static_cast<float>(d) + eps));
+  for (i = 0; i < d; i += 16) {
+    const __mmask16 mask = mask_at(i, d);
+    const __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), f);
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, weight + i)));
+  }
+}
+
+TOPHAND_TARGET void add(const float* x, std::uint64_t n, float* out) {
+  for (std::uint64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = mask_at(i, n);
+    const __m512 sum =
+        _mm512_add_ps(_mm512_maskz_loadu_ps(mask, out + i), _mm512_maskz_loadu_ps(mask, x + i));
+    _mm512_mask_storeu_ps(out + i, mask, sum);
+  }
+}
+
+// 1 + e^-gate.
+TOPHAND_INLINE __m512 one_and_exp_of_negative(__m512 gate) {
+  return _mm512_add_ps(_mm512_set1_ps(1.0f), exp_ps(_mm512_sub_ps(_mm512_setzero_ps(), gate)));
+}
+
+TOPHAND_TARGET void silu_mul(const float* gate, const float* up, std::uint64_t n, float* out) {
+  for (std::uint64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = mask_at(i, n);
+    const __m512 g = _mm512_maskz_loadu_ps(mask, gate + i);
+    const __m512 silu = _mm512_div_ps(g, one_and_exp_of_negative(g));
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(silu, _mm512_maskz_loadu_ps(mask, up + i)));
+  }
+}
+
+TOPHAND_TARGET void relu2_mul(const float* gate, const float* up, std::uint64_t n, float* out) {
+  for (std::uint64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = mask_at(i, n);
+    const __m512 g = _mm512_max_ps(_mm512_maskz_loadu_ps(mask, gate + i), _mm512_setzero_ps());
+    const __m512 u = _mm512_maskz_loadu_ps(mask, up + i);
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(_mm512_mul_ps(g, g), u));
+  }
+}
+
+TOPHAND_TARGET void sigmoid_mul(const float* gate, const float* x, std::uint64_t n, float* out) {
+  for (std::uint64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = mask_at(i, n);
+    const __m512 g = _mm512_maskz_loadu_ps(mask, gate + i);
+    _mm512_mask_storeu_ps(
+        out + i, mask,
+        _mm512_div_ps(_mm512_maskz_loadu_ps(mask, x + i), one_and_exp_of_negative(g)));
+  }
+}
+
 constexpr std::uint64_t kPositions = 16;  // whose scores are one vector
 
 struct Cache {
   const std::uint16_t* rows;  // float16, [n_kv, hd]
   std::uint64_t n_kv, stride, hd;
 };
-
-// The lanes of the vector at i that lie below n.
-TOPHAND_INLINE __mmask16 mask_at(std::uint64_t i, std::uint64_t n) {
-  return static_cast<__mmask16>(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1);
-}
 
 TOPHAND_INLINE __m512 load_half16(const std::uint16_t* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
@@ -165,6 +234,11 @@ void attention_group(const float* q, std::uint64_t n_q, const std::uint16_t* k,
 const OpsTable& ops_avx512() {
   static const OpsTable kTable = [] {
     OpsTable table = ops_avx2();
+    table.rms_norm = rms_norm;
+    table.add = add;
+    table.silu_mul = silu_mul;
+    table.relu2_mul = relu2_mul;
+    table.sigmoid_mul = sigmoid_mul;
     table.attention_group = attention_group;
     return table;
   }();
