@@ -28,10 +28,11 @@ run_suite() {  # run_suite NAME COMMAND...
   rm -f "$log"
 }
 
-unit_tests() {  # unit_tests PRESET: the GoogleTest programs of every room
-  local report status
+unit_tests() {  # unit_tests PRESET [CTEST OPTIONS]: the GoogleTest programs of every room
+  local report status preset=$1
+  shift
   report=$(mktemp)
-  ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j "$(nproc)" --output-junit "$report" |
+  ctest --test-dir "build/$preset" "$@" --output-on-failure --no-tests=error -j "$(nproc)" --output-junit "$report" |
     grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed|^ *Start ' || true
   python3 scripts/count_junit.py "$report"
   status=$?
