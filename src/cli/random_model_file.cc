@@ -40,18 +40,23 @@ Result<RandomModelFile> RandomModelFile::create(const RandomModelPlan& plan,
                                                 const std::function<bool(double)>& keep_going) {
   TOPHAND_CHECK("random model", check_room(plan));
   const std::string part = plan.path() + "." + std::to_string(::getpid()) + ".part";
-  TOPHAND_CHECK("random model",
-                engine::write_random_model(part, plan.shape, plan.seed, keep_going));
   if (plan.keep) {
+    TOPHAND_CHECK("random model",
+                  engine::write_random_model(part, plan.shape, plan.seed, keep_going));
     if (std::rename(part.c_str(), plan.path().c_str()) == 0)
       return RandomModelFile(plan.path(), -1);
     (void)std::remove(part.c_str());
     return fail(Code::kIo, "cannot write '" + plan.path() + "'");
   }
-  const int fd = ::open(part.c_str(), O_RDONLY | O_CLOEXEC);
-  (void)std::remove(part.c_str());
-  if (fd < 0) return fail(Code::kIo, "cannot open '" + part + "'");
-  return RandomModelFile("/proc/self/fd/" + std::to_string(fd), fd);
+  const int fd = ::open(part.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  (void)std::remove(part.c_str());  // before a byte is written: the program may be killed
+  if (fd < 0) return fail(Code::kIo, "cannot make a file in '" + plan.folder + "'");
+  RandomModelFile out("/proc/self/fd/" + std::to_string(fd), fd);
+  const int writing = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (writing < 0) return fail(Code::kIo, "cannot open one more file");
+  TOPHAND_CHECK("random model",
+                engine::write_random_model(writing, part, plan.shape, plan.seed, keep_going));
+  return out;
 }
 
 RandomModelFile::~RandomModelFile() {

@@ -27,8 +27,9 @@ std::string cache_folder();
 
 class RandomModelFile {
  public:
-  // Writes the file and, unless it is kept, removes its name at once: it lives for as long as this
-  // object has it open. kIo with what to do when the disk has no room.
+  // Writes the file. Unless it is kept its name is removed before the first byte: it lives for as
+  // long as this object has it open, and nothing stays even of a program that is killed. kIo with
+  // what to do when the disk has no room.
   static Result<RandomModelFile> create(const RandomModelPlan& plan,
                                         const std::function<bool(double)>& keep_going);
   RandomModelFile(RandomModelFile&& other) noexcept

@@ -131,11 +131,16 @@ std::string Header::image() const {
 }
 
 Result<Writer> Writer::create(const std::string& path, const Header& header) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0) return tl::unexpected(system_error(path, "create"));
+  return take(fd, path, header);
+}
+
+Result<Writer> Writer::take(int fd, const std::string& name, const Header& header) {
   Writer out;
-  out.path_ = path;
+  out.fd_ = fd;
+  out.path_ = name;
   out.tensor_bytes_ = header.tensor_bytes_;
-  out.fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (out.fd_ < 0) return tl::unexpected(system_error(path, "create"));
   const std::string image = header.image();
   if (auto done = out.put(image.data(), image.size()); !done)
     return tl::unexpected(std::move(done).error());

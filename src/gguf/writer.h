@@ -57,6 +57,9 @@ class Writer {
   // Makes the file, which must not be there yet, and writes the header. kConflict, kNotFound (no
   // such folder), kIo.
   static Result<Writer> create(const std::string& path, const Header& header);
+  // The same to a file that is open for writing and empty; the Writer closes `fd`. `name` is for
+  // messages.
+  static Result<Writer> take(int fd, const std::string& name, const Header& header);
 
   Writer(Writer&& other) noexcept { *this = std::move(other); }
   Writer& operator=(Writer&& other) noexcept;

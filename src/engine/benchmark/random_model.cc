@@ -1,5 +1,7 @@
 #include "engine/benchmark/random_model.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <string_view>
 #include <vector>
@@ -138,10 +140,9 @@ Result<> write_vector(gguf::Writer& writer, const Part& part, SplitMix64& random
   return writer.write(std::as_bytes(std::span(values)));
 }
 
-Result<> write_parts(const std::string& path, const gguf::Header& header,
+Result<> write_parts(gguf::Writer& writer, const gguf::Header& header,
                      const std::vector<Part>& parts, std::uint64_t seed,
                      const std::function<bool(double)>& keep_going) {
-  TOPHAND_TRY(writer, "random model", gguf::Writer::create(path, header));
   SplitMix64 random(seed);
   double written = 0.0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -168,9 +169,23 @@ Result<> write_random_model(const std::string& path, const ModelShape& shape, st
                             const std::function<bool(double)>& keep_going) {
   const std::vector<Part> parts = Parts(shape).take();
   TOPHAND_TRY(header, "random model", make_header(shape, parts));
-  auto done = write_parts(path, header, parts, seed, keep_going);
+  auto writer = gguf::Writer::create(path, header);
+  auto done = writer ? write_parts(*writer, header, parts, seed, keep_going)
+                     : Result<>(tl::unexpected(std::move(writer).error()));
   if (!done && done.error().code != Code::kConflict) (void)std::remove(path.c_str());
   return done;
+}
+
+Result<> write_random_model(int fd, const std::string& name, const ModelShape& shape,
+                            std::uint64_t seed, const std::function<bool(double)>& keep_going) {
+  const std::vector<Part> parts = Parts(shape).take();
+  auto header = make_header(shape, parts);
+  if (!header) {
+    ::close(fd);
+    return tl::unexpected(std::move(header).error());
+  }
+  TOPHAND_TRY(writer, "random model", gguf::Writer::take(fd, name, *header));
+  return write_parts(writer, *header, parts, seed, keep_going);
 }
 
 }  // namespace tophand::engine

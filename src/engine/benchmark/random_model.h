@@ -22,4 +22,8 @@ Result<std::uint64_t> random_model_bytes(const ModelShape& shape);
 Result<> write_random_model(const std::string& path, const ModelShape& shape, std::uint64_t seed,
                             const std::function<bool(double)>& keep_going);
 
+// The same into a file that is open for writing and empty; `fd` is closed. `name` is for messages.
+Result<> write_random_model(int fd, const std::string& name, const ModelShape& shape,
+                            std::uint64_t seed, const std::function<bool(double)>& keep_going);
+
 }  // namespace tophand::engine
