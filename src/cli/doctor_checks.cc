@@ -11,8 +11,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cli/model_path.h"
 #include "cli/temporary_gateway.h"
 #include "engine/memory.h"
+#include "engine/model.h"
 #include "kernels/cpu.h"
 #include "models/catalogue.h"
 #include "models/store.h"
@@ -25,7 +27,7 @@ namespace {
 constexpr std::uint64_t kDiskBytesWanted = 3ull << 30;
 // What models::Store writes beside each file (doctor_checks_test.cc notices when that changes).
 constexpr std::string_view kRecordSuffix = ".model.json";
-// Beside the weights: KV cache, activations, the gateway itself.
+// Beside the weights, where the file is not there to ask: KV cache, activations.
 constexpr std::int64_t kMemoryBytesBeside = 512ll << 20;
 
 int usable_cores() {
@@ -60,12 +62,28 @@ Check check_processor(const std::string& forced) {
   return check;
 }
 
-Check check_memory(std::uint64_t model_bytes, std::int64_t limit_mib) {
+std::uint64_t model_bytes(const std::string& dir, const std::string& local) {
+  if (const auto model = models::Store(dir).find(local)) return model->bytes;
+  const models::CatalogueEntry* known = models::find_in_catalogue(local);
+  return known == nullptr ? 0 : known->bytes;
+}
+
+Check check_memory(const std::string& models_dir, const std::string& local,
+                   const config::EngineConfig& settings) {
+  const std::int64_t limit_mib = settings.memory_mib_max;
   const std::int64_t available = engine::available_memory_bytes();
-  const std::int64_t wanted = static_cast<std::int64_t>(model_bytes) + kMemoryBytesBeside;
-  Check check{.name = "memory",
-              .found = engine::human_bytes(available) + " free, the local model wants about " +
-                       engine::human_bytes(wanted)};
+  std::int64_t wanted =
+      static_cast<std::int64_t>(model_bytes(models_dir, local)) + kMemoryBytesBeside;
+  Check check{.name = "memory", .found = engine::human_bytes(available) + " free, "};
+  Result<engine::MemoryNeed> need = fail(Code::kNotFound, "not installed");
+  if (const auto model = models::Store(models_dir).find(local))
+    need = engine::Model::predict_memory(load_options(model->path, settings));
+  if (need) {
+    wanted = need->total();
+    check.found += local + " takes " + engine::human_bytes(wanted) + " when its context is full";
+  } else {
+    check.found += "the local model wants about " + engine::human_bytes(wanted);
+  }
   if (available < wanted) {
     check.health = Health::kWarn;
     check.mend = "close other programs, or set models.local to a smaller model (`tophand list`)";
@@ -92,12 +110,6 @@ std::string octal(mode_t mode) {
   char text[8];
   std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(mode & 07777));
   return text;
-}
-
-std::uint64_t model_bytes(const std::string& dir, const std::string& local) {
-  if (const auto model = models::Store(dir).find(local)) return model->bytes;
-  const models::CatalogueEntry* known = models::find_in_catalogue(local);
-  return known == nullptr ? 0 : known->bytes;
 }
 
 }  // namespace
@@ -273,8 +285,7 @@ std::vector<Check> run_checks(const DoctorOptions& options) {
   if (config.models.dir.empty()) config.models.dir = options.paths.data_dir + "/models";
 
   checks.push_back(check_processor(config.engine.kernel));
-  checks.push_back(check_memory(model_bytes(config.models.dir, config.models.local),
-                                config.engine.memory_mib_max));
+  checks.push_back(check_memory(config.models.dir, config.models.local, config.engine));
   checks.push_back(check_data_folder(options.paths.data_dir));
   checks.push_back(check_free_disk(config.models.dir));
   for (Check& check : check_models(config.models.dir, config.models.local))

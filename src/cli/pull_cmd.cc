@@ -1,13 +1,17 @@
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <ostream>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/gateway_client.h"
+#include "cli/model_path.h"
 #include "cli/progress.h"
 #include "config/config.h"
+#include "engine/memory.h"
+#include "engine/model.h"
 #include "models/catalogue.h"
 #include "models/pull.h"
 
@@ -18,6 +22,13 @@ Result<config::Config> load(const Arguments& args) {
   const config::Environment env = config::process_environment();
   return config::load_config(config::find_paths(env, args.get("--config"), args.get("--data")),
                              env);
+}
+
+// What the gateway's worker would need for it; nothing where the file cannot be run.
+std::optional<engine::MemoryNeed> memory_of(const models::InstalledModel& model,
+                                            const config::EngineConfig& engine) {
+  const auto need = engine::Model::predict_memory(load_options(model.path, engine));
+  return need ? std::optional(*need) : std::nullopt;
 }
 
 Json to_json(const models::InstalledModel& model) {
@@ -73,7 +84,7 @@ int run_pull(Io& io, const Arguments& args) {
 }
 
 void print_row(std::ostream& out, std::string_view name, std::string_view size,
-               std::string_view type, std::string_view note) {
+               std::string_view type, std::string_view memory, std::string_view note) {
   const auto pad = [&](std::string_view text, std::size_t width) {
     out << text;
     for (std::size_t i = text.size(); i < width; ++i) out << ' ';
@@ -81,6 +92,7 @@ void print_row(std::ostream& out, std::string_view name, std::string_view size,
   pad(name, 28);
   pad(size, 12);
   pad(type, 10);
+  pad(memory, 12);
   out << note << '\n';
 }
 
@@ -94,7 +106,11 @@ int run_list(Io& io, const Arguments& args) {
   };
   if (args.has("--json")) {
     Json list = Json::array(), known = Json::array();
-    for (const models::InstalledModel& model : *installed) list.push_back(to_json(model));
+    for (const models::InstalledModel& model : *installed) {
+      list.push_back(to_json(model));
+      if (const auto need = memory_of(model, config->engine))
+        list.back()["memory_bytes"] = need->total();
+    }
     for (const models::CatalogueEntry& entry : models::catalogue())
       known.push_back({{"name", entry.name},
                        {"bytes", entry.bytes},
@@ -103,17 +119,20 @@ int run_list(Io& io, const Arguments& args) {
     io.out << dump_json({{"models", list}, {"catalogue", known}}) << '\n';
     return 0;
   }
-  if (!installed->empty()) print_row(io.out, "INSTALLED", "SIZE", "TYPE", "");
-  for (const models::InstalledModel& model : *installed)
+  if (!installed->empty()) print_row(io.out, "INSTALLED", "SIZE", "TYPE", "MEMORY", "");
+  for (const models::InstalledModel& model : *installed) {
+    const auto need = memory_of(model, config->engine);
     print_row(io.out, model.name, format_bytes(model.bytes), model.quantization,
+              need ? engine::human_bytes(need->total()) : "cannot run",
               model.name == config->models.local ? "answers local work" : "");
+  }
   bool any = false;
   for (const models::CatalogueEntry& entry : models::catalogue()) {
     if (is_installed(entry.name)) continue;
     if (!any)
-      print_row(io.out, installed->empty() ? "AVAILABLE" : "\nAVAILABLE", "SIZE", "TYPE", "");
+      print_row(io.out, installed->empty() ? "AVAILABLE" : "\nAVAILABLE", "SIZE", "TYPE", "", "");
     any = true;
-    print_row(io.out, entry.name, format_bytes(entry.bytes), entry.quantization,
+    print_row(io.out, entry.name, format_bytes(entry.bytes), entry.quantization, "",
               std::string(entry.summary) + " (" + std::string(entry.licence) + ")");
   }
   if (any) io.err << "\n`tophand pull NAME` installs one.\n";
@@ -168,7 +187,10 @@ const Command kList{
     .name = "list",
     .arguments = "",
     .summary = "List installed models and those that can be pulled",
-    .help = "",
+    .help =
+        "MEMORY is what the engine takes when the context (engine.context_tokens) is full, worked\n"
+        "out from the file's header. A model that needs more than is free is refused when it is\n"
+        "loaded, with these numbers.\n",
     .flags = kListFlags,
     .positional_min = 0,
     .positional_max = 0,

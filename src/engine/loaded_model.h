@@ -46,13 +46,17 @@ class LoadedModel final : public Model {
   ThreadPool& pool() const { return *pool_; }  // serialises its users itself
 
  private:
-  explicit LoadedModel(gguf::File file) : file_(std::move(file)) {}
+  explicit LoadedModel(gguf::File file) : file_(std::move(file)), declared_(file_, hadamard_) {}
+
+  friend class Model;  // predict_memory
+  // Reads and checks the header; every tensor is declared, none packed.
+  static Result<std::unique_ptr<LoadedModel>> open(const LoadOptions& options);
 
   Result<> choose_options(const LoadOptions& options);
   Result<> declare(WeightLoader& weights);
   Result<> read_rope_table(WeightLoader& weights);
-  MemoryNeed predict_memory(const WeightLoader& weights) const;
-  Result<> check_memory(const WeightLoader& weights, std::int64_t bytes_max);
+  MemoryNeed memory_need() const;
+  Result<> check_memory(std::int64_t bytes_max);
   void describe();
 
   const gguf::Tensor& embedding() const { return *file_.find_tensor("token_embd.weight"); }
@@ -68,6 +72,7 @@ class LoadedModel final : public Model {
   std::optional<RopeTable> long_rope_;
   std::vector<float> output_norm_;  // [d]
   Linear head_;                     // [d, V]; the embedding's weights when they are tied
+  WeightLoader declared_;
   PageBuffer weights_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   Result<text::TemplateKind> template_ = fail(Code::kInvalid, "no chat template");

@@ -65,8 +65,13 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
   return std::unique_ptr<Model>(std::move(*model));
 }
 
-Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
-    const LoadOptions& options, const std::function<void(double)>& progress) {
+Result<MemoryNeed> Model::predict_memory(const LoadOptions& options) {
+  auto model = LoadedModel::open(options);
+  if (!model) return tl::unexpected(std::move(model).error().within("read model"));
+  return (*model)->memory_need();
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::open(const LoadOptions& options) {
   auto file = gguf::File::open(options.path);
   if (!file) return tl::unexpected(std::move(file).error());
   std::unique_ptr<LoadedModel> model(new LoadedModel(std::move(*file)));
@@ -81,16 +86,24 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   TOPHAND_TRY(hadamard, "read header", read_hadamard(model->file_));
   model->hadamard_ = std::move(hadamard);
   model->shape_.delta.values_by_key_head = model->hadamard_.values_by_key_head;
-  WeightLoader weights(model->file_, model->hadamard_);
-  if (auto done = model->declare(weights); !done) return tl::unexpected(std::move(done).error());
-  if (auto done = model->check_memory(weights, options.memory_bytes_max); !done)
+  if (auto done = model->declare(model->declared_); !done)
+    return tl::unexpected(std::move(done).error());
+  return model;
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
+    const LoadOptions& options, const std::function<void(double)>& progress) {
+  auto opened = open(options);
+  if (!opened) return opened;
+  std::unique_ptr<LoadedModel> model = std::move(*opened);
+  if (auto done = model->check_memory(options.memory_bytes_max); !done)
     return tl::unexpected(std::move(done).error());
   TOPHAND_TRY(spec, "read header", read_tokenizer_spec(model->file_, model->shape_.vocabulary));
   if (!options.pre_tokenizer.empty()) spec.pre = options.pre_tokenizer;
   // Beside the packing: a large vocabulary takes a tenth of a second, on one core.
   auto tokenizer = std::async(std::launch::async, text::Tokenizer::create, std::move(spec));
   model->pool_ = std::make_unique<ThreadPool>(model->info_.threads);
-  TOPHAND_TRY(packed, "pack weights", weights.load(*model->pool_, model->isa_, progress));
+  TOPHAND_TRY(packed, "pack weights", model->declared_.load(*model->pool_, model->isa_, progress));
   model->weights_ = std::move(packed);
   auto made = tokenizer.get();
   if (!made) return tl::unexpected(std::move(made).error());
@@ -180,11 +193,11 @@ Result<> LoadedModel::read_rope_table(WeightLoader& weights) {
   return {};
 }
 
-MemoryNeed LoadedModel::predict_memory(const WeightLoader& weights) const {
+MemoryNeed LoadedModel::memory_need() const {
   const auto positions = static_cast<std::uint64_t>(info_.context_tokens);
   MemoryNeed need;
-  need.weights = static_cast<std::int64_t>(weights.bytes());
-  need.vectors = static_cast<std::int64_t>(weights.vector_bytes());
+  need.weights = static_cast<std::int64_t>(declared_.bytes());
+  need.vectors = static_cast<std::int64_t>(declared_.vector_bytes());
   need.cache =
       static_cast<std::int64_t>(cache_bytes(shape_, positions) + RecurrentStates::bytes(shape_));
   need.scratch = static_cast<std::int64_t>(Scratch::bytes(shape_, positions, info_.threads) +
@@ -193,8 +206,8 @@ MemoryNeed LoadedModel::predict_memory(const WeightLoader& weights) const {
   return need;
 }
 
-Result<> LoadedModel::check_memory(const WeightLoader& weights, std::int64_t bytes_max) {
-  info_.memory = predict_memory(weights);
+Result<> LoadedModel::check_memory(std::int64_t bytes_max) {
+  info_.memory = memory_need();
   const std::int64_t needed = info_.memory.total();
   info_.resident_bytes = needed;
   const std::int64_t limit = bytes_max > 0 ? bytes_max : available_memory_bytes();

@@ -46,6 +46,9 @@ class Model {
   // architecture: named, with what would run it), kTooLarge (does not fit: with the numbers).
   static Result<std::unique_ptr<Model>> load(const LoadOptions& options,
                                              const std::function<void(double)>& progress);
+  // What load() would find that the model needs, from the header alone: nothing is packed. The same
+  // errors, but for kTooLarge.
+  static Result<MemoryNeed> predict_memory(const LoadOptions& options);
   virtual const ModelInfo& info() const = 0;
   virtual const text::Tokenizer& tokenizer() const = 0;
   virtual Result<text::TemplateKind> chat_template() const = 0;  // kInvalid: unknown template

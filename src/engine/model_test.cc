@@ -284,6 +284,18 @@ TEST_F(ModelLoad, RefusesWhatDoesNotFitWithTheNumbers) {
   EXPECT_NE(message.find("take a smaller model"), std::string::npos) << message;
 }
 
+TEST_F(ModelLoad, IsPredictedWithoutLoading) {
+  const auto loaded = load(TinyLlama().bytes());
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  LoadOptions options;
+  options.path = path_;                         // still there
+  options.threads = (*loaded)->info().threads;  // each has buffers
+  const auto predicted = Model::predict_memory(options);
+  ASSERT_TRUE(predicted) << predicted.error().message;
+  EXPECT_EQ(predicted->total(), (*loaded)->info().memory.total());
+  EXPECT_EQ(predicted->total(), (*loaded)->info().resident_bytes);
+}
+
 TEST_F(ModelLoad, SuggestsAShorterContextWhereThatIsEnough) {
   TinyLlama model;
   model.count("llama.context_length", 1 << 20);  // the cache takes 2 * 16 * 2 bytes a position
