@@ -121,11 +121,11 @@ const std::byte* Lane::activations_for(const Linear& linear) {
 }
 
 template <typename Step>
-void Lane::for_groups(std::uint64_t groups, const Step& step) {
-  // Whole pairs of groups for panels, whole fours for the streams of single tokens. A block of 32
-  // groups of 128 tokens has 256 KiB of sums, which stay in the second-level cache.
+void Lane::for_groups(std::uint64_t groups, const Linear& linear, const Step& step) {
+  // Whole pairs of groups for panels, whole fours for the streams of single tokens.
   const bool few = chunk_.tokens <= 8;
-  const std::uint64_t least = few ? 4 : 2, most = few ? groups : 32;
+  const std::uint64_t least = few ? 4 : 2;
+  const std::uint64_t most = few ? groups : kernels::groups_at_once(isa_, linear.w.source);
   for (Range part = pool_.claim(groups, least, most); !part.empty();
        part = pool_.claim(groups, least, most))
     step(part);
@@ -157,7 +157,7 @@ void Lane::project(std::initializer_list<Product> products) {
   }
   prepare_input(forms);
   // The groups of all matrices are shared out as one list.
-  for_groups(groups, [&](Range mine) {
+  for_groups(groups, products.begin()->linear, [&](Range mine) {
     std::uint64_t first = 0;
     for (const Product& product : products) {
       const std::uint64_t n = kernels::group_count(product.linear.w.rows);
@@ -173,7 +173,7 @@ void Lane::add(const Linear& linear) {
   TOPHAND_ASSERT(linear.w.cols == input_.width && linear.w.rows == shape_.width);
   prepare_input(form_bit(linear));
   const std::uint64_t d = shape_.width;
-  for_groups(kernels::group_count(d), [&](Range groups) {
+  for_groups(kernels::group_count(d), linear, [&](Range groups) {
     multiply(linear, groups, scratch_.delta);
     const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;
     const std::uint64_t n = std::min(d, groups.end * kernels::kRowsPerGroup) - begin;
@@ -188,7 +188,7 @@ void Lane::gated(const Linear& gate, const Linear& up, Activation activation) {
   const std::uint64_t ff = shape_.ffn_width;
   const auto act = activation == Activation::kSilu ? kernels::silu_mul : kernels::relu2_mul;
   // A lane has the same rows of both, so it can go on without waiting.
-  for_groups(kernels::group_count(ff), [&](Range groups) {
+  for_groups(kernels::group_count(ff), gate, [&](Range groups) {
     multiply(gate, groups, scratch_.gate);
     multiply(up, groups, scratch_.up);
     const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;

@@ -194,7 +194,7 @@ class Lane {
   const std::byte* activations_for(const Linear& linear);
   // Calls step(part) until the lanes have shared out all groups of rows, then waits for the others.
   template <typename Step>
-  void for_groups(std::uint64_t groups, const Step& step);
+  void for_groups(std::uint64_t groups, const Linear& linear, const Step& step);
   // out = W input (+ bias) for groups [begin, end).
   void multiply(const Linear& linear, Range groups, float* out);
 
