@@ -103,7 +103,7 @@ namespace {
 
 auto quantizer(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512Vnni) return detail::quantize_token_avx512;
+  if (has_avx512(isa)) return detail::quantize_token_avx512;
   if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni) return detail::quantize_token_avx2;
 #endif
   (void)isa;

@@ -21,7 +21,7 @@ void attention_tile(Isa isa, const AttentionTile& tile) {
 #if defined(__x86_64__)
   // One token has few queries to share a conversion.
   if (tile.tokens > 1 && tile.hd % 16 == 0 && tile.hd <= detail::kTileHeadMax) {
-    if (isa == Isa::kAvx512Vnni) return detail::attention_tile_avx512(tile);
+    if (has_avx512(isa)) return detail::attention_tile_avx512(tile);
     if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni) return detail::attention_tile_avx2(tile);
   }
 #endif

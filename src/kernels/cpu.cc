@@ -5,6 +5,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -64,15 +68,31 @@ bool has_avx512_vnni() {
 #endif
 }
 
+// CPUID leaf 7, EDX bits 24 (tiles) and 25 (int8). Linux gives a process the state of the tiles
+// when it asks (Documentation/arch/x86/xstate.rst): 8 KiB more a thread that uses them.
+bool has_amx_int8() {
+#if defined(__x86_64__) && defined(__linux__)
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!has_avx512_vnni() || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  constexpr unsigned kTilesAndInt8 = 3u << 24;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return (edx & kTilesAndInt8) == kTilesAndInt8 &&
+         ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 }  // namespace
 
 std::span<const IsaInfo> instruction_sets() {
-  static const std::array<IsaInfo, 5> kSets = {{
+  static const std::array<IsaInfo, 6> kSets = {{
       {Isa::kScalar, "scalar", true, true},
       {Isa::kNeonDot, "neon-dot", kIsArm64, has_neon_dot()},
       {Isa::kAvx2, "avx2", kIsX86, has_avx2()},
       {Isa::kAvxVnni, "avx-vnni", kIsX86, has_avx_vnni()},
       {Isa::kAvx512Vnni, "avx512-vnni", kIsX86, has_avx512_vnni()},
+      {Isa::kAmxInt8, "amx-int8", kIsX86, has_amx_int8()},
   }};
   return kSets;
 }

@@ -8,7 +8,12 @@
 
 namespace tophand::kernels {
 
-enum class Isa : std::uint8_t { kScalar, kNeonDot, kAvx2, kAvxVnni, kAvx512Vnni };
+enum class Isa : std::uint8_t { kScalar, kNeonDot, kAvx2, kAvxVnni, kAvx512Vnni, kAmxInt8 };
+
+// AMX is AVX-512 VNNI with products of many tokens on top.
+constexpr bool has_avx512(Isa isa) {
+  return isa == Isa::kAvx512Vnni || isa == Isa::kAmxInt8;
+}
 
 struct IsaInfo {
   Isa isa;

@@ -7,7 +7,7 @@ namespace {
 
 const detail::DeltaNetTable& table(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512Vnni) return detail::delta_net_avx512();
+  if (has_avx512(isa)) return detail::delta_net_avx512();
   if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni) return detail::delta_net_avx2();
 #endif
   (void)isa;

@@ -63,7 +63,7 @@ std::uint64_t multiply_add_scalar(std::uint64_t rounds) {
 std::uint64_t read_memory(Isa isa, std::span<const std::byte> data, unsigned streams) {
   detail::ReadFn read = detail::read_scalar(streams);
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512Vnni) read = detail::read_avx512(streams);
+  if (has_avx512(isa)) read = detail::read_avx512(streams);
   else if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni) read = detail::read_avx2(streams);
 #endif
   (void)isa;
@@ -79,6 +79,9 @@ std::span<const MultiplyAdd> multiply_adds(Isa isa) {
       {"vpmaddubsw+vpaddw ymm", Isa::kAvx2, detail::maddubs_to_int16},
       {"vpmaddubsw+vpmaddwd+vpaddd ymm", Isa::kAvx2, detail::maddubs_to_int32}};
   static constexpr MultiplyAdd kAvxVnni[] = {{"vpdpbusd ymm", Isa::kAvxVnni, detail::dpbusd_ymm}};
+  static constexpr MultiplyAdd kAmx[] = {{"tdpbsud", Isa::kAmxInt8, detail::tdpbsud_tiles},
+                                         {"vpdpbusd zmm", Isa::kAmxInt8, detail::dpbusd_zmm}};
+  if (isa == Isa::kAmxInt8) return kAmx;
   if (isa == Isa::kAvx512Vnni) return kAvx512;
   if (isa == Isa::kAvxVnni) return kAvxVnni;
   if (isa == Isa::kAvx2) return kAvx2;

@@ -19,6 +19,7 @@ std::uint64_t maddubs_to_int16(std::uint64_t rounds);
 std::uint64_t maddubs_to_int32(std::uint64_t rounds);
 std::uint64_t dpbusd_ymm(std::uint64_t rounds);
 std::uint64_t dpbusd_zmm(std::uint64_t rounds);
+std::uint64_t tdpbsud_tiles(std::uint64_t rounds);
 #endif
 #if defined(__aarch64__)
 std::uint64_t sdot(std::uint64_t rounds);

@@ -11,6 +11,8 @@ void matmul(Isa isa, const PackedMatrix& w, const std::byte* activations, std::u
   const detail::MatmulTask task{w, activations, tokens, group_begin, group_end, out, out_stride};
   switch (isa) {
 #if defined(__x86_64__)
+    case Isa::kAmxInt8:
+      return detail::matmul_amx(task);
     case Isa::kAvx512Vnni:
       return detail::matmul_avx512(task);
     case Isa::kAvxVnni:

@@ -512,8 +512,12 @@ constexpr auto kSets = all_kernel_sets(std::make_index_sequence<kEncodingCount>(
 
 }  // namespace
 
+const KernelSet& kernels_avx512(Encoding encoding) {
+  return kSets[static_cast<std::size_t>(encoding)];
+}
+
 void matmul_avx512(const MatmulTask& task) {
-  run_matmul(task, kSets[static_cast<std::size_t>(task.w.source)]);
+  run_matmul(task, kernels_avx512(task.w.source));
 }
 
 }  // namespace tophand::kernels::detail

@@ -82,7 +82,10 @@ void Run::few(std::uint64_t first, std::uint64_t count) const {
 class PanelRun {
  public:
   PanelRun(const Run& run, std::uint64_t first, std::uint64_t count)
-      : run_(run), first_(first), count_(count) {
+      : run_(run),
+        first_(first),
+        count_(count),
+        wide_(run.kernels.wide == nullptr ? 0 : count / kWideTokens * kWideTokens) {
     for (std::uint64_t t = 0; t < count; ++t) {
       const TokenView view = run.token(first + t);
       tokens_[t] = view.blocks;
@@ -97,6 +100,14 @@ class PanelRun {
   }
 
   void run() {
+    if (wide_ > 0) run_.kernels.wide_begin();
+    run_panels();
+    if (wide_ > 0) run_.kernels.wide_end();
+    store_incomplete();
+  }
+
+ private:
+  void run_panels() {
     const std::uint64_t all = run_.task.w.cols / kBlockCols;
     for (std::uint64_t b = 0; b < all; b += kPanelBlocks) {
       columns_ = {b, std::min<std::uint64_t>(kPanelBlocks, all - b)};
@@ -106,10 +117,8 @@ class PanelRun {
         multiply_pair(g);
       }
     }
-    store_incomplete();
   }
 
- private:
   std::uint64_t pair_groups(std::uint64_t g) const {
     return std::min<std::uint64_t>(kPanelGroups, run_.task.group_end - g);
   }
@@ -144,6 +153,7 @@ class PanelRun {
 
   const Run& run_;
   std::uint64_t first_, count_;
+  std::uint64_t wide_;  // of these in wide tiles, the first
   Columns columns_{};
   bool last_ = false;
   std::size_t extras_ = 0;
@@ -208,15 +218,25 @@ void PanelRun::run_tiles(std::uint64_t g) {
   piece.first_block = columns_.first;
   piece.offset = offset(g);
   float* const* const to = sums(g);
-  std::uint64_t tiles = (count_ + run_.kernels.tile_tokens - 1) / run_.kernels.tile_tokens;
-  const std::uint64_t share = (ahead.lines + tiles - 1) / tiles;
-  for (std::uint64_t done = 0; done < count_; --tiles) {
-    const std::uint64_t tokens = (count_ - done + tiles - 1) / tiles;
-    piece.tokens = tokens_ + done;
-    piece.sums = to + done;
-    piece.starts = starts_ + done;
-    piece.factors = factors_ + done;
+  const std::uint64_t narrow = count_ - wide_;
+  std::uint64_t tiles = (narrow + run_.kernels.tile_tokens - 1) / run_.kernels.tile_tokens;
+  const std::uint64_t all = wide_ / kWideTokens + tiles;
+  const std::uint64_t share = (ahead.lines + all - 1) / all;
+  const auto at = [&](std::uint64_t token) {
+    piece.tokens = tokens_ + token;
+    piece.sums = to + token;
+    piece.starts = starts_ + token;
+    piece.factors = factors_ + token;
     ahead.ask(share);
+  };
+  std::uint64_t done = 0;
+  for (; done < wide_; done += kWideTokens) {
+    at(done);
+    run_.kernels.wide(piece, token_bytes(run_.form, run_.task.w.cols));
+  }
+  for (; done < count_; --tiles) {
+    const std::uint64_t tokens = (count_ - done + tiles - 1) / tiles;
+    at(done);
     run_.kernels.tile[tokens - 1](piece);
     done += tokens;
   }

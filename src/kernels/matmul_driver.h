@@ -24,6 +24,7 @@ inline constexpr std::size_t kFewSums = 16;  // streams times tokens: their sums
 inline constexpr std::size_t kPanelGroups = 2;
 inline constexpr std::size_t kPanelBlocks = 16;  // 16 KiB of codes and 4 KiB of scales
 inline constexpr std::size_t kTileTokensMax = 8;
+inline constexpr std::size_t kWideTokens = 32;
 inline constexpr std::size_t kTokensAtOnce = 256;  // 224 KiB of activations a panel
 
 struct Panel {
@@ -82,7 +83,17 @@ struct KernelSet {
                  std::size_t panel_group, Panel& panel);
   void (*tile[kTileTokensMax])(const TilePiece&);  // by number of tokens - 1
   std::size_t tile_tokens;                         // the most tokens a tile takes
+  // Optional: a tile of kWideTokens neighbouring tokens, records of one block `token_stride` bytes
+  // apart, sums equally far from one another. Between wide_begin() and wide_end() of the same
+  // thread.
+  void (*wide)(const TilePiece&, std::size_t token_stride) = nullptr;
+  void (*wide_begin)() = nullptr;
+  void (*wide_end)() = nullptr;
 };
+
+#if defined(__x86_64__)
+const KernelSet& kernels_avx512(Encoding encoding);  // which AMX adds to
+#endif
 
 // For few(): block b of a super-block asks for its share of the lines kAheadBytes further on. The
 // hardware's prefetchers lose track of several streams of 2 KiB super-blocks: on a Xeon (Sapphire

@@ -7,7 +7,7 @@ namespace {
 
 const detail::OpsTable& table(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512Vnni) return detail::ops_avx512();
+  if (has_avx512(isa)) return detail::ops_avx512();
   if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni) return detail::ops_avx2();
 #endif
   (void)isa;

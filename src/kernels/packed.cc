@@ -184,7 +184,7 @@ void pack_groups(Isa isa, Encoding encoding, const std::byte* tensor, std::uint6
                  std::byte* packed) {
   detail::PackTask task{encoding, tensor, rows, cols, group_begin, group_end, packed};
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni || isa == Isa::kAvx512Vnni) {
+  if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni || has_avx512(isa)) {
     task.group_end = std::min(group_end, rows / kRowsPerGroup);
     detail::pack_avx2(task);
     task.group_begin = std::max(group_begin, task.group_end);  // a last group that is not full

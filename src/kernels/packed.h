@@ -226,6 +226,7 @@ void quantize_token_avx2(ActivationForm form, const float* x, std::uint64_t cols
 void quantize_token_avx512(ActivationForm form, const float* x, std::uint64_t cols, std::byte* out);
 void matmul_avxvnni(const MatmulTask& task);
 void matmul_avx512(const MatmulTask& task);
+void matmul_amx(const MatmulTask& task);
 #endif
 #if defined(__aarch64__)
 void matmul_neon(const MatmulTask& task);
