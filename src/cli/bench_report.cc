@@ -50,10 +50,10 @@ std::string run_text(const BenchHeading& heading, const Benchmark& run) {
   out += line("machine", machine_text(run.limits));
   out += line("load", fmt::format("{:8.2f} s, first token after {:.2f} s", run.load_seconds,
                                   run.load_to_first_token_seconds));
-  out +=
-      line("prefill", rates(run.prefill_tokens_per_second) + "  " +
-                          reached(run.prefill, fmt::format("{:.2f} GMAC a token",
-                                                           run.prefill_products_per_token / 1e9)));
+  out += line("prefill", rates(run.prefill_tokens_per_second) + "  " +
+                             reached(run.prefill, fmt::format("{:.2f} GMAC a token, {}",
+                                                              run.prefill_products_per_token / 1e9,
+                                                              run.multiply_add)));
   out +=
       line("first token", fmt::format("{:8.3f} s ({:.3f} to {:.3f}) after a prompt of {}",
                                       run.first_token_seconds.median, run.first_token_seconds.min,
@@ -121,6 +121,7 @@ Json run_json(const Benchmark& run) {
           {"prefill",
            {{"tokens_per_second", spread_json(run.prefill_tokens_per_second)},
             {"products_per_token", run.prefill_products_per_token},
+            {"multiply_add", run.multiply_add},
             {"limit_tokens_per_second", run.prefill.limit},
             {"share_of_limit", run.prefill.share}}},
           {"decode",

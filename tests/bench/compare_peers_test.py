@@ -34,9 +34,11 @@ echo '|    16 |     24 |    8 |    320 |    1.500 |    85.33 |    3.300 |    58.
 TOPHAND = """#!/bin/sh
 # Prefill is 150 for a long prompt, decode 60 after one token: each other run's figure is wrong for the table.
 case "$*" in *"--prompt 1 "*) prefill=7 decode=60 ;; *) prefill=150 decode=50 ;; esac
+case "$*" in *"--prompt 16 "*"--sequences 8"*) together=120 ;; *) together=8 ;; esac
 echo '{"commit": "fffffff", "runs": [{"limits": {"memory_bytes_per_second": 23e9, "multiply_adds":'
 echo '[{"instructions": "vpmaddubsw", "products_per_second": 265e9}]},'
-echo '"prefill": {"tokens_per_second": {"median": '$prefill'}}, "decode": {"tokens_per_second": {"median": '$decode'}}}]}'
+echo '"prefill": {"tokens_per_second": {"median": '$prefill'}}, "decode": {"tokens_per_second": {"median": '$decode'}},'
+echo '"together": {"tokens_per_second": {"median": '$together'}}}]}'
 """
 
 
@@ -74,9 +76,9 @@ class Comparison(unittest.TestCase):
         program(self.folder, "ik/bin/llama-batched-bench", BATCHED_TABLE)
         done = self.compare("--models", "qwen-0.5b", "--rounds", "2", TOPHAND_PEER_IK_LLAMA=str(self.folder / "ik"))
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("| Tophand (Q4_K_M) | 60.0 (60.0–60.0) | 150 (150–150) | – |", done.stdout)
+        self.assertIn("| Tophand (Q4_K_M) | 60.0 (60.0–60.0) | 150 (150–150) | 120 (120–120) |", done.stdout)
         self.assertIn("| ik_llama.cpp (Q4_K_M) | 39.2 (39.2–39.2) | 83.5 (83.5–83.5) | 58.2 (58.2–58.2) |", done.stdout)
-        self.assertIn("| Tophand / fastest peer | 1.53 | 1.80 | – |", done.stdout)  # 60 / 39.25, 150 / 83.5
+        self.assertIn("| Tophand / fastest peer | 1.53 | 1.80 | 2.06 |", done.stdout)  # 60 / 39.25, 150 / 83.5, 120 / 58.18
         self.assertIn("Qwen2.5-Coder-0.5B Q4_K_M; rounds: 2 |", done.stdout)
         self.assertIn("memory 23.0 (23.0–23.0) GB/s", done.stdout)
         results = json.loads((self.folder / "results/peers.json").read_text())

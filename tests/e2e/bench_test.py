@@ -72,12 +72,23 @@ class BenchTest(unittest.TestCase):
                 decode["tokens_per_second"]["median"] * decode["bytes_per_token"]
                 / limits["memory_bytes_per_second"], places=6)
             prefill = run["prefill"]
+            rates = {rate["instructions"]: rate["products_per_second"] for rate in limits["multiply_adds"]}
             self.assertAlmostEqual(
                 prefill["share_of_limit"],
                 prefill["tokens_per_second"]["median"] * prefill["products_per_token"]
-                / limits["multiply_adds"][0]["products_per_second"], places=6)
+                / rates[prefill["multiply_add"]], places=6)
             predicted = run["memory"]["predicted"]
             self.assertEqual(predicted.pop("total"), sum(predicted.values()))
+
+    def test_decodes_several_sequences_together_when_asked(self):
+        done = self.bench(str(self.model), *SMALL, "--threads", "2", "--sequences", "3", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        together = json.loads(done.stdout)["runs"][0]["together"]
+        self.assertEqual(together["sequences"], 3)
+        self.check_spread(together["tokens_per_second"])
+        self.assertAlmostEqual(together["share_of_limit"], together["tokens_per_second"]["median"]
+                               / together["limit_tokens_per_second"], places=6)
+        self.assertEqual(self.bench(str(self.model), *SMALL, "--sequences", "17").returncode, 2)
 
     def test_prints_text_with_the_same_parts(self):
         done = self.bench(str(self.model), *SMALL, "--threads", "1", "--kernel", "scalar")

@@ -177,13 +177,15 @@ class Run {
   }
 
   // AMX multiplies I2_S alone (kernels/matmul_amx.cc); other encodings run on the second it names.
-  double multiply_add_rate() const {
+  const MultiplyAddRate& multiply_add() const {
     const auto& rates = out_.limits.multiply_adds;
     const bool second = out_.model.kernel == "amx-int8" && out_.model.quantization != "I2_S";
-    return rates[second && rates.size() > 1 ? 1 : 0].per_second;
+    return rates[second && rates.size() > 1 ? 1 : 0];
   }
 
   void judge() {
+    const double multiply_adds = multiply_add().per_second;
+    out_.multiply_add = multiply_add().instructions;
     const ModelInfo& model = out_.model;
     const double middle = static_cast<double>(options_.prompt_tokens) +
                           static_cast<double>(options_.generate_tokens) / 2;
@@ -194,14 +196,14 @@ class Run {
     out_.prefill_products_per_token =
         static_cast<double>(model.layer_products) +
         static_cast<double>(model.head_products) / static_cast<double>(options_.prompt_tokens);
-    out_.prefill.limit = multiply_add_rate() / out_.prefill_products_per_token;
+    out_.prefill.limit = multiply_adds / out_.prefill_products_per_token;
     out_.sequences = options_.sequences;
     const double n = options_.sequences;
     const double own = out_.decode_bytes_per_token - static_cast<double>(model.memory.weights);
     const double step_bytes = static_cast<double>(model.memory.weights) + n * own;
-    out_.together.limit = std::min(
-        n * out_.limits.memory_bytes_per_second / step_bytes,
-        multiply_add_rate() / static_cast<double>(model.layer_products + model.head_products));
+    out_.together.limit =
+        std::min(n * out_.limits.memory_bytes_per_second / step_bytes,
+                 multiply_adds / static_cast<double>(model.layer_products + model.head_products));
     if (options_.sequences > 1 && out_.together.limit > 0)
       out_.together.share = out_.together_tokens_per_second.median / out_.together.limit;
     if (out_.decode.limit > 0)

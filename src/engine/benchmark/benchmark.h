@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -57,6 +58,7 @@ struct Benchmark {
   // Prefill: products of the layers' matrices, over the int8 multiply-add rate. The output matrix
   // is needed once a prompt, attention and norms are not counted.
   double prefill_products_per_token = 0.0;
+  std::string multiply_add;  // of `limits`: the one that the model's matrices run on
   Bound prefill;
 
   ResidentMemory before_load, after_load, at_end;  // at_end: the context is full
