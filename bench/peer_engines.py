@@ -53,10 +53,10 @@ class Tophand:
         self.program = program
 
     def measure(self, model, prompt, generate, threads, *more):
-        """One run of `tophand bench`; decoding follows the prompt, so the peers' figures from an empty
-        context want a prompt of one token."""
+        """Three rounds of `tophand bench`, as the peers' llama-bench warms up before it measures. Decoding follows
+        the prompt, so the peers' figures from an empty context want a prompt of one token."""
         text = output_of([self.program, "bench", str(model), "--prompt", str(prompt), "--generate",
-                          str(generate), "--threads", str(threads), "--repeat", "1", "--json", *more])
+                          str(generate), "--threads", str(threads), "--repeat", "3", "--json", *more])
         return json.JSONDecoder().raw_decode(text[text.index("{"):])[0]
 
     def burst(self, model, prompt, generate, threads):
