@@ -53,7 +53,7 @@ class ThreadPool {
   std::atomic<bool> stop_{false};
   alignas(64) std::atomic<std::uint32_t> generation_{0};  // a new value is a new job
   alignas(64) std::atomic<std::uint32_t> arrived_{0};
-  alignas(64) std::atomic<std::uint32_t> phase_{0};  // a new value opens the barrier
+  alignas(64) std::atomic<std::uint32_t> phase_{0};    // a new value opens the barrier
   alignas(64) std::atomic<std::uint64_t> claimed_{0};  // what claim() has handed out
   std::vector<std::thread> workers_;
 };
