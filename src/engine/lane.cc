@@ -104,9 +104,9 @@ void Lane::prepare_input(std::uint32_t forms) {
     prepare(0);
   } else {
     constexpr std::uint64_t kMost = 8;
-    for (Range part = pool_.claim(chunk_.tokens, 1, kMost); !part.empty();
-         part = pool_.claim(chunk_.tokens, 1, kMost))
+    pool_.share(chunk_.tokens, 1, kMost, [&](Range part) {
       for (std::uint64_t t = part.begin; t < part.end; ++t) prepare(t);
+    });
     pool_.barrier();
   }
   // What follows may read the same input again.
@@ -126,9 +126,7 @@ void Lane::for_groups(std::uint64_t groups, const Linear& linear, const Step& st
   const bool few = chunk_.tokens <= 8;
   const std::uint64_t least = few ? 4 : 2;
   const std::uint64_t most = few ? groups : kernels::groups_at_once(isa_, linear.w.source);
-  for (Range part = pool_.claim(groups, least, most); !part.empty();
-       part = pool_.claim(groups, least, most))
-    step(part);
+  pool_.share(groups, least, most, step);
   pool_.barrier();
 }
 
@@ -250,7 +248,7 @@ void Lane::attend_tiles(std::uint64_t layer) {
   const std::uint64_t tiles = (chunk_.tokens + tokens - 1) / tokens;
   const std::uint64_t items = tiles * shape_.kv_heads;
   const KvCache& cache = *chunk_.first.cache;
-  for (Range part = pool_.claim(items, 1, 2); !part.empty(); part = pool_.claim(items, 1, 2)) {
+  pool_.share(items, 1, 2, [&](Range part) {
     for (std::uint64_t i = part.begin; i < part.end; ++i) {
       const std::uint64_t t = (tiles - 1 - i / shape_.kv_heads) * tokens;
       const std::uint64_t kv_head = i % shape_.kv_heads;
@@ -269,7 +267,7 @@ void Lane::attend_tiles(std::uint64_t layer) {
                                      .scale = shape_.attention_scale,
                                      .scores = own().scores});
     }
-  }
+  });
 }
 
 // Items are query heads of tokens; those of one KV head are taken together, so that its keys and
@@ -279,8 +277,7 @@ void Lane::attend_tokens(std::uint64_t layer) {
   const std::uint64_t hd = shape_.head_size;
   const std::uint64_t group = shape_.heads / shape_.kv_heads;
   const std::uint64_t items = chunk_.tokens * shape_.heads, least = one_token() ? 1 : group;
-  for (Range part = pool_.claim(items, least, 8 * group); !part.empty();
-       part = pool_.claim(items, least, 8 * group)) {
+  pool_.share(items, least, 8 * group, [&](Range part) {
     while (!part.empty()) {
       const std::uint64_t t = part.begin / shape_.heads;
       const std::uint64_t head = part.begin % shape_.heads, kv_head = head / group;
@@ -303,7 +300,7 @@ void Lane::attend_tokens(std::uint64_t layer) {
                                      .scores = own().scores});
       part.begin += n;
     }
-  }
+  });
 }
 
 }  // namespace tophand::engine

@@ -44,6 +44,12 @@ class ThreadPool {
   // together although cores are not equally fast: another program, or a neighbour on the same
   // core, halves one.
   Range claim(std::uint64_t n, std::uint64_t least, std::uint64_t most);
+  // Calls step(part) for every part that this lane claims.
+  template <typename Step>
+  void share(std::uint64_t n, std::uint64_t least, std::uint64_t most, const Step& step) {
+    for (Range part = claim(n, least, most); !part.empty(); part = claim(n, least, most))
+      step(part);
+  }
 
  private:
   void work(int lane);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/activations_impl.h"
 #include "kernels/matmul.h"
 #include "kernels/packed.h"
 
@@ -34,12 +35,7 @@ void fill_block(const float* x, float inverse, float scale, std::uint32_t index,
     out.q[j] = static_cast<std::int8_t>(q);
     (j < 16 ? low : high) += q;
   }
-  out.scale = scale;
-  out.scaled_sum = scale * static_cast<float>(low + high);
-  out.negative_sum = -(low + high);
-  out.negative_low = -low;
-  out.negative_high = -high;
-  out.block = index;
+  finish_block(low, high, scale, index, out);
 }
 
 void fill_block_own_scale(const float* x, std::uint32_t index, ActivationBlock& out) {

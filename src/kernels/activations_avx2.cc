@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "kernels/activations_impl.h"
 #include "kernels/packed.h"
 
 #define TOPHAND_TARGET __attribute__((target("avx2")))
@@ -59,12 +60,7 @@ TOPHAND_INLINE void fill_block(const Block& x, float inverse, float scale, std::
       _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3]));
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.q), _mm256_permutevar8x32_epi32(bytes, order));
-  out.scale = scale;
-  out.scaled_sum = scale * static_cast<float>(low + high);
-  out.negative_sum = -(low + high);
-  out.negative_low = -low;
-  out.negative_high = -high;
-  out.block = index;
+  finish_block(low, high, scale, index, out);
 }
 
 TOPHAND_INLINE void fill_own_scale(const Block& x, std::uint32_t index, ActivationBlock& out) {

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "kernels/activations_impl.h"
 #include "kernels/packed.h"
 
 namespace tophand::kernels::detail {
@@ -45,12 +46,7 @@ TOPHAND_INLINE void fill_block(const Block& x, float inverse, float scale, std::
   sums = _mm256_add_epi32(sums, _mm256_shuffle_epi32(sums, 0xb1));
   const std::int32_t low = _mm_cvtsi128_si32(_mm256_castsi256_si128(sums));
   const std::int32_t high = _mm_cvtsi128_si32(_mm256_extracti128_si256(sums, 1));
-  out.scale = scale;
-  out.scaled_sum = scale * static_cast<float>(low + high);
-  out.negative_sum = -(low + high);
-  out.negative_low = -low;
-  out.negative_high = -high;
-  out.block = index;
+  finish_block(low, high, scale, index, out);
 }
 
 TOPHAND_INLINE void fill_own_scale(const Block& x, std::uint32_t index, ActivationBlock& out) {
