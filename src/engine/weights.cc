@@ -145,15 +145,14 @@ Result<PageBuffer> WeightLoader::load(ThreadPool& pool, kernels::Isa isa,
   // One list for all tensors: no core waits for another before the very end.
   const std::vector<Part> all = parts();
   pool.run([&](int lane) {
-    const auto claim = [&] { return pool.claim(all.size(), 1, kClaimedPartsMax); };
-    for (Range mine = claim(); !mine.empty(); mine = claim()) {
+    pool.share(all.size(), 1, kClaimedPartsMax, [&](Range mine) {
       for (std::uint64_t i = mine.begin; i < mine.end; ++i) {
         if (i + kPartsAhead < all.size()) file_.will_need(source(all[i + kPartsAhead]));
         pack(all[i], isa);
         if (lane == 0 && progress)
           progress(static_cast<double>(i + 1) / static_cast<double>(all.size()));
       }
-    }
+    });
   });
   if (progress) progress(1.0);
   pending_.clear();
