@@ -60,6 +60,13 @@ int run_show(Io& io, const Arguments& args) {
     Json& table = key.table.empty() ? all : all[std::string(key.table)];
     table[std::string(key.name)] = value_of(key.place(*loaded));
   }
+  all["backends"] = Json::array();
+  for (config::BackendConfig& backend : loaded->backends) {
+    Json entry;
+    for (const config::BackendKey& key : config::backend_keys())
+      entry[std::string(key.name)] = value_of(key.place(backend));
+    all["backends"].push_back(std::move(entry));
+  }
   all["claude"]["api_key"] = loaded->claude.api_key.empty() ? "(not set)" : "(set)";
   io.out << all.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   return 0;

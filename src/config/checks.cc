@@ -1,6 +1,7 @@
 #include "config/checks.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <string_view>
@@ -65,6 +66,40 @@ Result<> check_claude_url(const std::string& value) {
                 "expected a URL such as https://api.anthropic.com, found '" + value + "'");
   if (value.starts_with("http://") && !is_loopback(host_of(value)))
     return fail(Code::kConfig, "expected https: over http to '" + std::string(host_of(value)) +
+                                   "' the API key would travel in clear text");
+  return {};
+}
+
+Result<> check_backend(const BackendConfig& backend, const std::vector<BackendConfig>& before) {
+  constexpr std::size_t kNameBytesMax = 40;
+  constexpr std::array<std::string_view, 6> kTaken{"local", "claude", "auto",
+                                                   "low",   "high",   "anthropic"};
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  };
+  if (backend.name.empty() || backend.name.size() > kNameBytesMax ||
+      !std::ranges::all_of(backend.name, allowed))
+    return fail(Code::kConfig,
+                "backends.name: expected lower case letters, digits, - and _ (at "
+                "most 40), found '" +
+                    backend.name + "'");
+  const std::string where = "backends." + backend.name;
+  if (std::ranges::find(kTaken, backend.name) != kTaken.end())
+    return fail(Code::kConfig, where + ": this name has a meaning already, choose another one");
+  if (std::ranges::any_of(before, [&](const auto& other) { return other.name == backend.name; }))
+    return fail(Code::kConfig, where + ": there is a backend of this name already");
+  if (backend.kind.empty()) {
+    std::string kinds;
+    for (const std::string_view kind : kBackendKinds) (kinds += kinds.empty() ? "" : ", ") += kind;
+    return fail(Code::kConfig, where + ".kind is missing; one of " + kinds);
+  }
+  if (!is_http_url(backend.url) || backend.url.find_first_of("?#") != std::string::npos)
+    return fail(Code::kConfig, where + ".url: expected a URL such as http://ws2:11434, found '" +
+                                   backend.url + "'");
+  if (!backend.key_file.empty() && backend.url.starts_with("http://") &&
+      !is_loopback(host_of(backend.url)))
+    return fail(Code::kConfig, where + ".url: expected https: over http to '" +
+                                   std::string(host_of(backend.url)) +
                                    "' the API key would travel in clear text");
   return {};
 }

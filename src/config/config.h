@@ -3,6 +3,7 @@
 // environment (TOPHAND_*), flags.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -51,7 +52,25 @@ struct ClaudeConfig {
 
 struct RoutingConfig {
   std::string default_priority = "low";  // low | high, for requests that declare nothing
+  std::string escalate = "unable";  // never | unable | failed: when low priority goes to Claude
 };
+
+// Another program that serves models on a machine of the team. One [[backends]] each.
+struct BackendConfig {
+  std::string name;  // lower case letters, digits, '-', '_'; not "local", "claude" or an alias
+  std::string kind;  // one of kBackendKinds
+  std::string url;   // "http://ws2:11434"
+  std::string key_file;
+  std::string api_key;              // from key_file; never printed
+  std::string ca_file;              // extra trusted root
+  std::vector<std::string> models;  // served from here; empty: all that it lists
+  std::string local_model;          // what `local` means on this machine; empty: nothing
+  std::int64_t concurrency = 4;     // more at once wait, or go elsewhere
+  std::int64_t context_tokens = 0;  // 0: as the backend says, where it does
+  std::int64_t timeout_s = 600;     // to the first byte of an answer, and between its pieces
+};
+inline constexpr std::array<std::string_view, 7> kBackendKinds{
+    "ollama", "llama-server", "localai", "text-generation-webui", "vllm", "openai", "tophand"};
 
 struct BudgetConfig {
   std::optional<double> week_usd;  // cap; absent: no cap
@@ -64,6 +83,7 @@ struct Config {
   ClaudeConfig claude;
   RoutingConfig routing;
   BudgetConfig budget;
+  std::vector<BackendConfig> backends;
   std::string prices_file;  // "" = the one installed with the program
 };
 

@@ -63,6 +63,14 @@ TEST(Config, EveryFaultNamesItsLineAndWhatWasExpected) {
       {"money that is not a number", "[budget]\nweek_usd = nan\n", "0 or more"},
       {"section as a value", "server = 3\n", "expected a section [server]"},
       {"not TOML", "[server\n", "t line 1"},
+      {"a backend without a kind", "[[backends]]\nname = \"a\"\nurl = \"http://a\"\n",
+       "backends.a.kind is missing; one of ollama"},
+      {"a backend's unknown key", "[[backends]]\nnam = \"a\"\n", "did you mean `backends.name`?"},
+      {"a name that is taken", "[[backends]]\nname = \"claude\"\n", "has a meaning already"},
+      {"a backend's key in clear text",
+       "[[backends]]\nname = \"a\"\nkind = \"vllm\"\nurl = \"http://ws2\"\nkey_file = \"k\"\n",
+       "expected https: over http to 'ws2'"},
+      {"one backend as a section", "[backends]\nname = \"a\"\n", "sections [[backends]]"},
       {"twice", "[engine]\nthreads = 1\nthreads = 2\n", "t line 3"},
   };
   for (const Row& row : rows) {
@@ -85,6 +93,7 @@ TEST(Config, TheDefaultTextParsesToTheDefaultsAlsoWithEveryKeySet) {
     if (line.starts_with("# ") && line.find(" = ") != std::string::npos &&
         line.find(" = { ") == std::string::npos)  // an example in a description
       line.erase(0, 2);
+    if (line == "# [[backends]]") line.erase(0, 2);
     uncommented += line + "\n";
     at = end + 1;
   }
@@ -93,6 +102,27 @@ TEST(Config, TheDefaultTextParsesToTheDefaultsAlsoWithEveryKeySet) {
   EXPECT_EQ(config->server.listen, defaults.server.listen);
   EXPECT_EQ(config->claude.model, defaults.claude.model);
   EXPECT_EQ(config->engine.context_tokens, defaults.engine.context_tokens);
+}
+
+TEST(Config, BackendsAreReadInOrderWithTheirKeys) {
+  const Folder folder;
+  folder.write("vllm.key", "secret-1\n");
+  const Paths paths{
+      .config_file = folder.write(
+          "t.toml",
+          "[[backends]]\nname = \"ws2\"\nkind = \"ollama\"\nurl = \"http://ws2:11434\"\n"
+          "[[backends]]\nname = \"gpu\"\nkind = \"vllm\"\nurl = \"https://gpu\"\n"
+          "key_file = \"vllm.key\"\nmodels = [\"a\"]\nconcurrency = 9\n"),
+      .data_dir = folder.path,
+      .config_named = true};
+  const auto config = load_config(paths, {});
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->backends.size(), 2u);
+  EXPECT_EQ(config->backends[0].name, "ws2");
+  EXPECT_EQ(config->backends[0].concurrency, 4);
+  EXPECT_EQ(config->backends[1].api_key, "secret-1");
+  EXPECT_EQ(config->backends[1].concurrency, 9);
+  EXPECT_THAT(config->backends[1].models, ElementsAre("a"));
 }
 
 TEST(Config, AFileThatWasNamedMustExistAndADefaultOneNeedNot) {

@@ -71,16 +71,16 @@ Result<> override_from(const Environment& env, const std::string& name,
 
 // The key lies in a file that nobody else may read: what others can read is no secret. The opened
 // file is checked, not its name.
-Result<std::string> read_key_file(const std::string& path) {
+Result<std::string> read_key_file(const std::string& setting, const std::string& path) {
   const OpenFile file(path);
   if (file.error() != 0)
-    return fail(Code::kConfig, "claude.key_file " + path + ": " + std::strerror(file.error()));
+    return fail(Code::kConfig, setting + " " + path + ": " + std::strerror(file.error()));
   if ((file.mode() & 077) != 0 && S_ISREG(file.mode()))
     return fail(Code::kConfig,
-                "claude.key_file " + path + " can be read by others; run `chmod 600 " + path + "`");
-  TOPHAND_TRY(text, "claude.key_file", file.read(kKeyBytesMax));
+                setting + " " + path + " can be read by others; run `chmod 600 " + path + "`");
+  TOPHAND_TRY(text, setting, file.read(kKeyBytesMax));
   text.erase(text.find_last_not_of(" \t\r\n") + 1);
-  TOPHAND_CHECK("claude.key_file " + path, check_secret(text));
+  TOPHAND_CHECK(setting + " " + path, check_secret(text));
   return text;
 }
 
@@ -90,8 +90,12 @@ void resolve_paths(Config& config, const Paths& paths, const Environment& env) {
   const std::size_t slash = paths.config_file.rfind('/');
   const std::string folder =
       slash == std::string::npos ? "./" : paths.config_file.substr(0, slash + 1);
-  for (std::string* path : {&config.models.dir, &config.models.mirror, &config.claude.key_file,
-                            &config.claude.ca_file, &config.prices_file}) {
+  std::vector<std::string*> settings{&config.models.dir, &config.models.mirror,
+                                     &config.claude.key_file, &config.claude.ca_file,
+                                     &config.prices_file};
+  for (BackendConfig& backend : config.backends)
+    for (std::string* path : {&backend.key_file, &backend.ca_file}) settings.push_back(path);
+  for (std::string* path : settings) {
     if (path->empty() || path->front() == '/' || path->find("://") != std::string::npos) continue;
     if (path->starts_with("~/")) *path = variable(env, "HOME") + path->substr(1);
     else path->insert(0, folder);
@@ -145,8 +149,15 @@ Result<Config> load_config(const Paths& paths, const Environment& env) {
   TOPHAND_CHECK("environment",
                 override_from(env, "ANTHROPIC_API_KEY", check_secret, config.claude.api_key));
   if (config.claude.api_key.empty() && !config.claude.key_file.empty()) {
-    TOPHAND_TRY(key, "read the Claude key", read_key_file(config.claude.key_file));
+    TOPHAND_TRY(key, "read the Claude key",
+                read_key_file("claude.key_file", config.claude.key_file));
     config.claude.api_key = std::move(key);
+  }
+  for (BackendConfig& backend : config.backends) {
+    if (backend.key_file.empty()) continue;
+    const std::string setting = "backends." + backend.name + ".key_file";
+    TOPHAND_TRY(key, "read a backend's key", read_key_file(setting, backend.key_file));
+    backend.api_key = std::move(key);
   }
   if (config.models.dir.empty()) config.models.dir = paths.data_dir + "/models";
   return config;
@@ -169,6 +180,16 @@ std::string default_config_text() {
     text += "# " + std::string(key.help) + "\n# " + std::string(key.name) + " = " +
             toml_value(key.place(defaults)) + "\n";
   }
+  text +=
+      "\n# Other programs that serve models on your machines: one such section each.\n"
+      "# [[backends]]\n";
+  BackendConfig backend;
+  backend.name = "ws2";
+  backend.kind = "ollama";
+  backend.url = "http://ws2:11434";
+  for (const BackendKey& key : backend_keys())
+    text += "# " + std::string(key.help) + "\n# " + std::string(key.name) + " = " +
+            toml_value(key.place(backend)) + "\n";
   return text;
 }
 

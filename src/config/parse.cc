@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/nearest.h"
+#include "config/checks.h"
 #include "config/config.h"
 #include "config/schema.h"
 
@@ -24,8 +25,10 @@ std::string full_name(std::string_view table, std::string_view name) {
   return table.empty() ? std::string(name) : std::string(table) + "." + std::string(name);
 }
 
-const Key* find_key(std::string_view table, std::string_view name) {
-  for (const Key& key : keys())
+template <class Owner>
+const KeyOf<Owner>* find_key(std::span<const KeyOf<Owner>> known, std::string_view table,
+                             std::string_view name) {
+  for (const KeyOf<Owner>& key : known)
     if (key.table == table && key.name == name) return &key;
   return nullptr;
 }
@@ -33,6 +36,7 @@ const Key* find_key(std::string_view table, std::string_view name) {
 std::string known_near(std::string_view typed) {
   std::vector<std::string> names;
   for (const Key& key : keys()) names.push_back(full_name(key.table, key.name));
+  for (const BackendKey& key : backend_keys()) names.push_back(full_name(key.table, key.name));
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string near = nearest_name(typed, views);
   return near.empty() ? "; `tophand config init` writes a file with every key"
@@ -41,15 +45,16 @@ std::string known_near(std::string_view typed) {
 
 // Takes a value into its place, or says what was expected.
 struct Taker {
-  const Key& key;
+  Range range;
+  std::span<const std::string_view> words;
   const toml::node& node;
 
   std::string operator()(std::string* to) const {
     const auto text = node.value_exact<std::string>();
     if (!text) return "expected a text in quotes";
-    if (!key.words.empty() && std::ranges::find(key.words, *text) == key.words.end()) {
+    if (!words.empty() && std::ranges::find(words, *text) == words.end()) {
       std::string list;
-      for (const std::string_view word : key.words) (list += list.empty() ? "" : " or ") += word;
+      for (const std::string_view word : words) (list += list.empty() ? "" : " or ") += word;
       return "expected " + list + ", found '" + *text + "'";
     }
     *to = *text;
@@ -58,8 +63,8 @@ struct Taker {
   std::string operator()(std::int64_t* to) const {
     const auto number = node.value_exact<std::int64_t>();
     if (!number) return "expected a whole number";
-    if (*number < key.range.min || *number > key.range.max)
-      return "expected " + std::to_string(key.range.min) + " to " + std::to_string(key.range.max) +
+    if (*number < range.min || *number > range.max)
+      return "expected " + std::to_string(range.min) + " to " + std::to_string(range.max) +
              ", found " + std::to_string(*number);
     *to = *number;
     return "";
@@ -101,14 +106,15 @@ struct Taker {
   }
 };
 
-Result<> take(Config& config, std::string_view origin, std::string_view table,
-              std::string_view name, const toml::node& node) {
-  const Key* key = find_key(table, name);
+template <class Owner>
+Result<> take(Owner& owner, std::span<const KeyOf<Owner>> known, std::string_view origin,
+              std::string_view table, std::string_view name, const toml::node& node) {
+  const KeyOf<Owner>* key = find_key(known, table, name);
   const std::string full = full_name(table, name);
   if (key == nullptr)
     return fail(Code::kConfig,
                 at_line(origin, node) + "unknown key `" + full + "`" + known_near(full));
-  const std::string problem = std::visit(Taker{*key, node}, key->place(config));
+  const std::string problem = std::visit(Taker{key->range, key->words, node}, key->place(owner));
   if (problem.empty()) return {};
   return fail(Code::kConfig, at_line(origin, node) + full + ": " + problem);
 }
@@ -118,12 +124,33 @@ bool is_section(std::string_view name) {
                              [&](const Key& key) { return !name.empty() && key.table == name; });
 }
 
+Result<> read_backends(Config& config, const toml::node& node, std::string_view origin) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr || !list->is_homogeneous<toml::table>())
+    return fail(Code::kConfig,
+                at_line(origin, node) + "expected sections [[backends]], one for each backend");
+  for (const toml::node& item : *list) {
+    BackendConfig backend;
+    for (const auto& [key, value] : *item.as_table())
+      TOPHAND_CHECK("configuration",
+                    take(backend, backend_keys(), origin, "backends", key.str(), value));
+    const auto checked = check_backend(backend, config.backends);
+    if (!checked) return fail(Code::kConfig, at_line(origin, item) + checked.error().message);
+    config.backends.push_back(std::move(backend));
+  }
+  return {};
+}
+
 Result<Config> read(const toml::table& root, std::string_view origin) {
   Config config;
   for (const auto& [name, node] : root) {
     const std::string_view section = name.str();
+    if (section == "backends") {
+      TOPHAND_CHECK("configuration", read_backends(config, node, origin));
+      continue;
+    }
     if (!is_section(section)) {
-      TOPHAND_CHECK("configuration", take(config, origin, "", section, node));
+      TOPHAND_CHECK("configuration", take(config, keys(), origin, "", section, node));
       continue;
     }
     const toml::table* table = node.as_table();
@@ -131,7 +158,7 @@ Result<Config> read(const toml::table& root, std::string_view origin) {
       return fail(Code::kConfig,
                   at_line(origin, node) + "expected a section [" + std::string(section) + "]");
     for (const auto& [key, value] : *table)
-      TOPHAND_CHECK("configuration", take(config, origin, section, key.str(), value));
+      TOPHAND_CHECK("configuration", take(config, keys(), origin, section, key.str(), value));
   }
   return config;
 }

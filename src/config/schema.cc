@@ -6,6 +6,7 @@ namespace tophand::config {
 namespace {
 
 constexpr std::array<std::string_view, 2> kPriorities{"low", "high"};
+constexpr std::array<std::string_view, 3> kEscalations{"never", "unable", "failed"};
 
 // clang-format off
 constexpr Key kKeys[] = {
@@ -59,6 +60,9 @@ constexpr Key kKeys[] = {
 
     {"routing", "default_priority", [](Config& c) -> Place { return &c.routing.default_priority; },
      "low or high, for requests that declare nothing", {}, kPriorities},
+    {"routing", "escalate", [](Config& c) -> Place { return &c.routing.escalate; },
+     "when low priority goes to Claude: never, unable (what no local model can do), failed (also when "
+     "all local backends failed)", {}, kEscalations},
 
     {"budget", "week_usd", [](Config& c) -> Place { return &c.budget.week_usd; },
      "hard cap for a week (Monday to Sunday, UTC), in dollars; unset: no cap"},
@@ -66,12 +70,39 @@ constexpr Key kKeys[] = {
     {"", "prices_file", [](Config& c) -> Place { return &c.prices_file; },
      "price book; empty: the one this program was built with"},
 };
+
+constexpr BackendKey kBackendKeys[] = {
+    {"backends", "name", [](BackendConfig& b) -> Place { return &b.name; },
+     "what the ledger and the headers call it; \"ws2/MODEL\" asks for a model of ws2"},
+    {"backends", "kind", [](BackendConfig& b) -> Place { return &b.kind; },
+     "the program that answers there", {}, kBackendKinds},
+    {"backends", "url", [](BackendConfig& b) -> Place { return &b.url; },
+     "where it listens, such as http://ws2:11434"},
+    {"backends", "key_file", [](BackendConfig& b) -> Place { return &b.key_file; },
+     "file with its API key, mode 0600; empty: it wants none"},
+    {"backends", "ca_file", [](BackendConfig& b) -> Place { return &b.ca_file; },
+     "extra trusted root certificate (PEM)"},
+    {"backends", "models", [](BackendConfig& b) -> Place { return &b.models; },
+     "models to use there; empty: all that it lists"},
+    {"backends", "local_model", [](BackendConfig& b) -> Place { return &b.local_model; },
+     "the one that may stand for `local`; empty: none"},
+    {"backends", "concurrency", [](BackendConfig& b) -> Place { return &b.concurrency; },
+     "requests at once; more wait or go elsewhere", {1, 1024}},
+    {"backends", "context_tokens", [](BackendConfig& b) -> Place { return &b.context_tokens; },
+     "prompt and answer together; 0: as the program says, where it does", {0, 16'777'216}},
+    {"backends", "timeout_s", [](BackendConfig& b) -> Place { return &b.timeout_s; },
+     "longest wait for the first byte of an answer, and between its pieces", {1, 3600}},
+};
 // clang-format on
 
 }  // namespace
 
 std::span<const Key> keys() {
   return kKeys;
+}
+
+std::span<const BackendKey> backend_keys() {
+  return kBackendKeys;
 }
 
 }  // namespace tophand::config

@@ -23,14 +23,18 @@ struct Range {
 using Place = std::variant<std::string*, std::int64_t*, bool*, std::optional<double>*,
                            std::vector<std::string>*, std::map<std::string, std::string>*>;
 
-struct Key {
+template <class Owner>
+struct KeyOf {
   std::string_view table, name;
-  Place (*place)(Config&);
+  Place (*place)(Owner&);
   std::string_view help;
   Range range = {};                              // whole numbers
   std::span<const std::string_view> words = {};  // texts that are one of a few
 };
+using Key = KeyOf<Config>;
+using BackendKey = KeyOf<BackendConfig>;  // of one [[backends]] entry; its table is "backends"
 
 std::span<const Key> keys();
+std::span<const BackendKey> backend_keys();
 
 }  // namespace tophand::config

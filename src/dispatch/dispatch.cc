@@ -96,8 +96,8 @@ Outcome Dispatcher::run(const Job& job, Sink& sink, const net::Cancellation& cli
     outcome.target = attempt.target;
     if (!move_on) break;
     const Code code = outcome.report.failure ? outcome.report.failure->error.code : Code::kUpstream;
-    outcome.reasons.push_back(std::string(policy::place_name(attempt.target.place)) +
-                              " could not answer (" + std::string(info(code).name) + ")");
+    outcome.reasons.push_back(policy::backend_name(attempt.target) + " could not answer (" +
+                              std::string(info(code).name) + ")");
   }
   return outcome;
 }
@@ -105,9 +105,11 @@ Outcome Dispatcher::run(const Job& job, Sink& sink, const net::Cancellation& cli
 // True when the attempt came to nothing and another target may be tried.
 bool Dispatcher::try_target(const Job& job, Attempt& attempt, Sink& sink,
                             const net::Cancellation& client) const {
-  backend::Backend* backend = attempt.is_claude() ? deps_.claude : deps_.local;
+  backend::Backend* backend = deps_.backend_for(attempt.target);
   if (backend == nullptr) {
-    attempt.report = backend::refused({Code::kUnavailable, "no Claude API key is set"});
+    attempt.report = backend::refused(
+        {Code::kUnavailable, attempt.is_claude() ? "no Claude API key is set"
+                                                 : "no backend '" + attempt.target.backend + "'"});
     return true;
   }
   attempt.start_ns = deps_.clock->mono_ns();
@@ -163,7 +165,7 @@ Result<std::int64_t> Dispatcher::open_row(const Job& job, const Attempt& attempt
   start.dialect = job.dialect;
   start.task_class = job.decision.task_class;
   start.priority = policy::priority_name(job.decision.priority);
-  start.backend = policy::place_name(attempt.target.place);
+  start.backend = policy::backend_name(attempt.target);
   start.model = attempt.target.model;
   start.model_asked = job.request->model;
   start.reserved = attempt.reserved;

@@ -46,8 +46,8 @@ struct Deps {  // all outlive the dispatcher
   ledger::Ledger* ledger = nullptr;
   const ledger::PriceBook* prices = nullptr;
   const Clock* clock = nullptr;
-  backend::Backend* local = nullptr;
-  backend::Backend* claude = nullptr;  // nullptr without a key
+  // nullptr: there is none of that name, or no key for it.
+  std::function<backend::Backend*(const policy::Target&)> backend_for;
   // Estimated Claude tokens of a text.
   std::function<std::int64_t(std::string_view)> estimate_tokens;
   std::string counterfactual_model;  // whose list price local answers are compared with

@@ -121,8 +121,9 @@ struct Rig {
         {.ledger = &ledger,
          .prices = &prices,
          .clock = &clock,
-         .local = &local,
-         .claude = &claude,
+         .backend_for = [this](const Target& target) -> backend::Backend* {
+           return target.place == Place::kClaude ? &claude : &local;
+         },
          .estimate_tokens =
              [](std::string_view text) { return static_cast<std::int64_t>(text.size()); },
          .counterfactual_model = "claude-x"});

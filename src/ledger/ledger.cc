@@ -43,18 +43,18 @@ WITH a AS (
   FROM attempts WHERE started_ms >= ?1)
 SELECT
   count(*) FILTER (WHERE last),
-  count(*) FILTER (WHERE last AND backend = 'local' AND outcome = 'done'),
+  count(*) FILTER (WHERE last AND backend <> 'claude' AND outcome = 'done'),
   count(*) FILTER (WHERE last AND backend = 'claude' AND outcome = 'done'),
   count(*) FILTER (WHERE last AND state <> 'reserved' AND outcome <> 'done'),
   coalesce(sum(input_tokens + cache_read + cache_write_5m + cache_write_1h)
-           FILTER (WHERE backend = 'local'), 0),
-  coalesce(sum(output_tokens) FILTER (WHERE backend = 'local'), 0),
+           FILTER (WHERE backend <> 'claude'), 0),
+  coalesce(sum(output_tokens) FILTER (WHERE backend <> 'claude'), 0),
   coalesce(sum(input_tokens + cache_read + cache_write_5m + cache_write_1h)
            FILTER (WHERE backend = 'claude'), 0),
   coalesce(sum(output_tokens) FILTER (WHERE backend = 'claude'), 0),
   coalesce(sum(charged) FILTER (WHERE state <> 'reserved'), 0),
   coalesce(sum(charged) FILTER (WHERE state = 'reserved'), 0),
-  coalesce(sum(counterfactual) FILTER (WHERE last AND backend = 'local' AND outcome = 'done'), 0)
+  coalesce(sum(counterfactual) FILTER (WHERE last AND backend <> 'claude' AND outcome = 'done'), 0)
 FROM a)sql";
 
 constexpr std::string_view kRows = R"sql(

@@ -22,8 +22,9 @@ struct AttemptStart {
   std::int64_t attempt = 1;  // 1, 2, ... within the request; (request_id, attempt) is unique
   std::string key_id = {};   // never the key itself
   std::string dialect = {}, task_class = {}, priority = {};
-  std::string backend = {};  // "local", "claude"
-  std::string model = {};    // that answers
+  std::string backend =
+      {};                  // "claude", else a machine of the team: "local" (the own engine), "ws2"
+  std::string model = {};  // that answers
   std::string model_asked = {};
   NanoUsd reserved = 0;     // 0 for local work
   std::string reason = {};  // why this backend

@@ -1,6 +1,7 @@
 #include "policy/policy.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 namespace tophand::policy {
@@ -31,8 +32,29 @@ std::string printable(std::string_view text) {
 enum class AskedKind : std::uint8_t { kOpen, kLocal, kLow, kHigh, kLocalModel, kClaudeModel };
 struct Asked {
   AskedKind kind = AskedKind::kOpen;
-  std::string name;  // as it will be shown in reasons
+  std::string name;          // as it will be shown in reasons
+  std::string backend = {};  // of a local model, when it was named with its backend
 };
+
+// Ollama and its clients write a model without a tag and with ":latest" and mean the same.
+bool same_model(std::string_view a, std::string_view b) {
+  constexpr std::string_view kLatest = ":latest";
+  const auto bare = [&](std::string_view name) {
+    return name.ends_with(kLatest) ? name.substr(0, name.size() - kLatest.size()) : name;
+  };
+  return bare(a) == bare(b);
+}
+
+std::optional<Asked> match_offer(std::string_view name, const std::vector<Offer>& offers) {
+  for (const Offer& offer : offers)
+    if (same_model(name, offer.model)) return Asked{AskedKind::kLocalModel, offer.model};
+  for (const Offer& offer : offers)
+    if (name.size() > offer.backend.size() && name.starts_with(offer.backend) &&
+        name[offer.backend.size()] == '/' &&
+        same_model(name.substr(offer.backend.size() + 1), offer.model))
+      return Asked{AskedKind::kLocalModel, offer.model, offer.backend};
+  return std::nullopt;
+}
 
 std::string_view without_provider(std::string_view model) {
   for (const std::string_view prefix : {"anthropic/", "tophand/"})
@@ -57,6 +79,7 @@ std::optional<AskedKind> built_in_alias(std::string_view name) {
 std::string list_models(const Facts& facts) {
   std::string out = "auto, low, high, local, claude";
   for (const std::string& name : facts.installed) out += ", " + name;
+  for (const Offer& offer : facts.offers) out += ", " + offer.backend + "/" + offer.model;
   return out;
 }
 
@@ -70,6 +93,7 @@ Result<Asked> classify(const Facts& facts, const Settings& settings) {
     return Asked{AskedKind::kLocalModel, facts.local_match};
   if (aliased && std::ranges::find(facts.installed, name) != facts.installed.end())
     return Asked{AskedKind::kLocalModel, name};
+  if (auto offered = match_offer(name, facts.offers)) return std::move(*offered);
   if (name.starts_with("claude-")) return Asked{AskedKind::kClaudeModel, name};
   return fail(Code::kNotFound, "model '" + printable(facts.model_asked) +
                                    "' not found; there are: " + list_models(facts) +
@@ -165,15 +189,6 @@ Error no_key() {
           "allow_local_fallback = true, or ask with priority low"};
 }
 
-Result<Target> local_target(const Asked& asked, const Facts& facts, const Settings& settings) {
-  if (asked.kind == AskedKind::kLocalModel) return Target{Place::kLocal, asked.name};
-  if (!facts.local_default.empty()) return Target{Place::kLocal, facts.local_default};
-  const std::string what = facts.installed.empty()
-                               ? "no local model is installed"
-                               : "the local model '" + settings.local_model + "' is not installed";
-  return fail(Code::kNotFound, what + ": run `tophand pull " + settings.local_model + "`");
-}
-
 Target claude_target(const Asked& asked, const Settings& settings) {
   return {Place::kClaude,
           asked.kind == AskedKind::kClaudeModel ? asked.name : settings.claude_model};
@@ -186,12 +201,51 @@ struct Choice {
   bool local_only = false;
 };
 
-Result<> choose_low(const Choice& choice, Decision& decision) {
-  if (choice.facts.unsupported.empty()) {
-    TOPHAND_TRY(target, "priority low", local_target(choice.asked, choice.facts, choice.settings));
-    decision.targets.push_back(std::move(target));
-    return {};
+// A local model that cannot be told an image may have a neighbour that can.
+bool can_take(const Offer& offer, const std::vector<std::string>& unsupported) {
+  return std::ranges::all_of(
+      unsupported, [&](const std::string& what) { return what == "image" && offer.takes_images; });
+}
+
+// Every local backend that may answer: the own engine, then those that are up, then the rest.
+std::vector<Target> local_targets(const Choice& choice) {
+  const Asked& asked = choice.asked;
+  const Facts& facts = choice.facts;
+  const bool named = asked.kind == AskedKind::kLocalModel;
+  std::vector<Target> targets;
+  if (facts.unsupported.empty()) {
+    const bool installed = named && asked.backend.empty() &&
+                           std::ranges::find(facts.installed, asked.name) != facts.installed.end();
+    if (installed) targets.push_back({Place::kLocal, asked.name});
+    if (!named && !facts.local_default.empty())
+      targets.push_back({Place::kLocal, facts.local_default});
   }
+  for (const bool up : {true, false})
+    for (const Offer& offer : facts.offers) {
+      const bool serves =
+          named ? same_model(asked.name, offer.model) &&
+                      (asked.backend.empty() || asked.backend == offer.backend)
+                : offer.stands_for_local || same_model(choice.settings.local_model, offer.model);
+      if (offer.up == up && serves && can_take(offer, facts.unsupported))
+        targets.push_back({Place::kLocal, offer.model, offer.backend});
+    }
+  return targets;
+}
+
+Error not_installed(const Choice& choice) {
+  const std::string& model = choice.settings.local_model;
+  const std::string what = choice.facts.installed.empty()
+                               ? "no local model is installed"
+                               : "the local model '" + model + "' is not installed";
+  return {Code::kNotFound, what + ": run `tophand pull " + model + "`"};
+}
+
+bool may_escalate(const Choice& choice) {
+  return choice.settings.has_claude_key && !choice.local_only &&
+         choice.settings.escalate != Escalate::kNever;
+}
+
+Result<> choose_unable(const Choice& choice, Decision& decision) {
   const std::string what = join(choice.facts.unsupported);
   if (choice.local_only)
     return fail(Code::kInvalid, "local models cannot take: " + what +
@@ -200,26 +254,40 @@ Result<> choose_low(const Choice& choice, Decision& decision) {
     return fail(Code::kInvalid, "local models cannot take: " + what +
                                     "; Claude can, but no Claude API key is set (ANTHROPIC_API_KEY "
                                     "or [claude] key_file)");
+  if (choice.settings.escalate == Escalate::kNever)
+    return fail(Code::kInvalid, "local models cannot take: " + what +
+                                    "; Claude can, but [routing] escalate is \"never\"");
   decision.reasons.push_back("local models cannot take: " + what + ", so Claude");
   decision.targets.push_back(claude_target(choice.asked, choice.settings));
   return {};
 }
 
+Result<> choose_low(const Choice& choice, Decision& decision) {
+  decision.targets = local_targets(choice);
+  if (decision.targets.empty())
+    return choice.facts.unsupported.empty() ? tl::unexpected(not_installed(choice))
+                                            : choose_unable(choice, decision);
+  if (!may_escalate(choice)) return {};
+  decision.escalation = claude_target(choice.asked, choice.settings);
+  if (choice.settings.escalate == Escalate::kFailed)
+    decision.targets.push_back(*decision.escalation);
+  return {};
+}
+
 Result<> choose_high(const Choice& choice, Decision& decision) {
-  const bool may_fall_back =
-      choice.settings.allow_local_fallback && choice.facts.unsupported.empty();
+  const bool may_fall_back = choice.settings.allow_local_fallback;
+  std::vector<Target> local = may_fall_back ? local_targets(choice) : std::vector<Target>();
   if (choice.settings.has_claude_key) {
     decision.targets.push_back(claude_target(choice.asked, choice.settings));
-    if (!may_fall_back) return {};
-    if (auto local = local_target(choice.asked, choice.facts, choice.settings))
-      decision.targets.push_back(std::move(*local));
-    return {};
+  } else if (!may_fall_back || !choice.facts.unsupported.empty()) {
+    return tl::unexpected(no_key());
+  } else if (local.empty()) {
+    return tl::unexpected(not_installed(choice).within("no Claude API key"));
+  } else {
+    decision.reasons.push_back("no Claude API key, claude.allow_local_fallback");
   }
-  if (!may_fall_back) return tl::unexpected(no_key());
-  TOPHAND_TRY(local, "no Claude API key",
-              local_target(choice.asked, choice.facts, choice.settings));
-  decision.reasons.push_back("no Claude API key, claude.allow_local_fallback");
-  decision.targets.push_back(std::move(local));
+  decision.targets.insert(decision.targets.end(), std::make_move_iterator(local.begin()),
+                          std::make_move_iterator(local.end()));
   return {};
 }
 
@@ -231,6 +299,10 @@ std::string_view priority_name(Priority priority) {
 
 std::string_view place_name(Place place) {
   return place == Place::kClaude ? "claude" : "local";
+}
+
+std::string backend_name(const Target& target) {
+  return target.backend.empty() ? std::string(place_name(target.place)) : target.backend;
 }
 
 Result<Decision> decide(const Facts& facts, const Settings& settings) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,11 +14,37 @@
 
 namespace tophand::policy {
 
+// When a low-priority request may go to Claude after all.
+enum class Escalate : std::uint8_t {
+  kNever,
+  kUnable,  // no local model can do it: images, a broken tool call twice over
+  kFailed,  // also when every local backend failed
+};
+
 enum class Priority : std::uint8_t { kLow, kHigh };
+// kLocal: a machine of the team, which costs nothing a token and keeps the text in the house.
 enum class Place : std::uint8_t { kLocal, kClaude };
 
 std::string_view priority_name(Priority priority);  // "low", "high"
 std::string_view place_name(Place place);           // "local", "claude"
+
+struct Target {
+  Place place = Place::kLocal;
+  std::string model;         // as that backend knows it
+  std::string backend = {};  // a name from [[backends]]; "": the own engine, or the Claude API
+  bool operator==(const Target&) const = default;
+};
+// What people and the ledger call it: "local" (the own engine), "claude", or the backend's name.
+std::string backend_name(const Target& target);
+
+// A model that a backend of [[backends]] has, as of its last probe.
+struct Offer {
+  std::string backend, model;
+  bool up = true;                 // the last probe found it
+  bool stands_for_local = false;  // it is what `local` means on that backend
+  bool takes_images = false;
+  std::int64_t context_tokens = 0;  // 0: unknown
+};
 
 // What is known about one request. The views live as long as the request.
 struct Facts {
@@ -32,6 +59,7 @@ struct Facts {
   std::vector<std::string> installed = {};    // local models, by name
   std::string local_match = {};               // the installed model that `model_asked` names, or ""
   std::string local_default = {};  // the installed default model, or "" when it is missing
+  std::vector<Offer> offers = {};  // of the other backends, in the order of the configuration
 };
 
 struct Settings {
@@ -41,18 +69,16 @@ struct Settings {
   std::map<std::string, std::string> aliases = {};  // the operator's own names -> model or alias
   bool has_claude_key = false;
   bool allow_local_fallback = false;  // high priority may be answered locally when Claude cannot
-};
-
-struct Target {
-  Place place = Place::kLocal;
-  std::string model;
-  bool operator==(const Target&) const = default;
+  Escalate escalate = Escalate::kUnable;
 };
 
 struct Decision {
   Priority priority = Priority::kLow;
-  std::string task_class;            // lower case, "" when none was declared
-  std::vector<Target> targets;       // in the order to try; never empty
+  std::string task_class;       // lower case, "" when none was declared
+  std::vector<Target> targets;  // in the order to try; never empty
+  // Where an answer goes that a local model could not give (a tool call it broke twice); absent
+  // when Settings::escalate, the key or the caller forbid it.
+  std::optional<Target> escalation = {};
   std::vector<std::string> reasons;  // for people; lower case, printable ASCII
 };
 
@@ -63,8 +89,10 @@ struct Decision {
 //             claude-* by default for everything.
 //   model     low: the installed model that was named, else the default local one.
 //             high: the claude-* model that was named, else the configured one.
+//   backends  a low-priority request has every local backend that serves the model as a target, the
+//             own engine first, those that the last probe found down last.
 //   content   what a local model cannot take (images, ...) goes to Claude when there is a key and
-//             the caller did not ask for a local model by name or route.
+//             the caller did not ask for a local model by name or route (or Escalate::kNever).
 // kNotFound: unknown model, or the local model is not installed. kUnavailable: Claude is needed and
 // there is no key. kInvalid: a value of X-Tophand-Priority that means nothing, or content that
 // nothing allowed here can take.

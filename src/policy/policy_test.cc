@@ -194,6 +194,62 @@ TEST(Policy, LowPriorityNeverListsClaudeAsASecondTry) {
   EXPECT_EQ(decision->targets, std::vector<Target>{kSmall});
 }
 
+Facts facts_with_neighbours(std::string_view model) {
+  Facts facts = facts_for(model);
+  facts.offers = {{.backend = "down", .model = "small:1b", .up = false},
+                  {.backend = "ws2", .model = "small:1b"},
+                  {.backend = "ws3", .model = "big:7b", .stands_for_local = true},
+                  {.backend = "ws3", .model = "seer:latest", .takes_images = true}};
+  return facts;
+}
+Target at(std::string backend, std::string model) {
+  return {Place::kLocal, std::move(model), std::move(backend)};
+}
+
+TEST(Policy, TheDefaultModelIsAskedOfEveryBackendThatServesItTheDownOnesLast) {
+  const auto decision = decide(facts_with_neighbours("local"), settings_with_key());
+  ASSERT_TRUE(decision);
+  EXPECT_EQ(decision->targets, (std::vector<Target>{kSmall, at("ws2", "small:1b"),
+                                                    at("ws3", "big:7b"), at("down", "small:1b")}));
+}
+
+TEST(Policy, AModelOfAnotherBackendIsFoundByItsNameWithAndWithoutTagAndBackend) {
+  for (const char* name : {"seer", "seer:latest", "ws3/seer"}) {
+    SCOPED_TRACE(name);
+    const auto decision = decide(facts_with_neighbours(name), settings_with_key());
+    ASSERT_TRUE(decision);
+    EXPECT_EQ(decision->targets, std::vector<Target>{at("ws3", "seer:latest")});
+  }
+  const auto one = decide(facts_with_neighbours("ws2/small:1b"), settings_with_key());
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->targets, std::vector<Target>{at("ws2", "small:1b")});
+  EXPECT_FALSE(decide(facts_with_neighbours("ws2/big:7b"), settings_with_key()));
+}
+
+TEST(Policy, AnImageGoesToALocalModelThatTakesItBeforeClaude) {
+  Facts facts = facts_with_neighbours("seer");
+  facts.unsupported = {"image"};
+  const auto decision = decide(facts, settings_with_key());
+  ASSERT_TRUE(decision);
+  EXPECT_EQ(decision->targets, std::vector<Target>{at("ws3", "seer:latest")});
+  facts.unsupported = {"image", "document"};
+  EXPECT_FALSE(decide(facts, settings_with_key()));  // named, so Claude is not meant
+}
+
+TEST(Policy, EscalationFollowsTheSettingAndTheCaller) {
+  Settings settings = settings_with_key();
+  EXPECT_EQ(decide(facts_for("auto"), settings)->escalation, kOpus);
+  EXPECT_EQ(decide(facts_for("auto"), settings)->targets, std::vector<Target>{kSmall});
+  EXPECT_EQ(decide(facts_for("local"), settings)->escalation, std::nullopt);
+  settings.escalate = Escalate::kFailed;
+  EXPECT_EQ(decide(facts_for("auto"), settings)->targets, (std::vector<Target>{kSmall, kOpus}));
+  settings.escalate = Escalate::kNever;
+  EXPECT_EQ(decide(facts_for("auto"), settings)->escalation, std::nullopt);
+  Facts facts = facts_for("auto");
+  facts.unsupported = {"image"};
+  EXPECT_FALSE(decide(facts, settings));
+}
+
 TEST(Policy, TaskClassComesFromTheHeaderFirst) {
   Facts facts = facts_for("auto");
   facts.body_class = "summary";

@@ -83,6 +83,10 @@ void load_or_unload(Service& service, Exchange& exchange, const chat::Request& r
             chat::write_ollama_load(exchange.dialect, context, unload));
 }
 
+bool is_own_engine(const policy::Target& target) {
+  return target.place == policy::Place::kLocal && target.backend.empty();
+}
+
 void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std::int64_t ms) {
   const backend::Report& report = outcome.report;
   const bool good = report.end == backend::End::kFinished;
@@ -90,7 +94,7 @@ void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std:
             {{"id", exchange.request_id},
              {"key", exchange.key_id},
              {"dialect", dialect_name(exchange.dialect)},
-             {"backend", policy::place_name(outcome.target.place)},
+             {"backend", policy::backend_name(outcome.target)},
              {"model", outcome.target.model},
              {"input_tokens", report.usage.total_input()},
              {"output_tokens", report.usage.output_tokens},
@@ -110,7 +114,7 @@ void answer(Service& service, Exchange& exchange) {
     exchange.writer.headers().set("x-should-retry", "false");
     return send_error(exchange, decision.error());
   }
-  if (request->load_only && decision->targets.front().place == policy::Place::kLocal)
+  if (request->load_only && is_own_engine(decision->targets.front()))
     return load_or_unload(service, exchange, *request, decision->targets.front());
 
   const Clock& clock = *service.deps().clock;
@@ -133,7 +137,7 @@ void answer(Service& service, Exchange& exchange) {
                   clock);
   const dispatch::Outcome outcome = service.dispatcher().run(job, sink, exchange.writer.client());
   sink.finish(outcome);
-  if (!request->keep_loaded.value_or(true) && outcome.target.place == policy::Place::kLocal)
+  if (!request->keep_loaded.value_or(true) && is_own_engine(outcome.target))
     service.deps().workers->unload(outcome.target.model);
   log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);
 }
@@ -158,7 +162,7 @@ void count_tokens(Service& service, Exchange& exchange) {
   }
   const policy::Target& target = decision->targets.front();
   const bool is_local = target.place == policy::Place::kLocal;
-  backend::Backend* backend = is_local ? service.deps().local : service.deps().claude;
+  backend::Backend* backend = service.deps().backend_for(target);
   Result<std::int64_t> tokens = fail(Code::kUnavailable, "no backend counts for this model");
   const backend::Call call{.request = is_local ? &local : &*request,
                            .model = target.model,
@@ -171,7 +175,7 @@ void count_tokens(Service& service, Exchange& exchange) {
     exchange.writer.headers().set("x-tophand-estimate", "true");
     tokens = estimate(service, *request);
   }
-  exchange.writer.headers().set("x-tophand-backend", policy::place_name(target.place));
+  exchange.writer.headers().set("x-tophand-backend", policy::backend_name(target));
   exchange.writer.headers().set("x-tophand-model", header_text(target.model));
   send_body(exchange, "application/json", chat::write_token_count(*tokens));
 }

@@ -47,7 +47,7 @@ ClientSink::~ClientSink() {
 void ClientSink::trying(const policy::Target& target, const std::vector<std::string>& reasons) {
   const std::lock_guard lock(mutex_);
   net::Headers& headers = exchange_.writer.headers();
-  headers.set("x-tophand-backend", policy::place_name(target.place));
+  headers.set("x-tophand-backend", policy::backend_name(target));
   headers.set("x-tophand-model", header_text(target.model));
   headers.set("x-tophand-reason", header_text(joined(reasons)));
   headers.set("x-tophand-priority", shape_.priority);

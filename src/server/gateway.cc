@@ -79,6 +79,7 @@ class RunningGateway final : public Gateway {
   Result<> open_account();
   Result<> open_keys();
   Result<> open_backends();
+  backend::Backend* backend_for(const policy::Target& target) const;
 
   GatewayOptions options_;
   KeyStore keys_;
@@ -146,6 +147,11 @@ Result<> RunningGateway::open_backends() {
   return {};
 }
 
+backend::Backend* RunningGateway::backend_for(const policy::Target& target) const {
+  if (target.place == policy::Place::kClaude) return claude_.get();
+  return target.backend.empty() ? local_.get() : nullptr;
+}
+
 Result<> RunningGateway::open() {
   TOPHAND_CHECK("data folder", make_private_dir(options_.data_dir));
   TOPHAND_CHECK("data folder", make_private_dir(options_.data_dir + "/run"));
@@ -177,8 +183,9 @@ Result<> RunningGateway::listen() {
       .prices = &prices_,
       .clock = &system_clock(),
       .workers = supervisor_.get(),
-      .local = local_.get(),
-      .claude = claude_.get(),
+      .backend_for = [this](const policy::Target& target) { return backend_for(target); },
+      .has_claude_key = claude_ != nullptr,
+      .offers = nullptr,
       .worker_status = [this] { return supervisor_->status(); },
       .estimate_tokens =
           [family](std::string_view text) { return chat::estimate_tokens(family, text); }});

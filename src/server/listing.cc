@@ -37,7 +37,7 @@ std::vector<chat::ListedModel> listed(const Service& service) {
     out.push_back({.id = std::string(alias), .created_ms = since});
   if (const auto installed = service.deps().models->list())
     for (const models::InstalledModel& model : *installed) out.push_back(local_model(model));
-  if (service.deps().claude != nullptr)
+  if (service.deps().has_claude_key)
     for (const ledger::ModelPrice& model : service.deps().prices->models())
       out.push_back({.id = model.model, .created_ms = since, .owned_by = "anthropic"});
   return out;

@@ -13,8 +13,7 @@ dispatch::Deps dispatch_deps(const ServiceDeps& deps) {
   return {.ledger = deps.ledger,
           .prices = deps.prices,
           .clock = deps.clock,
-          .local = deps.local,
-          .claude = deps.claude,
+          .backend_for = deps.backend_for,
           .estimate_tokens = deps.estimate_tokens,
           .counterfactual_model = deps.config.claude.model};
 }
@@ -88,13 +87,18 @@ Result<policy::Decision> Service::decide(const net::Headers& headers,
   if (const auto fallback = deps_.models->find(config.models.local))
     facts.local_default = fallback->name;
 
+  if (deps_.offers) facts.offers = deps_.offers();
+
   policy::Settings settings;
   settings.default_priority =
       config.routing.default_priority == "high" ? policy::Priority::kHigh : policy::Priority::kLow;
   settings.local_model = config.models.local;
   settings.claude_model = config.claude.model;
   settings.aliases = config.models.aliases;
-  settings.has_claude_key = deps_.claude != nullptr;
+  settings.has_claude_key = deps_.has_claude_key;
+  settings.escalate = config.routing.escalate == "never"    ? policy::Escalate::kNever
+                      : config.routing.escalate == "failed" ? policy::Escalate::kFailed
+                                                            : policy::Escalate::kUnable;
   settings.allow_local_fallback = config.claude.allow_local_fallback;
   return policy::decide(facts, settings);
 }

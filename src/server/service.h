@@ -35,8 +35,10 @@ struct ServiceDeps {  // pointers outlive the service
   const ledger::PriceBook* prices = nullptr;
   const Clock* clock = nullptr;
   backend::Workers* workers = nullptr;
-  backend::Backend* local = nullptr;
-  backend::Backend* claude = nullptr;  // nullptr without a key
+  // nullptr: there is none of that name, or no key for it.
+  std::function<backend::Backend*(const policy::Target&)> backend_for;
+  bool has_claude_key = false;
+  std::function<std::vector<policy::Offer>()> offers;  // of [[backends]], as last probed
   std::function<std::vector<backend::WorkerStatus>()> worker_status;
   std::function<std::int64_t(std::string_view)> estimate_tokens;
 };

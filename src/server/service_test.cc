@@ -101,7 +101,9 @@ class ServiceTest : public testing::Test {
     deps.prices = &prices_;
     deps.clock = &system_clock();
     deps.workers = &workers_;
-    deps.local = &local_;
+    deps.backend_for = [this](const policy::Target& target) -> backend::Backend* {
+      return target.place == policy::Place::kLocal ? &local_ : nullptr;
+    };
     deps.worker_status = [] { return std::vector<backend::WorkerStatus>{}; };
     service_ = std::make_unique<Service>(std::move(deps));
     net::ServerOptions options;

@@ -91,7 +91,7 @@ void show_health(Service& service, Exchange& exchange) {
   send_json(exchange, {{"status", "ok"},
                        {"version", TOPHAND_VERSION},
                        {"workers", workers_json(service)},
-                       {"claude", service.deps().claude != nullptr ? "configured" : "no_key"}});
+                       {"claude", service.deps().has_claude_key ? "configured" : "no_key"}});
 }
 
 void show_status(Service& service, Exchange& exchange) {
@@ -107,7 +107,7 @@ void show_status(Service& service, Exchange& exchange) {
                        {"models", models},
                        {"local_model", config.models.local},
                        {"claude",
-                        {{"key_set", service.deps().claude != nullptr},
+                        {{"key_set", service.deps().has_claude_key},
                          {"base_url", config.claude.base_url},
                          {"model", config.claude.model},
                          {"allow_local_fallback", config.claude.allow_local_fallback}}},
