@@ -93,18 +93,6 @@ std::vector<chat::StreamEvent> events_of(chat::Answer answer) {
 
 }  // namespace
 
-Result<std::string> splice_model(std::string_view body, std::string_view asked,
-                                 std::string_view model) {
-  if (asked == model) return std::string(body);
-  const auto span = chat::find_top_level_value(body, "model");
-  if (!span || span->begin >= span->end || span->end > body.size())
-    return fail(Code::kInvalid, "model: expected a string");
-  std::string out(body.substr(0, span->begin));
-  out += dump_json(Json(std::string(model)));
-  out += body.substr(span->end);
-  return out;
-}
-
 Result<std::unique_ptr<ClaudeBackend>> ClaudeBackend::create(ClaudeOptions options) {
   auto endpoint = net::parse_endpoint(options.base_url);
   if (!endpoint || (endpoint->scheme != "https" && endpoint->scheme != "http"))
@@ -140,7 +128,7 @@ net::ClientRequest ClaudeBackend::make_request(const Call& call, std::string_vie
 Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellation& client) {
   auto body = call.raw_body.empty()
                   ? chat::write_anthropic_request(*call.request, call.model, call.max_tokens)
-                  : splice_model(call.raw_body, call.request->model, call.model);
+                  : chat::pass_through_anthropic_request(call.raw_body, call.model);
   if (!body) return refused(body.error());
   net::ClientRequest request = make_request(call, "/v1/messages");
   request.body = *body;
@@ -249,7 +237,8 @@ Report ClaudeBackend::read_whole(net::ClientResponse& response, const Call& call
 
 Result<std::int64_t> ClaudeBackend::count(const Call& call, const net::Cancellation& client) {
   if (call.raw_body.empty()) return fail(Code::kInvalid, "only Messages bodies are counted");
-  TOPHAND_TRY(body, "count tokens", splice_model(call.raw_body, call.request->model, call.model));
+  TOPHAND_TRY(body, "count tokens",
+              chat::pass_through_anthropic_request(call.raw_body, call.model));
   net::ClientRequest request = make_request(call, "/v1/messages/count_tokens");
   request.body = body;
   request.first_byte_timeout_ms = request.idle_timeout_ms = std::min(options_.timeout_ms, 30'000);

@@ -40,9 +40,4 @@ class ClaudeBackend final : public Backend {
   std::unique_ptr<net::Client> client_;
 };
 
-// The bytes sent upstream for a Messages body: `body` with the value of "model" replaced by `model`
-// unless it already says so. kInvalid when there is no string "model" to replace.
-Result<std::string> splice_model(std::string_view body, std::string_view asked,
-                                 std::string_view model);
-
 }  // namespace tophand::backend

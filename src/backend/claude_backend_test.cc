@@ -89,8 +89,18 @@ TEST(ClaudeBackend, ForwardsTheBodyByteForByteButForTheModel) {
   EXPECT_EQ(betas, (std::vector<std::string>{"a-1,b-2", "c-3"}));
 }
 
-TEST(ClaudeBackend, LeavesABodyAloneThatNamesTheModelItself) {
-  EXPECT_EQ(*splice_model(kBody, "claude-opus-5-5", "claude-opus-5-5"), kBody);
+TEST(ClaudeBackend, LeavesOutThinkingThatHasNoSignature) {
+  Rig rig(
+      [](const net::Request&, net::ResponseWriter& writer) { send_stream(writer, kStream, 7); });
+  const chat::Request request = request_for("claude-opus-5-5");
+  Call call = raw_call(request);
+  call.raw_body =
+      R"({"model":"claude-opus-5-5","messages":[{"role":"assistant","content":[)"
+      R"({"type":"thinking","thinking":"t","signature":""},{"type":"text","text":"a"}]}]})";
+  ASSERT_EQ(rig.answer(call).end, End::kFinished);
+  EXPECT_EQ(rig.server.requests()[0].body,
+            R"({"model":"claude-opus-5-5","messages":[{"role":"assistant","content":[)"
+            R"({"type":"text","text":"a"}]}]})");
 }
 
 TEST(ClaudeBackend, ForwardsTheStreamByteForByteInWholeEvents) {

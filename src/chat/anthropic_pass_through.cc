@@ -118,7 +118,9 @@ Result<std::string> pass_through_anthropic_request(std::string_view body, std::s
   if (!members) return fail(Code::kInvalid, "the request body is not a JSON object");
   const Member* old_model = only_member(body, *members, "model");
   if (old_model == nullptr) return fail(Code::kInvalid, "model: expected it exactly once");
-  std::vector<Replacement> changes{{old_model->value, dump_json(Json(model))}};
+  std::vector<Replacement> changes;
+  if (!string_spells(cut(body, old_model->value), model))
+    changes.push_back({old_model->value, dump_json(Json(model))});
   if (const Member* metadata = only_member(body, *members, "metadata"))
     drop_own_metadata(body, *metadata, changes);
   if (const Member* messages = only_member(body, *members, "messages"))

@@ -24,9 +24,9 @@ std::string write_anthropic_request(const Request& request, std::string_view mod
                                     std::int64_t max_tokens_default);
 
 // A Messages body on its way to Claude, byte for byte as the client sent it except for the value of
-// "model"; our own metadata.priority and metadata.task_class, which the API would refuse; and
-// thinking blocks without a signature, which a local model made. kInvalid when `body` is not an
-// object with exactly one "model".
+// "model", where it is another one; our own metadata.priority and metadata.task_class, which the
+// API would refuse; and thinking blocks without a signature, which a local model made. kInvalid
+// when `body` is not an object with exactly one "model".
 Result<std::string> pass_through_anthropic_request(std::string_view body, std::string_view model);
 
 // One SSE event of a Messages stream (event name and data) to our events. Unknown events, blocks

@@ -159,6 +159,8 @@ INSTANTIATE_TEST_SUITE_P(
         PassThrough{"ModelOnly",
                     "{ \"max_tokens\":1.0e2,\t\"model\" : \"auto\",\n \"x\":\"\\u00e9\\/\" } ",
                     "{ \"max_tokens\":1.0e2,\t\"model\" : \"claude-x\",\n \"x\":\"\\u00e9\\/\" } "},
+        PassThrough{"ModelIsTheSameAlready", R"({"model" : "claude\u002dx","x":1e2})",
+                    R"({"model" : "claude\u002dx","x":1e2})"},
         PassThrough{"NestedModelIsNotTouched",
                     R"({"metadata":{"model":"a"},"s":"\"model\":\"b\"","model":"c"})",
                     R"({"metadata":{"model":"a"},"s":"\"model\":\"b\"","model":"claude-x"})"},
