@@ -1,6 +1,7 @@
 #include "policy/policy.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
 #include <optional>
 
@@ -147,7 +148,24 @@ Result<std::optional<Declared>> declared_priority(const Facts& facts,
   return std::optional<Declared>{};
 }
 
-Declared implied_priority(const Asked& asked, const Settings& settings) {
+// What Claude Code says of a request when CLAUDE_CODE_GATEWAY_HINT_HEADERS=1; a word that is not
+// known yet says nothing. High only where Claude can be asked: a hint must not make a request fail.
+std::optional<Declared> hinted_priority(const Facts& facts, const Settings& settings) {
+  const std::string name = trimmed_lower(facts.header_client_class);
+  const std::string purpose = trimmed_lower(facts.header_client_purpose);
+  const auto among = [](const std::string& word, std::initializer_list<std::string_view> words) {
+    return std::ranges::find(words, word) != words.end();
+  };
+  if (name == "auxiliary" || among(purpose, {"summary-extraction", "followup-generation"}))
+    return Declared{Priority::kLow,
+                    "claude code's own call: " + (name == "auxiliary" ? name : purpose)};
+  if (settings.has_claude_key &&
+      among(name, {"main", "subagent", "workflow", "compaction", "side_reply"}))
+    return Declared{Priority::kHigh, "claude code's request class: " + name};
+  return std::nullopt;
+}
+
+Declared implied_priority(const Asked& asked, const Facts& facts, const Settings& settings) {
   switch (asked.kind) {
     case AskedKind::kLocal:
     case AskedKind::kLow:
@@ -160,13 +178,16 @@ Declared implied_priority(const Asked& asked, const Settings& settings) {
     case AskedKind::kClaudeModel:
       break;
   }
+  if (const auto hinted = hinted_priority(facts, settings)) return *hinted;
   return {settings.default_priority,
           reason_for("no priority declared, routing.default_priority", settings.default_priority)};
 }
 
 std::string read_class(const Facts& facts, std::vector<std::string>& reasons) {
-  const std::string_view given = facts.header_class.empty() ? facts.body_class : facts.header_class;
-  std::string name = trimmed_lower(given);
+  std::string name;
+  for (const std::string_view given : {facts.header_class, facts.body_class,
+                                       facts.header_client_class, facts.header_client_purpose})
+    if (name.empty()) name = trimmed_lower(given);
   const bool fits =
       name.size() <= kClassBytesMax && std::ranges::all_of(name, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
@@ -312,7 +333,7 @@ Result<Decision> decide(const Facts& facts, const Settings& settings) {
   auto declaration = declared_priority(facts, decision.reasons);
   if (!declaration) return tl::unexpected(declaration.error());
   const std::optional<Declared>& declared = *declaration;
-  const Declared chosen = declared ? *declared : implied_priority(*asked, settings);
+  const Declared chosen = declared ? *declared : implied_priority(*asked, facts, settings);
   decision.priority = chosen.priority;
   decision.reasons.push_back(chosen.reason);
   decision.task_class = read_class(facts, decision.reasons);

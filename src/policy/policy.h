@@ -48,16 +48,18 @@ struct Offer {
 
 // What is known about one request. The views live as long as the request.
 struct Facts {
-  std::string_view model_asked = {};          // "" leaves the choice to us
-  std::string_view header_priority = {};      // X-Tophand-Priority
-  std::string_view header_x_priority = {};    // X-Priority, which other software uses too
-  std::string_view header_route = {};         // x-llmman-route: local | cloud
-  std::string_view body_priority = {};        // metadata.priority
-  std::string_view header_class = {};         // X-Task-Class
-  std::string_view body_class = {};           // metadata.task_class
-  std::vector<std::string> unsupported = {};  // what a local model cannot honour: "image", ...
-  std::vector<std::string> installed = {};    // local models, by name
-  std::string local_match = {};               // the installed model that `model_asked` names, or ""
+  std::string_view model_asked = {};            // "" leaves the choice to us
+  std::string_view header_priority = {};        // X-Tophand-Priority
+  std::string_view header_x_priority = {};      // X-Priority, which other software uses too
+  std::string_view header_route = {};           // x-llmman-route: local | cloud
+  std::string_view body_priority = {};          // metadata.priority
+  std::string_view header_class = {};           // X-Task-Class
+  std::string_view body_class = {};             // metadata.task_class
+  std::string_view header_client_class = {};    // x-claude-code-request-class
+  std::string_view header_client_purpose = {};  // x-claude-1p-request-class
+  std::vector<std::string> unsupported = {};    // what a local model cannot honour: "image", ...
+  std::vector<std::string> installed = {};      // local models, by name
+  std::string local_match = {};    // the installed model that `model_asked` names, or ""
   std::string local_default = {};  // the installed default model, or "" when it is missing
   std::vector<Offer> offers = {};  // of the other backends, in the order of the configuration
 };
@@ -86,7 +88,10 @@ struct Decision {
 //   priority  X-Tophand-Priority, X-Priority, x-llmman-route, metadata.priority, the model's name
 //             (local, low, an installed model: low; claude, high: high), the configured default.
 //             auto and claude-* names declare nothing: agents that are pointed at us ask for
-//             claude-* by default for everything.
+//             claude-* by default for everything. For them Claude Code's own word on what a request
+//             is for comes before the configured default: titles, summaries and suggestions are
+//             low; the conversation, its sub-agents and its compaction are high where there is a
+//             key.
 //   model     low: the installed model that was named, else the default local one.
 //             high: the claude-* model that was named, else the configured one.
 //   backends  a low-priority request has every local backend that serves the model as a target, the

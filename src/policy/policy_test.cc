@@ -45,6 +45,8 @@ std::vector<Row> rows() {
   fallback.allow_local_fallback = true;
   Settings keyless_fallback = fallback;
   keyless_fallback.has_claude_key = false;
+  Settings keyless = keyed;
+  keyless.has_claude_key = false;
   Settings named = keyed;
   named.aliases = {{"gpt-4o", "auto"}, {"boss", "claude-haiku-5-5"}, {"mine", "other:7b"}};
 
@@ -104,6 +106,33 @@ std::vector<Row> rows() {
   asked.body_priority = "high";
   add("metadata beats the default", asked, keyed, Priority::kHigh, {kOpus},
       "metadata.priority: high");
+  asked = facts_for("claude-haiku-5-5");
+  asked.header_client_class = "main";
+  asked.header_client_purpose = "main";
+  add("Claude Code's conversation", asked, keyed, Priority::kHigh, {kHaiku},
+      "claude code's request class: main");
+  add("Claude Code's conversation without a key", asked, keyless, Priority::kLow, {kSmall},
+      "no priority declared, routing.default_priority: low");
+  asked.header_x_priority = "low";
+  add("a declared priority beats Claude Code's class", asked, keyed, Priority::kLow, {kSmall},
+      "header x-priority: low");
+  asked = facts_for("local");
+  asked.header_client_class = "main";
+  add("a model alias beats Claude Code's class", asked, keyed, Priority::kLow, {kSmall},
+      "model alias local");
+  asked = facts_for("claude-haiku-5-5");
+  asked.header_client_class = "auxiliary";
+  asked.header_client_purpose = "summary-extraction";
+  add("Claude Code's title", asked, by_default_high, Priority::kLow, {kSmall},
+      "claude code's own call: auxiliary");
+  asked.header_client_class = "main";
+  asked.header_client_purpose = "followup-generation";
+  add("Claude Code's suggestion", asked, by_default_high, Priority::kLow, {kSmall},
+      "claude code's own call: followup-generation");
+  asked.header_client_class = "tomorrow";
+  asked.header_client_purpose = "";
+  add("a class of a later Claude Code", asked, keyed, Priority::kLow, {kSmall},
+      "no priority declared, routing.default_priority: low");
   asked = facts_for("other", "other:7b");
   asked.header_priority = "high";
   add("priority beats a named local model", asked, keyed, Priority::kHigh, {kOpus},

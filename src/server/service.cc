@@ -77,6 +77,8 @@ Result<policy::Decision> Service::decide(const net::Headers& headers,
   facts.body_priority = local.priority;
   facts.header_class = headers.get("x-task-class");
   facts.body_class = local.task_class;
+  facts.header_client_class = headers.get("x-claude-code-request-class");
+  facts.header_client_purpose = headers.get("x-claude-1p-request-class");
   facts.unsupported = local.unsupported;
   const config::Config& config = deps_.config;
   if (const auto installed = deps_.models->list())
