@@ -115,7 +115,9 @@ Result<> parse_messages(const Field& messages, Request& request) {
     else return role.refused("expected 'user', 'assistant' or 'system', found '" + name + "'");
     TOPHAND_FIELD(blocks, parse_content(message["content"], request));
     const bool last_assistant = i + 1 == messages.size() && parsed.role == Role::kAssistant;
-    if (blocks.empty() && !last_assistant)
+    // Claude Code --bare sends a system message that is only there for its `output_config`.
+    const bool may_be_empty = last_assistant || parsed.role == Role::kSystem;
+    if (blocks.empty() && !may_be_empty)
       return message.refused(
           "all messages must have non-empty content except for the optional final assistant "
           "message");

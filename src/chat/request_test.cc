@@ -244,6 +244,9 @@ INSTANTIATE_TEST_SUITE_P(
                  A(USER R"(,{"role":"system","content":[{"type":"text","text":"env"}],)"
                         R"("output_config":{"effort":"medium"}},)" USER),
                  "user: 'hi' | system: 'env' | user: 'hi'"},
+        Accepted{"EmptySystemInsideMessages", kAnthropic,
+                 A(USER R"(,{"role":"system","content":[],"output_config":{"effort":"medium"}})"),
+                 "user: 'hi'"},
         Accepted{"ToolTurn", kAnthropic,
                  A(USER R"(,{"role":"assistant","content":[{"type":"text","text":"ok"},)"
                         R"({"type":"tool_use","id":"toolu1","name":"f","input":{"b":1,"a":[2]}}]},)"

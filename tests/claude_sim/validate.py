@@ -223,7 +223,7 @@ def _check_message(message, where, breakpoints):
         return
     if not isinstance(content, list):
         raise invalid(f"{where}.content: Field required")
-    if not content and role != "assistant":
+    if not content and role == "user":  # Claude Code sends a system message only for its output_config
         raise invalid(f"{where}: {role} messages must have non-empty content")
     allowed = {"user": USER_BLOCKS, "assistant": ASSISTANT_BLOCKS, "system": {"text"}}[role]
     for index, block in enumerate(content):
