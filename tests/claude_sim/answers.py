@@ -8,6 +8,9 @@ Tests steer it with magic words in the last user message:
   [[fail STATUS]]            answers that HTTP status; [[fail 429 7]] adds retry-after: 7
   [[fail-mid ERROR_TYPE]]    starts the stream, then sends an error event
   [[cut]]                    starts the response, then drops the connection
+
+`[[then]]` between them makes a script for an agent's turn: the part before it is for the first
+answer, the next for the answer after the tool's result, and so on.
 """
 
 import hashlib
@@ -22,6 +25,7 @@ SAY = re.compile(r"\[\[say (.*?)\]\]", re.DOTALL)
 WORDS = re.compile(r"\[\[words (\d{1,5})\]\]")
 FAIL = re.compile(r"\[\[fail (\d{3})(?: (\d+))?\]\]")
 FAIL_MID = re.compile(r"\[\[fail-mid ([a-z_]+)\]\]")
+THEN = "[[then]]"
 PIECE = re.compile(r"\s*\S+|\s+$")
 
 
@@ -44,6 +48,22 @@ def text_of(content):
 def last_user(value):
     turns = [turn for turn in merge_turns(value["messages"]) if turn["role"] == "user"]
     return turns[-1]["content"]
+
+
+def steering_text(value):
+    """The text whose magic words count: that of the last user message, or the part of an earlier
+    one's script whose turn it is."""
+    turns = merge_turns(value["messages"])
+    for index in reversed(range(len(turns))):
+        text = text_of(turns[index]["content"])
+        if turns[index]["role"] != "user" or "[[" not in text:
+            continue
+        parts = text.split(THEN)
+        step = sum(turn["role"] == "assistant" for turn in turns[index:])
+        if len(parts) > 1 and step < len(parts):
+            return parts[step]
+        break
+    return text_of(last_user(value))
 
 
 def prompt_parts(value):
@@ -133,7 +153,7 @@ def instance_of(schema, depth=0):
 
 def answer_text(value):
     content = last_user(value)
-    prompt = text_of(content)
+    prompt = steering_text(value)
     said = SAY.search(prompt)
     words = WORDS.search(prompt)
     results = [] if isinstance(content, str) else [b for b in content if b["type"] == "tool_result"]
@@ -154,7 +174,7 @@ def answer_text(value):
 def answer(value, cache):
     """-> (blocks, stop_reason, stop_sequence, usage). Each block carries its output `pieces`."""
     usage = cache.usage(value)
-    prompt = text_of(last_user(value))
+    prompt = steering_text(value)
     calls = tool_calls(prompt) if value.get("tools") else []
     choice = value.get("tool_choice") or {"type": "auto"}
     if choice["type"] == "none":

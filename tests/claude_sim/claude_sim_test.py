@@ -115,6 +115,7 @@ ACCEPTED = {
     "result and text in two turns": turns(("user", "x"), ("assistant", [USE]), ("user", [RESULT]),
                                           ("user", "and?")),
     "system inside": turns(("user", "a"), ("system", "be brief")),
+    "system without content": turns(("user", "a"), ("system", [])),
     "dated model": ask(model="claude-haiku-4-5-20251001"),
     "what Claude Code sends": ask(
         thinking={"type": "adaptive", "display": "omitted"}, output_config={"effort": "medium"},
@@ -188,6 +189,23 @@ class SimulatorTest(unittest.TestCase):
         self.assertEqual(text, "one two three")
         self.assertEqual(stream[-2]["usage"]["output_tokens"], whole["usage"]["output_tokens"])
         self.assertEqual(stream[-2]["usage"]["output_tokens"], 3)
+
+    def test_follows_a_script_through_the_steps_of_a_turn(self):
+        script = 'go [[tool look {"path": "a"}]] [[then]] [[tool look {"path": "b"}]] [[then]] [[say end]]'
+        messages = [{"role": "user", "content": script}]
+        seen = []
+        for _ in range(3):
+            answer = json.loads(self.sim.call(ask(messages=messages, tools=TOOLS))[2])
+            seen.append(answer["content"][0].get("input", answer["content"][0].get("text")))
+            messages += [{"role": "assistant", "content": answer["content"]},
+                         {"role": "user", "content": [
+                             {"type": "tool_result", "tool_use_id": b["id"], "content": "[[say no]]"}
+                             for b in answer["content"] if b["type"] == "tool_use"]
+                          + [{"type": "text", "text": "a client's reminder"}]}]
+        self.assertEqual(seen, [{"path": "a"}, {"path": "b"}, "end"])
+        messages[-1] = {"role": "user", "content": "and now?"}
+        after = json.loads(self.sim.call(ask(messages=messages, tools=TOOLS))[2])
+        self.assertIn("and now?", after["content"][0]["text"])
 
     def test_asks_for_the_tools_it_is_told_to_ask_for(self):
         body = ask('go [[tool look {"path": "a]]b"}]] [[tool look {"path": "c"}]]', tools=TOOLS)

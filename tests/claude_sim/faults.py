@@ -58,7 +58,7 @@ class Plan:
 
 
 def fault_in_prompt(value):
-    prompt = answers.text_of(answers.last_user(value))
+    prompt = answers.steering_text(value)
     status = answers.FAIL.search(prompt)
     if status:
         return Fault("status", status=int(status.group(1)), retry_after=status.group(2) or "")

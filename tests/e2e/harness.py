@@ -32,6 +32,18 @@ def run_tophand(*arguments, env=None, text_in=None, timeout=120):
                           env=env or environment(), input=text_in, timeout=timeout)
 
 
+def models_dir():
+    """The user's own models, as `make test` and `tophand pull` leave them."""
+    home = os.environ.get("XDG_DATA_HOME") or str(pathlib.Path.home() / ".local/share")
+    return pathlib.Path(home) / "tophand/models"
+
+
+def installed_model(*names):
+    """The first of the names that is in models_dir(), or None."""
+    return next((name for name in names
+                 if (models_dir() / f"{name.replace(':', '_')}.model.json").exists()), None)
+
+
 def wait_until(condition, what, seconds=START_S):
     """Polls; a condition that never comes is a failure with a name, not a hang."""
     deadline = time.monotonic() + seconds
@@ -77,25 +89,31 @@ class Answer:
 
 
 class Gateway:
-    """One `tophand serve` with a data folder of its own."""
+    """One `tophand serve` with a data folder of its own. Its model is a tiny random one, or
+    `model_file`, or `installed`: the name of one in the user's own model folder."""
 
-    def __init__(self, folder, claude_url=None, config="", model_file=None, env=None):
+    def __init__(self, folder, claude_url=None, config="", model_file=None, env=None,
+                 installed=None):
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.config = self.folder / "tophand.toml"
         self.env = environment(**(env or {}))
         if claude_url:
             self.env.update(TOPHAND_CLAUDE_URL=claude_url, ANTHROPIC_API_KEY=CLAUDE_KEY)
+        models = f'[models]\ndir = "{models_dir()}"\n' if installed else "[models]\n"
+        self.model = installed or self.pull(model_file)
+        self.config.write_text(f'{models}local = "{self.model}"\n[engine]\nthreads = 2\n' + config)
+        self.log_path = self.folder / "gateway.log"
+        self.start()
+
+    def pull(self, model_file):
         if model_file is None:
             model_file = self.folder / "tiny.gguf"
             tiny_model.make(model_file)
         done = run_tophand("pull", str(model_file), "--data", str(self.data), env=self.env)
         if done.returncode != 0:
             raise AssertionError(f"tophand pull {model_file}: {done.stderr}")
-        self.model = pathlib.Path(model_file).stem
-        self.config.write_text(f'[models]\nlocal = "{self.model}"\n[engine]\nthreads = 2\n' + config)
-        self.log_path = self.folder / "gateway.log"
-        self.start()
+        return pathlib.Path(model_file).stem
 
     def start(self):
         with open(self.log_path, "a", encoding="utf-8") as log:
