@@ -1,0 +1,220 @@
+"""The control of the suite: a gateway that knows the right answers, because it has the shapes too, and
+that can break one thing on purpose. It is really asked over HTTP and really asks the upstream; only the
+translating is looked up. A check that lets its broken twin pass is blind (controls_test.py)."""
+
+import asyncio
+import json
+import re
+
+import http1
+from client import Response, read_response
+from fake_writers import STREAMS, error_body, whole
+from shapes import dump
+from upstream import BODY_BYTES_MAX, CHAT_PATHS
+
+PING_S = 4
+PINGS = {"anthropic": b'event: ping\ndata: {"type":"ping"}\n\n', "openai": b": wait\n\n",
+         "responses": b": wait\n\n",
+         "ollama": b'{"model":"conf","created_at":"2026-11-01T00:00:00Z","message":{"role":"assistant",'
+                   b'"content":""},"done":false}\n'}
+DIALECT_OF = {"/v1/messages": "anthropic", "/v1/chat/completions": "openai",
+              "/v1/responses": "responses", "/api/chat": "ollama"}
+KEPT = ("retry-after", "request-id")
+FRAMES_TO_TEXT = {"anthropic": 3, "openai": 2, "responses": 5, "ollama": 1}
+
+
+class FakeGateway:
+    """What can be broken: `faults`, names that the code below asks for; `frames`, called with the list of
+    (event name, value) before it is written; `request`, called with the body for the upstream;
+    `forward`, called with the headers for Claude; `raw`, with each piece of Claude's bytes; `body`, with an
+    unstreamed answer; `headers`, with the head's. Each changes its argument or returns another."""
+
+    def __init__(self, suite, faults=(), **changes):
+        self.suite, self.faults, self.changes = suite, set(faults), changes
+
+    def changed(self, name, value):
+        change = self.changes.get(name)
+        result = change(value) if change else None
+        return value if result is None else result
+
+    async def start(self):
+        self.server = await asyncio.start_server(self.connection, "127.0.0.1", 0,
+                                                 limit=http1.HEAD_BYTES_MAX)
+        return f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+
+    async def connection(self, reader, writer):
+        try:
+            request = await http1.read_request(reader, BODY_BYTES_MAX)
+            if request is not None:
+                await Exchange(self, request, reader, writer).run()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+class Exchange:
+    """One request of a client."""
+
+    def __init__(self, gateway, request, reader, writer):
+        self.gateway, self.request, self.reader = gateway, request, reader
+        self.faults, self.changed = gateway.faults, gateway.changed
+        self.responder = http1.Responder(writer)
+        self.dialect = DIALECT_OF[request.path]
+        self.case = gateway.suite.cases[re.findall(r"case-\d{6}", request.body.decode())[-1]]
+        self.shape, self.ask, self.kind = self.case.told
+        self.passes = self.dialect == self.kind == "anthropic"
+        self.streamed = json.loads(request.body).get("stream")
+        self.begun = False
+        self.written = 0  # frames
+        self.held = b""   # of an event that is not whole yet
+
+    async def run(self):
+        if "refuse" in self.faults:
+            return await self.whole(500, error_body(self.dialect, "no"))
+        up = Response()
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.gateway.suite.upstreams[self.kind].port)
+        writer.write(self.upstream_request())
+        asking = asyncio.create_task(self.ask_upstream(reader, up))
+        left = asyncio.create_task(self.reader.read(1))
+        try:
+            await self.relay(up, asking, left)
+        finally:
+            if "stay" in self.faults:
+                await asking
+            asking.cancel()
+            left.cancel()
+            writer.close()
+        return None
+
+    def upstream_request(self):
+        headers = {"host": "upstream"}
+        if self.passes:
+            names = ("anthropic-version", "anthropic-beta")
+            headers.update({name: self.request.headers[name] for name in names})
+            headers = self.changed("forward", headers)
+            if "leak" in self.faults:
+                headers["x-api-key"] = self.request.headers["x-api-key"]
+        if self.passes and self.ask["name"] != "agent_turn":
+            body = self.request.body
+            if "rewrite" in self.faults:
+                body = json.dumps(json.loads(body)).encode()
+        else:
+            body = dump(self.changed("request", self.upstream_body())).encode()
+        headers["content-length"] = len(body)
+        lines = [f"POST {CHAT_PATHS[self.kind]} HTTP/1.1"] + [f"{k}: {v}" for k, v in headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+    def upstream_body(self):
+        """The ask as the upstream's own dialect has it in asks.json, less what must not be sent there."""
+        asks = self.gateway.suite.asks
+        text = dump(self.ask.get(self.kind) or asks["plain"][self.kind]).replace("CASE", self.case.name)
+        body = {"model": "conf", **json.loads(text), "stream": bool(self.streamed)}
+        if self.ask["name"] == "billing_header":
+            body["messages"].insert(0, {"role": "system", "content": "You are an agent."})
+        if self.kind == "ollama":
+            body.setdefault("options", {})["num_ctx"] = 8192
+        if self.kind == "openai":
+            body["stream_options"] = {"include_usage": True}
+        for message in body["messages"]:
+            if message["role"] == "tool" and message["content"] == "not found":
+                message["content"] = "Error: not found"
+            if message["role"] == "assistant" and isinstance(message["content"], list):
+                message["content"] = [b for b in message["content"] if b["type"] != "thinking"]
+        return body
+
+    async def ask_upstream(self, reader, up):
+        def grew(piece):
+            up.body += piece
+            return True
+        try:
+            await read_response(reader, up, grew)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+
+    async def relay(self, up, asking, left):
+        seen, waited = 0, 0.0
+        while not asking.done():
+            await asyncio.wait([asking, left], timeout=0.01, return_when=asyncio.FIRST_COMPLETED)
+            if left.done() and "stay" not in self.faults:
+                return
+            if up.status == 200 and self.streamed and "buffer" not in self.faults:
+                await self.begin(up)
+                waited += 0.01
+                if len(up.body) > seen:
+                    await self.more(up.body[seen:], up)
+                    seen, waited = len(up.body), 0.0
+                elif waited > PING_S and "silent" not in self.faults and not self.passes:
+                    waited = 0.0
+                    await self.responder.chunk(PINGS[self.dialect])
+        await self.finish(up, up.body[seen:])
+
+    async def begin(self, up):
+        if not self.begun:
+            kind = "application/x-ndjson" if self.dialect == "ollama" else "text/event-stream"
+            await self.responder.begin_stream(self.changed("headers", self.head(up, kind)))
+            self.begun = True
+
+    def head(self, up, kind):
+        kept = {k: v for k, v in up.headers.items() if k in KEPT or k.startswith("anthropic-")}
+        return {"content-type": kind, "request-id": "r1", "x-request-id": "r1", **kept}
+
+    async def more(self, piece, up):
+        if self.passes:
+            self.held += piece
+            whole_events = self.held.rfind(b"\n\n") + 2 if b"\n\n" in self.held else 0
+            if whole_events:
+                await self.responder.chunk(self.changed("raw", self.held[:whole_events]))
+                self.held = self.held[whole_events:]
+        elif not self.written and (b"First." in up.body or b"More." in up.body):
+            await self.write(self.frames()[:FRAMES_TO_TEXT[self.dialect]])
+
+    def frames(self):
+        return self.changed("frames", STREAMS[self.dialect](self.shape.expect))
+
+    async def write(self, frames, start=0):
+        for name, value in frames[start:]:
+            text = value if isinstance(value, str) else dump(value)
+            if self.dialect == "ollama":
+                await self.responder.chunk(f"{text}\n".encode())
+            else:
+                await self.responder.chunk((f"event: {name}\n" if name else "").encode() +
+                                           f"data: {text}\n\n".encode())
+        self.written = max(self.written, len(frames))
+
+    async def finish(self, up, rest):
+        if up.status != 200:
+            return await self.refused(up)
+        if not self.streamed:
+            if self.passes:
+                return await self.whole(200, json.loads(up.body), up)
+            return await self.whole(200, self.changed("body", whole(self.dialect, self.shape.expect)), up)
+        await self.begin(up)
+        short = not up.complete or self.shape.name == "ends_early"
+        if self.passes:
+            await self.more(rest, up)
+            if short:
+                await self.write(STREAMS[self.dialect]({}, "cut")[-1:])
+            elif self.held:
+                await self.responder.chunk(self.held)
+        elif (self.shape.fails or short) and "fabricate" not in self.faults:
+            expect = {"text": self.shape.expect.get("text", "")} if self.shape.fails else {}
+            await self.write(self.changed("frames", STREAMS[self.dialect](expect, "the upstream failed")))
+        else:
+            await self.write(self.frames(), self.written)
+        await self.responder.end_stream()
+        return None
+
+    async def refused(self, up):
+        body = json.loads(up.body) if up.body.startswith(b"{") else {}
+        if not self.passes or not body:
+            error = body.get("error", "the upstream failed")
+            body = error_body(self.dialect, error["message"] if isinstance(error, dict) else error)
+        return await self.whole(400 if "refuse_all" in self.faults else up.status,
+                                self.changed("error", body), up)
+
+    async def whole(self, status, body, up=None):
+        await self.responder.whole(status, self.changed("headers", self.head(up or Response(),
+                                                                            "application/json")),
+                                   dump(body).encode())
