@@ -5,15 +5,10 @@
 #include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/upstream.h"
+#include "chat/upstream_parts.h"
 
 namespace tophand::chat {
 namespace {
-
-const Json& member(const Json& object, std::string_view key) {
-  static const Json kNothing;
-  const Json* found = find_key(object, key);
-  return found == nullptr ? kNothing : *found;
-}
 
 void update(std::int64_t& count, const Json& usage, std::string_view key) {
   const Json* found = find_key(usage, key);

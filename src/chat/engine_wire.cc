@@ -1,13 +1,13 @@
 // The engine worker's protocol, both ways. docs/protocols/engine-worker.md.
 #include <algorithm>
 #include <array>
-#include <unordered_map>
 #include <utility>
 
 #include "base/json.h"
 #include "chat/field.h"
 #include "chat/request_parsers.h"
 #include "chat/upstream.h"
+#include "chat/upstream_parts.h"
 
 namespace tophand::chat {
 namespace {
@@ -22,23 +22,10 @@ constexpr std::array kReasons{
     std::pair{StopReason::kContextFull, std::string_view("context_full")},
 };
 
-std::string_view role_name(Role role) {
-  switch (role) {
-    case Role::kSystem:
-      return "system";
-    case Role::kUser:
-      return "user";
-    case Role::kAssistant:
-      break;
-  }
-  return "assistant";
-}
-
 Json tool_result_json(const ToolResultBlock& result) {
   Json out = Json::object();
   out["role"] = "tool";
-  // The wire has no place for is_error; the model reads it in the text.
-  out["content"] = result.is_error ? "Error: " + result.text : result.text;
+  out["content"] = tool_result_text(result);
   if (!result.tool_name.empty()) out["tool_name"] = result.tool_name;
   if (!result.tool_use_id.empty()) out["tool_call_id"] = result.tool_use_id;
   return out;
@@ -74,23 +61,6 @@ void append_message(const Message& message, Json& out) {
   if (!reasoning.empty()) turn["reasoning"] = std::move(reasoning);
   if (!calls.empty()) turn["tool_calls"] = std::move(calls);
   out.push_back(std::move(turn));
-}
-
-// Where a dialect gives no tool names (Anthropic), a result's comes from the call that it answers.
-std::vector<Message> with_tool_names(std::vector<Message> messages) {
-  std::unordered_map<std::string, std::string> names;  // by call id
-  for (Message& message : messages)
-    for (Block& block : message.blocks) {
-      if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
-        names[tool->id] = tool->name;
-        continue;
-      }
-      auto* result = std::get_if<ToolResultBlock>(&block);
-      if (result == nullptr || !result->tool_name.empty()) continue;
-      const auto name = names.find(result->tool_use_id);
-      if (name != names.end()) result->tool_name = name->second;
-    }
-  return messages;
 }
 
 template <class T>

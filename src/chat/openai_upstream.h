@@ -1,0 +1,84 @@
+// OpenAI's Chat Completions API seen from the client's side: how a conversation is asked of a
+// server that speaks it, and what its answers mean. Pure.
+// Sources: docs/protocols/openai-chat.md; for what single servers do otherwise docs/backends.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json_fwd.h"
+#include "chat/conversation.h"
+#include "chat/events.h"
+
+namespace tophand::chat {
+
+// What one kind of server wants otherwise than another.
+struct OpenAiQuirks {
+  enum class Thinking : std::uint8_t {
+    kUnsaid,          // there is no switch
+    kTemplateKwargs,  // chat_template_kwargs.enable_thinking
+    kTopLevel,        // enable_thinking
+    kEffort,          // reasoning_effort: "none" turns it off
+  };
+  Thinking thinking = Thinking::kUnsaid;
+  std::string_view max_tokens = "max_tokens";  // the field's name
+  std::int64_t max_tokens_default = 0;         // sent when nobody said one; 0: leave it out
+  // What it calls the penalty of repetition; "": it knows neither that nor top_k and min_p.
+  std::string_view repeat_penalty = "";
+  bool response_format = true;        // knows json_object and json_schema
+  bool named_tool_choice = true;      // false: the named tool alone is sent, as "required"
+  bool says_parallel_calls = false;   // parallel_tool_calls is sent when true, too
+  bool system_anywhere = false;       // false: later system text becomes marked user text
+  bool takes_reasoning_back = false;  // assistant messages may hold reasoning_content
+};
+
+// The body for /chat/completions, or for /completions when the request is a raw prompt.
+std::string write_openai_request(const Request& request, std::string_view model,
+                                 const OpenAiQuirks& quirks);
+
+// An answer to our events: the data of each SSE event, or a whole answer's body as one. Takes what
+// servers really send: usage in a chunk without choices, reasoning under two names, tool calls cut
+// anywhere or whole, with or without index and id, finish_reason in any chunk, no [DONE], errors
+// inside the stream.
+class OpenAiStreamReader {
+ public:
+  // `id_prefix`: for tool calls that come without an id; must differ from answer to answer.
+  explicit OpenAiStreamReader(std::string id_prefix) : id_prefix_(std::move(id_prefix)) {}
+  void on_data(std::string_view data, std::vector<StreamEvent>& out);
+  // The stream ended: a failure unless it had said why the model stopped.
+  void on_end(std::vector<StreamEvent>& out);
+  bool finished() const { return finished_; }  // Finished or Failed was given out
+
+ private:
+  struct Call {
+    std::int64_t index = 0;
+    std::string id, name, arguments;
+  };
+  void read_usage(const Json& chunk);
+  void read_choice(const Json& choice, std::vector<StreamEvent>& out);
+  void read_text(const Json& delta, std::vector<StreamEvent>& out);
+  void read_call(const Json& piece, std::vector<StreamEvent>& out);
+  std::size_t find_call(const Json& piece);
+  void start_call(std::vector<StreamEvent>& out);
+  void close_call(std::vector<StreamEvent>& out);
+  bool hold(std::size_t bytes, std::vector<StreamEvent>& out);
+  void finish(std::vector<StreamEvent>& out);
+  void fail(Failed failure, std::vector<StreamEvent>& out);
+
+  std::string id_prefix_;
+  bool started_ = false, finished_ = false, said_reason_ = false;
+  StopReason reason_ = StopReason::kEndTurn;
+  std::string stop_sequence_;
+  Usage usage_;
+  Timing timing_;
+  // Calls are given out one after another: those behind `open_call_` wait for their turn.
+  std::vector<Call> calls_;
+  std::size_t open_call_ = 0;
+  bool call_started_ = false;  // the open one has been given out
+  std::string late_text_;      // that came after a call had begun
+  std::size_t held_bytes_ = 0;
+};
+
+}  // namespace tophand::chat

@@ -1,0 +1,220 @@
+// Answers of OpenAI-compatible servers, whole and streamed.
+#include <algorithm>
+#include <utility>
+
+#include "base/json.h"
+#include "chat/openai_upstream.h"
+#include "chat/server_error.h"
+#include "chat/upstream_parts.h"
+
+namespace tophand::chat {
+namespace {
+
+constexpr std::size_t kCallsMax = 256;            // far above what a turn holds
+constexpr std::size_t kHeldBytesMax = 16u << 20;  // arguments and late text of one answer
+constexpr double kNsPerMs = 1e6;
+
+Failed broken(std::string what) {
+  return Failed{{Code::kUpstream, std::move(what)}, ""};
+}
+
+std::int64_t count_or(const Json& object, std::string_view key, std::int64_t fallback) {
+  return std::max<std::int64_t>(0, int_or(object, key, fallback));
+}
+
+std::int64_t ns_of_ms(const Json& object, std::string_view key) {
+  const double ms = number_or(object, key, 0);
+  return ms > 0 && ms < 1e12 ? static_cast<std::int64_t>(ms * kNsPerMs) : 0;
+}
+
+StopReason stop_reason(std::string_view name) {
+  if (name == "length") return StopReason::kMaxTokens;
+  if (name == "tool_calls" || name == "function_call") return StopReason::kToolUse;
+  if (name == "content_filter") return StopReason::kRefusal;
+  return StopReason::kEndTurn;
+}
+
+// A fragment of the arguments: a string, or from some servers the object itself.
+std::string arguments_of(const Json& function) {
+  const Json& arguments = member(function, "arguments");
+  if (arguments.is_string()) return arguments.get<std::string>();
+  return arguments.is_object() ? dump_json(arguments) : "";
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+}  // namespace
+
+void OpenAiStreamReader::on_data(std::string_view data, std::vector<StreamEvent>& out) {
+  if (finished_) return;
+  if (data == "[DONE]") return finish(out);
+  const auto parsed = parse_json(data);
+  if (!parsed || !parsed->is_object())
+    return fail(broken("the answer cannot be read: " +
+                       (parsed ? "expected a JSON object" : parsed.error().message)),
+                out);
+  const Json& error = member(*parsed, "error");
+  if (!error.is_null() || string_or(*parsed, "object", "") == "error")
+    return fail(read_server_error(0, data), out);
+  const Json& choices = member(*parsed, "choices");
+  if (choices.is_array() && !started_) {
+    started_ = true;
+    read_usage(*parsed);
+    out.emplace_back(Started{usage_, string_member(*parsed, "model")});
+  } else {
+    read_usage(*parsed);
+  }
+  if (!choices.is_array()) return;
+  for (const Json& choice : choices)
+    if (!finished_ && int_or(choice, "index", 0) == 0) read_choice(choice, out);
+}
+
+void OpenAiStreamReader::on_end(std::vector<StreamEvent>& out) {
+  if (finished_) return;
+  if (said_reason_) return finish(out);
+  fail(broken("the answer ended before it was finished"), out);
+}
+
+void OpenAiStreamReader::read_usage(const Json& chunk) {
+  if (const Json& usage = member(chunk, "usage"); usage.is_object()) {
+    const std::int64_t prompt = count_or(usage, "prompt_tokens", usage_.total_input());
+    const std::int64_t cached =
+        count_or(member(usage, "prompt_tokens_details"), "cached_tokens", 0);
+    usage_.cache_read_tokens = std::min(cached, prompt);
+    usage_.input_tokens = prompt - usage_.cache_read_tokens;
+    usage_.output_tokens = count_or(usage, "completion_tokens", usage_.output_tokens);
+  }
+  if (const Json& timings = member(chunk, "timings"); timings.is_object()) {  // llama-server's
+    timing_.prefill_ns = ns_of_ms(timings, "prompt_ms");
+    timing_.decode_ns = ns_of_ms(timings, "predicted_ms");
+    timing_.total_ns = timing_.prefill_ns + timing_.decode_ns;
+  }
+}
+
+void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent>& out) {
+  const Json& streamed = member(choice, "delta");
+  const Json& delta = streamed.is_object() ? streamed : member(choice, "message");
+  if (delta.is_object()) {
+    read_text(delta, out);
+    const Json& calls = member(delta, "tool_calls");
+    if (calls.is_array())
+      for (const Json& piece : calls)
+        if (!finished_) read_call(piece, out);
+  } else if (std::string text = string_member(choice, "text"); !text.empty()) {  // /completions
+    out.emplace_back(TextDelta{std::move(text)});
+  }
+  const std::string reason = string_member(choice, "finish_reason");
+  if (finished_ || reason.empty()) return;
+  if (reason == "error" || reason == "abort")
+    return fail(broken("the server gave the answer up (" + reason + ")"), out);
+  said_reason_ = true;
+  reason_ = stop_reason(reason);
+  // vLLM names the stop sequence that was met.
+  if (const Json& stop = member(choice, "stop_reason"); stop.is_string() && reason == "stop") {
+    reason_ = StopReason::kStopSequence;
+    stop_sequence_ = stop.get<std::string>();
+  }
+}
+
+void OpenAiStreamReader::read_text(const Json& delta, std::vector<StreamEvent>& out) {
+  std::string thinking = string_member(delta, "reasoning_content");
+  if (thinking.empty()) thinking = string_member(delta, "reasoning");
+  if (!thinking.empty() && calls_.empty()) out.emplace_back(ThinkingDelta{std::move(thinking), {}});
+  for (const std::string_view key : {"content", "refusal"}) {
+    std::string text = string_member(delta, key);
+    if (text.empty()) continue;
+    if (calls_.empty()) {
+      out.emplace_back(TextDelta{std::move(text)});
+      continue;
+    }
+    // Templates put white space between calls; anything else waits until the calls are whole.
+    if (hold(text.size(), out)) late_text_ += text;
+  }
+}
+
+// Counts what is kept until the end. False, and the answer has failed, when it is too much.
+bool OpenAiStreamReader::hold(std::size_t bytes, std::vector<StreamEvent>& out) {
+  held_bytes_ += bytes;
+  if (held_bytes_ <= kHeldBytesMax) return true;
+  if (!finished_) fail(broken("the answer's tool calls are too long"), out);
+  return false;
+}
+
+// The call that a fragment belongs to, made when there is none yet.
+std::size_t OpenAiStreamReader::find_call(const Json& piece) {
+  const std::string id = string_member(piece, "id");
+  const std::string name = string_member(member(piece, "function"), "name");
+  const Json& index = member(piece, "index");
+  const bool has_index = index.is_number_integer();
+  const std::int64_t wanted =
+      has_index ? int_or(piece, "index", 0) : static_cast<std::int64_t>(calls_.size());
+  for (std::size_t i = calls_.size(); i-- > 0;) {
+    const Call& call = calls_[i];
+    const bool other = (!id.empty() && !call.id.empty() && id != call.id) ||
+                       (id.empty() && !name.empty() && !call.name.empty() && name != call.name);
+    if (other) continue;
+    if (has_index ? call.index == wanted : (!id.empty() || name.empty())) return i;
+  }
+  calls_.push_back({.index = wanted, .id = {}, .name = {}, .arguments = {}});
+  return calls_.size() - 1;
+}
+
+void OpenAiStreamReader::read_call(const Json& piece, std::vector<StreamEvent>& out) {
+  const std::size_t known = calls_.size();
+  const std::size_t at = find_call(piece);
+  if (calls_.size() > kCallsMax) return fail(broken("the answer has too many tool calls"), out);
+  const Json& function = member(piece, "function");
+  Call& call = calls_[at];
+  if (call.id.empty()) call.id = string_member(piece, "id");
+  if (call.name.empty()) call.name = string_member(function, "name");
+  const std::string fragment = arguments_of(function);
+  if (!hold(fragment.size(), out)) return;
+  call.arguments += fragment;
+  // A new call: the one before it is over if its arguments are whole. If they are not, the server
+  // sends several at a time, and the later ones wait.
+  const bool is_next = calls_.size() > known && at == open_call_ + 1;
+  if (is_next && is_json_object(calls_[open_call_].arguments)) {
+    close_call(out);
+    ++open_call_;
+  }
+  if (at != open_call_) return;
+  if (!call_started_) start_call(out);
+  else if (!fragment.empty()) out.emplace_back(ToolUseDelta{fragment});
+}
+
+// Gives out what is known of the open call, once it has a name.
+void OpenAiStreamReader::start_call(std::vector<StreamEvent>& out) {
+  Call& call = calls_[open_call_];
+  if (call.name.empty()) return;
+  if (call.id.empty()) call.id = id_prefix_ + std::to_string(open_call_);
+  call_started_ = true;
+  out.emplace_back(ToolUseStart{call.id, call.name});
+  if (!call.arguments.empty()) out.emplace_back(ToolUseDelta{call.arguments});
+}
+
+void OpenAiStreamReader::close_call(std::vector<StreamEvent>& out) {
+  out.emplace_back(BlockEnd{});
+  call_started_ = false;
+}
+
+void OpenAiStreamReader::finish(std::vector<StreamEvent>& out) {
+  for (const Call& call : calls_)
+    if (call.name.empty()) return fail(broken("a tool call in the answer has no name"), out);
+  for (; open_call_ < calls_.size(); ++open_call_) {
+    if (!call_started_) start_call(out);
+    close_call(out);
+  }
+  if (!is_blank(late_text_)) out.emplace_back(TextDelta{std::move(late_text_)});
+  if (!started_) out.emplace_back(Started{usage_, ""});
+  finished_ = true;
+  out.emplace_back(Finished{reason_, std::move(stop_sequence_), usage_, timing_});
+}
+
+void OpenAiStreamReader::fail(Failed failure, std::vector<StreamEvent>& out) {
+  finished_ = true;
+  out.emplace_back(std::move(failure));
+}
+
+}  // namespace tophand::chat

@@ -1,0 +1,86 @@
+#include "chat/server_error.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "base/json.h"
+#include "chat/upstream_parts.h"
+
+namespace tophand::chat {
+namespace {
+
+constexpr std::size_t kMessageBytesMax = 1000;
+
+struct StatusCode {
+  int status;
+  Code code;
+};
+constexpr std::array kStatusCodes{
+    StatusCode{401, Code::kConfig},      StatusCode{402, Code::kConfig},
+    StatusCode{403, Code::kConfig},      StatusCode{404, Code::kNotFound},
+    StatusCode{408, Code::kDeadline},    StatusCode{409, Code::kConflict},
+    StatusCode{413, Code::kTooLarge},    StatusCode{429, Code::kExhausted},
+    StatusCode{503, Code::kUnavailable}, StatusCode{504, Code::kDeadline},
+    StatusCode{529, Code::kUnavailable},
+};
+
+struct Told {
+  std::string message, type, code;
+  int status = 0;  // where the body says one
+};
+
+std::string text_or_json(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_null() ? "" : dump_json(value);
+}
+
+Told told_by(const Json& body) {
+  const Json& error = member(body, "error");
+  const Json& from = error.is_object() ? error : body;
+  Told told;
+  told.message = error.is_string() ? error.get<std::string>() : string_member(from, "message");
+  if (told.message.empty()) told.message = text_or_json(member(body, "detail"));  // FastAPI
+  if (told.message.empty()) told.message = string_member(from, "type");
+  told.type = string_member(from, "type");
+  told.code = string_member(from, "code");
+  const std::int64_t status = int_or(from, "code", 0);
+  if (status >= 400 && status < 600) told.status = static_cast<int>(status);
+  return told;
+}
+
+// llama-server and OpenAI have a type or code for it, vLLM and Ollama only words.
+bool is_too_long(const Told& told) {
+  constexpr std::array<std::string_view, 4> kWords{
+      "maximum context length", "exceeds the context length", "available context size",
+      "exceeds the available context"};
+  return told.type == "exceed_context_size_error" || told.code == "context_length_exceeded" ||
+         std::ranges::any_of(kWords, [&](std::string_view words) {
+           return told.message.find(words) != std::string::npos;
+         });
+}
+
+Code code_for(const Told& told, int status) {
+  if (is_too_long(told)) return Code::kPromptTooLong;
+  // Ollama says 400 where another model, or another machine's, may well do it.
+  if (status == 400 && told.message.find("does not support") != std::string::npos)
+    return Code::kNotFound;
+  for (const StatusCode& known : kStatusCodes)
+    if (known.status == status) return known.code;
+  return status >= 400 && status < 500 ? Code::kInvalid : Code::kUpstream;
+}
+
+}  // namespace
+
+Failed read_server_error(int status, std::string_view body) {
+  const auto parsed = parse_json(body);
+  Told told = parsed && parsed->is_object() ? told_by(*parsed) : Told{};
+  if (status == 0) status = told.status != 0 ? told.status : 500;
+  const Code code = code_for(told, status);
+  if (told.message.empty())
+    told.message = "answered with status " + std::to_string(status) + " and no readable error";
+  if (told.message.size() > kMessageBytesMax) told.message.resize(kMessageBytesMax);
+  return Failed{{code, std::move(told.message)}, ""};
+}
+
+}  // namespace tophand::chat

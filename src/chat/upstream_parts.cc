@@ -1,0 +1,92 @@
+#include "chat/upstream_parts.h"
+
+#include <unordered_map>
+#include <utility>
+
+#include "base/json.h"
+
+namespace tophand::chat {
+
+const Json& member(const Json& object, std::string_view key) {
+  static const Json kNothing;
+  const Json* found = find_key(object, key);
+  return found == nullptr ? kNothing : *found;
+}
+
+std::string string_member(const Json& object, std::string_view key) {
+  return std::string(string_or(object, key, ""));
+}
+
+std::vector<Message> with_tool_names(std::vector<Message> messages) {
+  std::unordered_map<std::string, std::string> names;  // by call id
+  for (Message& message : messages)
+    for (Block& block : message.blocks) {
+      if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
+        names[tool->id] = tool->name;
+        continue;
+      }
+      auto* result = std::get_if<ToolResultBlock>(&block);
+      if (result == nullptr || !result->tool_name.empty()) continue;
+      const auto name = names.find(result->tool_use_id);
+      if (name != names.end()) result->tool_name = name->second;
+    }
+  return messages;
+}
+
+std::string text_of(const Message& message) {
+  std::string out;
+  for (const Block& block : message.blocks) {
+    const auto* text = std::get_if<TextBlock>(&block);
+    if (text == nullptr || text->text.empty()) continue;
+    if (!out.empty()) out += '\n';
+    out += text->text;
+  }
+  return out;
+}
+
+std::string local_thinking_of(const Message& message) {
+  std::string out;
+  for (const Block& block : message.blocks) {
+    const auto* thinking = std::get_if<ThinkingBlock>(&block);
+    if (thinking == nullptr || !thinking->signature.empty()) continue;
+    if (!out.empty()) out += '\n';
+    out += thinking->thinking;
+  }
+  return out;
+}
+
+std::string tool_result_text(const ToolResultBlock& result) {
+  return result.is_error ? "Error: " + result.text : result.text;
+}
+
+std::string_view role_name(Role role) {
+  switch (role) {
+    case Role::kSystem:
+      return "system";
+    case Role::kUser:
+      return "user";
+    case Role::kAssistant:
+      break;
+  }
+  return "assistant";
+}
+
+Json function_tools(const Request& request) {
+  Json out = Json::array();
+  const ToolChoice& choice = request.tool_choice;
+  for (const Tool& tool : request.tools) {
+    if (choice.kind == ToolChoice::Kind::kNamed && tool.name != choice.name) continue;
+    auto schema = parse_json(tool.input_schema_json);
+    Json function = Json::object();
+    function["name"] = tool.name;
+    if (!tool.description.empty()) function["description"] = tool.description;
+    function["parameters"] = schema && schema->is_object() ? std::move(*schema) : Json::object();
+    Json item = Json::object();
+    item["type"] = "function";
+    item["function"] = std::move(function);
+    out.push_back(std::move(item));
+  }
+  return out;
+}
+
+}  // namespace tophand::chat

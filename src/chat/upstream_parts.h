@@ -1,0 +1,31 @@
+// What requests to OpenAI-compatible servers and to Ollama have in common. Internal to this room.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json_fwd.h"
+#include "chat/conversation.h"
+
+namespace tophand::chat {
+
+// The member of that name, or null; never fails.
+const Json& member(const Json& object, std::string_view key);
+std::string string_member(const Json& object, std::string_view key);  // "" when it is no string
+
+// Where a dialect gives no tool names (Anthropic), a result's comes from the call that it answers.
+std::vector<Message> with_tool_names(std::vector<Message> messages);
+
+// The text blocks of a message, a line each.
+std::string text_of(const Message& message);
+// The thinking of a message that a local model wrote: what carries a signature is Claude's.
+std::string local_thinking_of(const Message& message);
+// Neither wire has a place for is_error; the model reads it in the text.
+std::string tool_result_text(const ToolResultBlock& result);
+std::string_view role_name(Role role);
+
+// {"type":"function","function":{...}} for each tool the model may call: all, or the one named.
+Json function_tools(const Request& request);
+
+}  // namespace tophand::chat
