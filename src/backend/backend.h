@@ -16,6 +16,9 @@
 
 namespace tophand::backend {
 
+// Counts the gateways a request came through.
+inline constexpr std::string_view kHopsHeader = "x-tophand-hops";
+
 // One attempt. The views and pointers outlive answer().
 struct Call {
   const chat::Request* request = nullptr;
@@ -24,6 +27,7 @@ struct Call {
   std::string query = {};          // of the client's request, forwarded with raw_body
   net::Headers forward = {};       // anthropic-version and anthropic-beta, as the client sent them
   std::int64_t max_tokens = 4096;  // of a translated request that names none
+  int hops = 0;                    // gateways it came through before this one
 };
 
 // Where an answer goes. Every method returns an error (kCancelled) once the client has gone; the

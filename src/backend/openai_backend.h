@@ -1,0 +1,38 @@
+// Every server that speaks OpenAI's Chat Completions API, by the quirks of its kind. Holds no state
+// of requests.
+#pragma once
+
+#include <string>
+
+#include "backend/adapter.h"
+#include "backend/openai_kinds.h"
+#include "backend/server_door.h"
+
+namespace tophand::backend {
+
+// A request that went through this many gateways is not sent on to another: gateways that list each
+// other would pass it around for ever.
+inline constexpr int kHopsMax = 3;
+
+class OpenAiBackend final : public Adapter {
+ public:
+  OpenAiBackend(const OpenAiKind& kind, ServerDoor door);
+
+  Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
+  Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;
+  Result<Probed> probe(const net::Cancellation& stop) override;
+  Result<> load(const std::string& model, const net::Cancellation& client) override;
+  Result<> unload(const std::string& model, const net::Cancellation& client) override;
+
+ private:
+  bool is_tophand() const { return kind_.models == OpenAiKind::Models::kTophand; }
+  Result<> ask_to(std::string_view path, const std::string& model, bool unload,
+                  const net::Cancellation& client) const;
+  Result<std::vector<ModelInfo>> list_models(const net::Cancellation& stop) const;
+
+  const OpenAiKind& kind_;  // of the table
+  chat::OpenAiQuirks quirks_;
+  ServerDoor door_;
+};
+
+}  // namespace tophand::backend

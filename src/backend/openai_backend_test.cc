@@ -1,0 +1,316 @@
+#include "backend/openai_backend.h"
+
+#include <gtest/gtest.h>
+
+#include "backend/fake_server.h"
+
+namespace tophand::backend {
+namespace {
+
+const std::string kSse = "text/event-stream";
+const std::string kStream =
+    "data: {\"model\":\"m1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n"
+    ": keep-alive\n\n"
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n"
+    "data: [DONE]\n\n";
+
+struct Rig {
+  Rig(std::string kind, FakeServer::Answers answers) : server(std::move(answers)) {
+    config = config_for(std::move(kind), server.url());
+    adapter = adapter_for(config);
+  }
+  Report answer(int hops = 0) {
+    const Call call{.request = &request, .model = "m1", .hops = hops};
+    return adapter->answer(call, sink, never);
+  }
+
+  FakeServer server;
+  config::BackendConfig config;
+  std::unique_ptr<Adapter> adapter;
+  chat::Request request = simple_request();
+  RecordingSink sink;
+  net::CancelFlag never;
+};
+
+TEST(OpenAiBackend, StreamsAnAnswer) {
+  Rig rig("vllm", {{"POST /v1/chat/completions", {200, kStream, kSse}}});
+  const Report report = rig.answer();
+  EXPECT_EQ(report.end, End::kFinished);
+  EXPECT_EQ(rig.sink.text(), "Hi");
+  EXPECT_EQ(report.usage.input_tokens, 3);
+  EXPECT_EQ(report.usage.output_tokens, 2);
+  EXPECT_EQ(rig.server.asked("/v1/chat/completions")["model"], "m1");
+}
+
+TEST(OpenAiBackend, AStreamMayEndWithoutItsLastBlankLine) {
+  Rig rig("vllm", {{"POST /v1/chat/completions",
+                    {200, kStream.substr(0, kStream.find("\n\ndata: [DONE]")), kSse}}});
+  EXPECT_EQ(rig.answer().end, End::kFinished);
+  EXPECT_EQ(rig.sink.text(), "Hi");
+}
+
+TEST(OpenAiBackend, ReadsAWholeAnswer) {
+  Rig rig("vllm", {{"POST /v1/chat/completions",
+                    {200, R"({"model":"m1","choices":[{"message":{"content":"Hi"},)"
+                          R"("finish_reason":"stop"}],"usage":{"prompt_tokens":3,)"
+                          R"("completion_tokens":2}})"}}});
+  rig.request.stream = false;
+  const Report report = rig.answer();
+  EXPECT_EQ(report.end, End::kFinished);
+  EXPECT_EQ(rig.sink.text(), "Hi");
+  EXPECT_EQ(report.usage.input_tokens, 3);
+}
+
+TEST(OpenAiBackend, EstimatesWhatTheServerDidNotCount) {
+  Rig rig("text-generation-webui",
+          {{"POST /v1/chat/completions",
+            {200, R"({"choices":[{"message":{"content":"12345"},"finish_reason":"stop"}]})"}}});
+  const Report report = rig.answer();
+  EXPECT_GT(report.usage.input_tokens, 0);
+  EXPECT_EQ(report.usage.output_tokens, 2);  // four bytes a token, rounded up
+}
+
+TEST(OpenAiBackend, AnErrorInsideAStreamFailsTheAnswer) {
+  Rig rig("vllm", {{"POST /v1/chat/completions",
+                    {200, "data: {\"error\":{\"message\":\"boom\",\"code\":500}}\n\n", kSse}}});
+  const Report report = rig.answer();
+  EXPECT_EQ(report.end, End::kFailed);
+  EXPECT_EQ(report.failure->error.message, "ws2: boom");
+  EXPECT_TRUE(rig.sink.events.empty());
+}
+
+TEST(OpenAiBackend, ARefusalNamesTheBackend) {
+  Rig rig("llama-server", {{"POST /v1/chat/completions",
+                            {503, R"({"error":{"code":503,"message":"Loading model"}})"}}});
+  const Report report = rig.answer();
+  EXPECT_EQ(report.end, End::kRefused);
+  EXPECT_EQ(report.failure->error.code, Code::kUnavailable);
+  EXPECT_EQ(report.failure->error.message, "ws2: Loading model");
+}
+
+TEST(OpenAiBackend, NobodyThereIsARefusalThatSentNothing) {
+  std::string url;
+  {
+    const ScriptedServer gone([](const net::Request&, net::ResponseWriter&) {});
+    url = gone.url();
+  }
+  const auto adapter = adapter_for(config_for("vllm", url));
+  const chat::Request request = simple_request();
+  RecordingSink sink;
+  const net::CancelFlag never;
+  const Report report = adapter->answer({.request = &request, .model = "m1"}, sink, never);
+  EXPECT_EQ(report.end, End::kRefused);
+  EXPECT_FALSE(report.sent);
+  EXPECT_EQ(report.failure->error.code, Code::kUnavailable);
+}
+
+TEST(OpenAiBackend, SendsItsKeyOnlyAsABearer) {
+  FakeServer server({{"POST /v1/chat/completions", {200, kStream, kSse}}});
+  config::BackendConfig config = config_for("openai", server.url() + "/v1");
+  config.api_key = "sk-canary";
+  const auto adapter = adapter_for(config);
+  const chat::Request request = simple_request();
+  RecordingSink sink;
+  const net::CancelFlag never;
+  EXPECT_EQ(adapter->answer({.request = &request, .model = "m"}, sink, never).end, End::kFinished);
+  EXPECT_EQ(server.requests().front().headers.get("authorization"), "Bearer sk-canary");
+}
+
+TEST(OpenAiBackend, TakesTheAddressOfAServerOrOfItsApi) {
+  const std::pair<const char*, const char*> kPaths[] = {
+      {"", "/v1/chat/completions"},
+      {"/v1", "/v1/chat/completions"},
+      {"/api/v1", "/api/v1/chat/completions"},
+      {"/beta/openai", "/beta/openai/chat/completions"}};
+  for (const auto& [base, path] : kPaths) {
+    FakeServer server({{std::string("POST ") + path, {200, kStream, kSse}}});
+    const auto adapter = adapter_for(config_for("openai", server.url() + base));
+    const chat::Request request = simple_request();
+    RecordingSink sink;
+    const net::CancelFlag never;
+    EXPECT_EQ(adapter->answer({.request = &request, .model = "m"}, sink, never).end, End::kFinished)
+        << base;
+  }
+}
+
+// --- probes --------------------------------------------------------------------------------------
+
+TEST(OpenAiProbe, LlamaServerTellsItsContextAndWhetherItTakesImages) {
+  Rig rig("llama-server",
+          {{"GET /health", {200, R"({"status":"ok"})"}},
+           {"GET /v1/models", {200, R"({"object":"list","data":[{"id":"a.gguf"}]})"}},
+           {"GET /props",
+            {200, R"({"default_generation_settings":{"n_ctx":4096},"total_slots":1,)"
+                  R"("modalities":{"vision":true,"audio":false}})"}}});
+  const auto probed = rig.adapter->probe(rig.never);
+  ASSERT_TRUE(probed) << probed.error().message;
+  ASSERT_EQ(probed->models.size(), 1u);
+  EXPECT_EQ(probed->models[0].name, "a.gguf");
+  EXPECT_EQ(probed->models[0].context_tokens, 4096);
+  EXPECT_TRUE(probed->models[0].takes_images);
+}
+
+TEST(OpenAiProbe, AServerThatLoadsIsNotUp) {
+  Rig rig("llama-server",
+          {{"GET /health", {503, R"({"error":{"code":503,"message":"Loading model"}})"}}});
+  const auto probed = rig.adapter->probe(rig.never);
+  ASSERT_FALSE(probed);
+  EXPECT_EQ(probed.error().code, Code::kUnavailable);
+  EXPECT_NE(probed.error().message.find("Loading model"), std::string::npos);
+}
+
+TEST(OpenAiProbe, VllmTellsTheLengthOfItsContext) {
+  Rig rig("vllm",
+          {{"GET /health", {200, "", "text/plain"}},
+           {"GET /v1/models", {200, R"({"data":[{"id":"org/model","max_model_len":32768}]})"}}});
+  const auto probed = rig.adapter->probe(rig.never);
+  ASSERT_TRUE(probed) << probed.error().message;
+  EXPECT_EQ(probed->models.at(0).name, "org/model");
+  EXPECT_EQ(probed->models.at(0).context_tokens, 32768);
+}
+
+TEST(OpenAiProbe, LocalAiListsItsModels) {
+  Rig rig("localai", {{"GET /readyz", {200, "OK", "text/plain"}},
+                      {"GET /v1/models", {200, R"({"data":[{"id":"a"},{"id":"b"}]})"}}});
+  const auto probed = rig.adapter->probe(rig.never);
+  ASSERT_TRUE(probed) << probed.error().message;
+  EXPECT_EQ(probed->models.size(), 2u);
+}
+
+// It answers with the loaded model whatever it is asked for: the others on its list would lie.
+TEST(OpenAiProbe, TextGenerationWebuiOffersWhatIsLoaded) {
+  FakeServer::Answers answers{
+      {"GET /v1/internal/health", {200, R"({"status":"ok"})"}},
+      {"GET /v1/internal/model/info", {200, R"({"model_name":"a.gguf","lora_names":[]})"}},
+      {"GET /v1/models", {200, R"({"data":[{"id":"a.gguf"},{"id":"b.gguf"}]})"}}};
+  Rig loaded("text-generation-webui", answers);
+  const auto probed = loaded.adapter->probe(loaded.never);
+  ASSERT_TRUE(probed) << probed.error().message;
+  ASSERT_EQ(probed->models.size(), 1u);
+  EXPECT_EQ(probed->models[0].name, "a.gguf");
+
+  answers["GET /v1/internal/model/info"].body = R"({"model_name":"None","lora_names":[]})";
+  Rig empty("text-generation-webui", answers);
+  const auto none = empty.adapter->probe(empty.never);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().message, "ws2: no model is loaded there");
+}
+
+TEST(OpenAiProbe, AnApiWithoutAListIsStillUp) {
+  Rig rig("openai", {});
+  const auto probed = rig.adapter->probe(rig.never);
+  ASSERT_TRUE(probed) << probed.error().message;
+  EXPECT_TRUE(probed->models.empty());
+}
+
+TEST(OpenAiProbe, ARefusedKeyIsToldAsOne) {
+  Rig rig("openai", {{"GET /v1/models", {401, R"({"error":{"message":"Invalid API Key"}})"}}});
+  const auto probed = rig.adapter->probe(rig.never);
+  ASSERT_FALSE(probed);
+  EXPECT_EQ(probed.error().code, Code::kConfig);
+}
+
+TEST(OpenAiProbe, OfAnotherTophandOnlyItsOwnModelsAreTaken) {
+  Rig rig("tophand", {{"GET /healthz", {200, R"({"status":"ok"})"}},
+                      {"GET /v1/models",
+                       {200, R"({"data":[{"id":"auto","owned_by":"tophand"},)"
+                             R"({"id":"qwen","owned_by":"local"},)"
+                             R"({"id":"ws9/llama","owned_by":"ws9"},)"
+                             R"({"id":"claude-opus","owned_by":"anthropic"}]})"}}});
+  const auto probed = rig.adapter->probe(rig.never);
+  ASSERT_TRUE(probed) << probed.error().message;
+  ASSERT_EQ(probed->models.size(), 1u);
+  EXPECT_EQ(probed->models[0].name, "qwen");
+}
+
+// --- hops ----------------------------------------------------------------------------------------
+
+TEST(OpenAiBackend, TellsAnotherTophandThePriorityAndCountsTheHops) {
+  Rig rig("tophand", {{"POST /v1/chat/completions", {200, kStream, kSse}}});
+  EXPECT_EQ(rig.answer(1).end, End::kFinished);
+  const net::Headers headers = rig.server.requests().front().headers;
+  EXPECT_EQ(headers.get("x-tophand-priority"), "low");
+  EXPECT_EQ(headers.get(kHopsHeader), "2");
+}
+
+TEST(OpenAiBackend, OtherServersHearNothingOfHops) {
+  Rig rig("vllm", {{"POST /v1/chat/completions", {200, kStream, kSse}}});
+  EXPECT_EQ(rig.answer(kHopsMax).end, End::kFinished);
+  EXPECT_FALSE(rig.server.requests().front().headers.find(kHopsHeader));
+}
+
+// Two gateways that list each other and have nothing to answer with: without the limit the request
+// would go round for ever.
+TEST(OpenAiBackend, TwoGatewaysThatListEachOtherDoNotLoop) {
+  std::unique_ptr<Adapter> to_a, to_b;
+  const auto gateway = [](std::unique_ptr<Adapter>& other) {
+    return [&other](const net::Request& request, net::ResponseWriter& writer) {
+      const chat::Request again = simple_request();
+      const Call call{.request = &again,
+                      .model = "m",
+                      .hops = std::stoi(std::string(request.headers.get(kHopsHeader, "0")))};
+      RecordingSink sink;
+      const net::CancelFlag never;
+      const Report report = other->answer(call, sink, never);
+      EXPECT_EQ(report.end, End::kRefused);
+      EXPECT_TRUE(
+          writer.send(503, "application/json",
+                      "{\"error\":{\"message\":\"" + report.failure->error.message + "\"}}"));
+    };
+  };
+  const ScriptedServer a(gateway(to_b)), b(gateway(to_a));
+  to_a = adapter_for(config_for("tophand", a.url()));
+  to_b = adapter_for(config_for("tophand", b.url()));
+  const chat::Request request = simple_request();
+  RecordingSink sink;
+  const net::CancelFlag never;
+  const Report report = to_a->answer({.request = &request, .model = "m"}, sink, never);
+  EXPECT_EQ(report.end, End::kRefused);
+  EXPECT_NE(report.failure->error.message.find("went through 3 gateways"), std::string::npos)
+      << report.failure->error.message;
+  EXPECT_EQ(a.requests().size() + b.requests().size(), 3u);
+}
+
+// --- counting, loading ---------------------------------------------------------------------------
+
+TEST(OpenAiBackend, LlamaServerCountsTheRenderedPrompt) {
+  Rig rig("llama-server", {{"POST /apply-template", {200, R"({"prompt":"<user>hello"})"}},
+                           {"POST /tokenize", {200, R"({"tokens":[1,2,3,4]})"}}});
+  const auto count = rig.adapter->count({.request = &rig.request, .model = "m1"}, rig.never);
+  ASSERT_TRUE(count) << count.error().message;
+  EXPECT_EQ(*count, 4);
+  EXPECT_EQ(rig.server.asked("/tokenize")["content"], "<user>hello");
+}
+
+TEST(OpenAiBackend, VllmCountsMessages) {
+  Rig rig("vllm", {{"POST /tokenize", {200, R"({"count":7,"max_model_len":10,"tokens":[]})"}}});
+  EXPECT_EQ(*rig.adapter->count({.request = &rig.request, .model = "m1"}, rig.never), 7);
+}
+
+TEST(OpenAiBackend, OthersCannotCount) {
+  for (const char* kind : {"openai", "localai", "text-generation-webui"}) {
+    Rig rig(kind, {});
+    EXPECT_FALSE(rig.adapter->count({.request = &rig.request, .model = "m1"}, rig.never)) << kind;
+  }
+}
+
+TEST(OpenAiBackend, LoadsAndUnloadsWhereTheApiCan) {
+  Rig webui("text-generation-webui", {{"POST /v1/internal/model/load", {200, R"("OK")"}},
+                                      {"POST /v1/internal/model/unload", {200, R"("OK")"}}});
+  EXPECT_TRUE(webui.adapter->load("a.gguf", webui.never));
+  EXPECT_EQ(webui.server.asked("/v1/internal/model/load")["model_name"], "a.gguf");
+  EXPECT_TRUE(webui.adapter->unload("a.gguf", webui.never));
+
+  Rig vllm("vllm", {});
+  const auto cannot = vllm.adapter->load("m", vllm.never);
+  ASSERT_FALSE(cannot);
+  EXPECT_EQ(cannot.error().code, Code::kInvalid);
+  EXPECT_TRUE(vllm.server.requests().empty());
+
+  Rig single("llama-server", {});  // not a router: it has no such path
+  EXPECT_EQ(single.adapter->unload("m", single.never).error().code, Code::kInvalid);
+}
+
+}  // namespace
+}  // namespace tophand::backend

@@ -1,0 +1,92 @@
+// The backends of the configuration: owns their adapters, asks each now and then how it is and what
+// it has, and takes what answers tell about that in between. Nobody waits for a probe: before the
+// first one the configured models are offered, and a backend counts as up until something says
+// otherwise. Any thread.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "backend/adapter.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "config/config.h"
+#include "net/cancel.h"
+#include "policy/policy.h"
+
+namespace tophand::backend {
+
+struct BackendStatus {
+  std::string name, kind, url;
+  bool up = true;
+  std::string reason;                // why it is not up
+  std::string version;               // "" when it does not say
+  std::vector<ModelInfo> models;     // that are offered
+  std::vector<std::string> missing;  // configured, but not in its list
+  std::int64_t concurrency = 0, in_flight = 0;
+  std::int64_t last_probe_ms = 0;  // wall clock; 0: not probed yet
+};
+
+struct RegistryOptions {
+  std::vector<config::BackendConfig> backends = {};
+  const Clock* clock = nullptr;  // outlives the registry
+  std::uint64_t seed = 0;        // of the jitter between probes
+};
+
+class Registry {
+ public:
+  // kConfig: a URL or key that cannot be used. Talks to nobody yet.
+  static Result<std::unique_ptr<Registry>> create(RegistryOptions options);
+  ~Registry();  // stops
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  void start();      // probes from now on, in a thread of its own
+  void stop();       // ends the thread; a probe under way is cancelled
+  void probe_all();  // once, now, in this thread
+
+  // nullptr: none of that name. Lives as long as the registry, counts what is in flight, and
+  // reports every answer's end by itself.
+  Backend* find(std::string_view name) const;
+  Result<> load(std::string_view name, const std::string& model, const net::Cancellation& client);
+  Result<> unload(std::string_view name, const std::string& model, const net::Cancellation& client);
+
+  std::vector<policy::Offer> offers() const;  // in the order of the configuration
+  std::vector<BackendStatus> status() const;
+
+  // What an answer (or its lack) told. A backend that cannot be reached is down at once; any other
+  // failure of its own has it probed soon.
+  void report_success(std::string_view name);
+  void report_failure(std::string_view name, const Error& error);
+
+ private:
+  struct Entry;
+  explicit Registry(RegistryOptions options);
+  Entry* entry(std::string_view name) const;
+  void run();
+  void probe(Entry& entry);
+  void set_down(Entry& entry, const std::string& reason);  // under mutex_
+  std::int64_t jittered(std::int64_t delay_ms);            // under mutex_
+
+  const Clock* clock_;
+  std::vector<std::unique_ptr<Entry>> entries_;  // never changes after create()
+  mutable std::mutex mutex_;                     // guards the state in entries, and random_
+  SplitMix64 random_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  net::CancelFlag stop_flag_;
+  std::thread thread_;
+};
+
+// How long until a backend is probed again, before jitter: 15 s while it is up, 1, 2, 4 ... 60 s
+// while it is not.
+std::int64_t probe_delay_ms(int failures);
+
+}  // namespace tophand::backend

@@ -1,0 +1,164 @@
+#include "backend/server_door.h"
+
+#include <utility>
+
+#include "base/json.h"
+#include "chat/server_error.h"
+#include "chat/token_estimate.h"
+
+namespace tophand::backend {
+namespace {
+
+constexpr std::size_t kErrorBytesMax = 1u << 20;
+constexpr std::size_t kShortAnswerBytesMax = 8u << 20;  // a model's own licence is in some of them
+constexpr int kConnectTimeoutMs = 2'000;                // a machine of the team, or it is down
+constexpr int kProbeTimeoutMs = 5'000;
+constexpr std::int64_t kBytesPerToken = 4;
+constexpr std::string_view kV1 = "/v1";
+
+bool is_success(int status) {
+  return status >= 200 && status < 300;
+}
+
+// The server counted nothing: an estimate is nearer than 0.
+void complete_usage(const chat::Request& request, const Report& report, chat::Finished& finished) {
+  if (finished.usage.total_input() == 0)
+    finished.usage.input_tokens = chat::estimate_tokens(chat::TokenFamily::kV3, request);
+  if (finished.usage.output_tokens == 0)
+    finished.usage.output_tokens = (report.output_bytes + kBytesPerToken - 1) / kBytesPerToken;
+}
+
+}  // namespace
+
+Result<ServerDoor> ServerDoor::open(const config::BackendConfig& config) {
+  auto endpoint = net::parse_endpoint(config.url);
+  if (!endpoint || (endpoint->scheme != "http" && endpoint->scheme != "https"))
+    return fail(Code::kConfig, "url: expected an http:// or https:// URL");
+  net::Headers probe;
+  if (!probe.add("authorization", "Bearer " + config.api_key))
+    return fail(Code::kConfig, "the API key holds a line break or control character");
+  ServerDoor door;
+  door.name_ = config.name;
+  door.key_ = config.api_key;
+  door.timeout_ms_ = static_cast<int>(config.timeout_s * 1000);
+  door.endpoint_ = std::move(*endpoint);
+  // People give the address of the server or, as the SDKs want it, that of its API.
+  std::string& base = door.endpoint_.base_path;
+  const bool ends_in_v1 = base.ends_with(kV1);
+  const bool is_other_root = config.kind == "openai" && !base.empty() && !ends_in_v1;
+  if (ends_in_v1) base.erase(base.size() - kV1.size());
+  door.api_root_ = is_other_root ? "" : kV1;
+  door.client_ = net::Client::create(config.ca_file);
+  return door;
+}
+
+net::ClientRequest ServerDoor::make_request(std::string path, std::string_view body) const {
+  net::ClientRequest request;
+  request.method = body.empty() ? "GET" : "POST";
+  request.path = std::move(path);
+  request.body = body;
+  request.connect_timeout_ms = kConnectTimeoutMs;
+  if (!body.empty()) request.headers.add("content-type", "application/json");
+  if (!key_.empty()) request.headers.add("authorization", "Bearer " + key_);
+  return request;
+}
+
+Result<std::string> ServerDoor::ask_text(const std::string& path, std::string_view body,
+                                         const net::Cancellation& client) const {
+  net::ClientRequest request = make_request(path, body);
+  request.first_byte_timeout_ms = request.idle_timeout_ms =
+      body.empty() ? kProbeTimeoutMs : timeout_ms_;
+  TOPHAND_TRY(response, path, client_->send(endpoint_, request, &client));
+  TOPHAND_TRY(text, path, response->read_all(&client, kShortAnswerBytesMax));
+  if (!is_success(response->status()))
+    return tl::unexpected(chat::read_server_error(response->status(), text).error.within(path));
+  return std::move(text);
+}
+
+Result<Json> ServerDoor::ask(const std::string& path, std::string_view body,
+                             const net::Cancellation& client) const {
+  TOPHAND_TRY(text, name_, ask_text(path, body, client));
+  auto json = parse_json(text);
+  if (!json) return fail(Code::kUpstream, name_ + ": " + path + ": the answer is not JSON");
+  return std::move(*json);
+}
+
+Report ServerDoor::answer(const Question& question, BodyReader& reader, Sink& sink,
+                          const net::Cancellation& client) const {
+  net::ClientRequest request = make_request(question.path, question.body);
+  for (const net::Header& header : question.headers.all())
+    request.headers.add(header.name, header.value);
+  request.first_byte_timeout_ms = request.idle_timeout_ms = timeout_ms_;
+  auto response = client_->send(endpoint_, request, &client);
+  if (!response) {
+    Error error = response.error();
+    if (error.code == Code::kUnavailable)  // no connection, so nothing was sent
+      return refused(std::move(error).within("reach " + name_));
+    Report report;
+    report.sent = true;
+    end_with(report, error.code == Code::kCancelled ? error : std::move(error).within(name_));
+    return report;
+  }
+  if (!is_success((*response)->status())) return refusal(**response, client);
+  Report report = read(question, **response, reader, sink, client);
+  report.sent = true;
+  return report;
+}
+
+Report ServerDoor::refusal(net::ClientResponse& response, const net::Cancellation& client) const {
+  const int status = response.status();
+  auto body = response.read_all(&client, kErrorBytesMax);
+  Report report;
+  if (status >= 300 && status < 400) {
+    report =
+        refused({Code::kUpstream, name_ + " answered with a redirect (" + std::to_string(status) +
+                                      "), which is not followed: check its url"});
+  } else {
+    chat::Failed failed = chat::read_server_error(status, body.value_or(std::string()));
+    report = refused(std::move(failed.error).within(name_));
+  }
+  for (const std::string_view header : {"retry-after", "retry-after-ms"})
+    if (const auto value = response.headers().find(header)) report.kept.add(header, *value);
+  return report;
+}
+
+Report ServerDoor::read(const Question& question, net::ClientResponse& response, BodyReader& reader,
+                        Sink& sink, const net::Cancellation& client) const {
+  Report report;
+  std::vector<chat::StreamEvent> events;
+  for (;;) {
+    auto piece = response.read(&client);
+    if (!piece) {
+      Error error = piece.error();
+      end_with(report, error.code == Code::kCancelled ? error : std::move(error).within(name_));
+      return report;
+    }
+    events.clear();
+    if (piece->empty()) {
+      reader.end(events);  // gives out an end of its own, if none was there yet
+    } else if (auto pushed = reader.push(*piece, events); !pushed) {
+      end_with(report, Error(pushed.error()).within(name_));
+      return report;
+    }
+    for (chat::StreamEvent& event : events) {
+      auto* finished = std::get_if<chat::Finished>(&event);
+      if (finished != nullptr) complete_usage(*question.request, report, *finished);
+      note(report, event);
+      // A failure is told by whoever sees the report: it may still become an HTTP status.
+      if (std::holds_alternative<chat::Failed>(event)) {
+        report.failure->error = std::move(report.failure->error).within(name_);
+        return report;
+      }
+      if (auto put = sink.event(event); !put && finished == nullptr) {
+        end_with(report, put.error());
+        return report;
+      }
+      if (finished == nullptr) continue;
+      // The proper end, so that the connection is kept.
+      if (!piece->empty()) static_cast<void>(response.read(&client));
+      return report;
+    }
+  }
+}
+
+}  // namespace tophand::backend
