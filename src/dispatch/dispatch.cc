@@ -137,7 +137,8 @@ bool Dispatcher::try_target(const Job& job, Attempt& attempt, Sink& sink,
                            .raw_body = attempt.is_claude() ? job.raw_body : std::string_view(),
                            .query = job.query,
                            .forward = job.forward,
-                           .max_tokens = max_output(job)};
+                           .max_tokens = max_output(job),
+                           .hops = job.hops};
   WatchingSink watch(
       sink, *deps_.clock,
       attempt.may_move_on ? WatchingSink::Hold::kUntilContent : WatchingSink::Hold::kNothing);

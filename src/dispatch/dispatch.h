@@ -27,6 +27,7 @@ struct Job {
   std::string_view raw_body = {};  // Messages bytes, forwarded to Claude unchanged; else empty
   std::string query = {};
   net::Headers forward = {};
+  int hops = 0;  // gateways it came through before this one
   policy::Decision decision;
 };
 

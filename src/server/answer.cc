@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/log.h"
@@ -50,6 +51,16 @@ net::Headers forwarded(const net::Headers& from) {
     if (same_name(header.name, "anthropic-version") || same_name(header.name, "anthropic-beta"))
       out.add(header.name, header.value);
   return out;
+}
+
+// What is no number counts as too many: such a request stays here.
+int hops_of(const net::Headers& headers) {
+  constexpr int kTooMany = 1000;
+  const std::string_view text = headers.get(backend::kHopsHeader, "0");
+  int hops = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), hops);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  return whole && hops >= 0 ? std::min(hops, kTooMany) : kTooMany;
 }
 
 chat::AnswerContext context_for(const Service& service, const Exchange& exchange,
@@ -128,6 +139,7 @@ void answer(Service& service, Exchange& exchange) {
                     .raw_body = anthropic ? std::string_view(exchange.request.body) : "",
                     .query = exchange.request.query == "beta=true" ? "beta=true" : "",
                     .forward = forwarded(exchange.request.headers),
+                    .hops = hops_of(exchange.request.headers),
                     .decision = std::move(*decision)};
   ClientSink sink(exchange,
                   {.context = context_for(service, exchange, *request),

@@ -10,6 +10,7 @@
 
 #include "backend/claude_backend.h"
 #include "backend/engine_backend.h"
+#include "backend/registry.h"
 #include "backend/worker_supervisor.h"
 #include "base/log.h"
 #include "chat/token_estimate.h"
@@ -90,6 +91,7 @@ class RunningGateway final : public Gateway {
   std::unique_ptr<backend::WorkerSupervisor> supervisor_;
   std::unique_ptr<backend::EngineBackend> local_;
   std::unique_ptr<backend::ClaudeBackend> claude_;
+  std::unique_ptr<backend::Registry> others_;
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<net::Server> server_;  // last: stops before what its handlers use
@@ -135,6 +137,13 @@ Result<> RunningGateway::open_backends() {
   TOPHAND_TRY(supervisor, "workers", backend::WorkerSupervisor::create(std::move(workers)));
   supervisor_ = std::move(supervisor);
   local_ = std::make_unique<backend::EngineBackend>(*supervisor_);
+  TOPHAND_TRY(
+      others, "backends",
+      backend::Registry::create({.backends = options_.config.backends,
+                                 .clock = &system_clock(),
+                                 .seed = static_cast<std::uint64_t>(system_clock().mono_ns())}));
+  others_ = std::move(others);
+  others_->start();
   const config::ClaudeConfig& claude = options_.config.claude;
   if (claude.api_key.empty()) return {};
   TOPHAND_TRY(
@@ -149,7 +158,7 @@ Result<> RunningGateway::open_backends() {
 
 backend::Backend* RunningGateway::backend_for(const policy::Target& target) const {
   if (target.place == policy::Place::kClaude) return claude_.get();
-  return target.backend.empty() ? local_.get() : nullptr;
+  return target.backend.empty() ? local_.get() : others_->find(target.backend);
 }
 
 Result<> RunningGateway::open() {
@@ -185,7 +194,7 @@ Result<> RunningGateway::listen() {
       .workers = supervisor_.get(),
       .backend_for = [this](const policy::Target& target) { return backend_for(target); },
       .has_claude_key = claude_ != nullptr,
-      .offers = nullptr,
+      .offers = [this] { return others_->offers(); },
       .worker_status = [this] { return supervisor_->status(); },
       .estimate_tokens =
           [family](std::string_view text) { return chat::estimate_tokens(family, text); }});
@@ -219,6 +228,7 @@ void RunningGateway::stop(int grace_ms) {
     server_.reset();
     ::unlink((options_.data_dir + "/run/endpoint").c_str());
   }
+  if (others_) others_->stop();
   if (supervisor_) supervisor_->stop();
 }
 
