@@ -7,7 +7,6 @@
 
 #include "backend/adapter.h"
 #include "backend/test_support.h"
-#include "base/json.h"
 
 namespace tophand::backend {
 
@@ -33,10 +32,10 @@ class FakeServer {
   std::string url() const { return server_.url(); }
   std::vector<net::Request> requests() const { return server_.requests(); }
   // The body of the last request to `path`.
-  Json asked(const std::string& path) const {
-    Json out;
+  std::string asked(const std::string& path) const {
+    std::string out;
     for (const net::Request& request : server_.requests())
-      if (request.path == path) out = parse_json(request.body).value_or(Json());
+      if (request.path == path) out = request.body;
     return out;
   }
 

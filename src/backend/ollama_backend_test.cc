@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "backend/fake_server.h"
+#include "base/json.h"
 
 namespace tophand::backend {
 namespace {
@@ -32,6 +33,10 @@ struct Rig {
     adapter = adapter_for(config);
   }
   Report answer() { return adapter->answer({.request = &request, .model = "m"}, sink, never); }
+
+  Json asked(const std::string& path) const {
+    return parse_json(server.asked(path)).value_or(Json());
+  }
 
   FakeServer server;
   std::unique_ptr<Adapter> adapter;
@@ -72,11 +77,11 @@ TEST(OllamaBackend, SaysTheSameContextWithEveryRequest) {
   Rig rig;
   ASSERT_TRUE(rig.adapter->probe(rig.never));
   rig.answer();
-  EXPECT_EQ(rig.server.asked("/api/chat")["options"]["num_ctx"], 8192);
+  EXPECT_EQ(rig.asked("/api/chat")["options"]["num_ctx"], 8192);
 
   Rig configured(answers(), 16384);
   configured.answer();
-  EXPECT_EQ(configured.server.asked("/api/chat")["options"]["num_ctx"], 16384);
+  EXPECT_EQ(configured.asked("/api/chat")["options"]["num_ctx"], 16384);
 }
 
 TEST(OllamaBackend, RefusesAPromptThatOllamaWouldCut) {
@@ -118,15 +123,15 @@ TEST(OllamaBackend, DoesNotAskAModelToThinkThatCannot) {
   ASSERT_TRUE(rig.adapter->probe(rig.never));
   rig.request.think = true;
   rig.answer();
-  EXPECT_FALSE(rig.server.asked("/api/chat").contains("think"));
+  EXPECT_FALSE(rig.asked("/api/chat").contains("think"));
 }
 
 TEST(OllamaBackend, LoadsAndUnloadsByKeepAlive) {
   Rig rig;
   EXPECT_TRUE(rig.adapter->load("m", rig.never));
-  EXPECT_EQ(rig.server.asked("/api/chat")["keep_alive"], -1);
+  EXPECT_EQ(rig.asked("/api/chat")["keep_alive"], -1);
   EXPECT_TRUE(rig.adapter->unload("m", rig.never));
-  EXPECT_EQ(rig.server.asked("/api/chat")["keep_alive"], 0);
+  EXPECT_EQ(rig.asked("/api/chat")["keep_alive"], 0);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "backend/fake_server.h"
+#include "base/json.h"
 
 namespace tophand::backend {
 namespace {
@@ -25,6 +26,10 @@ struct Rig {
     return adapter->answer(call, sink, never);
   }
 
+  Json asked(const std::string& path) const {
+    return parse_json(server.asked(path)).value_or(Json());
+  }
+
   FakeServer server;
   config::BackendConfig config;
   std::unique_ptr<Adapter> adapter;
@@ -40,7 +45,7 @@ TEST(OpenAiBackend, StreamsAnAnswer) {
   EXPECT_EQ(rig.sink.text(), "Hi");
   EXPECT_EQ(report.usage.input_tokens, 3);
   EXPECT_EQ(report.usage.output_tokens, 2);
-  EXPECT_EQ(rig.server.asked("/v1/chat/completions")["model"], "m1");
+  EXPECT_EQ(rig.asked("/v1/chat/completions")["model"], "m1");
 }
 
 TEST(OpenAiBackend, AStreamMayEndWithoutItsLastBlankLine) {
@@ -280,7 +285,7 @@ TEST(OpenAiBackend, LlamaServerCountsTheRenderedPrompt) {
   const auto count = rig.adapter->count({.request = &rig.request, .model = "m1"}, rig.never);
   ASSERT_TRUE(count) << count.error().message;
   EXPECT_EQ(*count, 4);
-  EXPECT_EQ(rig.server.asked("/tokenize")["content"], "<user>hello");
+  EXPECT_EQ(rig.asked("/tokenize")["content"], "<user>hello");
 }
 
 TEST(OpenAiBackend, VllmCountsMessages) {
@@ -299,7 +304,7 @@ TEST(OpenAiBackend, LoadsAndUnloadsWhereTheApiCan) {
   Rig webui("text-generation-webui", {{"POST /v1/internal/model/load", {200, R"("OK")"}},
                                       {"POST /v1/internal/model/unload", {200, R"("OK")"}}});
   EXPECT_TRUE(webui.adapter->load("a.gguf", webui.never));
-  EXPECT_EQ(webui.server.asked("/v1/internal/model/load")["model_name"], "a.gguf");
+  EXPECT_EQ(webui.asked("/v1/internal/model/load")["model_name"], "a.gguf");
   EXPECT_TRUE(webui.adapter->unload("a.gguf", webui.never));
 
   Rig vllm("vllm", {});
