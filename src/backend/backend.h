@@ -62,6 +62,8 @@ struct Report {
   int status = 0;              // of the upstream's refusal, 0 when there was none
   net::Headers kept = {};      // retry-after, request-id, anthropic-ratelimit-*
   std::string raw_error = {};  // the refusal's body, when it may be forwarded unchanged
+  bool unable = false;         // a local model tried twice: another one has to do it
+  std::string note = {};       // for the ledger: what happened on the way
 };
 
 class Backend {

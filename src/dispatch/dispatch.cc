@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/log.h"
+#include "dispatch/tool_gate.h"
 #include "dispatch/watching_sink.h"
 
 namespace tophand::dispatch {
@@ -84,17 +85,21 @@ struct Dispatcher::Attempt {
 Outcome Dispatcher::run(const Job& job, Sink& sink, const net::Cancellation& client) const {
   Outcome outcome;
   outcome.reasons = job.decision.reasons;
-  const auto& targets = job.decision.targets;
+  auto targets = job.decision.targets;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     Attempt attempt;
     attempt.number = static_cast<std::int64_t>(i) + 1;
     attempt.target = targets[i];
     attempt.reasons = outcome.reasons;
-    attempt.may_move_on = i + 1 < targets.size();
-    const bool move_on = try_target(job, attempt, sink, client) && attempt.may_move_on;
+    const bool may_hand_up = !attempt.is_claude() && job.decision.escalation.has_value();
+    attempt.may_move_on = i + 1 < targets.size() || may_hand_up;
+    const bool move_on = try_target(job, attempt, sink, client);
     outcome.report = std::move(attempt.report);
     outcome.target = attempt.target;
-    if (!move_on) break;
+    // What a model cannot do, the same model on another machine cannot do either.
+    if (outcome.report.unable) targets.resize(i + 1);
+    if (outcome.report.unable && may_hand_up) targets.push_back(*job.decision.escalation);
+    if (!move_on || i + 1 == targets.size()) break;
     const Code code = outcome.report.failure ? outcome.report.failure->error.code : Code::kUpstream;
     outcome.reasons.push_back(policy::backend_name(attempt.target) + " could not answer (" +
                               std::string(info(code).name) + ")");
@@ -142,7 +147,8 @@ bool Dispatcher::try_target(const Job& job, Attempt& attempt, Sink& sink,
   WatchingSink watch(
       sink, *deps_.clock,
       attempt.may_move_on ? WatchingSink::Hold::kUntilContent : WatchingSink::Hold::kNothing);
-  attempt.report = backend->answer(call, watch, client);
+  attempt.report = attempt.is_claude() ? backend->answer(call, watch, client)
+                                       : answer_checked(*backend, call, watch, client);
   attempt.text = watch.text();
   attempt.thinking_seen = watch.thinking_seen();
   attempt.untouched = watch.untouched();
@@ -198,6 +204,7 @@ void Dispatcher::close_row(const Job& job, const Attempt& attempt) const {
   }
   if (report.failure && report.end != backend::End::kFinished)
     end.error_code = info(report.failure->error.code).name;
+  end.note = report.note;
   const bool charged = attempt.is_claude() && report.end != backend::End::kRefused &&
                        (report.sent || report.usage_known);
   if (charged) end.cost = claude_cost(job, attempt);

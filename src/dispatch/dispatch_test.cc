@@ -235,6 +235,46 @@ TEST(Dispatch, APromptTooLongForTheLocalModelIsTriedElsewhere) {
   EXPECT_EQ(outcome.reasons.back(), "local could not answer (prompt_too_long)");
 }
 
+// A local model that breaks its tool call in both of its tries.
+struct BreakingRig : Rig {
+  explicit BreakingRig(Script claude_script)
+      : Rig(plays({chat::Started{{.input_tokens = 100}, "m"}, chat::ToolUseStart{"t", "f"},
+                   chat::ToolUseDelta{"{}"}, chat::BlockEnd{},
+                   chat::Finished{chat::StopReason::kToolUse, "", kUsage, {}}}),
+            std::move(claude_script)) {
+    request.tools = {{"f", "", R"({"required":["a"]})"}};
+  }
+};
+
+TEST(Dispatch, WhatALocalModelCannotDoIsHandedUpUnseen) {
+  BreakingRig rig(plays(kWhole));
+  rig.job.decision.escalation = kClaude;
+  const Outcome outcome = rig.run({kLocal, {Place::kLocal, "small", "ws2"}});
+  EXPECT_EQ(outcome.report.end, backend::End::kFinished);
+  EXPECT_EQ(outcome.target, kClaude);
+  EXPECT_EQ(rig.local.calls, 2);  // both of the first machine's tries; the other has the same model
+  EXPECT_EQ(rig.sink.events.size(), kWhole.size());
+  ASSERT_EQ(rig.ledger.settled.size(), 2u);
+  const auto& first = rig.ledger.settled[0].second;
+  EXPECT_EQ(first.outcome, ledger::AttemptEnd::Outcome::kFailed);
+  EXPECT_EQ(first.tokens.output, 20);
+  EXPECT_EQ(first.note,
+            "asked twice: arguments against the schema, then arguments against the schema");
+}
+
+TEST(Dispatch, WithoutAnEscalationItFailsAndNothingIsPaid) {
+  BreakingRig rig(plays(kWhole));
+  EXPECT_EQ(rig.run({kLocal}).report.end, backend::End::kFailed);
+  EXPECT_EQ(rig.claude.calls, 0);
+}
+
+TEST(Dispatch, AnEscalationIsNotForFailuresOfAnotherKind) {
+  Rig rig(refuses(Code::kUnavailable), plays(kWhole));
+  rig.job.decision.escalation = kClaude;
+  EXPECT_EQ(rig.run({kLocal}).report.end, backend::End::kRefused);
+  EXPECT_EQ(rig.claude.calls, 0);
+}
+
 // Claude does not say how long it took; Ollama's clients divide tokens by these times.
 TEST(Dispatch, ABackendThatTellsNoTimesIsTimed) {
   Rig rig(refuses(Code::kBug), {});

@@ -30,7 +30,8 @@ constexpr std::string_view kWeekCharged =
 constexpr std::string_view kEnd = R"sql(
 UPDATE attempts SET state = ?2, charged = ?3, counterfactual = ?4, input_tokens = ?5,
   cache_read = ?6, cache_write_5m = ?7, cache_write_1h = ?8, output_tokens = ?9, ttft_ms = ?10,
-  duration_ms = ?11, outcome = ?12, error_code = ?13
+  duration_ms = ?11, outcome = ?12, error_code = ?13,
+  reason = CASE WHEN ?14 = '' THEN reason ELSE reason || '; ' || ?14 END
 WHERE id = ?1 AND state = 'reserved')sql";
 
 constexpr std::string_view kIsPaid = "SELECT reserved FROM attempts WHERE id = ?1";
@@ -207,7 +208,7 @@ Result<> SqliteLedger::finish(std::int64_t row_id, std::string_view state, NanoU
   update.bind(8, tokens.cache_write_1h).bind(9, tokens.output).bind(10, end.ttft_ms);
   update.bind(11, end.duration_ms);
   update.bind(12, kOutcomes.at(static_cast<std::size_t>(end.outcome)));
-  update.bind(13, end.error_code);
+  update.bind(13, end.error_code).bind(14, end.note);
   TOPHAND_CHECK("ledger", update.run());  // no row changed: it had ended before, and that stands
   return {};
 }

@@ -42,6 +42,7 @@ struct AttemptEnd {
   NanoUsd counterfactual = 0;  // what Claude would have cost; 0 when it went to Claude
   std::int64_t ttft_ms = 0, duration_ms = 0;
   std::string error_code = {};
+  std::string note = {};  // put behind the row's reason
 };
 
 // Requests are counted by their last attempt: answered whole by one backend, failed (ended without

@@ -50,7 +50,8 @@ TEST_F(LedgerTest, KeepsEverythingThatAnAttemptSays) {
                        .counterfactual = 7,
                        .ttft_ms = 80,
                        .duration_ms = 900,
-                       .error_code = "upstream_error"};
+                       .error_code = "upstream_error",
+                       .note = "asked twice"};
   ASSERT_TRUE(ledger->settle(id, end));
   const Row row = ledger->rows(0, 10).value().at(0);
   EXPECT_EQ(row.id, id);
@@ -64,7 +65,7 @@ TEST_F(LedgerTest, KeepsEverythingThatAnAttemptSays) {
   EXPECT_EQ(row.backend, "claude");
   EXPECT_EQ(row.model, "claude-opus-5-5");
   EXPECT_EQ(row.model_asked, "high");
-  EXPECT_EQ(row.reason, "priority high");
+  EXPECT_EQ(row.reason, "priority high; asked twice");
   EXPECT_EQ(row.price_version, "2026-10-07-test");
   EXPECT_EQ(row.outcome, "partial");
   EXPECT_EQ(row.error_code, "upstream_error");

@@ -1,6 +1,7 @@
 #include "text/tool_calls.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "base/json.h"
 #include "text/prompt_builder.h"
@@ -12,22 +13,57 @@ constexpr std::string_view kFunction = "<function=", kFunctionEnd = "</function>
 constexpr std::string_view kParameter = "<parameter=", kParameterEnd = "</parameter>";
 constexpr JsonLimits kLimits{.bytes_max = 1u << 20};
 
-// {"name": "f", "arguments": {...}} ("parameters" in Llama 3, within "function" in OpenAI's form).
-// Arguments may be missing or, as some answers have it, an object written as a string.
+// The first of `keys` that the object has.
+const Json* find_any(const Json& object, std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys)
+    if (const Json* found = find_key(object, key)) return found;
+  return nullptr;
+}
+
+// {"name": "f", "arguments": {...}} ("parameters" in Llama 3, within "function" in OpenAI's form;
+// the other keys are small models' inventions). Arguments may be missing or, as some answers have
+// it, an object written as a string.
 std::optional<ToolCall> call_of(const Json& json) {
   if (!json.is_object()) return std::nullopt;
   if (const Json* inner = find_key(json, "function"); inner && inner->is_object())
     return call_of(*inner);
-  const std::string_view name = string_or(json, "name", "");
-  if (name.empty()) return std::nullopt;
-  const Json* arguments = find_key(json, "arguments");
-  if (!arguments) arguments = find_key(json, "parameters");
-  if (!arguments) return ToolCall{"", std::string(name), "{}"};
-  if (arguments->is_object()) return ToolCall{"", std::string(name), dump_json(*arguments)};
-  if (!arguments->is_string()) return std::nullopt;
-  auto inner = parse_json(arguments->get_ref<const std::string&>(), kLimits);
-  if (!inner || !inner->is_object()) return std::nullopt;
-  return ToolCall{"", std::string(name), dump_json(*inner)};
+  const Json* name = find_any(json, {"name", "function", "tool", "tool_name"});
+  if (!name || !name->is_string() || name->get_ref<const std::string&>().empty())
+    return std::nullopt;
+  ToolCall call{"", name->get<std::string>(), "{}"};
+  const Json* arguments = find_any(json, {"arguments", "parameters", "args"});
+  if (!arguments) return call;
+  if (arguments->is_string()) {
+    auto inner = parse_json(arguments->get_ref<const std::string&>(), kLimits);
+    if (!inner || !inner->is_object()) return std::nullopt;
+    call.arguments_json = dump_json(*inner);
+    return call;
+  }
+  if (!arguments->is_object()) return std::nullopt;
+  call.arguments_json = dump_json(*arguments);
+  return call;
+}
+
+// Line breaks and other control characters within strings, which models that write a file's text
+// forget to escape.
+std::string with_controls_escaped(std::string_view body) {
+  std::string out;
+  bool in_string = false, escaped = false;
+  for (const char c : body) {
+    const bool control = in_string && static_cast<unsigned char>(c) < 0x20;
+    if (control) {
+      constexpr std::string_view kHex = "0123456789abcdef";
+      if (escaped) out.pop_back();  // a backslash at the end of a line
+      out += c == '\n' ? "\\n" : std::string("\\u00") + kHex[c / 16] + kHex[c % 16];
+      escaped = false;
+      continue;
+    }
+    out += c;
+    if (escaped) escaped = false;
+    else if (in_string && c == '\\') escaped = true;
+    else if (c == '"') in_string = !in_string;
+  }
+  return out;
 }
 
 // An object or a list of them.
@@ -37,6 +73,7 @@ std::vector<ToolCall> read_json_calls(std::string_view body) {
   // The doubled braces that the kQwen25Braces prompt teaches.
   if (!json && body.starts_with("{{") && body.ends_with("}}"))
     json = parse_json(body.substr(1, body.size() - 2), kLimits);
+  if (!json) json = parse_json(with_controls_escaped(body), kLimits);
   if (!json) return out;
   if (!json->is_array()) {
     if (auto call = call_of(*json)) out.push_back(std::move(*call));

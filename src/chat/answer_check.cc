@@ -1,0 +1,166 @@
+#include "chat/answer_check.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json.h"
+#include "base/json_schema.h"
+#include "chat/request_parsers.h"
+
+namespace tophand::chat {
+namespace {
+
+constexpr double kSecondTryTemperatureMax = 0.2;
+constexpr std::size_t kNamesShownMax = 24;
+constexpr std::string_view kFence = "```", kSpace = " \t\r\n";
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+std::string tool_names(const Request& request) {
+  std::string out;
+  std::size_t shown = 0;
+  for (const Tool& tool : request.tools) {
+    if (shown++ == kNamesShownMax) return out + ", ...";
+    out += (out.empty() ? "" : ", ") + tool.name;
+  }
+  return out;
+}
+
+std::optional<Fault> call_fault(const Request& request, const ToolUseBlock& call, bool cut_off) {
+  const auto tool = std::ranges::find(request.tools, call.name, &Tool::name);
+  if (tool == request.tools.end())
+    return Fault{Fault::Kind::kUnknownTool, "There is no tool named \"" + call.name +
+                                                "\". The tools are: " + tool_names(request) + "."};
+  const auto arguments = parse_json(call.input_json.empty() ? "{}" : call.input_json);
+  if (!arguments || !arguments->is_object()) {
+    if (cut_off) return std::nullopt;
+    return Fault{Fault::Kind::kBrokenCall,
+                 "The arguments of \"" + call.name + "\" are not a JSON object" +
+                     (arguments ? "" : " (" + arguments.error().message + ")") + "."};
+  }
+  const auto schema = parse_json(tool->input_schema_json);
+  if (!schema) return std::nullopt;
+  const auto mismatch = schema_mismatch(*schema, *arguments, "arguments");
+  if (!mismatch || !*mismatch) return std::nullopt;
+  return Fault{Fault::Kind::kArguments, "The arguments of \"" + call.name +
+                                            "\" do not fit its parameters: " + **mismatch + "."};
+}
+
+std::optional<Fault> json_fault(const Request& request, std::string_view text) {
+  const auto json = parse_json(json_of_answer(text));
+  if (!json)
+    return Fault{Fault::Kind::kNotJson, "The answer is not JSON: " + json.error().message + "."};
+  if (request.json_schema.empty()) {
+    if (json->is_object()) return std::nullopt;
+    return Fault{Fault::Kind::kWrongJson, "The answer is JSON, but not an object."};
+  }
+  const auto schema = parse_json(request.json_schema);
+  if (!schema) return std::nullopt;
+  const auto mismatch = schema_mismatch(*schema, *json, "answer");
+  if (!mismatch || !*mismatch) return std::nullopt;
+  return Fault{Fault::Kind::kWrongJson, "The JSON does not fit the schema: " + **mismatch + "."};
+}
+
+// A call that was asked for and not made.
+std::optional<Fault> missing_call(const Request& request, const LocalAnswer& answer) {
+  const ToolChoice& choice = request.tool_choice;
+  if (choice.kind == ToolChoice::Kind::kAny && answer.calls.empty())
+    return Fault{Fault::Kind::kNoCall,
+                 "You have to call one of the tools: " + tool_names(request) + "."};
+  const bool named = choice.kind == ToolChoice::Kind::kNamed;
+  if (named &&
+      std::ranges::find(answer.calls, choice.name, &ToolUseBlock::name) == answer.calls.end())
+    return Fault{Fault::Kind::kNoCall, "You have to call the tool \"" + choice.name + "\"."};
+  return std::nullopt;
+}
+
+std::string_view what_to_do(Fault::Kind kind) {
+  switch (kind) {
+    case Fault::Kind::kBrokenCall:
+    case Fault::Kind::kUnknownTool:
+    case Fault::Kind::kArguments:
+    case Fault::Kind::kNoCall:
+      return " Make the tool call again, mended, and write nothing else.";
+    case Fault::Kind::kNotJson:
+    case Fault::Kind::kWrongJson:
+      break;
+  }
+  return " Answer again with the mended JSON and nothing else.";
+}
+
+}  // namespace
+
+std::string_view fault_name(Fault::Kind kind) {
+  switch (kind) {
+    case Fault::Kind::kBrokenCall:
+      return "broken tool call";
+    case Fault::Kind::kUnknownTool:
+      return "unknown tool";
+    case Fault::Kind::kArguments:
+      return "arguments against the schema";
+    case Fault::Kind::kNoCall:
+      return "no tool call";
+    case Fault::Kind::kNotJson:
+      return "no JSON";
+    case Fault::Kind::kWrongJson:
+      break;
+  }
+  return "JSON against the schema";
+}
+
+bool may_call_tools(const Request& request) {
+  return !request.tools.empty() && request.tool_choice.kind != ToolChoice::Kind::kNone;
+}
+
+bool wants_json(const Request& request) {
+  return request.json_object || !request.json_schema.empty();
+}
+
+std::string_view json_of_answer(std::string_view text) {
+  text = trimmed(text);
+  if (!text.starts_with(kFence) || !text.ends_with(kFence) || text.size() < 2 * kFence.size())
+    return text;
+  const std::size_t line_end = text.find('\n');
+  if (line_end == std::string_view::npos) return text;
+  return trimmed(text.substr(line_end, text.size() - kFence.size() - line_end));
+}
+
+std::optional<Fault> find_fault(const Request& request, const LocalAnswer& answer) {
+  for (const ToolUseBlock& call : answer.calls)
+    if (auto fault = call_fault(request, call, answer.cut_off)) return fault;
+  if (answer.cut_off) return std::nullopt;
+  if (!answer.broken_call.empty())
+    return Fault{Fault::Kind::kBrokenCall,
+                 "Your tool call could not be read as a valid call of one of the tools (" +
+                     tool_names(request) + "): it has to be JSON with \"name\" and \"arguments\"."};
+  if (may_call_tools(request))
+    if (auto fault = missing_call(request, answer)) return fault;
+  if (wants_json(request) && answer.calls.empty()) return json_fault(request, answer.text);
+  return std::nullopt;
+}
+
+Request ask_again(const Request& request, const LocalAnswer& answer, const Fault& fault) {
+  Request again = request;
+  Message said{Role::kAssistant, {}};
+  const std::string text = answer.text + answer.broken_call;
+  if (!trimmed(text).empty()) said.blocks.emplace_back(TextBlock{text});
+  Message told{Role::kUser, {}};
+  const std::string what = fault.finding + std::string(what_to_do(fault.kind));
+  for (const ToolUseBlock& call : answer.calls) {
+    said.blocks.emplace_back(
+        ToolUseBlock{call.id, call.name, arguments_as_object(call.input_json)});
+    told.blocks.emplace_back(ToolResultBlock{call.id, call.name, what, true});
+  }
+  if (answer.calls.empty()) told.blocks.emplace_back(TextBlock{what});
+  if (!said.blocks.empty()) again.messages.push_back(std::move(said));
+  again.messages.push_back(std::move(told));
+  auto& temperature = again.sampling.temperature;
+  if (temperature) temperature = std::min(*temperature, kSecondTryTemperatureMax);
+  return again;
+}
+
+}  // namespace tophand::chat

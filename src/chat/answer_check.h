@@ -1,0 +1,50 @@
+// What a local model's answer has to be before a client gets it: calls of the request's own tools
+// with arguments that fit their schemas, JSON where JSON was asked for. And how the model is asked
+// again when it is not. docs/tools.md. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chat/conversation.h"
+
+namespace tophand::chat {
+
+struct LocalAnswer {
+  std::string text;
+  std::vector<ToolUseBlock> calls;
+  std::string broken_call;  // text that was meant as a call and cannot be read as one
+  bool cut_off = false;  // at max_tokens or a stop string: what is missing is not the model's fault
+};
+
+struct Fault {
+  enum class Kind : std::uint8_t {
+    kBrokenCall,
+    kUnknownTool,
+    kArguments,
+    kNoCall,
+    kNotJson,
+    kWrongJson
+  } kind = Kind::kBrokenCall;
+  std::string finding;  // a sentence for the model
+};
+std::string_view fault_name(Fault::Kind kind);  // for the ledger: "arguments", ...
+
+bool may_call_tools(const Request& request);
+bool wants_json(const Request& request);
+
+// The JSON of an answer that was asked for JSON: without the fence that models like to put around
+// it, and without white space around.
+std::string_view json_of_answer(std::string_view text);
+
+// Nothing when the client can have the answer. A schema that cannot be judged (too deep, too
+// costly) holds nothing up: it is then the client's to judge, as it would be without a gateway.
+std::optional<Fault> find_fault(const Request& request, const LocalAnswer& answer);
+
+// The request with the answer and the finding behind it, to be answered more carefully.
+Request ask_again(const Request& request, const LocalAnswer& answer, const Fault& fault);
+
+}  // namespace tophand::chat

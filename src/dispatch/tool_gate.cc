@@ -1,0 +1,263 @@
+#include "dispatch/tool_gate.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "base/random.h"
+#include "chat/answer_check.h"
+#include "text/printed_calls.h"
+
+namespace tophand::dispatch {
+namespace {
+
+// No local model writes as much; what does passes unchecked rather than fill the memory.
+constexpr std::size_t kHeldBytesMax = 8u << 20;
+
+std::vector<text::Tool> offered_tools(const chat::Request& request) {
+  std::vector<text::Tool> out;
+  if (!chat::may_call_tools(request)) return out;
+  for (const chat::Tool& tool : request.tools) {
+    const std::string schema = tool.input_schema_json.empty() ? "{}" : tool.input_schema_json;
+    out.push_back({R"({"type":"function","function":{"name":)" + dump_json(tool.name) +
+                   R"(,"parameters":)" + schema + "}}"});
+  }
+  return out;
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// Gathers one answer, lets through what needs no check, and gives out the rest when told to.
+class Gate final : public backend::Sink {
+ public:
+  Gate(backend::Sink& client, const chat::Request& request)
+      : client_(client),
+        request_(request),
+        // With a call or JSON demanded, text alone is a fault: all of it waits.
+        holds_text_(chat::wants_json(request) ||
+                    request.tool_choice.kind == chat::ToolChoice::Kind::kAny ||
+                    request.tool_choice.kind == chat::ToolChoice::Kind::kNamed),
+        printed_(offered_tools(request)) {}
+
+  Result<> event(const chat::StreamEvent& event) override;
+  Result<> head(int status, const net::Headers& kept, std::string_view type) override {
+    return client_.head(status, kept, type);
+  }
+  Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override {
+    return client_.raw(bytes, meaning);
+  }
+
+  const chat::LocalAnswer& answer() const { return answer_; }
+  // Sends what was held, to the end of the answer.
+  Result<> deliver();
+  // Forgets the answer and reads the next one.
+  void again();
+
+ private:
+  Result<> on_text(const std::string& text);
+  Result<> take(std::vector<text::PrintedPart> parts);
+  Result<> hold(chat::StreamEvent event, std::size_t bytes);
+  Result<> let_go();
+  Result<> on_call(const chat::StreamEvent& event);
+  bool leaves_out(const chat::StreamEvent& event) const;
+
+  backend::Sink& client_;
+  const chat::Request& request_;
+  const bool holds_text_;
+  text::PrintedCalls printed_;
+  chat::LocalAnswer answer_;
+  std::optional<chat::Finished> finished_;
+  std::vector<chat::StreamEvent> held_;
+  std::size_t held_bytes_ = 0;
+  bool streams_ = false;         // text goes straight to the client
+  bool text_was_shown_ = false;  // by the first answer
+  bool started_ = false, second_ = false;
+  bool in_call_ = false, drops_call_ = false;
+};
+
+Result<> Gate::hold(chat::StreamEvent event, std::size_t bytes) {
+  const bool free = streams_ && answer_.calls.empty() && answer_.broken_call.empty() && !in_call_;
+  if (free) return client_.event(event);
+  held_.push_back(std::move(event));
+  held_bytes_ += bytes + sizeof(chat::StreamEvent);
+  return held_bytes_ > kHeldBytesMax ? let_go() : Result<>();
+}
+
+Result<> Gate::let_go() {
+  streams_ = true;
+  std::vector<chat::StreamEvent> events = std::exchange(held_, {});
+  held_bytes_ = 0;
+  for (const chat::StreamEvent& event : events)
+    if (!leaves_out(event))
+      if (auto put = client_.event(event); !put) return put;
+  return {};
+}
+
+// Of an answer with calls: white space around them, and, once an earlier answer's text was shown,
+// text that says the same again.
+bool Gate::leaves_out(const chat::StreamEvent& event) const {
+  const auto* text = std::get_if<chat::TextDelta>(&event);
+  const bool says = text != nullptr || std::holds_alternative<chat::ThinkingDelta>(event);
+  if (!says || answer_.calls.empty()) return false;
+  return text_was_shown_ || (text != nullptr && is_blank(answer_.text));
+}
+
+// One event of a call. Where only one call is wanted the others are left out.
+Result<> Gate::on_call(const chat::StreamEvent& event) {
+  std::size_t bytes = 0;
+  if (const auto* start = std::get_if<chat::ToolUseStart>(&event)) {
+    in_call_ = true;
+    drops_call_ = !request_.tool_choice.parallel && !answer_.calls.empty();
+    if (!drops_call_) answer_.calls.push_back({start->id, start->name, ""});
+  }
+  if (const auto* delta = std::get_if<chat::ToolUseDelta>(&event)) {
+    if (!in_call_ || drops_call_) return {};
+    answer_.calls.back().input_json += delta->json;
+    bytes = delta->json.size();
+  }
+  const bool dropped = drops_call_;
+  if (std::holds_alternative<chat::BlockEnd>(event)) in_call_ = drops_call_ = false;
+  return dropped ? Result<>() : hold(event, bytes);
+}
+
+Result<> Gate::take(std::vector<text::PrintedPart> parts) {
+  using Kind = text::PrintedPart::Kind;
+  for (text::PrintedPart& part : parts) {
+    if (part.kind == Kind::kCall) {
+      const std::array<chat::StreamEvent, 3> events{
+          chat::ToolUseStart{random_id("toolu_"), part.call.name},
+          chat::ToolUseDelta{part.call.arguments_json}, chat::BlockEnd{}};
+      for (const chat::StreamEvent& each : events)
+        if (auto done = on_call(each); !done) return done;
+      continue;
+    }
+    // A broken call is shown only when the answer was cut off within it.
+    const std::size_t bytes = part.text.size();
+    (part.kind == Kind::kBroken ? answer_.broken_call : answer_.text) += part.text;
+    if (auto done = hold(chat::TextDelta{std::move(part.text)}, bytes); !done) return done;
+  }
+  const bool opening_is_over = !holds_text_ && !second_ && answer_.calls.empty() &&
+                               answer_.broken_call.empty() && answer_.text.size() > kOpeningBytes;
+  return opening_is_over && !streams_ ? let_go() : Result<>();
+}
+
+Result<> Gate::on_text(const std::string& text) {
+  std::vector<text::PrintedPart> parts;
+  if (chat::may_call_tools(request_)) printed_.push(text, parts);
+  else parts.push_back({.text = text});
+  return take(std::move(parts));
+}
+
+Result<> Gate::event(const chat::StreamEvent& event) {
+  if (std::holds_alternative<chat::Progress>(event)) return client_.event(event);
+  if (std::holds_alternative<chat::Started>(event)) {
+    if (std::exchange(started_, true)) return {};
+    return client_.event(event);
+  }
+  if (const auto* text = std::get_if<chat::TextDelta>(&event)) return on_text(text->text);
+  if (const auto* thinking = std::get_if<chat::ThinkingDelta>(&event))
+    return hold(event, thinking->text.size());
+  const auto* finished = std::get_if<chat::Finished>(&event);
+  if (finished != nullptr || std::holds_alternative<chat::ToolUseStart>(event)) {
+    std::vector<text::PrintedPart> parts;
+    printed_.finish(parts);
+    if (auto done = take(std::move(parts)); !done) return done;
+  }
+  if (finished == nullptr) return on_call(event);
+  finished_ = *finished;
+  answer_.cut_off = finished->reason == chat::StopReason::kMaxTokens ||
+                    finished->reason == chat::StopReason::kContextFull ||
+                    finished->reason == chat::StopReason::kStopSequence;
+  return {};
+}
+
+Result<> Gate::deliver() {
+  if (chat::wants_json(request_) && answer_.calls.empty() && !answer_.cut_off) {
+    std::erase_if(held_, [](const chat::StreamEvent& event) {
+      return std::holds_alternative<chat::TextDelta>(event);
+    });
+    held_.emplace_back(chat::TextDelta{std::string(chat::json_of_answer(answer_.text))});
+  }
+  if (auto gone = let_go(); !gone) return gone;
+  return finished_ ? client_.event(*finished_) : Result<>();
+}
+
+void Gate::again() {
+  text_was_shown_ = streams_;
+  answer_ = {};
+  finished_.reset();
+  held_.clear();
+  held_bytes_ = 0;
+  streams_ = in_call_ = drops_call_ = false;
+  second_ = true;
+  printed_ = text::PrintedCalls(offered_tools(request_));
+}
+
+void add(backend::Report& report, const backend::Report& first) {
+  chat::Usage& usage = report.usage;
+  usage.input_tokens += first.usage.input_tokens;
+  usage.cache_read_tokens += first.usage.cache_read_tokens;
+  usage.cache_write_5m_tokens += first.usage.cache_write_5m_tokens;
+  usage.cache_write_1h_tokens += first.usage.cache_write_1h_tokens;
+  usage.output_tokens += first.usage.output_tokens;
+  report.usage_known = report.usage_known || first.usage_known;
+  report.output_bytes += first.output_bytes;
+  report.timing.load_ns += first.timing.load_ns;
+  report.timing.prefill_ns += first.timing.prefill_ns;
+  report.timing.decode_ns += first.timing.decode_ns;
+  report.timing.total_ns += first.timing.total_ns;
+}
+
+void give_up(backend::Report& report, const std::string& why) {
+  report.end = backend::End::kFailed;
+  report.unable = true;
+  report.failure =
+      chat::Failed{{Code::kUpstream, "the local model could not do it in two tries: " + why}, ""};
+  report.kept.set("x-should-retry", "false");  // it would fail the same way
+}
+
+}  // namespace
+
+backend::Report answer_checked(backend::Backend& backend, const backend::Call& call,
+                               backend::Sink& sink, const net::Cancellation& client) {
+  const chat::Request& request = *call.request;
+  if (!chat::may_call_tools(request) && !chat::wants_json(request))
+    return backend.answer(call, sink, client);
+  Gate gate(sink, request);
+  backend::Report first = backend.answer(call, gate, client);
+  if (first.end != backend::End::kFinished) return first;
+  auto fault = chat::find_fault(request, gate.answer());
+  if (!fault) {
+    if (auto put = gate.deliver(); !put) backend::end_with(first, put.error());
+    return first;
+  }
+  const std::string finding = std::string(chat::fault_name(fault->kind));
+  const chat::Request again = chat::ask_again(request, gate.answer(), *fault);
+  backend::Call second_call = call;
+  second_call.request = &again;
+  gate.again();
+  backend::Report report = backend.answer(second_call, gate, client);
+  add(report, first);
+  report.note = "asked twice: " + finding;
+  if (report.end == backend::End::kCancelled) return report;
+  if (report.end != backend::End::kFinished) {
+    give_up(report, fault->finding);
+    return report;
+  }
+  fault = chat::find_fault(request, gate.answer());
+  if (fault) {
+    report.note += ", then " + std::string(chat::fault_name(fault->kind));
+    give_up(report, fault->finding);
+  } else if (auto put = gate.deliver(); !put) {
+    backend::end_with(report, put.error());
+  }
+  return report;
+}
+
+}  // namespace tophand::dispatch
