@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/json.h"
+
 namespace tophand {
 namespace {
 

@@ -9,6 +9,8 @@
 #include <set>
 #include <sstream>
 
+#include "base/json.h"
+
 namespace tophand {
 namespace {
 

@@ -28,6 +28,9 @@ constexpr std::array<std::string_view, 6> kInfoWords{"",          "json", "jsonc
 constexpr std::array<std::string_view, 9> kFirstKeys{
     "name", "function", "arguments", "type", "parameters", "id", "tool", "tool_name", "args"};
 
+constexpr std::array<std::string_view, 3> kArgumentKeys{"\"arguments\"", "\"parameters\"",
+                                                        "\"args\""};
+
 bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r';
 }
@@ -228,8 +231,10 @@ PrintedCalls::Verdict PrintedCalls::judge_body(std::string_view body, bool marke
       std::ranges::all_of(calls, [&](const ToolCall& call) { return is_offered(call.name); });
   if (calls.empty()) return {marked || names_one(body) ? What::kBroken : What::kText, next};
   // {"name": "git", "version": 2} is no call, though a tool may have that name.
-  const bool plain = body.find("\"arguments\"") != std::string_view::npos ||
-                     body.find("\"parameters\"") != std::string_view::npos ||
+  const bool plain = std::ranges::any_of(kArgumentKeys,
+                                         [&](std::string_view key) {
+                                           return body.find(key) != std::string_view::npos;
+                                         }) ||
                      body.find(',') == std::string_view::npos;
   if (offered && (marked || plain)) return {What::kCalls, next, std::move(calls)};
   return {marked ? What::kBroken : What::kText, next};
