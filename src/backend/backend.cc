@@ -33,6 +33,12 @@ struct Noter {
 
 }  // namespace
 
+Result<chat::EmbeddingAnswer> Backend::embed(const std::string& model,
+                                             const chat::EmbeddingRequest&,
+                                             const net::Cancellation&) {
+  return fail(Code::kInvalid, "the backend of '" + model + "' makes no embeddings");
+}
+
 Report refused(Error error, std::string upstream_type) {
   Report report;
   report.end = End::kRefused;

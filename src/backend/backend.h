@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "chat/conversation.h"
+#include "chat/embedding.h"
 #include "chat/events.h"
 #include "net/http.h"
 
@@ -72,6 +73,10 @@ class Backend {
   virtual Report answer(const Call& call, Sink& sink, const net::Cancellation& client) = 0;
   // Input tokens, as this backend counts them.
   virtual Result<std::int64_t> count(const Call& call, const net::Cancellation& client) = 0;
+  // The inputs' vectors as the model gives them, in their order. kInvalid: it has none to give.
+  virtual Result<chat::EmbeddingAnswer> embed(const std::string& model,
+                                              const chat::EmbeddingRequest& request,
+                                              const net::Cancellation& client);
 };
 
 // --- helpers for implementations -----------------------------------------------------------------

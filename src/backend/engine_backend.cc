@@ -139,4 +139,68 @@ Result<std::int64_t> EngineBackend::count(const Call& call, const net::Cancellat
   return tokens;
 }
 
+// Nothing has been said to the client before the last vector is here, so a worker that is lost on
+// the way is asked once more.
+Result<chat::EmbeddingAnswer> EngineBackend::embed(const std::string& model,
+                                                   const chat::EmbeddingRequest& request,
+                                                   const net::Cancellation& client) {
+  const std::string body = chat::write_engine_embedding_request(request);
+  for (int tries = 1;; ++tries) {
+    auto answer = embed_once(model, body, client);
+    if (answer && answer->items.size() != request.inputs.size())
+      return fail(Code::kUpstream, "the engine worker sent " +
+                                       std::to_string(answer->items.size()) + " embeddings of " +
+                                       std::to_string(request.inputs.size()) + " texts");
+    if (answer || answer.error().code != Code::kIo || tries == kTriesMax) return answer;
+  }
+}
+
+// kIo: the worker went away.
+Result<chat::EmbeddingAnswer> EngineBackend::embed_once(const std::string& model,
+                                                        const std::string& body,
+                                                        const net::Cancellation& client) {
+  const auto waiting = [](double) { return Result<>(); };
+  auto lease = workers_.ready(model, waiting, client);
+  if (!lease) return tl::unexpected(lease.error());
+  net::ClientRequest request;
+  request.path = "/embed";
+  request.headers.add("content-type", "application/json");
+  request.body = body;
+  auto response = client_->send(lease->endpoint, request, &client);
+  const auto lost = [](const Error& error) {
+    if (error.code == Code::kCancelled) return tl::unexpected(error);
+    return fail(Code::kIo, "the engine worker: " + error.message);
+  };
+  if (!response) return lost(response.error());
+  if ((*response)->status() != 200) {
+    auto text = (*response)->read_all(&client, kErrorBytesMax);
+    return tl::unexpected(worker_error((*response)->status(), text.value_or(std::string())));
+  }
+  chat::EmbeddingAnswer answer;
+  net::LineParser lines;
+  for (;;) {
+    auto piece = (*response)->read(&client);
+    if (!piece) return lost(piece.error());
+    if (piece->empty()) return fail(Code::kIo, "the engine worker stopped in the middle");
+    std::vector<std::string> ready;
+    if (auto cut = lines.push(*piece, ready); !cut) return tl::unexpected(cut.error());
+    for (const std::string& line : ready) {
+      TOPHAND_TRY(event, "the engine worker", chat::read_engine_embedding_event(line));
+      if (auto* item = std::get_if<chat::Embedding>(&event)) {
+        if (answer.items.size() == chat::kEmbeddingInputsMax)
+          return fail(Code::kUpstream, "the engine worker sent too many embeddings");
+        answer.items.push_back(std::move(*item));
+      } else if (const auto* failed = std::get_if<chat::EmbeddingsFailed>(&event)) {
+        return tl::unexpected(failed->error);
+      } else {
+        answer.timing = std::get<chat::EmbeddingsFinished>(event).timing;
+        answer.timing.load_ns = lease->load_ns;
+        answer.timing.total_ns += lease->load_ns;
+        static_cast<void>((*response)->read(&client));  // the proper end: the connection is kept
+        return answer;
+      }
+    }
+  }
+}
+
 }  // namespace tophand::backend

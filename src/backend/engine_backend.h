@@ -18,11 +18,16 @@ class EngineBackend final : public Backend {
 
   Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
   Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;
+  Result<chat::EmbeddingAnswer> embed(const std::string& model,
+                                      const chat::EmbeddingRequest& request,
+                                      const net::Cancellation& client) override;
 
  private:
   struct Try;
   void try_once(const Call& call, const std::string& body, Try& attempt,
                 const net::Cancellation& client);
+  Result<chat::EmbeddingAnswer> embed_once(const std::string& model, const std::string& body,
+                                           const net::Cancellation& client);
 
   Workers& workers_;
   std::unique_ptr<net::Client> client_;

@@ -85,25 +85,6 @@ Result<> parse_options(const Field& options, Request& request) {
   return {};
 }
 
-Result<> parse_keep_alive(const Field& field, Request& request) {
-  if (field.absent()) return {};
-  if (field.is_number()) {
-    const double seconds = field.json().get<double>();
-    constexpr double kForEver = 9e15;  // ms; beyond this the sum would not fit
-    const double ms = std::clamp(seconds * kMsPerSecond, -1.0, kForEver);
-    request.keep_alive_ms = seconds < 0 ? -1 : static_cast<std::int64_t>(ms);
-  } else if (field.is_string()) {
-    const auto ms = parse_go_duration_ms(field.json().get_ref<const std::string&>());
-    if (!ms)
-      return field.refused("time: invalid duration \"" + field.json().get<std::string>() + "\"");
-    request.keep_alive_ms = ms;
-  } else {
-    return field.expected("a number of seconds or a duration like \"5m\"");
-  }
-  request.keep_loaded = *request.keep_alive_ms != 0;
-  return {};
-}
-
 Result<> parse_format(const Field& format, Request& request) {
   if (format.absent()) return {};
   if (format.is_object()) {
@@ -270,6 +251,25 @@ Result<> check_logprobs(const Field& root, Request& request) {
 }
 
 }  // namespace
+
+Result<> parse_keep_alive(const Field& field, Request& request) {
+  if (field.absent()) return {};
+  if (field.is_number()) {
+    const double seconds = field.json().get<double>();
+    constexpr double kForEver = 9e15;  // ms; beyond this the sum would not fit
+    const double ms = std::clamp(seconds * kMsPerSecond, -1.0, kForEver);
+    request.keep_alive_ms = seconds < 0 ? -1 : static_cast<std::int64_t>(ms);
+  } else if (field.is_string()) {
+    const auto ms = parse_go_duration_ms(field.json().get_ref<const std::string&>());
+    if (!ms)
+      return field.refused("time: invalid duration \"" + field.json().get<std::string>() + "\"");
+    request.keep_alive_ms = ms;
+  } else {
+    return field.expected("a number of seconds or a duration like \"5m\"");
+  }
+  request.keep_loaded = *request.keep_alive_ms != 0;
+  return {};
+}
 
 Result<Request> parse_ollama_request(const Field& root, bool generate) {
   Request request;

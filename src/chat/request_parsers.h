@@ -17,6 +17,9 @@ Result<Request> parse_ollama_request(const Field& root, bool generate);
 // {"type":"function","function":{"name","description","parameters"}}: OpenAI's and Ollama's tools.
 Result<> parse_function_tools(const Field& tools, Request& request);
 
+// Ollama's keep_alive: seconds, or a Go duration. Sets keep_alive_ms and keep_loaded.
+Result<> parse_keep_alive(const Field& field, Request& request);
+
 // metadata.priority and metadata.task_class, where metadata is an object and they are strings.
 void parse_own_metadata(const Field& metadata, Request& request);
 

@@ -49,6 +49,9 @@ class Generator {
   // Finished or Failed last. The cache keeps what was run for the next request that begins alike.
   Result<> generate(const chat::Request& request, const Cancelled& cancelled, const Sink& sink);
 
+  // Somebody else has used the session: what its cache holds is no longer known here.
+  void forget() { cached_.clear(); }
+
  private:
   struct Run;
   Result<> check(const chat::Request& request, std::size_t prompt_tokens) const;

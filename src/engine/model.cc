@@ -56,6 +56,20 @@ std::string quantization_name(const gguf::File& file) {
   return name;
 }
 
+// Numbers as in llama.h, llama_pooling_type: 0 none, 1 mean, 2 first ("cls"), 3 last, 4 rank.
+Pooling pooling_of(const gguf::File& file, const std::string& architecture) {
+  switch (file.integer(architecture + ".pooling_type", 0, 4).value_or(0)) {
+    case 1:
+      return Pooling::kMean;
+    case 2:
+      return Pooling::kFirst;
+    case 4:
+      return Pooling::kRank;
+    default:
+      return Pooling::kLast;
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
@@ -230,6 +244,8 @@ void LoadedModel::describe() {
   info_.chat_template = template_ ? std::string(text::template_name(*template_)) : "";
   info_.file_bytes = static_cast<std::int64_t>(file_.size_bytes());
   info_.vocabulary = static_cast<std::int64_t>(shape_.vocabulary);
+  info_.width = static_cast<std::int64_t>(shape_.width);
+  info_.pooling = pooling_of(file_, shape_.architecture);
   info_.cache_bytes_per_position = static_cast<std::int64_t>(cache_bytes(shape_, 1));
   info_.state_bytes = static_cast<std::int64_t>(shape_.state_floats() * sizeof(float));
   for (const gguf::Tensor& tensor : file_.tensors())

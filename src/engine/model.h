@@ -26,10 +26,15 @@ struct LoadOptions {
   std::string pre_tokenizer = {};     // force a built-in one
 };
 
+// Which hidden states make the embedding of a text (<arch>.pooling_type of GGUF). Models that say
+// nothing, as all that are made for chat, give their last token's, as Ollama has it.
+enum class Pooling : std::uint8_t { kLast, kMean, kFirst, kRank };  // kRank: scores, no embeddings
+
 struct ModelInfo {
   std::string architecture, name, quantization, kernel, chat_template;
   std::int64_t parameters = 0, file_bytes = 0, resident_bytes = 0;
-  std::int64_t context_tokens = 0, context_trained = 0, vocabulary = 0;
+  std::int64_t context_tokens = 0, context_trained = 0, vocabulary = 0, width = 0;
+  Pooling pooling = Pooling::kLast;
   int threads = 0;
   MemoryNeed memory;  // as predicted before loading; resident_bytes is its total
   // What one token costs: products of weights and activations in the layers' matrices and in the

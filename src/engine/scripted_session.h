@@ -77,6 +77,18 @@ class ScriptedSession final : public Session {
                        const std::function<void(std::int64_t, std::span<const float>)>&) override {
     return fail(Code::kBug, "not used here");
   }
+  // The state of a token is {its number, its position}.
+  Result<> forward_hidden(
+      std::span<const text::TokenId> tokens, const std::function<bool(std::int64_t)>& keep_going,
+      const std::function<void(std::int64_t, std::span<const float>)>& sink) override {
+    const std::size_t begin = cache.size();
+    TOPHAND_CHECK("run", forward(tokens, keep_going));
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const float state[] = {static_cast<float>(tokens[i]), static_cast<float>(begin + i)};
+      sink(static_cast<std::int64_t>(i), state);
+    }
+    return {};
+  }
   std::span<const float> logits() const override { return logits_; }
 
  private:

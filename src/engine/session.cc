@@ -61,8 +61,7 @@ class CpuSession final : public Session {
     std::size_t ran = 0;  // in the last chunk
     for (std::size_t at = 0; at < tokens.size(); at += ran) {
       if (at > 0 && keep_going && !keep_going(static_cast<std::int64_t>(at)))
-        return fail(Code::kCancelled, "stopped after " + std::to_string(at) + " of " +
-                                          std::to_string(tokens.size()) + " tokens");
+        return stopped_after(at, tokens.size());
       ran = run_chunk(tokens.subspan(at));
     }
     run_head(ran - 1, 1);
@@ -117,7 +116,34 @@ class CpuSession final : public Session {
     return {};
   }
 
+  Result<> forward_hidden(
+      std::span<const text::TokenId> tokens, const std::function<bool(std::int64_t)>& keep_going,
+      const std::function<void(std::int64_t, std::span<const float>)>& sink) override {
+    if (auto done = check(tokens); !done) return done;
+    if (auto done = choose_rope(tokens.size(), keep_going); !done) return done;
+    states_.expect(position_, tokens.size());
+    const Hyperparameters& shape = model_.shape();
+    std::vector<float> row(shape.width);
+    std::size_t ran = 0;
+    for (std::size_t at = 0; at < tokens.size(); at += ran) {
+      if (at > 0 && keep_going && !keep_going(static_cast<std::int64_t>(at)))
+        return stopped_after(at, tokens.size());
+      ran = run_chunk(tokens.subspan(at));
+      for (std::size_t t = 0; t < ran; ++t) {
+        kernels::rms_norm(model_.isa(), scratch_.stream + t * shape.width,
+                          model_.output_norm().data(), shape.norm_eps, shape.width, row.data());
+        sink(static_cast<std::int64_t>(at + t), row);
+      }
+    }
+    return {};
+  }
+
  private:
+  static tl::unexpected<Error> stopped_after(std::size_t done, std::size_t tokens) {
+    return fail(Code::kCancelled, "stopped after " + std::to_string(done) + " of " +
+                                      std::to_string(tokens) + " tokens");
+  }
+
   Result<> check(std::span<const text::TokenId> tokens) const {
     if (tokens.empty()) return fail(Code::kInvalid, "no tokens to run");
     const std::uint64_t room = cache_.positions - position_;

@@ -38,6 +38,13 @@ class Session {
       std::span<const text::TokenId> tokens,
       const std::function<void(std::int64_t index, std::span<const float>)>& sink) = 0;
 
+  // As forward, but gives the hidden state [d] of every position, after the last norm, to `sink` in
+  // order (embeddings). logits() stays what it was.
+  virtual Result<> forward_hidden(
+      std::span<const text::TokenId> tokens,
+      const std::function<bool(std::int64_t done)>& keep_going,
+      const std::function<void(std::int64_t index, std::span<const float>)>& sink) = 0;
+
   // Runs one token of each of several sequences of one model together, each from its own position:
   // their products read the weights once, so up to eight cost little more than one. Afterwards each
   // session's logits() is that of its token, as forward() would give it. Sessions are distinct, 1

@@ -10,7 +10,9 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "chat/embedding.h"
 #include "chat/upstream.h"
+#include "engine/embedder.h"
 #include "engine/generator.h"
 #include "engine/worker_queue.h"
 #include "net/http.h"
@@ -73,6 +75,7 @@ Json info_json(const ModelInfo& info) {
   out["context_tokens"] = info.context_tokens;
   out["context_trained"] = info.context_trained;
   out["vocabulary"] = info.vocabulary;
+  out["embedding_length"] = info.width;
   out["template"] = info.chat_template;
   out["file_bytes"] = info.file_bytes;
   out["resident_bytes"] = info.resident_bytes;
@@ -139,6 +142,7 @@ class HttpWorker final : public Worker {
   void health(net::ResponseWriter& out);
   void generate(const net::Request& in, net::ResponseWriter& out);
   void count(const net::Request& in, net::ResponseWriter& out);
+  void embed(const net::Request& in, net::ResponseWriter& out);
   // The generator once the model is loaded; why not, otherwise. It lives as long as the worker.
   Result<Generator*> ready() const;
 
@@ -151,6 +155,7 @@ class HttpWorker final : public Worker {
   std::condition_variable changed_;
   LoadedEngine engine_;
   std::unique_ptr<Generator> generator_;  // set once
+  std::optional<Embedder> embedder_;      // set with it
   std::optional<Error> failure_;
   double progress_ = 0;
   bool failure_told_ = false;
@@ -176,6 +181,7 @@ void HttpWorker::load() {
     generator_ = std::make_unique<Generator>(
         Generator::Parts{*engine_.session, engine_.model->tokenizer(),
                          engine_.model->chat_template(), model.name, clock_});
+    embedder_.emplace(Embedder::Parts{*engine_.session, engine_.model->tokenizer(), model.pooling});
     log::info("engine.loaded", {{"architecture", model.architecture},
                                 {"quantization", model.quantization},
                                 {"kernel", model.kernel},
@@ -199,6 +205,7 @@ void HttpWorker::route(const net::Request& in, net::ResponseWriter& out) {
   if (in.method == "GET" && in.path == "/health") return health(out);
   if (in.method == "POST" && in.path == "/generate") return generate(in, out);
   if (in.method == "POST" && in.path == "/count") return count(in, out);
+  if (in.method == "POST" && in.path == "/embed") return embed(in, out);
   if (in.method == "GET" && in.path == "/info") {
     if (auto generator = ready(); !generator) return send_error(out, generator.error());
     return send_json(out, 200, info_json(engine_.model->info()));
@@ -209,7 +216,7 @@ void HttpWorker::route(const net::Request& in, net::ResponseWriter& out) {
   }
   send_error(out, {Code::kNotFound,
                    "no such route; there are GET /health, GET /info, POST "
-                   "/generate, POST /count and POST /unload"});
+                   "/generate, POST /count, POST /embed and POST /unload"});
 }
 
 void HttpWorker::health(net::ResponseWriter& out) {
@@ -271,6 +278,41 @@ void HttpWorker::count(const net::Request& in, net::ResponseWriter& out) {
   Json body;
   body["input_tokens"] = tokens->size();
   send_json(out, 200, body);
+}
+
+// One line a text, in their order. Texts are run one after the other.
+void HttpWorker::embed(const net::Request& in, net::ResponseWriter& out) {
+  auto generator = ready();
+  if (!generator) return send_error(out, generator.error());
+  auto request = chat::read_engine_embedding_request(in.body);
+  if (!request) return send_error(out, request.error());
+  const auto cancelled = [&] { return stopping_ || out.client().cancelled(); };
+  auto turn = queue_.enter(cancelled);
+  if (!turn) return send_error(out, turn.error());
+
+  (*generator)->forget();
+  const std::int64_t start_ns = clock_.mono_ns();
+  const auto put = [&](const chat::EmbeddingEvent& event) {
+    if (!out.started() && !out.start_stream(200, kNdjson)) return false;
+    return out.write(chat::write_engine_embedding_event(event)).has_value();
+  };
+  std::int64_t tokens = 0;
+  for (const std::string& text : request->inputs) {
+    auto made = embedder_->embed(text, request->excess, cancelled);
+    if (!made && stopping_) made = fail(Code::kUnavailable, "the engine worker is stopping");
+    if (!made && !out.started()) return send_error(out, made.error());
+    if (!made) {
+      if (put(chat::EmbeddingsFailed{made.error()})) (void)out.finish();
+      return;
+    }
+    tokens += made->input_tokens;
+    if (!put(std::move(*made))) return;  // the client has gone
+  }
+  const std::int64_t total_ns = clock_.mono_ns() - start_ns;
+  log::info(
+      "engine.embedded",
+      {{"texts", request->inputs.size()}, {"input_tokens", tokens}, {"ms", total_ns / 1'000'000}});
+  if (put(chat::EmbeddingsFinished{{.total_ns = total_ns}})) (void)out.finish();
 }
 
 }  // namespace

@@ -136,6 +136,33 @@ TEST_F(WorkerTest, AnswersHealthWhileTheModelLoads) {
   EXPECT_EQ(ready.body, R"({"status":"ok","busy":0,"queued":0})");
 }
 
+TEST_F(WorkerTest, EmbedsEachTextOnALineOfItsOwn) {
+  start();
+  const Reply reply = call("POST", "/embed", R"({"input":["ab","c"],"truncate":false})");
+  EXPECT_EQ(reply.status, 200);
+  const std::string want = R"({"embedding":[98,1],"input_tokens":2,"truncated":false})"
+                           "\n"
+                           R"({"embedding":[99,0],"input_tokens":1,"truncated":false})"
+                           "\n"
+                           R"({"finished":{"total_ns":)";
+  EXPECT_TRUE(reply.body.starts_with(want)) << reply.body;
+  EXPECT_EQ(call("POST", "/embed", R"({"input":[]})").status, 400);
+  EXPECT_EQ(call("POST", "/embed", R"({"input":[""]})").status, 400);
+}
+
+TEST_F(WorkerTest, AnswersAsBeforeAfterAnEmbedding) {
+  start();
+  scripted_->say("yes");
+  call("POST", "/generate", kAsk);
+  call("POST", "/embed", R"({"input":["something else"]})");
+  scripted_->runs.clear();
+  scripted_->say("yes");
+  const Reply after = call("POST", "/generate", kAsk);
+  EXPECT_NE(after.body.find(R"("cached_tokens":0)"), std::string::npos) << after.body;
+  // The whole prompt was run again: nothing of the embedding's cache was taken for it.
+  EXPECT_EQ(scripted_->runs.front().size(), scripted_->cache.size() - 3);
+}
+
 TEST_F(WorkerTest, AFailedLoadIsToldAndEndsTheWorker) {
   auto worker = Worker::start(
       options_,

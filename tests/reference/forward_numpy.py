@@ -34,7 +34,8 @@ def absmax_int8(x):
     return np.clip(np.rint(x * s), -128, 127) / s
 
 
-def forward(model, ids):
+def hidden(model, ids):
+    """Of every position, after the last norm: [T, d]."""
     arch = model.meta["general.architecture"]
     bitnet = arch.startswith("bitnet")
     get = lambda key, *default: model.meta.get(f"{arch}.{key}", *default)
@@ -75,8 +76,12 @@ def forward(model, ids):
         if bitnet:
             a = rms(a, model.tensor(name("ffn_sub_norm.weight")), eps)
         h = h + linear(a, name("ffn_down"))
-    x = rms(h, model.tensor("output_norm.weight"), eps)
-    return x @ (model.tensor("output.weight") if model.has("output.weight") else embedding).T
+    return rms(h, model.tensor("output_norm.weight"), eps)
+
+
+def forward(model, ids):
+    head = "output.weight" if model.has("output.weight") else "token_embd.weight"
+    return hidden(model, ids) @ model.tensor(head).T
 
 
 if __name__ == "__main__":

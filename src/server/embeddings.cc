@@ -1,0 +1,104 @@
+// The three embedding routes. Embeddings are local work: no priority sends them to Claude, which
+// has none.
+#include <string>
+
+#include "base/log.h"
+#include "chat/embedding.h"
+#include "dispatch/embedding.h"
+#include "server/handlers.h"
+#include "server/reply.h"
+#include "server/service.h"
+
+namespace tophand::server {
+namespace {
+
+using chat::EmbeddingDialect;
+
+EmbeddingDialect embedding_dialect(std::string_view path) {
+  if (path == "/api/embed") return EmbeddingDialect::kOllama;
+  if (path == "/api/embeddings") return EmbeddingDialect::kOllamaEmbeddings;
+  return EmbeddingDialect::kOpenAi;
+}
+
+std::string_view ledger_name(EmbeddingDialect dialect) {
+  switch (dialect) {
+    case EmbeddingDialect::kOllama:
+      return "ollama_embed";
+    case EmbeddingDialect::kOllamaEmbeddings:
+      return "ollama_embeddings";
+    case EmbeddingDialect::kOpenAi:
+      break;
+  }
+  return "openai_embeddings";
+}
+
+Result<policy::Decision> decide(const Service& service, const chat::EmbeddingRequest& request) {
+  if (request.model.starts_with("claude"))
+    return fail(Code::kNotFound,
+                "model '" + request.model + "' not found: Claude makes no embeddings");
+  chat::Request low;
+  low.model = request.model;
+  low.priority = "low";
+  return service.decide({}, low);
+}
+
+// Ollama's way to load a model: nothing to embed. Other backends load when they are asked.
+Result<chat::EmbeddingAnswer> load(const Service& service, const policy::Target& target,
+                                   const net::Cancellation& client) {
+  if (!target.backend.empty()) return chat::EmbeddingAnswer{};
+  const auto waiting = [](double) { return Result<>(); };
+  const auto lease = service.deps().workers->ready(target.model, waiting, client);
+  if (!lease) return tl::unexpected(lease.error());
+  return chat::EmbeddingAnswer{};
+}
+
+}  // namespace
+
+void embeddings(Service& service, Exchange& exchange) {
+  const EmbeddingDialect dialect = embedding_dialect(exchange.request.path);
+  const auto request = chat::parse_embedding_request(dialect, exchange.request.body);
+  if (!request) return send_error(exchange, request.error());
+  const auto decision = decide(service, *request);
+  if (!decision) return send_error(exchange, decision.error());
+  const policy::Target& target = decision->targets.front();
+  net::Headers& headers = exchange.writer.headers();
+  headers.set("x-tophand-backend", policy::backend_name(target));
+  headers.set("x-tophand-model", header_text(target.model));
+
+  const ServiceDeps& deps = service.deps();
+  const net::Cancellation& client = exchange.writer.client();
+  const std::string name(ledger_name(dialect));
+  const std::int64_t start_ns = deps.clock->mono_ns();
+  Result<chat::EmbeddingAnswer> answer = fail(Code::kUnavailable, "no backend for embeddings");
+  if (request->inputs.empty()) {
+    answer = load(service, target, client);
+  } else if (backend::Backend* backend = deps.backend_for(target); backend != nullptr) {
+    const dispatch::EmbeddingJob job{.request_id = exchange.request_id,
+                                     .key_id = exchange.key_id,
+                                     .dialect = name,
+                                     .request = &*request,
+                                     .target = target,
+                                     .reason = "embeddings are local work",
+                                     .backend = backend};
+    answer = dispatch::run_embedding(*deps.ledger, *deps.clock, job, client);
+  }
+  if (answer)
+    if (auto shaped = chat::shape_embeddings(dialect, *request, *answer); !shaped)
+      answer = tl::unexpected(shaped.error());
+  log::info("request", {{"id", exchange.request_id},
+                        {"key", exchange.key_id},
+                        {"dialect", name},
+                        {"backend", policy::backend_name(target)},
+                        {"model", target.model},
+                        {"input_tokens", answer ? answer->input_tokens() : 0},
+                        {"ms", (deps.clock->mono_ns() - start_ns) / 1'000'000},
+                        {"outcome", answer ? "ok" : info(answer.error().code).name}});
+  if (!answer) return send_error(exchange, answer.error());
+  // Ollama's own rule is to cut without a word; here the header says so.
+  if (const std::int64_t cut = answer->truncated(); cut > 0)
+    headers.set("x-tophand-truncated", std::to_string(cut));
+  send_body(exchange, "application/json; charset=utf-8",
+            chat::write_embedding_answer(dialect, *request, *answer));
+}
+
+}  // namespace tophand::server
