@@ -30,8 +30,9 @@ class Adapter : public Backend {
   // Cheap: no model runs for it. An error says what is wrong (not reachable, still loading, a
   // refused key). Takes a few seconds at most.
   virtual Result<Probed> probe(const net::Cancellation& stop) = 0;
-  // kInvalid, with what to do instead, where the program has no way to do it.
+  // A program that has no way to load ahead loads by itself, so there it does nothing.
   virtual Result<> load(const std::string& model, const net::Cancellation& client) = 0;
+  // kInvalid, with what is so instead, where the program has no way to do it.
   virtual Result<> unload(const std::string& model, const net::Cancellation& client) = 0;
 };
 

@@ -122,7 +122,9 @@ Result<std::int64_t> OpenAiBackend::count(const Call& call, const net::Cancellat
 }
 
 Result<> OpenAiBackend::load(const std::string& model, const net::Cancellation& client) {
-  return ask_to(kind_.load, model, false, client);
+  const auto loaded = ask_to(kind_.load, model, false, client);
+  if (!loaded && loaded.error().code == Code::kInvalid) return {};  // it has no way: see adapter.h
+  return loaded;
 }
 
 Result<> OpenAiBackend::unload(const std::string& model, const net::Cancellation& client) {

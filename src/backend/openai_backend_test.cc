@@ -308,7 +308,8 @@ TEST(OpenAiBackend, LoadsAndUnloadsWhereTheApiCan) {
   EXPECT_TRUE(webui.adapter->unload("a.gguf", webui.never));
 
   Rig vllm("vllm", {});
-  const auto cannot = vllm.adapter->load("m", vllm.never);
+  EXPECT_TRUE(vllm.adapter->load("m", vllm.never));  // it is loaded as long as vLLM runs
+  const auto cannot = vllm.adapter->unload("m", vllm.never);
   ASSERT_FALSE(cannot);
   EXPECT_EQ(cannot.error().code, Code::kInvalid);
   EXPECT_TRUE(vllm.server.requests().empty());

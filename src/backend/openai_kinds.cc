@@ -21,12 +21,14 @@ constexpr std::array kKinds{
                .load = "/models/load",
                .unload = "/models/unload",
                .without_load = "this llama-server has one model, from its start to its end"},
-    OpenAiKind{.name = "localai",
-               .quirks = {.repeat_penalty = "repeat_penalty"},
-               .health = "/readyz",
-               .load = "/backend/load",
-               .unload = "/backend/shutdown",
-               .without_load = "LocalAI loads a model at its first request"},
+    OpenAiKind{
+        .name = "localai",
+        .quirks = {.repeat_penalty = "repeat_penalty"},
+        .health = "/readyz",
+        .load = "/backend/load",
+        .unload = "/backend/shutdown",
+        .without_load =
+            "LocalAI loads a model at its first request, and this version has no way to unload it"},
     OpenAiKind{.name = "text-generation-webui",
                .quirks = {.thinking = Thinking::kTopLevel,
                           .max_tokens_default = 4096,  // its own is 512

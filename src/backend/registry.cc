@@ -78,6 +78,7 @@ std::vector<ModelInfo> Registry::Entry::offered() const {
     const ModelInfo* known = find_model(found.models, name);
     out.push_back(known != nullptr ? *known : ModelInfo{});
     out.back().name = name;
+    if (config.images) out.back().takes_images = true;
     if (config.context_tokens > 0) out.back().context_tokens = config.context_tokens;
   }
   return out;

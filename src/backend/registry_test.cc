@@ -59,10 +59,12 @@ TEST(Registry, TheConfigurationLimitsWhatIsOffered) {
   config::BackendConfig config = config_for("vllm", server.url());
   config.models = {"b", "c"};
   config.context_tokens = 2048;
+  config.images = true;
   const auto registry = registry_of({config});
   registry->probe_all();
   EXPECT_EQ(names(registry->offers()), (Names{"ws2/b", "ws2/c"}));
   EXPECT_EQ(registry->offers()[0].context_tokens, 2048);
+  EXPECT_TRUE(registry->offers()[0].takes_images);
   EXPECT_EQ(registry->status()[0].missing, Names{"c"});
 }
 

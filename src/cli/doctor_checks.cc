@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "backend/registry.h"
 #include "cli/model_path.h"
 #include "cli/temporary_gateway.h"
 #include "engine/memory.h"
@@ -246,6 +247,30 @@ Check check_claude_key(const config::ClaudeConfig& claude) {
           "set ANTHROPIC_API_KEY for the gateway, or claude.key_file in the configuration"};
 }
 
+std::vector<Check> check_backends(const std::vector<config::BackendConfig>& backends) {
+  const auto registry = backend::Registry::create({.backends = backends, .clock = &system_clock()});
+  if (!registry)
+    return {{"backends", Health::kFail, registry.error().message, "correct the configuration"}};
+  (*registry)->probe_all();
+  std::vector<Check> checks;
+  for (const backend::BackendStatus& status : (*registry)->status()) {
+    Check check{.name = "backend " + status.name, .found = status.url};
+    if (!status.up) {
+      check.health = Health::kWarn;
+      check.found += " (" + status.kind + "): " + status.reason;
+      check.mend = "start it, or correct backends.url and key_file; until then others answer";
+    } else if (!status.missing.empty()) {
+      check.health = Health::kWarn;
+      check.found += " does not list " + status.missing.front();
+      check.mend = "correct backends.models or local_model: `tophand backends` shows what it has";
+    } else {
+      check.found += " answers, models: " + std::to_string(status.models.size());
+    }
+    checks.push_back(std::move(check));
+  }
+  return checks;
+}
+
 Check check_claude_reach(const config::ClaudeConfig& claude, int connect_timeout_ms) {
   Check check{.name = "claude api", .found = claude.base_url};
   const auto endpoint = net::parse_endpoint(claude.base_url);
@@ -292,6 +317,8 @@ std::vector<Check> run_checks(const DoctorOptions& options) {
     checks.push_back(std::move(check));
   checks.push_back(check_api_keys(options.paths.data_dir));
   checks.push_back(check_gateway(options.paths.data_dir));
+  if (!options.offline)
+    for (Check& check : check_backends(config.backends)) checks.push_back(std::move(check));
   checks.push_back(check_claude_key(config.claude));
   if (options.offline)
     checks.push_back(

@@ -25,7 +25,7 @@ struct Check {
 struct DoctorOptions {
   config::Paths paths;
   config::Environment env;
-  bool offline = false;  // do not try to reach the Claude API
+  bool offline = false;  // do not try to reach the Claude API, or other machines
   int connect_timeout_ms = 3'000;
 };
 
@@ -40,6 +40,8 @@ std::vector<Check> check_models(const std::string& models_dir, const std::string
 Check check_api_keys(const std::string& data_dir);
 Check check_gateway(const std::string& data_dir);
 Check check_claude_key(const config::ClaudeConfig& claude);
+// Each of [[backends]], asked as the gateway asks it; its key goes to nobody else.
+std::vector<Check> check_backends(const std::vector<config::BackendConfig>& backends);
 // One request without credentials: any HTTP answer will do.
 Check check_claude_reach(const config::ClaudeConfig& claude, int connect_timeout_ms);
 

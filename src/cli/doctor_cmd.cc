@@ -62,7 +62,7 @@ int run_doctor(Io& io, const Arguments& args) {
 }
 
 const Flag kFlags[] = {
-    {"--offline", "", "do not try to reach the Claude API"},
+    {"--offline", "", "do not try to reach the Claude API and other machines"},
     {"--json", "", "print one JSON object"},
     {"--data", "DIR", "data folder (default $XDG_DATA_HOME/tophand)"},
     {"--config", "FILE", "configuration (default $XDG_CONFIG_HOME/tophand/tophand.toml)"},
@@ -75,9 +75,9 @@ const Command kDoctor{
     .arguments = "",
     .summary = "Say what is wrong here, and how to mend it",
     .help =
-        "Looks at the processor, memory, disk, configuration, folders, models, keys, the gateway\n"
-        "and the way to the Claude API. Changes nothing, sends no key anywhere. Exit code 1 when\n"
-        "something must be mended.\n\n"
+        "Looks at the processor, memory, disk, configuration, folders, models, keys, the gateway,\n"
+        "the other backends and the way to the Claude API. Changes nothing; sends no key anywhere\n"
+        "but each backend's own to it. Exit code 1 when something must be mended.\n\n"
         "  tophand doctor\n"
         "  tophand doctor --offline --json\n",
     .flags = kFlags,

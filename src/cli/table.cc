@@ -18,6 +18,7 @@ std::span<const Command* const> command_table() {
       &kPull,
       &kList,
       &kRemove,
+      &kBackends,
       &kDoctor,
       &kConfigInit,
       &kConfigCheck,

@@ -67,6 +67,7 @@ struct BackendConfig {
   std::string local_model;          // what `local` means on this machine; empty: nothing
   std::int64_t concurrency = 4;     // more at once wait, or go elsewhere
   std::int64_t context_tokens = 0;  // 0: as the backend says, where it does
+  bool images = false;              // its models take images, where it does not say so itself
   std::int64_t timeout_s = 600;     // to the first byte of an answer, and between its pieces
 };
 inline constexpr std::array<std::string_view, 7> kBackendKinds{

@@ -90,6 +90,8 @@ constexpr BackendKey kBackendKeys[] = {
      "requests at once; more wait or go elsewhere", {1, 1024}},
     {"backends", "context_tokens", [](BackendConfig& b) -> Place { return &b.context_tokens; },
      "prompt and answer together; 0: as the program says, where it does", {0, 16'777'216}},
+    {"backends", "images", [](BackendConfig& b) -> Place { return &b.images; },
+     "true: its models take images (llama-server and Ollama say so by themselves)"},
     {"backends", "timeout_s", [](BackendConfig& b) -> Place { return &b.timeout_s; },
      "longest wait for the first byte of an answer, and between its pieces", {1, 3600}},
 };

@@ -82,7 +82,13 @@ void load_or_unload(Service& service, Exchange& exchange, const chat::Request& r
                     const policy::Target& target) {
   const auto context = context_for(service, exchange, request);
   const bool unload = request.keep_loaded.has_value() && !*request.keep_loaded;
-  if (unload) {
+  if (!target.backend.empty()) {
+    const auto& client = exchange.writer.client();
+    backend::Registry& others = *service.deps().others;
+    const auto done = unload ? others.unload(target.backend, target.model, client)
+                             : others.load(target.backend, target.model, client);
+    if (!done) return send_error(exchange, done.error());
+  } else if (unload) {
     service.deps().workers->unload(target.model);
   } else {
     const auto& client = exchange.writer.client();
@@ -125,7 +131,7 @@ void answer(Service& service, Exchange& exchange) {
     exchange.writer.headers().set("x-should-retry", "false");
     return send_error(exchange, decision.error());
   }
-  if (request->load_only && is_own_engine(decision->targets.front()))
+  if (request->load_only && decision->targets.front().place == policy::Place::kLocal)
     return load_or_unload(service, exchange, *request, decision->targets.front());
 
   const Clock& clock = *service.deps().clock;

@@ -194,6 +194,7 @@ Result<> RunningGateway::listen() {
       .workers = supervisor_.get(),
       .backend_for = [this](const policy::Target& target) { return backend_for(target); },
       .has_claude_key = claude_ != nullptr,
+      .others = others_.get(),
       .offers = [this] { return others_->offers(); },
       .worker_status = [this] { return supervisor_->status(); },
       .estimate_tokens =

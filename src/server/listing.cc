@@ -29,6 +29,20 @@ chat::ListedModel local_model(const models::InstalledModel& model) {
           .capabilities = {"completion", "tools"}};
 }
 
+// Models of other machines, as "backend/model". Nobody is told their digests or sizes.
+void add_offered(const Service& service, std::vector<chat::ListedModel>& out) {
+  if (!service.deps().offers) return;
+  for (const policy::Offer& offer : service.deps().offers()) {
+    chat::ListedModel model{.id = offer.backend + "/" + offer.model,
+                            .created_ms = service.started_ms(),
+                            .owned_by = offer.backend,
+                            .context_tokens = offer.context_tokens,
+                            .capabilities = {"completion"}};
+    if (offer.takes_images) model.capabilities.emplace_back("vision");
+    out.push_back(std::move(model));
+  }
+}
+
 std::vector<chat::ListedModel> listed(const Service& service) {
   std::vector<chat::ListedModel> out;
   out.reserve(kAliases.size());
@@ -37,6 +51,7 @@ std::vector<chat::ListedModel> listed(const Service& service) {
     out.push_back({.id = std::string(alias), .created_ms = since});
   if (const auto installed = service.deps().models->list())
     for (const models::InstalledModel& model : *installed) out.push_back(local_model(model));
+  add_offered(service, out);
   if (service.deps().has_claude_key)
     for (const ledger::ModelPrice& model : service.deps().prices->models())
       out.push_back({.id = model.model, .created_ms = since, .owned_by = "anthropic"});
@@ -66,6 +81,7 @@ void list_tags(Service& service, Exchange& exchange) {
   if (!installed) return send_error(exchange, installed.error());
   std::vector<chat::ListedModel> models;
   for (const models::InstalledModel& model : *installed) models.push_back(local_model(model));
+  add_offered(service, models);
   send_body(exchange, kJson, chat::write_model_list(chat::ModelListStyle::kOllamaTags, models));
 }
 

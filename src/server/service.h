@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/registry.h"
 #include "backend/worker_supervisor.h"
 #include "backend/workers.h"
 #include "base/clock.h"
@@ -38,6 +39,7 @@ struct ServiceDeps {  // pointers outlive the service
   // nullptr: there is none of that name, or no key for it.
   std::function<backend::Backend*(const policy::Target&)> backend_for;
   bool has_claude_key = false;
+  backend::Registry* others = nullptr;                 // of [[backends]]; nullptr: there is none
   std::function<std::vector<policy::Offer>()> offers;  // of [[backends]], as last probed
   std::function<std::vector<backend::WorkerStatus>()> worker_status;
   std::function<std::int64_t(std::string_view)> estimate_tokens;

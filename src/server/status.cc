@@ -32,6 +32,30 @@ Json workers_json(const Service& service) {
   return workers;
 }
 
+Json backends_json(const Service& service) {
+  Json list = Json::array();
+  if (service.deps().others == nullptr) return list;
+  for (const backend::BackendStatus& status : service.deps().others->status()) {
+    Json models = Json::array();
+    for (const backend::ModelInfo& model : status.models)
+      models.push_back({{"name", model.name},
+                        {"context_tokens", model.context_tokens},
+                        {"takes_images", model.takes_images}});
+    list.push_back({{"name", status.name},
+                    {"kind", status.kind},
+                    {"url", status.url},
+                    {"up", status.up},
+                    {"reason", status.reason},
+                    {"version", status.version},
+                    {"models", std::move(models)},
+                    {"missing", status.missing},
+                    {"concurrency", status.concurrency},
+                    {"in_flight", status.in_flight},
+                    {"last_probe_ms", status.last_probe_ms}});
+  }
+  return list;
+}
+
 // The whole number behind `name=` in a query; nothing when it is absent or something else.
 std::optional<std::int64_t> query_int(std::string_view query, std::string_view name) {
   while (!query.empty()) {
@@ -106,6 +130,7 @@ void show_status(Service& service, Exchange& exchange) {
                        {"workers", workers_json(service)},
                        {"models", models},
                        {"local_model", config.models.local},
+                       {"backends", backends_json(service)},
                        {"claude",
                         {{"key_set", service.deps().has_claude_key},
                          {"base_url", config.claude.base_url},
