@@ -20,10 +20,14 @@ bool is_success(int status) {
   return status >= 200 && status < 300;
 }
 
-// The server counted nothing: an estimate is nearer than 0.
+// The server counted nothing, or has not counted yet: an estimate is nearer than 0.
+void complete_input(const chat::Request& request, chat::Usage& usage) {
+  if (usage.total_input() == 0)
+    usage.input_tokens = chat::estimate_tokens(chat::TokenFamily::kV3, request);
+}
+
 void complete_usage(const chat::Request& request, const Report& report, chat::Finished& finished) {
-  if (finished.usage.total_input() == 0)
-    finished.usage.input_tokens = chat::estimate_tokens(chat::TokenFamily::kV3, request);
+  complete_input(request, finished.usage);
   if (finished.usage.output_tokens == 0)
     finished.usage.output_tokens = (report.output_bytes + kBytesPerToken - 1) / kBytesPerToken;
 }
@@ -143,6 +147,9 @@ Report ServerDoor::read(const Question& question, net::ClientResponse& response,
     for (chat::StreamEvent& event : events) {
       auto* finished = std::get_if<chat::Finished>(&event);
       if (finished != nullptr) complete_usage(*question.request, report, *finished);
+      // Agents show how full the context is from the first event on.
+      if (auto* started = std::get_if<chat::Started>(&event))
+        complete_input(*question.request, started->usage);
       note(report, event);
       // A failure is told by whoever sees the report: it may still become an HTTP status.
       if (std::holds_alternative<chat::Failed>(event)) {

@@ -176,13 +176,17 @@ def start_has_input(trace):
     return None if size > 0 else "input_tokens is 0"
 
 
+def how_it_ends(trace):
+    return "ends without a word" if trace.response.complete else "breaks off without a word"
+
+
 @check("S9", "a failure ends in the dialect's error, and never looks like a whole answer",
        "invariant 9: Manifest's fabricated end_turn", fault)
 def failure_is_told(trace):
     if trace.reading.finished:
         return f"ends as if all were well, with {trace.reading.text!r}"
     if trace.response.status == 200:
-        return None if trace.reading.error else "ends without a word"
+        return None if trace.reading.error else how_it_ends(trace)
     form = {"anthropic": lambda v: v["type"] == "error" and v["error"]["type"] and v["error"]["message"],
             "openai": lambda v: v["error"]["message"], "responses": lambda v: v["error"]["message"],
             "ollama": lambda v: v["error"] if isinstance(v["error"], str) else ""}[trace.dialect]

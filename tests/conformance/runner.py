@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import checks_claude
 import checks_forms   # noqa: F401  (these register themselves)
 import checks_mapping  # noqa: F401
-import checks_stream  # noqa: F401
+from checks_stream import how_it_ends
 import client
 import shapes
 from checks import Cell, Trace, judge_all
@@ -69,7 +69,7 @@ def scenarios(all_shapes, all_asks, dialect, upstream):
             if upstream in shape.streams and "silence" not in shape.flags]
     calm = [Scenario(shape, shape.ask) for shape in here if "fault" not in shape.flags]
     calm += [Scenario(shape, shape.ask, False) for shape in here if upstream in shape.whole]
-    calm += [Scenario(all_shapes["text"], name) for name, ask in all_asks.items()
+    calm += [Scenario(all_shapes[ask.get("shape", "text")], name) for name, ask in all_asks.items()
              if dialect in ask and name not in ("plain", "with_tools")]
     return calm, [Scenario(shape, shape.ask) for shape in here if "fault" in shape.flags]
 
@@ -78,7 +78,7 @@ class Suite:
     def __init__(self, target, ports=None, host="127.0.0.1"):
         self.target, self.ports, self.host = target, ports or {}, host
         self.shapes, self.asks, self.cases = shapes.load_shapes(), shapes.load_asks(), {}
-        self.upstreams = {}
+        self.upstreams, self.mute = {}, set()
 
     async def start(self):
         for kind in shapes.UPSTREAMS:
@@ -87,7 +87,7 @@ class Suite:
 
     async def stop(self):
         for upstream in self.upstreams.values():
-            upstream.server.close()
+            await upstream.stop()
 
     async def send(self, dialect, upstream, scenario):
         """One scenario; its Trace."""
@@ -118,12 +118,16 @@ class Suite:
         return Trace(dialect, upstream, shape, ask, scenario.streamed, body, headers, response, reading, case)
 
     async def settle(self, dialect, upstream):
-        """Faults make gateways careful. Goes on once a plain request is answered again."""
+        """Faults make gateways careful. Goes on once a plain request is answered again; a pair that never
+        answers one is waited for once only."""
+        if (dialect, upstream) in self.mute:
+            return
         for _ in range(SETTLE_TRIES):
             trace = await self.send(dialect, upstream, Scenario(self.shapes["text"], "plain"))
             if trace.response.status == 200:
                 return
             await asyncio.sleep(SETTLE_S)
+        self.mute.add((dialect, upstream))
 
     async def run_pair(self, dialect, upstream):
         calm, faults = scenarios(self.shapes, self.asks, dialect, upstream)
@@ -187,7 +191,7 @@ def judge_cut(trace):
     if not want["text"].startswith(got.text):
         return f"the client has {got.text!r}"
     if trace.response.status == 200 and not got.error:
-        return "ends without a word"
+        return how_it_ends(trace)
     if got.has_content and len(trace.case.seen) > 1:
         return "asked again after content was sent"
     return None

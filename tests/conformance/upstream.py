@@ -49,7 +49,8 @@ class Case:
 class Upstream:
     def __init__(self, kind, cases):
         self.kind, self.cases = kind, cases
-        self.unknown = []  # paths asked for beside the chat endpoint
+        self.unknown = []   # paths asked for beside the chat endpoint
+        self.writers = set()  # of open connections
 
     async def start(self, host, port):
         self.server = await asyncio.start_server(self.connection, host, port,
@@ -57,7 +58,15 @@ class Upstream:
         self.port = self.server.sockets[0].getsockname()[1]
         return self
 
+    async def stop(self):
+        self.server.close()
+        for writer in list(self.writers):
+            writer.close()
+        while self.writers:
+            await asyncio.sleep(0.01)
+
     async def connection(self, reader, writer):
+        self.writers.add(writer)
         try:
             while True:
                 request = await http1.read_request(reader, BODY_BYTES_MAX)
@@ -66,6 +75,7 @@ class Upstream:
         except (ConnectionError, asyncio.IncompleteReadError, http1.BadRequest):
             pass
         finally:
+            self.writers.discard(writer)
             writer.close()
 
     async def answer(self, request, reader, writer):
@@ -88,7 +98,7 @@ class Upstream:
 
     async def answer_other(self, path, responder):
         model = {"id": "conf-openai", "object": "model", "created": 1790000000, "owned_by": "suite",
-                 "max_model_len": 32768}
+                 "max_model_len": 32768, "architecture": {"input_modalities": ["text", "image"]}}
         shown = {"capabilities": ["completion", "tools", "vision", "thinking"],
                  "model_info": {"general.architecture": "llama", "llama.context_length": 32768},
                  "details": {"family": "llama", "format": "gguf"}, "template": "{{ .Prompt }}"}
