@@ -76,6 +76,15 @@ TEST(OpenAiBackend, EstimatesWhatTheServerDidNotCount) {
   EXPECT_EQ(report.usage.output_tokens, 2);  // four bytes a token, rounded up
 }
 
+// Agents show how full the context is from an answer's first event on.
+TEST(OpenAiBackend, AnAnswerStartsWithAnEstimateOfItsPrompt) {
+  Rig rig("vllm", {{"POST /v1/chat/completions", {200, kStream, kSse}}});
+  EXPECT_EQ(rig.answer().end, End::kFinished);
+  const auto* started = std::get_if<chat::Started>(&rig.sink.events.at(0));
+  ASSERT_NE(started, nullptr);
+  EXPECT_GT(started->usage.input_tokens, 0);
+}
+
 TEST(OpenAiBackend, AnErrorInsideAStreamFailsTheAnswer) {
   Rig rig("vllm", {{"POST /v1/chat/completions",
                     {200, "data: {\"error\":{\"message\":\"boom\",\"code\":500}}\n\n", kSse}}});

@@ -9,7 +9,7 @@ import conform
 import tophand_target
 
 DIALECTS = ("anthropic", "openai", "ollama")
-UPSTREAMS = ("anthropic",)
+UPSTREAMS = ("anthropic", "openai", "ollama")
 SEED = int(os.environ.get("CONFORMANCE_SEED", random.randrange(1 << 32)))
 SWEEP_STEP = 97
 
