@@ -1,5 +1,5 @@
 # Each target is self-sufficient: it installs what it needs (Debian 12), builds and runs.
-.PHONY: help build demo test bench bench-peers soak fuzz sanitize lint clean
+.PHONY: help build demo test bench bench-peers bench-gateway soak fuzz sanitize lint clean
 
 help:
 	@echo "make build   set-up and release build: build/release/bin/tophand"
@@ -7,6 +7,7 @@ help:
 	@echo "make test    build and run every test; the last line counts them"
 	@echo "make bench   the benchmarks, beside llama.cpp where it is installed"
 	@echo "make bench-peers  the engine beside bitnet.cpp, ik_llama.cpp, llama.cpp where you have them"
+	@echo "make bench-gateway  what the gateway adds to a request, beside a direct connection"
 	@echo "make soak    the fault tests and the end-to-end tests over and over (SOAK_ROUNDS=20)"
 	@echo "make fuzz    every fuzz target, a minute each (FUZZ_SECONDS=60)"
 	@echo "make sanitize  the unit tests under the address, undefined and thread sanitizers"
@@ -36,6 +37,11 @@ bench-peers:
 	@scripts/setup.sh
 	@scripts/build.sh release tophand
 	@python3 bench/compare_peers.py $(BENCH_PEERS)
+
+bench-gateway:
+	@scripts/setup.sh dev
+	@scripts/build.sh bench tophand gateway_load
+	@python3 bench/gateway_latency.py $(BENCH_GATEWAY)
 
 soak:
 	@scripts/setup.sh test

@@ -145,8 +145,8 @@ def show(rows, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tophand", default=str(ROOT / "build/release/bin/tophand"))
-    parser.add_argument("--load", default=str(ROOT / "build/release/gateway_load"))
+    parser.add_argument("--tophand", default=str(ROOT / "build/bench/bin/tophand"))
+    parser.add_argument("--load", default=str(ROOT / "build/bench/gateway_load"))
     parser.add_argument("--rate", type=float, default=1000)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <mutex>
+#include <thread>
 
 #include "base/checked.h"
 #include "base/log.h"
 #include "ledger/file_lock.h"
+#include "ledger/free_rows.h"
 #include "ledger/schema.h"
 #include "ledger/sqlite.h"
 
@@ -16,13 +20,14 @@ namespace {
 constexpr int kBusyMs = 2000;          // a person's sqlite3 shell, a backup
 constexpr int kOtherProcessMs = 2000;  // `tophand savings` just before the gateway starts
 constexpr std::int64_t kRowsMax = 100'000;
+constexpr std::chrono::milliseconds kBatchEvery{20};  // of rows without money
 
 constexpr std::array<std::string_view, 4> kOutcomes{"done", "partial", "failed", "cancelled"};
 
 constexpr std::string_view kInsert = R"sql(
 INSERT INTO attempts (request_id, attempt, state, week_ms, started_ms, key_id, dialect, task_class,
-  priority, backend, model, model_asked, reason, price_version, reserved, charged)
-VALUES (?1, ?2, 'reserved', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14))sql";
+  priority, backend, model, model_asked, reason, price_version, reserved, charged, id)
+VALUES (?1, ?2, 'reserved', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15))sql";
 
 constexpr std::string_view kWeekCharged =
     "SELECT coalesce(sum(charged), 0) FROM attempts WHERE week_ms = ?1 AND charged > 0";
@@ -107,13 +112,21 @@ Row read_row(const Stmt& from) {
 class SqliteLedger final : public Ledger {
  public:
   SqliteLedger(FileLock lock, Db db, Statements statements, const Clock& clock,
-               std::string price_version, std::optional<NanoUsd> week_cap)
-      : lock_(std::move(lock)),
+               std::string price_version, std::optional<NanoUsd> week_cap, std::int64_t last_id)
+      : next_id_(last_id + 1),
+        lock_(std::move(lock)),
         db_(std::move(db)),
         statements_(std::move(statements)),
         clock_(clock),
         price_version_(std::move(price_version)),
-        week_cap_(week_cap) {}
+        week_cap_(week_cap),
+        writer_([this] { write_batches(); }) {}
+  ~SqliteLedger() override {
+    free_.stop();
+    writer_.join();
+    const std::lock_guard guard(mutex_);
+    write_free_rows();
+  }
 
   Result<std::int64_t> begin(const AttemptStart& start) override;
   Result<> settle(std::int64_t row_id, const AttemptEnd& end) override {
@@ -130,7 +143,14 @@ class SqliteLedger final : public Ledger {
   Result<> check_cap(NanoUsd cap, NanoUsd reserved, std::int64_t week_ms);
   Result<> finish(std::int64_t row_id, std::string_view state, NanoUsd charged,
                   const AttemptEnd& end);
+  Result<> insert(const RowStart& row);
+  Result<> update(const RowEnd& row);
+  void write_batches();    // the writer's life
+  void write_free_rows();  // under mutex_; before anything else looks at the file
+  Result<> write(const std::vector<FreeRows::Write>& writes);
 
+  std::atomic<std::int64_t> next_id_;
+  FreeRows free_;
   std::mutex mutex_;  // guards everything below but the constants
   FileLock lock_;     // outlives db_
   Db db_;
@@ -139,7 +159,61 @@ class SqliteLedger final : public Ledger {
   const Clock& clock_;
   const std::string price_version_;
   const std::optional<NanoUsd> week_cap_;
+  std::thread writer_;
 };
+
+Result<> SqliteLedger::insert(const RowStart& row) {
+  const AttemptStart& start = row.start;
+  Stmt& insert = statements_.insert;
+  insert.bind(1, start.request_id).bind(2, start.attempt).bind(3, row.week_ms);
+  insert.bind(4, row.started_ms).bind(5, start.key_id).bind(6, start.dialect);
+  insert.bind(7, start.task_class).bind(8, start.priority).bind(9, start.backend);
+  insert.bind(10, start.model).bind(11, start.model_asked).bind(12, start.reason);
+  insert.bind(13, price_version_).bind(14, start.reserved).bind(15, row.id);
+  return insert.run();
+}
+
+Result<> SqliteLedger::update(const RowEnd& row) {
+  const AttemptEnd& end = row.end;
+  const TokenCounts& tokens = end.tokens;
+  Stmt& update = statements_.end;
+  update.bind(1, row.id).bind(2, row.state).bind(3, row.charged).bind(4, end.counterfactual);
+  update.bind(5, tokens.input).bind(6, tokens.cache_read).bind(7, tokens.cache_write_5m);
+  update.bind(8, tokens.cache_write_1h).bind(9, tokens.output).bind(10, end.ttft_ms);
+  update.bind(11, end.duration_ms);
+  update.bind(12, kOutcomes.at(static_cast<std::size_t>(end.outcome)));
+  update.bind(13, end.error_code).bind(14, end.note);
+  return update.run();  // no row changed: it had ended before, and that stands
+}
+
+void SqliteLedger::write_batches() {
+  while (free_.wait()) {
+    std::this_thread::sleep_for(kBatchEvery);
+    const std::lock_guard guard(mutex_);
+    write_free_rows();
+  }
+}
+
+void SqliteLedger::write_free_rows() {
+  std::vector<FreeRows::Write> writes = free_.take();
+  if (writes.empty()) return;
+  const std::size_t count = writes.size();
+  const auto written = write(writes);
+  if (written) return;
+  const bool kept = free_.put_back(std::move(writes));
+  log::error(kept ? "ledger.free_rows_wait" : "ledger.free_rows_lost",
+             {{"rows", count}, {"error", written.error().message}});
+}
+
+Result<> SqliteLedger::write(const std::vector<FreeRows::Write>& writes) {
+  TOPHAND_CHECK("ledger", set_durable(false));
+  TOPHAND_TRY(transaction, "ledger", Transaction::begin(db_));
+  for (const FreeRows::Write& row : writes) {
+    if (row.start) TOPHAND_CHECK("ledger", insert(*row.start));
+    if (row.end) TOPHAND_CHECK("ledger", update(*row.end));
+  }
+  return transaction.commit();
+}
 
 // FULL syncs the log at every commit. NORMAL leaves that to the next FULL commit or checkpoint: the
 // rows are with the kernel (a killed process loses none) and reach the disk in order.
@@ -168,22 +242,21 @@ Result<std::int64_t> SqliteLedger::begin(const AttemptStart& start) {
   if (start.reserved < 0) return fail(Code::kInvalid, "ledger: a negative reservation");
   if (start.request_id.empty() || start.attempt < 1)
     return fail(Code::kInvalid, "ledger: an attempt needs a request id and a number from 1");
-  const std::lock_guard guard(mutex_);
   const std::int64_t now_ms = clock_.wall_ms();
-  const std::int64_t week_ms = week_start_ms(now_ms);
-  TOPHAND_CHECK("ledger", set_durable(start.reserved > 0));
+  RowStart row{next_id_++, week_start_ms(now_ms), now_ms, start};
+  const std::int64_t id = row.id;
+  if (start.reserved == 0) {
+    free_.add(std::move(row));
+    return id;
+  }
+  const std::lock_guard guard(mutex_);
+  write_free_rows();
+  TOPHAND_CHECK("ledger", set_durable(true));
   TOPHAND_TRY(transaction, "ledger", Transaction::begin(db_));
-  if (start.reserved > 0 && week_cap_)
-    if (auto fits = check_cap(*week_cap_, start.reserved, week_ms); !fits)
+  if (week_cap_)
+    if (auto fits = check_cap(*week_cap_, start.reserved, row.week_ms); !fits)
       return tl::unexpected(std::move(fits).error());
-  Stmt& insert = statements_.insert;
-  insert.bind(1, start.request_id).bind(2, start.attempt).bind(3, week_ms).bind(4, now_ms);
-  insert.bind(5, start.key_id).bind(6, start.dialect).bind(7, start.task_class);
-  insert.bind(8, start.priority).bind(9, start.backend).bind(10, start.model);
-  insert.bind(11, start.model_asked).bind(12, start.reason).bind(13, price_version_);
-  insert.bind(14, start.reserved);
-  TOPHAND_CHECK("ledger", insert.run());
-  const std::int64_t id = db_.last_id();
+  TOPHAND_CHECK("ledger", insert(row));
   TOPHAND_CHECK("ledger", transaction.commit());
   return id;
 }
@@ -194,27 +267,23 @@ Result<> SqliteLedger::finish(std::int64_t row_id, std::string_view state, NanoU
   if (std::min({charged, end.counterfactual, tokens.input, tokens.cache_read, tokens.cache_write_5m,
                 tokens.cache_write_1h, tokens.output}) < 0)
     return fail(Code::kInvalid, "ledger: a negative cost or number of tokens");
+  const RowEnd row{row_id, std::string(state), charged, end};
+  if (charged == 0 && free_.finish(row)) return {};
   const std::lock_guard guard(mutex_);
+  write_free_rows();
   Stmt& paid = statements_.is_paid.bind(1, row_id);
-  const Result<bool> row = paid.step();
-  const NanoUsd reserved = row && *row ? paid.integer(0) : 0;
+  const Result<bool> found = paid.step();
+  const NanoUsd reserved = found && *found ? paid.integer(0) : 0;
   paid.reset();
-  if (!row) return tl::unexpected(row.error());
-  if (!*row) return fail(Code::kNotFound, "ledger: no row " + std::to_string(row_id));
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return fail(Code::kNotFound, "ledger: no row " + std::to_string(row_id));
   TOPHAND_CHECK("ledger", set_durable(reserved > 0 || charged > 0));
-  Stmt& update = statements_.end;
-  update.bind(1, row_id).bind(2, state).bind(3, charged).bind(4, end.counterfactual);
-  update.bind(5, tokens.input).bind(6, tokens.cache_read).bind(7, tokens.cache_write_5m);
-  update.bind(8, tokens.cache_write_1h).bind(9, tokens.output).bind(10, end.ttft_ms);
-  update.bind(11, end.duration_ms);
-  update.bind(12, kOutcomes.at(static_cast<std::size_t>(end.outcome)));
-  update.bind(13, end.error_code).bind(14, end.note);
-  TOPHAND_CHECK("ledger", update.run());  // no row changed: it had ended before, and that stands
-  return {};
+  return update(row);
 }
 
 Result<Totals> SqliteLedger::totals(std::int64_t since_ms) {
   const std::lock_guard guard(mutex_);
+  write_free_rows();
   Stmt& query = statements_.totals.bind(1, since_ms);
   const Result<bool> row = query.step();
   Totals out;
@@ -233,6 +302,7 @@ Result<Totals> SqliteLedger::totals(std::int64_t since_ms) {
 
 Result<std::vector<Row>> SqliteLedger::rows(std::int64_t since_ms, std::int64_t limit) {
   const std::lock_guard guard(mutex_);
+  write_free_rows();
   Stmt& query = statements_.rows.bind(1, since_ms);
   query.bind(2, std::clamp<std::int64_t>(limit, 0, kRowsMax));
   std::vector<Row> out;
@@ -265,8 +335,9 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const std::string& path, const Cloc
   TOPHAND_CHECK(step, migrate(db));
   TOPHAND_CHECK(step, recover(db));
   TOPHAND_TRY(statements, step, prepare_all(db));
+  TOPHAND_TRY(last_id, step, db.query_integer("SELECT coalesce(max(id), 0) FROM attempts"));
   return std::make_unique<SqliteLedger>(std::move(lock), std::move(db), std::move(statements),
-                                        clock, std::move(price_version), week_cap);
+                                        clock, std::move(price_version), week_cap, last_id);
 }
 
 }  // namespace tophand::ledger

@@ -77,10 +77,12 @@ class Ledger {
   static Result<std::unique_ptr<Ledger>> open(const std::string& path, const Clock& clock,
                                               std::string price_version,
                                               std::optional<NanoUsd> week_cap);
-  // Returns the row's id. Durable when it returns (fsync) if anything is reserved; a row that
-  // reserves nothing survives the death of this process, but a power cut may take it.
+  // Returns the row's id. Durable when it returns (fsync) if anything is reserved. Rows that
+  // reserve nothing are written together, some 20 ms later, and synced with the next paid row or
+  // checkpoint: what a killed process or a power cut takes is counted savings, never spending.
   // kBudget when settled + outstanding + reserved > cap, in the week of the clock's now; kConflict
-  // when this attempt of this request has a row already; kInvalid for a negative amount.
+  // when this attempt of this request has a row already (if anything is reserved); kInvalid for a
+  // negative amount.
   virtual Result<std::int64_t> begin(const AttemptStart& start) = 0;
   // Charges end.cost. The first settle or release of a row wins; later ones change nothing.
   // kNotFound for an unknown row.

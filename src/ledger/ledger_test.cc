@@ -143,6 +143,43 @@ TEST_F(LedgerTest, TakesTheFirstEndOfARowAndIgnoresLaterOnes) {
   EXPECT_EQ(ledger->totals(0)->spent, 3);
 }
 
+TEST_F(LedgerTest, ShowsRowsWithoutMoneyAtOnceAndHasThemInItsFileWhenItIsClosed) {
+  std::int64_t open_row = 0;
+  {
+    const auto ledger = open();
+    const std::int64_t first = ledger->begin(local("a")).value();
+    open_row = ledger->begin(local("b")).value();
+    const std::int64_t costly = ledger->begin(paid("c", 5)).value();
+    EXPECT_LT(first, open_row);
+    EXPECT_LT(open_row, costly);
+    EXPECT_TRUE(ledger->settle(first, {.counterfactual = 7}));
+    EXPECT_TRUE(ledger->settle(first, {.counterfactual = 9}));  // the first end counts
+    const auto rows = ledger->rows(0, 10).value();
+    ASSERT_EQ(rows.size(), 3U);
+    EXPECT_EQ(rows[0].counterfactual, 7);
+    EXPECT_EQ(rows[1].state, "reserved");
+    EXPECT_TRUE(ledger->settle(open_row, {.counterfactual = 1}));
+  }
+  const auto again = open();
+  const auto rows = again->rows(0, 10).value();
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].counterfactual, 7);
+  EXPECT_EQ(rows[1].counterfactual, 1);
+  EXPECT_GT(again->begin(local("d")).value(), rows[2].id);
+}
+
+TEST_F(LedgerTest, KeepsRowsWithoutMoneyWhileSomebodyElseLocksTheFile) {
+  const auto ledger = open();
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_TRUE(ledger->begin(local("a")));
+  EXPECT_FALSE(ledger->begin(paid("b", 1)));
+  ASSERT_EQ(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(other);
+  EXPECT_EQ(ledger->rows(0, 10).value().size(), 1U);
+}
+
 TEST_F(LedgerTest, RecordsACostAboveTheReservationAsItIs) {
   const auto ledger = open(10);
   ASSERT_TRUE(ledger->settle(ledger->begin(paid("a", 10)).value(), costing(12)));
