@@ -169,11 +169,11 @@ class Gateway:
     def health(self):
         return self.call("GET", "/healthz", key=False).json()
 
-    def worker_pid(self):
-        """The pid of the worker that is ready; waits for it."""
+    def worker_pid(self, but=None):
+        """The pid of the worker that is ready; waits for it, and for another one than `but`."""
         def ready():
             for worker in self.health().get("workers", []):
-                if worker["state"] == "ready" and worker.get("pid"):
+                if worker["state"] == "ready" and worker.get("pid") not in (None, 0, but):
                     return worker["pid"]
             return None
         return wait_until(ready, "a ready worker")
