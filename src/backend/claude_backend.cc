@@ -1,9 +1,11 @@
 #include "backend/claude_backend.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "backend/sse_frames.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "chat/upstream.h"
 #include "net/sse.h"
@@ -14,6 +16,11 @@ namespace {
 constexpr std::size_t kBodyBytesMax = 64u << 20;
 constexpr std::size_t kErrorBytesMax = 1u << 20;
 constexpr std::string_view kDefaultVersion = "2023-06-01";
+// Rests of a key among several. A refused key may be mended meanwhile; a limit without retry-after
+// is one of the minute, and none lasts longer than the longest here.
+constexpr std::int64_t kRefusedRestMs = 600'000;
+constexpr std::int64_t kLimitedRestMs = 30'000;
+constexpr std::int64_t kRestMsMax = 3'600'000;
 
 std::string lowered(std::string_view text) {
   std::string out(text);
@@ -32,6 +39,19 @@ net::Headers keep_headers(const net::Headers& from) {
       kept.add(name, header.value);
   }
   return kept;
+}
+
+std::int64_t rest_ms(int status, const net::Headers& headers) {
+  if (status == 401) return kRefusedRestMs;
+  const std::string_view text = headers.get("retry-after");
+  std::int64_t seconds = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (parsed.ec != std::errc() || seconds < 0) return kLimitedRestMs;
+  return std::min(seconds, kRestMsMax / 1000) * 1000;
+}
+
+std::int64_t now_ms() {
+  return system_clock().mono_ns() / 1'000'000;
 }
 
 bool is_success(int status) {
@@ -93,13 +113,21 @@ std::vector<chat::StreamEvent> events_of(chat::Answer answer) {
 
 }  // namespace
 
+// One sending, and how long its key has to rest after it (0: it need not).
+struct ClaudeBackend::Try {
+  Report report;
+  std::int64_t rest_ms = 0;
+};
+
 Result<std::unique_ptr<ClaudeBackend>> ClaudeBackend::create(ClaudeOptions options) {
   auto endpoint = net::parse_endpoint(options.base_url);
   if (!endpoint || (endpoint->scheme != "https" && endpoint->scheme != "http"))
     return fail(Code::kConfig, "claude.base_url: expected an https:// or http:// URL");
+  if (options.keys.empty()) return fail(Code::kConfig, "no Claude API key is set");
   net::Headers probe;
-  if (!probe.add("x-api-key", options.api_key))
-    return fail(Code::kConfig, "the Claude API key holds a line break or control character");
+  for (const config::ClaudeKey& key : options.keys)
+    if (!probe.add("x-api-key", key.secret))
+      return fail(Code::kConfig, "the Claude API key holds a line break or control character");
   auto client = net::Client::create(options.ca_file);
   return std::unique_ptr<ClaudeBackend>(
       new ClaudeBackend(std::move(options), std::move(*endpoint), std::move(client)));
@@ -107,14 +135,19 @@ Result<std::unique_ptr<ClaudeBackend>> ClaudeBackend::create(ClaudeOptions optio
 
 ClaudeBackend::ClaudeBackend(ClaudeOptions options, net::Endpoint endpoint,
                              std::unique_ptr<net::Client> client)
-    : options_(std::move(options)), endpoint_(std::move(endpoint)), client_(std::move(client)) {}
+    : options_(std::move(options)),
+      endpoint_(std::move(endpoint)),
+      client_(std::move(client)),
+      ring_(options_.keys.size()) {}
 
-net::ClientRequest ClaudeBackend::make_request(const Call& call, std::string_view path) const {
+net::ClientRequest ClaudeBackend::make_request(const Call& call, std::string_view path,
+                                               const config::ClaudeKey& key) const {
   net::ClientRequest request;
   request.path = path;
   if (!call.raw_body.empty() && !call.query.empty()) request.path += "?" + call.query;
   request.headers.add("content-type", "application/json");
-  request.headers.add("x-api-key", options_.api_key);
+  if (key.bearer) request.headers.add("authorization", "Bearer " + key.secret);
+  else request.headers.add("x-api-key", key.secret);
   bool has_version = false;
   for (const net::Header& header : call.forward.all()) {
     request.headers.add(header.name, header.value);
@@ -130,28 +163,53 @@ Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellati
                   ? chat::write_anthropic_request(*call.request, call.model, call.max_tokens)
                   : chat::pass_through_anthropic_request(call.raw_body, call.model);
   if (!body) return refused(body.error());
-  net::ClientRequest request = make_request(call, "/v1/messages");
-  request.body = *body;
+  for (std::size_t tries = 1;; ++tries) {
+    const std::size_t at = ring_.take(now_ms());
+    Try made = answer_once(call, *body, options_.keys[at], sink, client);
+    if (options_.keys.size() > 1) made.report.key = options_.keys[at].name;
+    if (made.rest_ms == 0) return std::move(made.report);
+    const bool other_is_ready = ring_.rest(at, now_ms(), made.rest_ms);
+    if (!other_is_ready || tries >= options_.keys.size()) return std::move(made.report);
+  }
+}
+
+// What is kept of the response, and which of several keys it was.
+net::Headers ClaudeBackend::kept(const net::Headers& from, const config::ClaudeKey& key) const {
+  net::Headers out = keep_headers(from);
+  if (options_.keys.size() > 1) out.add("x-tophand-key", key.name);
+  return out;
+}
+
+ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view body,
+                                              const config::ClaudeKey& key, Sink& sink,
+                                              const net::Cancellation& client) const {
+  net::ClientRequest request = make_request(call, "/v1/messages", key);
+  request.body = body;
   auto response = client_->send(endpoint_, request, &client);
   if (!response) {
     Error error = response.error();
     if (error.code == Code::kUnavailable)  // no connection, so nothing was sent
-      return refused(std::move(error).within("reach the Claude API"));
+      return {refused(std::move(error).within("reach the Claude API"))};
     Report report;
     report.sent = true;
     end_with(report, reading(std::move(error)));
-    return report;
+    return {std::move(report)};
   }
-  if (!is_success((*response)->status())) return refusal(**response, client);
+  if (const int status = (*response)->status(); !is_success(status)) {
+    const bool is_worn = status == 401 || status == 429;
+    return {.report = refusal(**response, client),
+            .rest_ms = is_worn ? rest_ms(status, (*response)->headers()) : 0};
+  }
   const bool streamed = (*response)->headers().get("content-type").starts_with("text/event-stream");
-  Report report = streamed ? read_stream(**response, call, sink, client)
-                           : read_whole(**response, call, sink, client);
+  Report report = streamed ? read_stream(**response, call, key, sink, client)
+                           : read_whole(**response, call, key, sink, client);
   report.sent = true;
-  report.kept = keep_headers((*response)->headers());
-  return report;
+  report.kept = kept((*response)->headers(), key);
+  return {std::move(report)};
 }
 
-Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& call, Sink& sink,
+Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& call,
+                                  const config::ClaudeKey& key, Sink& sink,
                                   const net::Cancellation& client) const {
   const bool pass_through = !call.raw_body.empty();
   Report report;
@@ -159,7 +217,7 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
   net::SseParser parser;
   chat::AnthropicStreamReader reader;
   if (pass_through) {
-    if (auto put = sink.head(response.status(), keep_headers(response.headers()),
+    if (auto put = sink.head(response.status(), kept(response.headers(), key),
                              response.headers().get("content-type"));
         !put) {
       end_with(report, put.error());
@@ -207,7 +265,8 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
   return report;
 }
 
-Report ClaudeBackend::read_whole(net::ClientResponse& response, const Call& call, Sink& sink,
+Report ClaudeBackend::read_whole(net::ClientResponse& response, const Call& call,
+                                 const config::ClaudeKey& key, Sink& sink,
                                  const net::Cancellation& client) const {
   Report report;
   auto body = response.read_all(&client, kBodyBytesMax);
@@ -227,7 +286,7 @@ Report ClaudeBackend::read_whole(net::ClientResponse& response, const Call& call
     for (const chat::StreamEvent& event : events)
       if (put) put = sink.event(event);
   } else {
-    put = sink.head(response.status(), keep_headers(response.headers()),
+    put = sink.head(response.status(), kept(response.headers(), key),
                     response.headers().get("content-type", "application/json"));
     if (put) put = sink.raw(*body, events);
   }
@@ -239,7 +298,8 @@ Result<std::int64_t> ClaudeBackend::count(const Call& call, const net::Cancellat
   if (call.raw_body.empty()) return fail(Code::kInvalid, "only Messages bodies are counted");
   TOPHAND_TRY(body, "count tokens",
               chat::pass_through_anthropic_request(call.raw_body, call.model));
-  net::ClientRequest request = make_request(call, "/v1/messages/count_tokens");
+  net::ClientRequest request =
+      make_request(call, "/v1/messages/count_tokens", options_.keys[ring_.take(now_ms())]);
   request.body = body;
   request.first_byte_timeout_ms = request.idle_timeout_ms = std::min(options_.timeout_ms, 30'000);
   TOPHAND_TRY(response, "count tokens", client_->send(endpoint_, request, &client));

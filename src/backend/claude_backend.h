@@ -8,13 +8,15 @@
 #include <string>
 
 #include "backend/backend.h"
+#include "backend/key_ring.h"
+#include "config/config.h"
 #include "net/client.h"
 
 namespace tophand::backend {
 
 struct ClaudeOptions {
   std::string base_url = "https://api.anthropic.com";
-  std::string api_key = {};
+  std::vector<config::ClaudeKey> keys = {};  // at least one; requests take turns
   std::string ca_file = {};
   int timeout_ms = 600'000;  // to the response's head, and between pieces of its body
 };
@@ -29,15 +31,21 @@ class ClaudeBackend final : public Backend {
 
  private:
   ClaudeBackend(ClaudeOptions options, net::Endpoint endpoint, std::unique_ptr<net::Client> client);
-  net::ClientRequest make_request(const Call& call, std::string_view path) const;
-  Report read_stream(net::ClientResponse& response, const Call& call, Sink& sink,
-                     const net::Cancellation& client) const;
-  Report read_whole(net::ClientResponse& response, const Call& call, Sink& sink,
-                    const net::Cancellation& client) const;
+  net::ClientRequest make_request(const Call& call, std::string_view path,
+                                  const config::ClaudeKey& key) const;
+  struct Try;
+  Try answer_once(const Call& call, std::string_view body, const config::ClaudeKey& key, Sink& sink,
+                  const net::Cancellation& client) const;
+  net::Headers kept(const net::Headers& from, const config::ClaudeKey& key) const;
+  Report read_stream(net::ClientResponse& response, const Call& call, const config::ClaudeKey& key,
+                     Sink& sink, const net::Cancellation& client) const;
+  Report read_whole(net::ClientResponse& response, const Call& call, const config::ClaudeKey& key,
+                    Sink& sink, const net::Cancellation& client) const;
 
   ClaudeOptions options_;
   net::Endpoint endpoint_;
   std::unique_ptr<net::Client> client_;
+  KeyRing ring_;  // indices of options_.keys
 };
 
 }  // namespace tophand::backend

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "backend/test_support.h"
 #include "chat/dialect.h"
 
@@ -40,8 +42,9 @@ chat::Request request_for(std::string model) {
 
 struct Rig {
   explicit Rig(net::Handler script) : server(std::move(script)) {
-    auto made = ClaudeBackend::create(
-        {.base_url = server.url(), .api_key = "sk-canary", .timeout_ms = 20'000});
+    auto made = ClaudeBackend::create({.base_url = server.url(),
+                                       .keys = {{.name = "a", .secret = "sk-canary"}},
+                                       .timeout_ms = 20'000});
     EXPECT_TRUE(made) << made.error().message;
     backend = std::move(*made);
   }
@@ -206,7 +209,8 @@ TEST(ClaudeBackend, RefusalsKeepStatusRetryAfterAndBody) {
 }
 
 TEST(ClaudeBackend, NobodyThereIsARefusal) {
-  auto backend = ClaudeBackend::create({.base_url = "http://127.0.0.1:1", .api_key = "k"});
+  auto backend = ClaudeBackend::create(
+      {.base_url = "http://127.0.0.1:1", .keys = {{.name = "a", .secret = "k"}}});
   ASSERT_TRUE(backend);
   RecordingSink sink;
   const net::CancelFlag never;
@@ -215,6 +219,89 @@ TEST(ClaudeBackend, NobodyThereIsARefusal) {
   EXPECT_EQ(report.end, End::kRefused);
   EXPECT_FALSE(report.sent);
   EXPECT_EQ(report.failure->error.code, Code::kUnavailable);
+}
+
+// --- several keys --------------------------------------------------------------------------------
+
+// Refuses the keys it is told to, and answers the others.
+struct KeyRig {
+  KeyRig(int status, std::vector<std::string> refused_keys, std::vector<config::ClaudeKey> keys)
+      : server([status, refused_keys = std::move(refused_keys)](const net::Request& request,
+                                                                net::ResponseWriter& writer) {
+          const std::string key(request.headers.get("x-api-key"));
+          if (std::ranges::find(refused_keys, key) == refused_keys.end())
+            return send_stream(writer, kStream, kStream.size());
+          writer.headers().set("retry-after", "60");
+          ASSERT_TRUE(writer.send(status, "application/json",
+                                  R"({"type":"error","error":{"type":"x","message":"no"}})"));
+        }) {
+    auto made = ClaudeBackend::create({.base_url = server.url(), .keys = std::move(keys)});
+    EXPECT_TRUE(made) << made.error().message;
+    backend = std::move(*made);
+  }
+  Report answer() {
+    const chat::Request request = request_for("claude");
+    RecordingSink sink;
+    const net::CancelFlag never;
+    Report report = backend->answer(raw_call(request), sink, never);
+    headers = sink.headers;
+    return report;
+  }
+  std::string keys_seen() const {
+    std::string out;
+    for (const net::Request& request : server.requests())
+      out += std::string(request.headers.get("x-api-key")) + " ";
+    return out;
+  }
+
+  ScriptedServer server;
+  std::unique_ptr<ClaudeBackend> backend;
+  net::Headers headers;
+};
+
+const std::vector<config::ClaudeKey> kTwoKeys{{.name = "alice", .secret = "sk-a"},
+                                              {.name = "bob", .secret = "sk-b"}};
+
+TEST(ClaudeKeys, TakeTurnsAndAreToldByName) {
+  KeyRig rig(429, {}, kTwoKeys);
+  EXPECT_EQ(rig.answer().key, "alice");
+  EXPECT_EQ(rig.headers.get("x-tophand-key"), "alice");
+  EXPECT_EQ(rig.answer().key, "bob");
+  EXPECT_EQ(rig.answer().key, "alice");
+  EXPECT_EQ(rig.keys_seen(), "sk-a sk-b sk-a ");
+}
+
+TEST(ClaudeKeys, OneThatIsRefusedOrUsedUpRestsAndTheOtherAnswers) {
+  for (const int status : {401, 429}) {
+    KeyRig rig(status, {"sk-a"}, kTwoKeys);
+    EXPECT_EQ(rig.answer().end, End::kFinished) << status;
+    EXPECT_EQ(rig.answer().end, End::kFinished) << status;
+    EXPECT_EQ(rig.keys_seen(), "sk-a sk-b sk-b ") << status;
+  }
+}
+
+TEST(ClaudeKeys, OtherRefusalsAreNotTheKeysFault) {
+  KeyRig rig(529, {"sk-a"}, kTwoKeys);
+  EXPECT_EQ(rig.answer().end, End::kRefused);
+  EXPECT_EQ(rig.keys_seen(), "sk-a ");
+}
+
+TEST(ClaudeKeys, WhenAllAreUsedUpTheClientIsTold) {
+  KeyRig rig(429, {"sk-a", "sk-b"}, kTwoKeys);
+  const Report report = rig.answer();
+  EXPECT_EQ(report.end, End::kRefused);
+  EXPECT_EQ(report.status, 429);
+  EXPECT_EQ(report.kept.get("retry-after"), "60");
+  EXPECT_EQ(rig.keys_seen(), "sk-a sk-b ");
+}
+
+TEST(ClaudeKeys, ATokenIsSentAsABearer) {
+  KeyRig rig(429, {}, {{.name = "token", .secret = "oat", .bearer = true}});
+  EXPECT_EQ(rig.answer().end, End::kFinished);
+  const net::Headers seen = rig.server.requests().front().headers;
+  EXPECT_EQ(seen.get("authorization"), "Bearer oat");
+  EXPECT_FALSE(seen.find("x-api-key"));
+  EXPECT_FALSE(rig.headers.find("x-tophand-key"));  // there is only one
 }
 
 TEST(ClaudeBackend, AClientThatLeavesCancels) {
@@ -233,7 +320,7 @@ TEST(ClaudeBackend, AClientThatLeavesCancels) {
 }
 
 TEST(ClaudeBackend, RefusesAKeyThatWouldForgeAHeader) {
-  const auto made = ClaudeBackend::create({.api_key = "sk\r\nx: y"});
+  const auto made = ClaudeBackend::create({.keys = {{.name = "a", .secret = "sk\r\nx: y"}}});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, Code::kConfig);
   EXPECT_EQ(made.error().message.find("sk"), std::string::npos);

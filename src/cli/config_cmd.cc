@@ -67,7 +67,7 @@ int run_show(Io& io, const Arguments& args) {
       entry[std::string(key.name)] = value_of(key.place(backend));
     all["backends"].push_back(std::move(entry));
   }
-  all["claude"]["api_key"] = loaded->claude.api_key.empty() ? "(not set)" : "(set)";
+  all["claude"]["api_key"] = loaded->claude.keys.empty() ? "(not set)" : "(set)";
   io.out << all.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   return 0;
 }

@@ -238,9 +238,12 @@ Check check_gateway(const std::string& data_dir) {
 }
 
 Check check_claude_key(const config::ClaudeConfig& claude) {
-  if (!claude.api_key.empty())
-    return {"claude key", Health::kOk,
-            claude.key_file.empty() ? "set by ANTHROPIC_API_KEY" : "set"};
+  if (!claude.keys.empty()) {
+    std::string names;
+    for (const config::ClaudeKey& key : claude.keys)
+      (names += names.empty() ? "" : ", ") += key.name;
+    return {"claude key", Health::kOk, "set (" + names + ")"};
+  }
   return {"claude key", Health::kWarn,
           claude.allow_local_fallback ? "not set: high-priority requests are answered locally, too"
                                       : "not set: high-priority requests are refused",

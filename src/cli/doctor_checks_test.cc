@@ -158,7 +158,7 @@ class Answering : public Doctor {
   config::ClaudeConfig claude() const {
     config::ClaudeConfig config;
     config.base_url = url_;
-    config.api_key = "sk-ant-secret";
+    config.keys = {{.name = "key", .secret = "sk-ant-secret"}};
     return config;
   }
 

@@ -40,10 +40,17 @@ struct EngineConfig {
   std::int64_t queue_max = 64;
 };
 
+struct ClaudeKey {
+  std::string name;     // of its file, for people; "env" and "token" where it came from there
+  std::string secret;   // never printed
+  bool bearer = false;  // sent as Authorization: Bearer, not as x-api-key
+};
+
 struct ClaudeConfig {
   std::string base_url = "https://api.anthropic.com";
-  std::string api_key;  // from key_file or ANTHROPIC_API_KEY; never printed
+  std::vector<ClaudeKey> keys;  // from the files and the environment; they take turns
   std::string key_file;
+  std::vector<std::string> key_files;     // beside key_file
   std::string model = "claude-opus-5-5";  // what `claude` and `high` mean
   std::string ca_file;                    // extra trusted root
   bool allow_local_fallback = false;  // high priority without Claude: answer locally, and say so

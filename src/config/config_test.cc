@@ -148,7 +148,7 @@ TEST(Config, TheEnvironmentComesAfterTheFile) {
   const auto config = load_config(paths, env);
   ASSERT_TRUE(config);
   EXPECT_EQ(config->claude.base_url, "http://127.0.0.1:9");
-  EXPECT_EQ(config->claude.api_key, "sk-1");
+  EXPECT_EQ(config->claude.keys.at(0).secret, "sk-1");
   EXPECT_EQ(config->models.mirror, "/srv/models");
   EXPECT_EQ(config->models.dir, folder.path + "/models");
 }
@@ -163,7 +163,7 @@ TEST(Config, AKeyFileThatOthersCanReadIsRefused) {
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("chmod 600"));
   ::chmod(key.c_str(), 0600);
-  EXPECT_EQ(load_config(paths, {})->claude.api_key, "sk-secret");
+  EXPECT_EQ(load_config(paths, {})->claude.keys.at(0).secret, "sk-secret");
 }
 
 TEST(Config, AKeyFileHoldsOneKey) {
@@ -180,8 +180,31 @@ TEST(Config, AKeyFileHoldsOneKey) {
     EXPECT_THAT(refused.error().message, HasSubstr("one key"));
   }
   folder.write("key", "sk-2\r\n");
-  EXPECT_EQ(load_config(paths, {})->claude.api_key, "sk-2");
-  EXPECT_EQ(load_config(paths, {{"ANTHROPIC_API_KEY", "sk-3"}})->claude.api_key, "sk-3");
+  EXPECT_EQ(load_config(paths, {})->claude.keys.at(0).secret, "sk-2");
+  EXPECT_EQ(load_config(paths, {{"ANTHROPIC_API_KEY", "sk-3"}})->claude.keys.at(0).secret, "sk-3");
+}
+
+TEST(Config, SeveralKeysHaveTheNamesOfTheirFiles) {
+  const Folder folder;
+  folder.write("alice.key", "sk-ant-api03-a\n");
+  folder.write("bob", "sk-ant-oat01-b\n");
+  const Paths paths{
+      .config_file = folder.write("t.toml", "[claude]\nkey_files = [\"alice.key\", \"bob\"]\n"),
+      .data_dir = folder.path,
+      .config_named = true};
+  const auto config = load_config(paths, {{"ANTHROPIC_AUTH_TOKEN", "of-a-proxy"}});
+  ASSERT_TRUE(config) << config.error().message;
+  std::string keys;
+  for (const ClaudeKey& key : config->claude.keys)
+    keys += key.name + (key.bearer ? "* " : " ") + key.secret + "; ";
+  EXPECT_EQ(keys, "token* of-a-proxy; alice sk-ant-api03-a; bob* sk-ant-oat01-b; ");
+}
+
+// Clients of the gateway are pointed at it by this variable.
+TEST(Config, OurOwnKeyIsNotTakenForClaudes) {
+  const Folder folder;
+  const Paths paths{.config_file = folder.path + "/none.toml", .data_dir = folder.path};
+  EXPECT_TRUE(load_config(paths, {{"ANTHROPIC_AUTH_TOKEN", "th-0123"}})->claude.keys.empty());
 }
 
 TEST(Config, AFifoOrFolderInPlaceOfAFileIsRefusedWithoutWaiting) {

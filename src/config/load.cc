@@ -15,7 +15,8 @@ namespace tophand::config {
 namespace {
 
 constexpr std::size_t kConfigBytesMax = (1u << 20) + 1;  // one more than the parser takes
-constexpr std::size_t kKeyBytesMax = 4096 + 2;           // and a line ending
+constexpr std::size_t kKeyNameBytesMax = 40;
+constexpr std::size_t kKeyBytesMax = 4096 + 2;  // and a line ending
 
 // Owns a descriptor that is open for reading. Opening does not wait for anybody (a FIFO).
 class OpenFile {
@@ -93,6 +94,7 @@ void resolve_paths(Config& config, const Paths& paths, const Environment& env) {
   std::vector<std::string*> settings{&config.models.dir, &config.models.mirror,
                                      &config.claude.key_file, &config.claude.ca_file,
                                      &config.prices_file};
+  for (std::string& path : config.claude.key_files) settings.push_back(&path);
   for (BackendConfig& backend : config.backends)
     for (std::string* path : {&backend.key_file, &backend.ca_file}) settings.push_back(path);
   for (std::string* path : settings) {
@@ -100,6 +102,41 @@ void resolve_paths(Config& config, const Paths& paths, const Environment& env) {
     if (path->starts_with("~/")) *path = variable(env, "HOME") + path->substr(1);
     else path->insert(0, folder);
   }
+}
+
+// "keys/alice.key" is called "alice".
+std::string key_name(const std::string& path) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  name = name.substr(0, std::min(name.rfind('.'), kKeyNameBytesMax));
+  for (char& c : name)
+    if (c <= ' ' || c >= 0x7f) c = '?';
+  return name;
+}
+
+// Access tokens of an account look like this; API keys do not.
+bool is_token(const std::string& secret) {
+  return secret.starts_with("sk-ant-oat");
+}
+
+Result<> add_key_file(ClaudeConfig& claude, const std::string& setting, const std::string& path) {
+  TOPHAND_TRY(secret, "read the Claude key", read_key_file(setting, path));
+  const bool bearer = is_token(secret);
+  claude.keys.push_back({key_name(path), std::move(secret), bearer});
+  return {};
+}
+
+Result<> find_claude_keys(ClaudeConfig& claude, const Environment& env) {
+  std::string key, token;
+  TOPHAND_CHECK("environment", override_from(env, "ANTHROPIC_API_KEY", check_secret, key));
+  TOPHAND_CHECK("environment", override_from(env, "ANTHROPIC_AUTH_TOKEN", check_secret, token));
+  if (!key.empty()) claude.keys.push_back({"env", key, is_token(key)});
+  // One of our own keys is there for the clients that are started from the same shell.
+  if (!token.empty() && !token.starts_with("th-")) claude.keys.push_back({"token", token, true});
+  if (claude.keys.empty() && !claude.key_file.empty())
+    TOPHAND_CHECK("claude", add_key_file(claude, "claude.key_file", claude.key_file));
+  for (const std::string& path : claude.key_files)
+    TOPHAND_CHECK("claude", add_key_file(claude, "claude.key_files", path));
+  return {};
 }
 
 Result<> check(const Config& config) {
@@ -146,13 +183,8 @@ Result<Config> load_config(const Paths& paths, const Environment& env) {
                 override_from(env, "TOPHAND_CLAUDE_URL", check_claude_url, config.claude.base_url));
   TOPHAND_CHECK("environment",
                 override_from(env, "TOPHAND_MODEL_MIRROR", check_mirror, config.models.mirror));
-  TOPHAND_CHECK("environment",
-                override_from(env, "ANTHROPIC_API_KEY", check_secret, config.claude.api_key));
-  if (config.claude.api_key.empty() && !config.claude.key_file.empty()) {
-    TOPHAND_TRY(key, "read the Claude key",
-                read_key_file("claude.key_file", config.claude.key_file));
-    config.claude.api_key = std::move(key);
-  }
+  if (auto found = find_claude_keys(config.claude, env); !found)
+    return tl::unexpected(found.error());
   for (BackendConfig& backend : config.backends) {
     if (backend.key_file.empty()) continue;
     const std::string setting = "backends." + backend.name + ".key_file";

@@ -113,6 +113,7 @@ void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std:
              {"dialect", dialect_name(exchange.dialect)},
              {"backend", policy::backend_name(outcome.target)},
              {"model", outcome.target.model},
+             {"provider_key", report.key},
              {"input_tokens", report.usage.total_input()},
              {"output_tokens", report.usage.output_tokens},
              {"ms", ms},

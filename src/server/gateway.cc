@@ -145,11 +145,11 @@ Result<> RunningGateway::open_backends() {
   others_ = std::move(others);
   others_->start();
   const config::ClaudeConfig& claude = options_.config.claude;
-  if (claude.api_key.empty()) return {};
+  if (claude.keys.empty()) return {};
   TOPHAND_TRY(
       made, "Claude",
       backend::ClaudeBackend::create({.base_url = claude.base_url,
-                                      .api_key = claude.api_key,
+                                      .keys = claude.keys,
                                       .ca_file = claude.ca_file,
                                       .timeout_ms = static_cast<int>(claude.timeout_s * 1000)}));
   claude_ = std::move(made);
