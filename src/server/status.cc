@@ -2,11 +2,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string>
 
 #include "base/json.h"
+#include "net/query.h"
 #include "server/handlers.h"
 #include "server/reply.h"
 #include "server/service.h"
@@ -56,25 +56,10 @@ Json backends_json(const Service& service) {
   return list;
 }
 
-// The whole number behind `name=` in a query; nothing when it is absent or something else.
-std::optional<std::int64_t> query_int(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    if (pair.size() <= name.size() || !pair.starts_with(name) || pair[name.size()] != '=') continue;
-    const std::string_view digits = pair.substr(name.size() + 1);
-    std::int64_t value = 0;
-    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size()) return value;
-  }
-  return std::nullopt;
-}
-
 std::int64_t since_ms(const Service& service, const Exchange& exchange) {
   const std::string_view query = exchange.request.query;
-  if (const auto since = query_int(query, "since_ms")) return *since;
-  if (const auto days = query_int(query, "days"); days && *days >= 0 && *days < 100'000)
+  if (const auto since = net::query_int(query, "since_ms")) return *since;
+  if (const auto days = net::query_int(query, "days"); days && *days >= 0 && *days < 100'000)
     return service.deps().clock->wall_ms() - *days * 86'400'000;
   return 0;
 }
@@ -164,7 +149,7 @@ void show_savings(Service& service, Exchange& exchange) {
 
 void show_requests(Service& service, Exchange& exchange) {
   const std::int64_t limit = std::clamp<std::int64_t>(
-      query_int(exchange.request.query, "limit").value_or(kRowsDefault), 1, kRowsMax);
+      net::query_int(exchange.request.query, "limit").value_or(kRowsDefault), 1, kRowsMax);
   const auto rows = service.deps().ledger->rows(since_ms(service, exchange), limit);
   if (!rows) return send_error(exchange, rows.error());
   Json list = Json::array();
