@@ -1,6 +1,7 @@
 // Whole answers, errors, lists and the small bodies, as exact text.
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/dialect.h"
 #include "chat/model_list.h"
@@ -186,7 +187,7 @@ TEST(ModelList, HasThreeShapes) {
   EXPECT_EQ(
       write_model_list(ModelListStyle::kAnthropic, models),
       R"({"data":[{"type":"model","id":"local/tiny:1b","display_name":"Tiny","created_at":)"
-      R"("2026-08-21T08:52:19Z"},{"type":"model","id":"b","display_name":"b","created_at":)"
+      R"("2026-08-21T08:52:19Z","max_input_tokens":4096},{"type":"model","id":"b","display_name":"b","created_at":)"
       R"("1970-01-01T00:00:00Z"}],"has_more":false,"first_id":"local/tiny:1b","last_id":"b"})");
   EXPECT_EQ(write_model_list(ModelListStyle::kOllamaTags, {models[0]}),
             R"({"models":[{"name":"local/tiny:1b","model":"local/tiny:1b","modified_at":)"
@@ -201,6 +202,31 @@ TEST(ModelList, HasThreeShapes) {
 TEST(ModelList, AnEmptyOneHasNoFirstAndLast) {
   EXPECT_EQ(write_model_list(ModelListStyle::kAnthropic, {}),
             R"({"data":[],"has_more":false,"first_id":null,"last_id":null})");
+}
+
+TEST(ModelList, IsCutIntoPages) {
+  const std::vector<ListedModel> models{{.id = "a"}, {.id = "b"}, {.id = "c"}};
+  struct Row {
+    ModelPage page;
+    const char* first;
+    const char* last;
+    bool has_more;
+  };
+  const Row rows[] = {{{}, "a", "c", false},
+                      {{.limit = 1000}, "a", "c", false},
+                      {{.limit = 2}, "a", "b", true},
+                      {{.limit = 1, .after_id = "b"}, "c", "c", false},
+                      {{.after_id = "a"}, "b", "c", false},
+                      {{.before_id = "c"}, "a", "b", false},
+                      {{.limit = 0}, "a", "a", true},
+                      {{.after_id = "unknown"}, "a", "c", false}};
+  for (const Row& row : rows) {
+    const auto list = parse_json(write_model_page(models, row.page));
+    ASSERT_TRUE(list.has_value());
+    EXPECT_EQ(list->at("first_id"), row.first);
+    EXPECT_EQ(list->at("last_id"), row.last);
+    EXPECT_EQ(list->at("has_more"), row.has_more);
+  }
 }
 
 TEST(SmallBodies, AreExact) {

@@ -1,5 +1,7 @@
 #include "chat/model_list.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "chat/answer_json.h"
 
@@ -23,6 +25,8 @@ Json anthropic_model(const ListedModel& model) {
   out["id"] = model.id;
   out["display_name"] = model.display_name.empty() ? model.id : model.display_name;
   out["created_at"] = rfc3339(model.created_ms, TimePrecision::kSeconds);
+  if (!model.description.empty()) out["description"] = model.description;
+  if (model.context_tokens > 0) out["max_input_tokens"] = model.context_tokens;
   return out;
 }
 
@@ -70,15 +74,32 @@ std::string write_model_list(ModelListStyle style, const std::vector<ListedModel
       out["data"] = std::move(list);
       break;
     case ModelListStyle::kAnthropic:
-      out["data"] = std::move(list);
-      out["has_more"] = false;
-      out["first_id"] = models.empty() ? Json(nullptr) : Json(models.front().id);
-      out["last_id"] = models.empty() ? Json(nullptr) : Json(models.back().id);
-      break;
+      return write_model_page(models, {});
     case ModelListStyle::kOllamaTags:
       out["models"] = std::move(list);
       break;
   }
+  return dump_json(out);
+}
+
+std::string write_model_page(std::vector<ListedModel> models, const ModelPage& page) {
+  const auto place = [&models](const std::string& id) {
+    return std::ranges::find(models, id, &ListedModel::id);
+  };
+  if (const auto before = place(page.before_id); before != models.end())
+    models.erase(before, models.end());
+  if (const auto after = place(page.after_id); after != models.end())
+    models.erase(models.begin(), after + 1);
+  const auto limit = static_cast<std::size_t>(
+      std::clamp<std::int64_t>(page.limit.value_or(INT64_MAX), 1, INT64_MAX));
+  const bool has_more = models.size() > limit;
+  if (has_more) models.erase(models.begin() + static_cast<std::ptrdiff_t>(limit), models.end());
+  Json out = Json::object();
+  out["data"] = Json::array();
+  for (const ListedModel& model : models) out["data"].push_back(anthropic_model(model));
+  out["has_more"] = has_more;
+  out["first_id"] = models.empty() ? Json(nullptr) : Json(models.front().id);
+  out["last_id"] = models.empty() ? Json(nullptr) : Json(models.back().id);
   return dump_json(out);
 }
 

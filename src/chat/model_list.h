@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@ namespace tophand::chat {
 struct ListedModel {
   std::string id;
   std::string display_name = {};  // "" shows the id
+  std::string description = {};   // Claude Code's picker shows it
   std::int64_t created_ms = 0;    // wall clock
   std::string owned_by = "tophand";
   // Local models only:
@@ -28,6 +30,13 @@ struct ListedModel {
 enum class ModelListStyle : std::uint8_t { kOpenAi, kAnthropic, kOllamaTags };
 
 std::string write_model_list(ModelListStyle style, const std::vector<ListedModel>& models);
+// Anthropic's list, by pages (docs.claude.com, "List Models").
+struct ModelPage {
+  std::optional<std::int64_t> limit = {};  // absent: all of them
+  std::string after_id = {}, before_id = {};
+};
+std::string write_model_page(std::vector<ListedModel> models, const ModelPage& page);
+
 std::string write_model(ModelListStyle style, const ListedModel& model);
 
 std::string write_ollama_version(std::string_view version);  // /api/version

@@ -57,12 +57,6 @@ std::optional<Asked> match_offer(std::string_view name, const std::vector<Offer>
   return std::nullopt;
 }
 
-std::string_view without_provider(std::string_view model) {
-  for (const std::string_view prefix : {"anthropic/", "tophand/"})
-    if (model.starts_with(prefix)) return model.substr(prefix.size());
-  return model;
-}
-
 std::optional<AskedKind> built_in_alias(std::string_view name) {
   struct Row {
     std::string_view name;
@@ -84,18 +78,34 @@ std::string list_models(const Facts& facts) {
   return out;
 }
 
-Result<Asked> classify(const Facts& facts, const Settings& settings) {
-  std::string name(without_provider(facts.model_asked));
+// `local_match`: the installed model that the name means, where the caller has looked it up.
+std::optional<Asked> match_name(std::string name, std::string_view local_match, const Facts& facts,
+                                const Settings& settings) {
   const auto alias = settings.aliases.find(name);
   const bool aliased = alias != settings.aliases.end();
   if (aliased) name = alias->second;
   if (const auto kind = built_in_alias(lowered(name))) return Asked{*kind, lowered(name)};
-  if (!aliased && !facts.local_match.empty())
-    return Asked{AskedKind::kLocalModel, facts.local_match};
-  if (aliased && std::ranges::find(facts.installed, name) != facts.installed.end())
-    return Asked{AskedKind::kLocalModel, name};
-  if (auto offered = match_offer(name, facts.offers)) return std::move(*offered);
+  if (!aliased && !local_match.empty())
+    return Asked{AskedKind::kLocalModel, std::string(local_match)};
+  for (const std::string& installed : facts.installed)
+    if (same_model(installed, name)) return Asked{AskedKind::kLocalModel, installed};
+  if (auto offered = match_offer(name, facts.offers)) return offered;
   if (name.starts_with("claude-")) return Asked{AskedKind::kClaudeModel, name};
+  return std::nullopt;
+}
+
+Result<Asked> classify(const Facts& facts, const Settings& settings) {
+  const std::string_view name = bare_model(facts.model_asked);
+  if (auto asked = match_name(std::string(name), facts.local_match, facts, settings))
+    return std::move(*asked);
+  // "provider/model", as clients write it that know several providers. One of our own
+  // backends is meant as such.
+  const std::size_t slash = name.find('/');
+  const bool backend =
+      std::ranges::find(facts.offers, name.substr(0, slash), &Offer::backend) != facts.offers.end();
+  if (slash != std::string_view::npos && !backend)
+    if (auto asked = match_name(std::string(name.substr(slash + 1)), "", facts, settings))
+      return std::move(*asked);
   return fail(Code::kNotFound, "model '" + printable(facts.model_asked) +
                                    "' not found; there are: " + list_models(facts) +
                                    "; more local models: tophand pull NAME");
@@ -320,6 +330,13 @@ std::string_view priority_name(Priority priority) {
 
 std::string_view place_name(Place place) {
   return place == Place::kClaude ? "claude" : "local";
+}
+
+std::string_view bare_model(std::string_view asked) {
+  for (const std::string_view prefix : {"anthropic/", "tophand/"})
+    if (asked.starts_with(prefix)) asked.remove_prefix(prefix.size());
+  if (asked.starts_with(kPickerPrefix)) asked.remove_prefix(kPickerPrefix.size());
+  return asked;
 }
 
 std::string backend_name(const Target& target) {

@@ -37,6 +37,11 @@ struct Target {
 // What people and the ledger call it: "local" (the own engine), "claude", or the backend's name.
 std::string backend_name(const Target& target);
 
+// In front of a local model's name: Claude Code's picker shows only names that look like Claude's.
+inline constexpr std::string_view kPickerPrefix = "claude-local-";
+// The name without what clients put in front: "anthropic/", "tophand/", kPickerPrefix.
+std::string_view bare_model(std::string_view asked);
+
 // A model that a backend of [[backends]] has, as of its last probe.
 struct Offer {
   std::string backend, model;
@@ -59,7 +64,7 @@ struct Facts {
   std::string_view header_client_purpose = {};  // x-claude-1p-request-class
   std::vector<std::string> unsupported = {};    // what a local model cannot honour: "image", ...
   std::vector<std::string> installed = {};      // local models, by name
-  std::string local_match = {};    // the installed model that `model_asked` names, or ""
+  std::string local_match = {};    // the installed model that bare_model() names, or ""
   std::string local_default = {};  // the installed default model, or "" when it is missing
   std::vector<Offer> offers = {};  // of the other backends, in the order of the configuration
 };

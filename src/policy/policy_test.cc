@@ -70,6 +70,12 @@ std::vector<Row> rows() {
       Priority::kHigh, {kHaiku}, "no priority declared, routing.default_priority: high");
   add("named local model", facts_for("other", "other:7b"), by_default_high, Priority::kLow,
       {kOther}, "local model named");
+  add("local model under its name in a picker", facts_for("claude-local-other:7b"), by_default_high,
+      Priority::kLow, {kOther}, "local model named");
+  add("local model with a provider", facts_for("somewhere/other:7b"), keyed, Priority::kLow,
+      {kOther}, "local model named");
+  add("alias with a provider", facts_for("somewhere/auto"), keyed, Priority::kLow, {kSmall},
+      "no priority declared, routing.default_priority: low");
   add("operator's alias for auto", facts_for("gpt-4o"), named, Priority::kLow, {kSmall},
       "no priority declared, routing.default_priority: low");
   add("operator's alias for a local model", facts_for("mine"), named, Priority::kLow, {kOther},

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "chat/model_list.h"
+#include "net/query.h"
 #include "server/handlers.h"
 #include "server/reply.h"
 #include "server/service.h"
@@ -58,6 +59,20 @@ std::vector<chat::ListedModel> listed(const Service& service) {
   return out;
 }
 
+// Under these names Claude Code's model picker shows the local models.
+std::vector<chat::ListedModel> for_pickers(const std::vector<chat::ListedModel>& models) {
+  std::vector<chat::ListedModel> out;
+  for (const chat::ListedModel& model : models) {
+    if (model.capabilities.empty()) continue;  // an alias, or Claude's own
+    chat::ListedModel alias = model;
+    alias.display_name = model.id + " (local)";
+    alias.id = std::string(policy::kPickerPrefix) + model.id;
+    alias.description = "Answered on your own machines: free, and the text stays there";
+    out.push_back(std::move(alias));
+  }
+  return out;
+}
+
 chat::ModelListStyle style_of(const Exchange& exchange) {
   return exchange.dialect == chat::Dialect::kAnthropicMessages ? chat::ModelListStyle::kAnthropic
                                                                : chat::ModelListStyle::kOpenAi;
@@ -66,13 +81,24 @@ chat::ModelListStyle style_of(const Exchange& exchange) {
 }  // namespace
 
 void list_models(Service& service, Exchange& exchange) {
-  send_body(exchange, kJson, chat::write_model_list(style_of(exchange), listed(service)));
+  std::vector<chat::ListedModel> models = listed(service);
+  if (style_of(exchange) == chat::ModelListStyle::kOpenAi)
+    return send_body(exchange, kJson, chat::write_model_list(style_of(exchange), models));
+  const std::vector<chat::ListedModel> aliases = for_pickers(models);
+  models.insert(models.end(), aliases.begin(), aliases.end());
+  const std::string_view query = exchange.request.query;
+  const chat::ModelPage page{.limit = net::query_int(query, "limit"),
+                             .after_id = net::query_text(query, "after_id").value_or(""),
+                             .before_id = net::query_text(query, "before_id").value_or("")};
+  send_body(exchange, kJson, chat::write_model_page(std::move(models), page));
 }
 
 void show_model(Service& service, Exchange& exchange) {
-  for (const chat::ListedModel& model : listed(service))
-    if (model.id == exchange.rest)
-      return send_body(exchange, kJson, chat::write_model(style_of(exchange), model));
+  const std::vector<chat::ListedModel> models = listed(service);
+  for (const auto& list : {models, for_pickers(models)})
+    for (const chat::ListedModel& model : list)
+      if (model.id == exchange.rest)
+        return send_body(exchange, kJson, chat::write_model(style_of(exchange), model));
   send_error(exchange, chat::unknown_model(exchange.dialect, header_text(exchange.rest)));
 }
 

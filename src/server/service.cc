@@ -84,7 +84,8 @@ Result<policy::Decision> Service::decide(const net::Headers& headers,
   if (const auto installed = deps_.models->list())
     for (const models::InstalledModel& model : *installed) facts.installed.push_back(model.name);
   else log::warn("models.unreadable", {{"error", installed.error().message}});
-  if (const auto match = deps_.models->find(local.model); match && !local.model.empty())
+  const std::string name(policy::bare_model(local.model));
+  if (const auto match = deps_.models->find(name); match && !name.empty())
     facts.local_match = match->name;
   if (const auto fallback = deps_.models->find(config.models.local))
     facts.local_default = fallback->name;
