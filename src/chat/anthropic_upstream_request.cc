@@ -206,6 +206,24 @@ void add_tools(const Request& request, Json& out) {
     out["tool_choice"] = std::move(choice);
 }
 
+// The API refuses objects that leave open what else they may hold. Other vendors' schemas do; an
+// answer that is closed fits them as well.
+void close_objects(Json& schema) {
+  if (!schema.is_object()) return;
+  for (const char* key : {"properties", "$defs", "definitions", "anyOf", "oneOf", "allOf"})
+    if (const auto inner = schema.find(key); inner != schema.end())
+      for (Json& each : *inner) close_objects(each);
+  if (const auto items = schema.find("items"); items != schema.end()) close_objects(*items);
+  const bool is_object = string_or(schema, "type", "") == "object";
+  if (is_object && !schema.contains("additionalProperties")) schema["additionalProperties"] = false;
+}
+
+Json output_format(const Request& request) {
+  Json schema = object_or_empty(request.json_schema);
+  close_objects(schema);
+  return {{"type", "json_schema"}, {"schema", std::move(schema)}};
+}
+
 }  // namespace
 
 std::string write_anthropic_request(const Request& request, std::string_view model,
@@ -219,9 +237,7 @@ std::string write_anthropic_request(const Request& request, std::string_view mod
   for (const std::string& stop : request.stop)
     if (stop.find_first_not_of(" \t\r\n") != std::string::npos) stops.push_back(stop);
   if (!stops.empty()) out["stop_sequences"] = std::move(stops);
-  if (!request.json_schema.empty())
-    out["output_config"]["format"] = {{"type", "json_schema"},
-                                      {"schema", object_or_empty(request.json_schema)}};
+  if (!request.json_schema.empty()) out["output_config"]["format"] = output_format(request);
   if (request.stream) out["stream"] = true;
   return dump_json(out);
 }

@@ -116,8 +116,41 @@ TEST(WriteAnthropicRequest, MapsEverySetting) {
             R"({"type":"text","text":"q"}]}],"tools":[{"name":"f","description":"d",)"
             R"("input_schema":{"properties":{},"type":"object"}}],"tool_choice":{"type":"any",)"
             R"("disable_parallel_tool_use":true},"stop_sequences":["A"],"output_config":)"
-            R"({"format":{"type":"json_schema","schema":{"type":"object"}}},"stream":true})")
+            R"({"format":{"type":"json_schema","schema":{"type":"object","additionalProperties":)"
+            R"(false}}},"stream":true})")
       << "and no sampling parameters";
+}
+
+TEST(WriteAnthropicRequest, ASchemaReachesClaudeFromEveryDialectWithItsObjectsClosed) {
+  constexpr std::string_view kSchema =
+      R"({"type":"object","properties":{"a":{"type":"array","items":{"type":"object"}},)"
+      R"("b":{"type":"object","additionalProperties":true}}})";
+  const std::string schema(kSchema);
+  const std::pair<Dialect, std::string> rows[] = {
+      {Dialect::kOpenAiChat, R"({"model":"m","messages":[{"role":"user","content":"q"}],)"
+                             R"("response_format":{"type":"json_schema","json_schema":)"
+                             R"({"name":"n","schema":)" +
+                                 schema + "}}}"},
+      {Dialect::kOpenAiResponses,
+       R"({"model":"m","input":"q","text":{"format":{"type":"json_schema","name":"n","schema":)" +
+           schema + "}}}"},
+      {Dialect::kOllamaChat,
+       R"({"model":"m","messages":[{"role":"user","content":"q"}],"format":)" + schema + "}"},
+      {Dialect::kOllamaGenerate, R"({"model":"m","prompt":"q","format":)" + schema + "}"},
+      {Dialect::kAnthropicMessages,
+       R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}],)"
+       R"("output_config":{"format":{"type":"json_schema","schema":)" +
+           schema + "}}}"}};
+  for (const auto& [dialect, body] : rows) {
+    const auto request = parse_request(dialect, body);
+    ASSERT_TRUE(request.has_value()) << request.error().message;
+    EXPECT_EQ(request->json_schema, schema);
+    const auto sent = parse_json(write_anthropic_request(*request, "claude-x", 9));
+    EXPECT_EQ(dump_json(sent->at("output_config")),
+              R"({"format":{"type":"json_schema","schema":{"type":"object","properties":{"a":)"
+              R"({"type":"array","items":{"type":"object","additionalProperties":false}},"b":)"
+              R"({"type":"object","additionalProperties":true}},"additionalProperties":false}}})");
+  }
 }
 
 TEST(WriteAnthropicRequest, AlwaysSetsMaxTokens) {
