@@ -27,6 +27,10 @@ std::string write_answer(Dialect dialect, const AnswerContext& context, const An
       return write_anthropic_answer(context, answer);
     case Dialect::kOpenAiChat:
       return write_openai_answer(context, answer);
+    case Dialect::kOpenAiResponses:
+      return write_responses_answer(context, answer);
+    case Dialect::kOpenAiCompletions:
+      return write_completions_answer(context, answer);
     case Dialect::kOllamaChat:
       return write_ollama_answer(context, answer, false);
     case Dialect::kOllamaGenerate:

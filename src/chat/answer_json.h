@@ -11,11 +11,23 @@ namespace tophand::chat {
 
 std::string write_anthropic_answer(const AnswerContext& context, const Answer& answer);
 std::string write_openai_answer(const AnswerContext& context, const Answer& answer);
+std::string write_responses_answer(const AnswerContext& context, const Answer& answer);
+std::string write_completions_answer(const AnswerContext& context, const Answer& answer);
 std::string write_ollama_answer(const AnswerContext& context, const Answer& answer, bool generate);
 
 // Anthropic's name of a stop reason ("end_turn") and back; unknown names are end_turn.
 std::string_view anthropic_stop_reason(StopReason reason);
 StopReason stop_reason_from_anthropic(std::string_view name);
+
+// Chat Completions' and Completions' words. prompt_tokens counts everything that was read;
+// cached_tokens says how much of it was cached.
+std::string_view openai_finish_reason(StopReason reason);
+Json openai_usage(const Usage& usage);
+
+// The error's code in the words of a Responses stream; never "".
+std::string_view responses_error_code(const Error& error);
+// The error's message in the words that the dialect's clients look for.
+std::string client_message(Dialect dialect, const Error& error);
 
 // Tool arguments as a JSON object; {} where the text is none (an answer cut off at its limit).
 Json arguments_json(const std::string& text);

@@ -1,5 +1,8 @@
 // Requests of the Anthropic Messages API. docs/protocols/anthropic-messages.md says what is
 // accepted.
+#include <algorithm>
+#include <iterator>
+
 #include "base/json.h"
 #include "chat/request_parsers.h"
 
@@ -7,27 +10,6 @@ namespace tophand::chat {
 namespace {
 
 constexpr std::string_view kEmptyText = "text content blocks must be non-empty";
-
-// Joins what a model can read of a tool result's content; names what it cannot.
-Result<std::string> tool_result_text(const Field& content, Request& request) {
-  if (content.absent()) return std::string();
-  if (content.is_string()) return content.string();
-  if (!content.is_array()) return content.expected("a string or an array");
-  std::string joined;
-  for (std::size_t i = 0; i < content.size(); ++i) {
-    const Field block = content.at(i);
-    if (!block.is_object()) return block.expected("an object");
-    TOPHAND_FIELD(type, block["type"].string());
-    if (type != "text") {
-      note_unsupported(request, type);
-      continue;
-    }
-    TOPHAND_FIELD(text, block["text"].string());
-    if (!joined.empty() && !text.empty()) joined += '\n';
-    joined += text;
-  }
-  return joined;
-}
 
 Result<Block> parse_image(const Field& block) {
   const Field source = block["source"];
@@ -45,7 +27,41 @@ Result<Block> parse_image(const Field& block) {
   return Block(OpaqueBlock{"image", dump_json(block.json())});  // {"type":"file","file_id":...}
 }
 
-Result<Block> parse_block(const Field& block, Request& request) {
+// A tool result, and behind it the images that were in it: the conversation type keeps results as
+// text. Names what else a model elsewhere cannot read.
+Result<> parse_tool_result(const Field& block, Request& request, std::vector<Block>& blocks) {
+  TOPHAND_FIELD(id, block["tool_use_id"].string());
+  TOPHAND_FIELD(is_error, block["is_error"].bool_or(false));
+  ToolResultBlock result{id, {}, {}, is_error};
+  std::vector<Block> images;
+  const Field content = block["content"];
+  if (content.is_string()) {
+    TOPHAND_FIELD(text, content.string());
+    result.text = std::move(text);
+  } else if (!content.absent() && !content.is_array()) {
+    return content.expected("a string or an array");
+  }
+  for (std::size_t i = 0; content.is_array() && i < content.size(); ++i) {
+    const Field part = content.at(i);
+    if (!part.is_object()) return part.expected("an object");
+    TOPHAND_FIELD(type, part["type"].string());
+    if (type == "image") {
+      TOPHAND_FIELD(image, parse_image(part));
+      images.push_back(std::move(image));
+    } else if (type == "text") {
+      TOPHAND_FIELD(text, part["text"].string());
+      if (!result.text.empty() && !text.empty()) result.text += '\n';
+      result.text += text;
+    } else {
+      note_unsupported(request, type);
+    }
+  }
+  blocks.emplace_back(std::move(result));
+  std::ranges::move(images, std::back_inserter(blocks));
+  return {};
+}
+
+Result<Block> parse_block(const Field& block) {
   if (!block.is_object()) return block.expected("an object");
   TOPHAND_FIELD(type, block["type"].string());
   if (type == "text") {
@@ -60,12 +76,6 @@ Result<Block> parse_block(const Field& block, Request& request) {
     const Field input = block["input"];
     if (!input.is_object()) return input.expected("an object");
     return Block(ToolUseBlock{id, name, dump_json(input.json())});
-  }
-  if (type == "tool_result") {
-    TOPHAND_FIELD(id, block["tool_use_id"].string());
-    TOPHAND_FIELD(text, tool_result_text(block["content"], request));
-    TOPHAND_FIELD(is_error, block["is_error"].bool_or(false));
-    return Block(ToolResultBlock{id, {}, text, is_error});
   }
   if (type == "thinking") {
     TOPHAND_FIELD(thinking, block["thinking"].string());
@@ -84,7 +94,12 @@ Result<std::vector<Block>> parse_content(const Field& content, Request& request)
   }
   if (!content.is_array()) return content.expected("a string or an array");
   for (std::size_t i = 0; i < content.size(); ++i) {
-    TOPHAND_FIELD(block, parse_block(content.at(i), request));
+    const Field part = content.at(i);
+    if (string_or(part.json(), "type", "") == "tool_result") {
+      TOPHAND_FIELD_CHECK(parse_tool_result(part, request, blocks));
+      continue;
+    }
+    TOPHAND_FIELD(block, parse_block(part));
     blocks.push_back(std::move(block));
   }
   return blocks;
@@ -137,7 +152,7 @@ Result<> parse_tools(const Field& tools, Request& request) {
     if (!tool.is_object()) return tool.expected("an object");
     TOPHAND_FIELD(type, tool["type"].string_or("custom"));
     if (type != "custom") {
-      note_unsupported(request, "server_tool");
+      leave_out(request, type);
       continue;
     }
     TOPHAND_FIELD(name, tool["name"].string());
@@ -147,6 +162,7 @@ Result<> parse_tools(const Field& tools, Request& request) {
     if (!schema.is_object()) return schema.expected("an object");
     request.tools.push_back({name, description, dump_json(schema.json())});
   }
+  if (request.tools.empty() && !request.left_out.empty()) note_unsupported(request, "server_tool");
   return {};
 }
 
@@ -162,6 +178,9 @@ Result<> parse_tool_choice(const Field& choice, Request& request) {
     request.tool_choice.kind = ToolChoice::Kind::kNamed;
     TOPHAND_FIELD(name, choice["name"].string());
     request.tool_choice.name = name;
+    const bool known =
+        std::ranges::any_of(request.tools, [&](const Tool& tool) { return tool.name == name; });
+    if (!known && !request.left_out.empty()) note_unsupported(request, "server_tool");
   } else {
     return type.refused("expected 'auto', 'any', 'tool' or 'none', found '" + kind + "'");
   }

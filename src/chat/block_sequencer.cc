@@ -99,6 +99,10 @@ std::unique_ptr<StreamWriter> make_stream_writer(Dialect dialect, AnswerContext 
       return make_anthropic_writer(std::move(context));
     case Dialect::kOpenAiChat:
       return make_openai_writer(std::move(context));
+    case Dialect::kOpenAiResponses:
+      return make_responses_writer(std::move(context));
+    case Dialect::kOpenAiCompletions:
+      return make_completions_writer(std::move(context));
     case Dialect::kOllamaChat:
       return make_ollama_writer(std::move(context), false);
     case Dialect::kOllamaGenerate:

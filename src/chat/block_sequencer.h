@@ -60,6 +60,8 @@ class BlockSequencer : public StreamWriter {
 
 std::unique_ptr<StreamWriter> make_anthropic_writer(AnswerContext context);
 std::unique_ptr<StreamWriter> make_openai_writer(AnswerContext context);
+std::unique_ptr<StreamWriter> make_responses_writer(AnswerContext context);
+std::unique_ptr<StreamWriter> make_completions_writer(AnswerContext context);
 std::unique_ptr<StreamWriter> make_ollama_writer(AnswerContext context, bool generate);
 
 }  // namespace tophand::chat

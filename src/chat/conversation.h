@@ -85,6 +85,10 @@ struct Request {
   // What a local model cannot honour. parse_request names what has no place in this type
   // ("server_tool", "suffix", "logprobs", ...), prepare_for_local adds the blocks ("image", ...).
   std::vector<std::string> unsupported;
+  // Tools and items that only their vendor knows ("web_search", "namespace"); answered without them
+  // unless the bytes go to that vendor as they came.
+  std::vector<std::string> left_out;
+  std::string echo_json;  // Responses: the settings that its answers repeat, an object
 };
 
 // Readies a request for a local model: drops what changes between sessions without meaning anything

@@ -22,6 +22,10 @@ Result<> check_said_once(std::string_view body) {
   return {};
 }
 
+void add_once(std::vector<std::string>& list, std::string_view what) {
+  if (std::find(list.begin(), list.end(), what) == list.end()) list.emplace_back(what);
+}
+
 }  // namespace
 
 Result<Request> parse_request(Dialect dialect, std::string_view body) {
@@ -39,6 +43,10 @@ Result<Request> parse_request(Dialect dialect, std::string_view body) {
       return parse_anthropic_request(Field(json, PathStyle::kDots));
     case Dialect::kOpenAiChat:
       return parse_openai_request(Field(json, PathStyle::kBrackets));
+    case Dialect::kOpenAiResponses:
+      return parse_responses_request(Field(json, PathStyle::kBrackets));
+    case Dialect::kOpenAiCompletions:
+      return parse_completions_request(Field(json, PathStyle::kBrackets));
     case Dialect::kOllamaChat:
     case Dialect::kOllamaGenerate:
       break;
@@ -51,9 +59,28 @@ std::string_view stream_content_type(Dialect dialect) {
   return is_ollama(dialect) ? "application/x-ndjson" : "text/event-stream";
 }
 
+std::string_view answer_id_prefix(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::kAnthropicMessages:
+      return "msg_";
+    case Dialect::kOpenAiResponses:
+      return "resp_";
+    case Dialect::kOpenAiCompletions:
+      return "cmpl-";
+    case Dialect::kOpenAiChat:
+    case Dialect::kOllamaChat:
+    case Dialect::kOllamaGenerate:
+      break;
+  }
+  return "chatcmpl-";
+}
+
 void note_unsupported(Request& request, std::string_view what) {
-  auto& list = request.unsupported;
-  if (std::find(list.begin(), list.end(), what) == list.end()) list.emplace_back(what);
+  add_once(request.unsupported, what);
+}
+
+void leave_out(Request& request, std::string_view what) {
+  add_once(request.left_out, what);
 }
 
 void parse_own_metadata(const Field& metadata, Request& request) {
@@ -80,7 +107,7 @@ Result<> parse_function_tools(const Field& tools, Request& request) {
     if (!tool.is_object()) return tool.expected("an object");
     TOPHAND_FIELD(type, tool["type"].string_or("function"));
     if (type != "function") {
-      note_unsupported(request, "server_tool");
+      leave_out(request, type);
       continue;
     }
     const Field function = tool["function"];

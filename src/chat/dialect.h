@@ -17,6 +17,8 @@ namespace tophand::chat {
 enum class Dialect : std::uint8_t {
   kAnthropicMessages,
   kOpenAiChat,
+  kOpenAiResponses,
+  kOpenAiCompletions,
   kOllamaChat,
   kOllamaGenerate,
 };
@@ -29,11 +31,15 @@ enum class Dialect : std::uint8_t {
 Result<Request> parse_request(Dialect dialect, std::string_view body);
 
 struct AnswerContext {
-  std::string id;               // "msg_...", "chatcmpl-..."; unused for Ollama
-  std::string model;            // shown to the client: what it asked for
+  std::string id = {};          // answer_id_prefix and random characters; unused for Ollama
+  std::string model = {};       // shown to the client: what it asked for
   std::int64_t created_ms = 0;  // wall clock
   bool include_usage = false;
+  std::string echo_json = {};  // Request::echo_json
 };
+
+// "msg_", "chatcmpl-", "resp_", "cmpl-": what ids of answers begin with.
+std::string_view answer_id_prefix(Dialect dialect);
 
 std::string write_answer(Dialect dialect, const AnswerContext& context, const Answer& answer);
 

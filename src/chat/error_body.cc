@@ -2,7 +2,7 @@
 #include <cctype>
 
 #include "base/json.h"
-#include "chat/dialect.h"
+#include "chat/answer_json.h"
 
 namespace tophand::chat {
 namespace {
@@ -77,14 +77,22 @@ std::string_view leading_field(std::string_view message) {
   return message.substr(0, end);
 }
 
+Json or_null(std::string_view text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+}  // namespace
+
 // Clients shorten a conversation and try again when they read the words their provider uses. Claude
 // Code takes the numbers from "prompt is too long: N tokens > M maximum", the engine's own message.
-std::string message_of(Dialect dialect, const Error& error) {
+std::string client_message(Dialect dialect, const Error& error) {
   if (error.code != Code::kPromptTooLong) return error.message;
   switch (dialect) {
     case Dialect::kAnthropicMessages:
       break;
     case Dialect::kOpenAiChat:
+    case Dialect::kOpenAiResponses:
+    case Dialect::kOpenAiCompletions:
       return error.message + ", this model's maximum context length";
     case Dialect::kOllamaChat:
     case Dialect::kOllamaGenerate:
@@ -93,11 +101,11 @@ std::string message_of(Dialect dialect, const Error& error) {
   return error.message;
 }
 
-Json or_null(std::string_view text) {
-  return text.empty() ? Json(nullptr) : Json(text);
+std::string_view responses_error_code(const Error& error) {
+  const std::string_view code = openai_error(error).code;
+  if (!code.empty()) return code;
+  return error.code == Code::kInvalid ? "invalid_prompt" : "server_error";
 }
-
-}  // namespace
 
 Error unknown_model(Dialect dialect, std::string_view model) {
   const std::string name(model);
@@ -105,6 +113,8 @@ Error unknown_model(Dialect dialect, std::string_view model) {
     case Dialect::kAnthropicMessages:
       return {Code::kNotFound, "model: " + name};
     case Dialect::kOpenAiChat:
+    case Dialect::kOpenAiResponses:
+    case Dialect::kOpenAiCompletions:
       return {Code::kNotFound,
               "The model `" + name + "` does not exist or you do not have access to it."};
     case Dialect::kOllamaChat:
@@ -121,13 +131,15 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     case Dialect::kAnthropicMessages:
       out["type"] = "error";
       out["error"] = {{"type", type.empty() ? anthropic_type(error.code) : type},
-                      {"message", message_of(dialect, error)}};
+                      {"message", client_message(dialect, error)}};
       if (!request_id.empty()) out["request_id"] = request_id;
       break;
-    case Dialect::kOpenAiChat: {
+    case Dialect::kOpenAiChat:
+    case Dialect::kOpenAiResponses:
+    case Dialect::kOpenAiCompletions: {
       const OpenAiError known = openai_error(error);
       const bool about_field = error.code == Code::kInvalid;
-      out["error"] = {{"message", message_of(dialect, error)},
+      out["error"] = {{"message", client_message(dialect, error)},
                       {"type", type.empty() ? known.type : type},
                       {"param", or_null(about_field ? leading_field(error.message) : "")},
                       {"code", or_null(known.code)}};
@@ -135,7 +147,7 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     }
     case Dialect::kOllamaChat:
     case Dialect::kOllamaGenerate:
-      out["error"] = message_of(dialect, error);
+      out["error"] = client_message(dialect, error);
       break;
   }
   return dump_json(out);

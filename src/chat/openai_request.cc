@@ -5,32 +5,6 @@
 namespace tophand::chat {
 namespace {
 
-Result<Block> parse_image_part(const Field& part) {
-  const Field image = part["image_url"];
-  // Some clients send the address itself instead of {"url": ...}.
-  const Field address = image.is_string() ? image : image["url"];
-  TOPHAND_FIELD(url, address.string());
-  if (auto data = parse_data_uri(url))
-    return Block(ImageBlock{std::move(data->media_type), std::move(data->base64), {}});
-  if (url.starts_with("data:")) return address.refused("expected a base64 data URI");
-  return Block(ImageBlock{{}, {}, url});
-}
-
-// A PDF given inline becomes the Claude API's document block, which is what could read it.
-Result<Block> parse_file_part(const Field& part) {
-  const Field file = part["file"];
-  if (!file.is_object()) return file.expected("an object");
-  TOPHAND_FIELD(file_data, file["file_data"].string_or(""));
-  const auto data = parse_data_uri(file_data);
-  if (!data || data->media_type != "application/pdf")
-    return part.refused("only files given inline as a base64 PDF data URI are supported");
-  Json document = Json::object();
-  document["type"] = "document";
-  document["source"] = {
-      {"type", "base64"}, {"media_type", data->media_type}, {"data", data->base64}};
-  return Block(OpaqueBlock{"document", dump_json(document)});
-}
-
 Result<std::vector<Block>> parse_parts(const Field& content) {
   std::vector<Block> blocks;
   for (std::size_t i = 0; i < content.size(); ++i) {
@@ -42,10 +16,15 @@ Result<std::vector<Block>> parse_parts(const Field& content) {
       TOPHAND_FIELD(text, part[kind].string());
       if (!text.empty()) blocks.emplace_back(TextBlock{text});
     } else if (kind == "image_url") {
-      TOPHAND_FIELD(image, parse_image_part(part));
+      const Field image_url = part["image_url"];
+      // Some clients send the address itself instead of {"url": ...}.
+      TOPHAND_FIELD(image,
+                    parse_image_address(image_url.is_string() ? image_url : image_url["url"]));
       blocks.push_back(std::move(image));
     } else if (kind == "file") {
-      TOPHAND_FIELD(file, parse_file_part(part));
+      const Field inline_file = part["file"];
+      if (!inline_file.is_object()) return inline_file.expected("an object");
+      TOPHAND_FIELD(file, parse_inline_pdf(inline_file["file_data"]));
       blocks.push_back(std::move(file));
     } else {
       return type.refused("content parts of type '" + kind + "' are not supported");
@@ -152,14 +131,7 @@ Result<> parse_tool_choice(const Field& root, Request& request) {
   TOPHAND_FIELD(parallel, root["parallel_tool_calls"].bool_or(true));
   out.parallel = parallel;
   if (choice.absent()) return {};
-  if (choice.is_string()) {
-    TOPHAND_FIELD(kind, choice.string());
-    if (kind == "auto") out.kind = ToolChoice::Kind::kAuto;
-    else if (kind == "none") out.kind = ToolChoice::Kind::kNone;
-    else if (kind == "required") out.kind = ToolChoice::Kind::kAny;
-    else return choice.refused("expected 'none', 'auto' or 'required', found '" + kind + "'");
-    return {};
-  }
+  if (choice.is_string()) return parse_tool_mode(choice, request);
   if (!choice.is_object()) return choice.expected("a string or an object");
   const Field type = choice["type"];
   TOPHAND_FIELD(kind, type.string());
@@ -171,60 +143,18 @@ Result<> parse_tool_choice(const Field& root, Request& request) {
   return {};
 }
 
-// top_k, min_p and repetition_penalty are not OpenAI's, but local servers all take them.
-Result<> parse_sampling(const Field& root, Request& request) {
-  auto& out = request.sampling;
-  TOPHAND_FIELD(temperature, root["temperature"].number_within(0, 2));
-  TOPHAND_FIELD(top_p, root["top_p"].number_within(0, 1));
-  TOPHAND_FIELD(min_p, root["min_p"].number_within(0, 1));
-  TOPHAND_FIELD(top_k, root["top_k"].optional_integer());
-  TOPHAND_FIELD(seed, root["seed"].optional_integer());
-  TOPHAND_FIELD(presence, root["presence_penalty"].number_within(-2, 2));
-  TOPHAND_FIELD(frequency, root["frequency_penalty"].number_within(-2, 2));
-  TOPHAND_FIELD(repetition, root["repetition_penalty"].number_within(0, 10));
-  out = {.temperature = temperature,
-         .top_p = top_p,
-         .min_p = min_p,
-         .repeat_penalty = repetition,
-         .presence_penalty = presence,
-         .frequency_penalty = frequency,
-         .top_k = top_k,
-         .seed = seed};
-  return {};
-}
-
 Result<> parse_limits(const Field& root, Request& request) {
   TOPHAND_FIELD(old_limit, root["max_tokens"].integer_within(1, INT64_MAX));
   TOPHAND_FIELD(limit, root["max_completion_tokens"].integer_within(1, INT64_MAX));
   request.max_tokens = limit ? limit : old_limit;
-  const Field stop = root["stop"];
-  if (stop.is_string()) {
-    request.stop = {stop.json().get<std::string>()};
-    return {};
-  }
-  if (!stop.absent() && !stop.is_array()) return stop.expected("a string or an array of strings");
-  TOPHAND_FIELD(stops, stop.strings());
-  request.stop = std::move(stops);
-  return {};
+  return parse_openai_stop(root["stop"], request);
 }
 
 Result<> parse_response_format(const Field& format, Request& request) {
   if (format.absent()) return {};
   if (!format.is_object()) return format.expected("an object");
-  const Field type = format["type"];
-  TOPHAND_FIELD(kind, type.string());
-  if (kind == "text") return {};
-  if (kind == "json_object") {
-    request.json_object = true;
-    return {};
-  }
-  if (kind != "json_schema")
-    return type.refused("expected 'text', 'json_object' or 'json_schema', found '" + kind + "'");
   const Field wrapper = format["json_schema"];
-  const Field schema = wrapper["schema"];
-  if (!schema.is_object()) return schema.expected("an object");
-  request.json_schema = dump_json(schema.json());
-  return {};
+  return parse_output_schema(format, wrapper["schema"], request);
 }
 
 Result<> parse_output_options(const Field& root, Request& request) {
@@ -232,12 +162,7 @@ Result<> parse_output_options(const Field& root, Request& request) {
   if (n && *n != 1) return root["n"].refused("only 1 answer a request is supported");
   TOPHAND_FIELD(logprobs, root["logprobs"].bool_or(false));
   if (logprobs) return root["logprobs"].refused("log probabilities are not supported");
-  TOPHAND_FIELD(stream, root["stream"].bool_or(false));
-  request.stream = stream;
-  const Field options = root["stream_options"];
-  if (!options.absent() && !options.is_object()) return options.expected("an object");
-  TOPHAND_FIELD(include_usage, options["include_usage"].bool_or(false));
-  request.include_usage = include_usage;
+  TOPHAND_FIELD_CHECK(parse_openai_stream(root, request));
   // Efforts are words for reasoning models; a local one knows only thinking and not thinking.
   const Field effort = root["reasoning_effort"];
   if (effort.is_string()) request.think = effort.json() != "none" && effort.json() != "minimal";
@@ -254,7 +179,7 @@ Result<Request> parse_openai_request(const Field& root) {
   TOPHAND_FIELD_CHECK(parse_messages(root["messages"], request));
   TOPHAND_FIELD_CHECK(parse_function_tools(root["tools"], request));
   TOPHAND_FIELD_CHECK(parse_tool_choice(root, request));
-  TOPHAND_FIELD_CHECK(parse_sampling(root, request));
+  TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));
   TOPHAND_FIELD_CHECK(parse_limits(root, request));
   TOPHAND_FIELD_CHECK(parse_output_options(root, request));
   parse_own_metadata(root["metadata"], request);

@@ -8,30 +8,6 @@ namespace {
 
 constexpr std::int64_t kMsPerSecond = 1000;
 
-std::string_view finish_reason(StopReason reason) {
-  switch (reason) {
-    case StopReason::kMaxTokens:
-    case StopReason::kContextFull:
-      return "length";
-    case StopReason::kToolUse:
-      return "tool_calls";
-    case StopReason::kRefusal:
-      return "content_filter";
-    default:
-      return "stop";
-  }
-}
-
-// prompt_tokens counts everything that was read; cached_tokens says how much of it was cached.
-Json usage_json(const Usage& usage) {
-  Json out = Json::object();
-  out["prompt_tokens"] = usage.total_input();
-  out["completion_tokens"] = usage.output_tokens;
-  out["total_tokens"] = usage.total_input() + usage.output_tokens;
-  out["prompt_tokens_details"] = {{"cached_tokens", usage.cache_read_tokens}};
-  return out;
-}
-
 Json envelope(const AnswerContext& context, const char* object) {
   Json out = Json::object();
   out["id"] = context.id;
@@ -111,11 +87,11 @@ class OpenAiWriter final : public BlockSequencer {
   void close(const OpenBlock&, std::string&) override {}
 
   void finish(const Finished& finished, std::string& out) override {
-    send_chunk(Json::object(), finish_reason(finished.reason), out);
+    send_chunk(Json::object(), openai_finish_reason(finished.reason), out);
     if (context().include_usage) {
       Json chunk = envelope(context(), "chat.completion.chunk");
       chunk["choices"] = Json::array();
-      chunk["usage"] = usage_json(finished.usage);
+      chunk["usage"] = openai_usage(finished.usage);
       send(chunk, out);
     }
     out += "data: [DONE]\n\n";
@@ -130,6 +106,29 @@ class OpenAiWriter final : public BlockSequencer {
 };
 
 }  // namespace
+
+std::string_view openai_finish_reason(StopReason reason) {
+  switch (reason) {
+    case StopReason::kMaxTokens:
+    case StopReason::kContextFull:
+      return "length";
+    case StopReason::kToolUse:
+      return "tool_calls";
+    case StopReason::kRefusal:
+      return "content_filter";
+    default:
+      return "stop";
+  }
+}
+
+Json openai_usage(const Usage& usage) {
+  Json out = Json::object();
+  out["prompt_tokens"] = usage.total_input();
+  out["completion_tokens"] = usage.output_tokens;
+  out["total_tokens"] = usage.total_input() + usage.output_tokens;
+  out["prompt_tokens_details"] = {{"cached_tokens", usage.cache_read_tokens}};
+  return out;
+}
 
 std::unique_ptr<StreamWriter> make_openai_writer(AnswerContext context) {
   return std::make_unique<OpenAiWriter>(std::move(context));
@@ -163,10 +162,10 @@ std::string write_openai_answer(const AnswerContext& context, const Answer& answ
   choice["index"] = 0;
   choice["message"] = std::move(message);
   choice["logprobs"] = nullptr;
-  choice["finish_reason"] = finish_reason(answer.reason);
+  choice["finish_reason"] = openai_finish_reason(answer.reason);
   Json out = envelope(context, "chat.completion");
   out["choices"] = Json::array({std::move(choice)});
-  out["usage"] = usage_json(answer.usage);
+  out["usage"] = openai_usage(answer.usage);
   return dump_json(out);
 }
 

@@ -12,7 +12,24 @@ namespace tophand::chat {
 
 Result<Request> parse_anthropic_request(const Field& root);
 Result<Request> parse_openai_request(const Field& root);
+Result<Request> parse_responses_request(const Field& root);
+Result<Request> parse_completions_request(const Field& root);
 Result<Request> parse_ollama_request(const Field& root, bool generate);
+
+// The conversation of a Responses request: "instructions" and "input", a string or items.
+Result<> parse_responses_input(const Field& root, Request& request);
+
+// What OpenAI's APIs have in common. top_k, min_p and repetition_penalty are not OpenAI's, but
+// local servers all take them.
+Result<> parse_openai_sampling(const Field& root, Request& request);
+Result<> parse_openai_stop(const Field& stop, Request& request);    // a string or several
+Result<> parse_openai_stream(const Field& root, Request& request);  // with its options
+Result<> parse_tool_mode(const Field& choice, Request& request);    // "auto", "none", "required"
+Result<Block> parse_image_address(const Field& address);  // a data URI, or any other address
+// A PDF given inline becomes the Claude API's document block, which is what could read it.
+Result<Block> parse_inline_pdf(const Field& file_data);
+// {"type":"text"|"json_object"|"json_schema"}; the schema lies elsewhere in each API.
+Result<> parse_output_schema(const Field& format, const Field& schema, Request& request);
 
 // {"type":"function","function":{"name","description","parameters"}}: OpenAI's and Ollama's tools.
 Result<> parse_function_tools(const Field& tools, Request& request);
@@ -25,6 +42,10 @@ void parse_own_metadata(const Field& metadata, Request& request);
 
 // Adds to request.unsupported, once.
 void note_unsupported(Request& request, std::string_view what);
+
+// Notes a tool that only its own vendor can run, or a history item of one: the other backends are
+// asked without it.
+void leave_out(Request& request, std::string_view what);
 
 // What comes out as arguments of a tool call that a client replays. Text that is not a JSON object
 // (models make such calls, and clients send them back) is kept under "invalid_arguments": refusing

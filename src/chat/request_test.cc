@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "chat/dialect.h"
+#include "chat/test_support.h"
 
 namespace tophand::chat {
 namespace {
@@ -179,34 +180,6 @@ INSTANTIATE_TEST_SUITE_P(
             "messages[0].tool_calls[0].function.arguments: expected an object, found a string"}),
     [](const auto& test) { return test.param.name; });
 
-// A conversation on one line, so that a table can say what came out:
-// "user: text | assistant: call f#id {..} | user: result f#id text".
-std::string shown(const Block& block) {
-  if (const auto* text = std::get_if<TextBlock>(&block)) return "'" + text->text + "'";
-  if (const auto* tool = std::get_if<ToolUseBlock>(&block))
-    return "call " + tool->name + "#" + tool->id + tool->input_json;
-  if (const auto* result = std::get_if<ToolResultBlock>(&block))
-    return (result->is_error ? "failure " : "result ") + result->tool_name + "#" +
-           result->tool_use_id + "'" + result->text + "'";
-  if (const auto* image = std::get_if<ImageBlock>(&block))
-    return "image " + image->media_type + "," + image->base64 + image->url;
-  if (const auto* thinking = std::get_if<ThinkingBlock>(&block))
-    return "thinking " + thinking->thinking + "," + thinking->signature;
-  return "opaque " + std::get<OpaqueBlock>(block).type;
-}
-
-std::string shown(const std::vector<Message>& messages) {
-  std::string out;
-  for (const Message& message : messages) {
-    if (!out.empty()) out += " | ";
-    out += message.role == Role::kSystem ? "system:"
-           : message.role == Role::kUser ? "user:"
-                                         : "assistant:";
-    for (const Block& block : message.blocks) out += " " + shown(block);
-  }
-  return out;
-}
-
 struct Accepted {
   const char* name;
   Dialect dialect;
@@ -271,6 +244,11 @@ INSTANTIATE_TEST_SUITE_P(
                    R"("media_type":"image/png","data":"AAAA"}},{"type":"image","source":)"
                    R"({"type":"url","url":"http://h/i.png"}}]})"),
                  "user: image image/png,AAAA image ,http://h/i.png"},
+        Accepted{"ImagesOfAToolResultStandBehindIt", kAnthropic,
+                 A(R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":)"
+                   R"([{"type":"image","source":{"type":"base64","media_type":"image/png","data":)"
+                   R"("AAAA"}},{"type":"text","text":"r"}]}]})"),
+                 "user: result #t'r' image image/png,AAAA"},
         Accepted{"UnknownBlockIsKept", kAnthropic,
                  A(R"({"role":"user","content":[{"type":"hologram","x":1}]})"),
                  "user: opaque hologram"},
@@ -346,12 +324,6 @@ INSTANTIATE_TEST_SUITE_P(
         Accepted{"LoadGenerate", kOllamaGenerate, R"({"model":"m","prompt":""})", ""}),
     [](const auto& test) { return test.param.name; });
 
-Request parsed(Dialect dialect, std::string_view body) {
-  auto result = parse_request(dialect, body);
-  EXPECT_TRUE(result.has_value()) << result.error().message;
-  return result ? *result : Request{};
-}
-
 TEST(AnthropicRequest, SaysWhetherToThink) {
   const auto think = [](const std::string& thinking) {
     return parsed(kAnthropic,
@@ -397,7 +369,8 @@ TEST(AnthropicRequest, TakesEverySetting) {
   EXPECT_EQ(request.tools[0].name, "f");
   EXPECT_EQ(request.tools[0].input_schema_json, R"({"type":"object"})");
   EXPECT_EQ(request.tools[1].name, "g");
-  EXPECT_THAT(request.unsupported, testing::ElementsAre("server_tool"));
+  EXPECT_THAT(request.left_out, testing::ElementsAre("web_search_20250305"));
+  EXPECT_THAT(request.unsupported, testing::IsEmpty());
   EXPECT_EQ(request.tool_choice.kind, ToolChoice::Kind::kNamed);
   EXPECT_EQ(request.tool_choice.name, "f");
   EXPECT_FALSE(request.tool_choice.parallel);
@@ -536,7 +509,7 @@ TEST(PrepareForLocal, ListsEachUnsupportedBlockOnce) {
       kAnthropic,
       A(R"({"role":"user","content":[{"type":"image","source":{"type":"url","url":"u"}},)"
         R"({"type":"image","source":{"type":"url","url":"u"}},{"type":"document","source":{}},)"
-        R"({"type":"tool_result","tool_use_id":"t","content":[{"type":"image","source":{}}]}]})"));
+        R"({"type":"tool_result","tool_use_id":"t","content":[{"type":"image","source":{"type":"url","url":"u"}}]}]})"));
   prepare_for_local(request);
   EXPECT_THAT(request.unsupported, testing::UnorderedElementsAre("image", "document"));
 }

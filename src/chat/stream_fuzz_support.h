@@ -19,8 +19,9 @@ inline void check_events(const std::vector<StreamEvent>& events) {
   Collector collector;
   for (const StreamEvent& event : events) collector.on(event);
   TOPHAND_ASSERT(collector.finished() != collector.failed().has_value());
-  for (const Dialect dialect : {Dialect::kAnthropicMessages, Dialect::kOpenAiChat,
-                                Dialect::kOllamaChat, Dialect::kOllamaGenerate}) {
+  for (const Dialect dialect :
+       {Dialect::kAnthropicMessages, Dialect::kOpenAiChat, Dialect::kOpenAiResponses,
+        Dialect::kOpenAiCompletions, Dialect::kOllamaChat, Dialect::kOllamaGenerate}) {
     const auto writer = make_stream_writer(dialect, {});
     std::string out;
     for (const StreamEvent& event : events) writer->on(event, 0, out);

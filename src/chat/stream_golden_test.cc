@@ -81,6 +81,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values("text", "thinking_and_tools", "failure", "cut_off"),
                      testing::Values(std::pair(Dialect::kAnthropicMessages, "anthropic_messages"),
                                      std::pair(Dialect::kOpenAiChat, "openai_chat"),
+                                     std::pair(Dialect::kOpenAiResponses, "openai_responses"),
+                                     std::pair(Dialect::kOpenAiCompletions, "openai_completions"),
                                      std::pair(Dialect::kOllamaChat, "ollama_chat"),
                                      std::pair(Dialect::kOllamaGenerate, "ollama_generate"))),
     [](const auto& test) {
@@ -98,6 +100,7 @@ TEST(StreamWriter, OpenAiSendsNoUsageUnlessAsked) {
 TEST(StreamWriter, FailsAStreamWhoseToolArgumentsAreNoObject) {
   const std::pair<Dialect, const char*> rows[] = {{Dialect::kAnthropicMessages, "event: error\n"},
                                                   {Dialect::kOpenAiChat, "data: {\"error\":"},
+                                                  {Dialect::kOpenAiResponses, "event: error\n"},
                                                   {Dialect::kOllamaChat, "{\"error\":"}};
   for (const auto& [dialect, error] : rows) {
     const auto writer = make_stream_writer(dialect, {.id = "i", .model = "m"});
@@ -109,7 +112,32 @@ TEST(StreamWriter, FailsAStreamWhoseToolArgumentsAreNoObject) {
     EXPECT_EQ(out.find("message_stop"), std::string::npos);
     EXPECT_EQ(out.find("[DONE]"), std::string::npos);
     EXPECT_EQ(out.find("\"done\":true"), std::string::npos);
+    EXPECT_EQ(out.find("response.completed"), std::string::npos);
+    EXPECT_EQ(out.find("output_item.done"), std::string::npos) << "clients run what is done";
   }
+}
+
+TEST(StreamWriter, ResponsesRepeatTheSettingsOfTheRequest) {
+  const auto writer = make_stream_writer(
+      Dialect::kOpenAiResponses,
+      {.id = "resp_1", .model = "m", .echo_json = R"({"tools":[{"type":"function"}]})"});
+  std::string out;
+  writer->on(Finished{}, kNowMs, out);
+  for (const char* event : {"response.created", "response.completed"}) {
+    const std::size_t at = out.find(std::string("event: ") + event);
+    ASSERT_NE(at, std::string::npos) << event;
+    EXPECT_NE(out.find(R"("tools":[{"type":"function"}])", at), std::string::npos) << event;
+  }
+}
+
+TEST(StreamWriter, ResponsesBeginBeforeTheyFail) {
+  const auto writer = make_stream_writer(Dialect::kOpenAiResponses, {.id = "resp_1"});
+  std::string out;
+  writer->on(Failed{{Code::kExhausted, "too many"}, ""}, kNowMs, out);
+  EXPECT_TRUE(out.starts_with("event: response.created\n")) << out;
+  EXPECT_NE(out.find(R"("error":{"code":"rate_limit_exceeded","message":"too many"})"),
+            std::string::npos)
+      << out;
 }
 
 TEST(StreamWriter, HidesTroubleWithOurOwnUpstreamKey) {

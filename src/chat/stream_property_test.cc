@@ -228,6 +228,80 @@ Received check_openai(const std::string& bytes) {
   return out;
 }
 
+// event equals type; sequence numbers 0, 1, 2...; created and in_progress first; items strictly one
+// after another, each added and done once, its pieces adding up to what is said to be done; the
+// last event carries the whole response: completed or incomplete, or error and failed.
+struct ResponsesChecker {
+  Received received;
+  int sequence = 0, items = 0;
+  bool open = false, ended = false;
+  Json done = Json::array();  // items, as they were said to be done
+  std::string item_id, pieces;
+
+  void frame(const std::string& text) {
+    const std::size_t line = text.find('\n');
+    ASSERT_EQ(text.rfind("event: ", 0), 0u) << text;
+    const Json data = json_of(text.substr(line + 7));
+    const std::string type = data.at("type");
+    ASSERT_EQ(text.substr(7, line - 7), type);
+    ASSERT_FALSE(ended) << "nothing follows the end";
+    ASSERT_EQ(data.at("sequence_number"), sequence);
+    const char* first[] = {"response.created", "response.in_progress"};
+    ASSERT_TRUE(sequence >= 2 || type == first[sequence]) << type;
+    ++sequence;
+    if (type == "response.output_item.added") added(data);
+    else if (type == "response.output_item.done") item_done(data);
+    else if (type.ends_with(".delta")) delta(type, data);
+    else if (type.ends_with("_text.done")) ASSERT_EQ(data.at("text"), pieces);
+    else if (type.ends_with("arguments.done")) ASSERT_EQ(data.at("arguments"), pieces);
+    else if (type == "error") received.failed = true;
+    else if (data.contains("response") && sequence > 2) end(type, data.at("response"));
+  }
+  void added(const Json& data) {
+    if (open) received.tool_arguments.push_back(pieces);  // a broken call is never done
+    ASSERT_EQ(data.at("output_index"), items++);
+    item_id = data.at("item").at("id");
+    open = true;
+    pieces.clear();
+  }
+  void delta(const std::string& type, const Json& data) {
+    ASSERT_TRUE(open);
+    ASSERT_EQ(data.at("item_id"), item_id);
+    ASSERT_EQ(data.at("output_index"), items - 1);
+    pieces += data.at("delta").get<std::string>();
+    if (type == "response.output_text.delta") received.text += data.at("delta").get<std::string>();
+  }
+  void item_done(const Json& data) {
+    ASSERT_TRUE(open);
+    const Json& item = data.at("item");
+    ASSERT_EQ(item.at("id"), item_id);
+    open = false;
+    done.push_back(item);
+    if (item.at("type") == "function_call") {
+      EXPECT_TRUE(json_of(item.at("arguments")).is_object());
+      received.tool_arguments.push_back(item.at("arguments"));
+    }
+  }
+  void end(const std::string& type, const Json& response) {
+    ended = true;
+    received.stop = response.at("status");
+    ASSERT_EQ("response." + received.stop, type);
+    if (received.failed) return;
+    if (open) received.tool_arguments.push_back(pieces);
+    EXPECT_EQ(response.at("usage").at("total_tokens"), 15);
+    EXPECT_EQ(response.at("output").size(), static_cast<std::size_t>(items));
+    EXPECT_TRUE(received.stop != "completed" || response.at("output") == done);
+  }
+};
+
+Received check_responses(const std::string& bytes) {
+  ResponsesChecker checker;
+  for (const std::string& frame : split(bytes, "\n\n"))
+    if (!frame.starts_with(":")) checker.frame(frame);
+  EXPECT_TRUE(checker.ended);
+  return checker.received;
+}
+
 // One JSON object a line; calls whole, with object arguments; done:true with counts, or an error,
 // last and once.
 Received check_ollama(const std::string& bytes) {
@@ -303,6 +377,7 @@ TEST(StreamProperties, HoldForAnySequenceInEveryDialect) {
     const auto events = random_events(seed);
     const Received anthropic = check_anthropic(written(Dialect::kAnthropicMessages, events));
     const Received openai = check_openai(written(Dialect::kOpenAiChat, events));
+    const Received responses = check_responses(written(Dialect::kOpenAiResponses, events));
     const Received ollama = check_ollama(written(Dialect::kOllamaChat, events));
     check_stop_reason(anthropic);
     const std::string text = sent_text(events);
@@ -310,7 +385,13 @@ TEST(StreamProperties, HoldForAnySequenceInEveryDialect) {
     EXPECT_EQ(openai.text, text);
     EXPECT_EQ(ollama.text, text);
     EXPECT_EQ(openai.tool_arguments, anthropic.tool_arguments);
+    EXPECT_EQ(responses.text, text);
     EXPECT_EQ(openai.failed, anthropic.failed);
+    EXPECT_EQ(responses.failed, anthropic.failed);
+    if (!anthropic.failed) {
+      EXPECT_EQ(responses.tool_arguments, anthropic.tool_arguments);
+      EXPECT_EQ(responses.stop == "incomplete", ends_early(anthropic.stop));
+    }
     EXPECT_EQ(ollama.failed, anthropic.failed);
     Collector collector;
     for (const StreamEvent& event : events) collector.on(event);

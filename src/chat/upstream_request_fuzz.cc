@@ -16,8 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   TOPHAND_ASSERT(!read_server_error(0, body).error.message.empty());
   // One level of nesting is added around what the parser let through.
   constexpr JsonLimits kDeeper{.bytes_max = 64u << 20, .depth_max = 80};
-  for (const Dialect dialect : {Dialect::kAnthropicMessages, Dialect::kOpenAiChat,
-                                Dialect::kOllamaChat, Dialect::kOllamaGenerate}) {
+  for (const Dialect dialect :
+       {Dialect::kAnthropicMessages, Dialect::kOpenAiChat, Dialect::kOpenAiResponses,
+        Dialect::kOpenAiCompletions, Dialect::kOllamaChat, Dialect::kOllamaGenerate}) {
     const auto request = parse_request(dialect, body);
     if (!request) continue;
     const std::string openai = write_openai_request(*request, "m", {.repeat_penalty = "r"});

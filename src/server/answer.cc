@@ -15,12 +15,18 @@
 namespace tophand::server {
 namespace {
 
+constexpr std::string_view kJson = "application/json; charset=utf-8";
+
 std::string_view dialect_name(chat::Dialect dialect) {
   switch (dialect) {
     case chat::Dialect::kAnthropicMessages:
       return "anthropic_messages";
     case chat::Dialect::kOpenAiChat:
       return "openai_chat";
+    case chat::Dialect::kOpenAiResponses:
+      return "openai_responses";
+    case chat::Dialect::kOpenAiCompletions:
+      return "openai_completions";
     case chat::Dialect::kOllamaChat:
       return "ollama_chat";
     case chat::Dialect::kOllamaGenerate:
@@ -65,11 +71,11 @@ int hops_of(const net::Headers& headers) {
 
 chat::AnswerContext context_for(const Service& service, const Exchange& exchange,
                                 const chat::Request& request) {
-  const bool anthropic = exchange.dialect == chat::Dialect::kAnthropicMessages;
-  return {.id = random_id(anthropic ? "msg_" : "chatcmpl-"),
+  return {.id = random_id(chat::answer_id_prefix(exchange.dialect)),
           .model = request.model,
           .created_ms = service.deps().clock->wall_ms(),
-          .include_usage = request.include_usage};
+          .include_usage = request.include_usage,
+          .echo_json = request.echo_json};
 }
 
 std::int64_t estimate(const Service& service, const chat::Request& request) {
@@ -77,7 +83,8 @@ std::int64_t estimate(const Service& service, const chat::Request& request) {
                                request);
 }
 
-// Ollama's way to load a model before it is needed, or to let go of it.
+// Ollama's way to load a model before it is needed, or to let go of it. Clients of the Responses
+// API load one with an empty input, and are given an empty answer.
 void load_or_unload(Service& service, Exchange& exchange, const chat::Request& request,
                     const policy::Target& target) {
   const auto context = context_for(service, exchange, request);
@@ -96,8 +103,13 @@ void load_or_unload(Service& service, Exchange& exchange, const chat::Request& r
         service.deps().workers->ready(target.model, [](double) { return Result<>(); }, client);
     if (!lease) return send_error(exchange, lease.error());
   }
-  send_body(exchange, "application/json; charset=utf-8",
-            chat::write_ollama_load(exchange.dialect, context, unload));
+  if (exchange.dialect != chat::Dialect::kOpenAiResponses)
+    return send_body(exchange, kJson, chat::write_ollama_load(exchange.dialect, context, unload));
+  if (!request.stream)
+    return send_body(exchange, kJson, chat::write_answer(exchange.dialect, context, {}));
+  std::string events;
+  chat::make_stream_writer(exchange.dialect, context)->on(chat::Finished{}, 0, events);
+  send_body(exchange, chat::stream_content_type(exchange.dialect), events);
 }
 
 bool is_own_engine(const policy::Target& target) {
@@ -152,6 +164,7 @@ void answer(Service& service, Exchange& exchange) {
                   {.context = context_for(service, exchange, *request),
                    .stream = request->stream,
                    .priority = std::string(policy::priority_name(job.decision.priority)),
+                   .left_out = joined(request->left_out, ", "),
                    .estimate_input_tokens = [&] { return estimate(service, *request); }},
                   clock);
   const dispatch::Outcome outcome = service.dispatcher().run(job, sink, exchange.writer.client());

@@ -12,12 +12,6 @@ constexpr std::int64_t kStartAfterNs = 1'000'000'000;
 constexpr std::int64_t kBreatheEveryNs = 5'000'000'000;
 constexpr std::chrono::milliseconds kTick{500};
 
-std::string joined(const std::vector<std::string>& reasons) {
-  std::string out;
-  for (const std::string& reason : reasons) (out += out.empty() ? "" : "; ") += reason;
-  return out;
-}
-
 // What a client is told when the provider refused: its own status where that means the same here.
 // 529 is Anthropic's alone; other dialects' clients know it as 503.
 int refusal_status(int upstream, chat::Dialect dialect) {
@@ -49,8 +43,12 @@ void ClientSink::trying(const policy::Target& target, const std::vector<std::str
   net::Headers& headers = exchange_.writer.headers();
   headers.set("x-tophand-backend", policy::backend_name(target));
   headers.set("x-tophand-model", header_text(target.model));
-  headers.set("x-tophand-reason", header_text(joined(reasons)));
+  headers.set("x-tophand-reason", header_text(joined(reasons, "; ")));
   headers.set("x-tophand-priority", shape_.priority);
+  const bool passed_on = target.place == policy::Place::kClaude &&
+                         exchange_.dialect == chat::Dialect::kAnthropicMessages;
+  if (passed_on || shape_.left_out.empty()) headers.erase("x-tophand-left-out");
+  else headers.set("x-tophand-left-out", header_text(shape_.left_out));
   if (shape_.stream && target.place == policy::Place::kLocal && !ticker_.joinable())
     ticker_ = std::thread([this] { tick(); });
 }

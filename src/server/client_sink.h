@@ -26,7 +26,8 @@ namespace tophand::server {
 struct AnswerShape {
   chat::AnswerContext context;
   bool stream = false;
-  std::string priority;  // for x-tophand-priority
+  std::string priority;       // for x-tophand-priority
+  std::string left_out = {};  // for x-tophand-left-out, unless the bytes are passed on as they came
   // Called at most once, when a stream has to begin before its backend knows the number.
   std::function<std::int64_t()> estimate_input_tokens = {};
 };

@@ -5,7 +5,7 @@
 
 namespace tophand::server {
 
-void answer(Service& service, Exchange& exchange);  // the four generating routes
+void answer(Service& service, Exchange& exchange);  // the generating routes
 void embeddings(Service& service, Exchange& exchange);
 void count_tokens(Service& service, Exchange& exchange);
 void list_models(Service& service, Exchange& exchange);  // Anthropic's shape or OpenAI's

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
@@ -53,6 +54,17 @@ std::vector<chat::StreamEvent> hello() {
       chat::Finished{chat::StopReason::kEndTurn, "", {.input_tokens = 9, .output_tokens = 3}, {}}};
 }
 
+// The machine's clocks, put forward by hand. Read by the gateway's threads too.
+class JumpingClock final : public Clock {
+ public:
+  std::int64_t wall_ms() const override { return system_clock().wall_ms() + ahead_ms_; }
+  std::int64_t mono_ns() const override { return system_clock().mono_ns() + ahead_ms_ * 1'000'000; }
+  void advance_ms(std::int64_t by) { ahead_ms_ += by; }
+
+ private:
+  std::atomic<std::int64_t> ahead_ms_ = 0;
+};
+
 struct Reply {
   int status = 0;
   net::Headers headers;
@@ -99,11 +111,12 @@ class ServiceTest : public testing::Test {
     deps.models = store_.get();
     deps.ledger = ledger_.get();
     deps.prices = &prices_;
-    deps.clock = &system_clock();
+    deps.clock = &clock_;
     deps.workers = &workers_;
     deps.backend_for = [this](const policy::Target& target) -> backend::Backend* {
       return target.place == policy::Place::kLocal ? &local_ : nullptr;
     };
+    deps.offers = [this] { return offers_; };
     deps.worker_status = [] { return std::vector<backend::WorkerStatus>{}; };
     service_ = std::make_unique<Service>(std::move(deps));
     net::ServerOptions options;
@@ -152,8 +165,10 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<KeyStore> keys_;
   std::string key_;
+  JumpingClock clock_;
   FakeBackend local_;
   NoWorkers workers_;
+  std::vector<policy::Offer> offers_;
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<Service> service_;
   std::mutex mutex_;
@@ -194,6 +209,23 @@ TEST_F(ServiceTest, EveryDialectAnswersInItsOwnShape) {
        "{" + chat + R"(,"stream":true})",
        "text/event-stream",
        {R"("object":"chat.completion.chunk")", "data: [DONE]\n\n"}},
+      {"/v1/responses",
+       R"({"model":"local","input":"hi"})",
+       "application/json",
+       {R"("object":"response")", R"("text":"Hello")", R"("status":"completed")",
+        R"("total_tokens":12)"}},
+      {"/v1/responses",
+       R"({"model":"local","input":"hi","stream":true})",
+       "text/event-stream",
+       {"event: response.created\n", R"("delta":"Hello")", "event: response.completed\n"}},
+      {"/v1/completions",
+       R"({"model":"local","prompt":"hi"})",
+       "application/json",
+       {R"("object":"text_completion")", R"("text":"Hello")", R"("finish_reason":"stop")"}},
+      {"/v1/completions",
+       R"({"model":"local","prompt":"hi","stream":true})",
+       "text/event-stream",
+       {R"("object":"text_completion")", "data: [DONE]\n\n"}},
       {"/api/chat",
        "{" + chat + R"(,"stream":false})",
        "application/json",
@@ -262,6 +294,102 @@ TEST_F(ServiceTest, ErrorsAreClearAndInTheDialectsShape) {
     EXPECT_FALSE(reply.headers.get("request-id").empty());
     EXPECT_EQ(reply.headers.get("x-should-retry"), "false");
   }
+}
+
+TEST_F(ServiceTest, APromptThatDoesNotFitIsSaidInTheWordsOfEachDialect) {
+  local_.script = [](const backend::Call&, backend::Sink&, const net::Cancellation&) {
+    return backend::refused(
+        {Code::kPromptTooLong, "prompt is too long: 5000 tokens > 4095 maximum"});
+  };
+  struct Row {
+    const char* path;
+    std::string_view body;
+    std::vector<const char*> holds;
+  };
+  const Row rows[] = {
+      {"/v1/messages",
+       kMessagesStream,
+       {R"("type":"invalid_request_error")",
+        R"("message":"prompt is too long: 5000 tokens > 4095 maximum")"}},
+      {"/v1/chat/completions",
+       R"({"model":"local","messages":[{"role":"user","content":"x"}]})",
+       {R"("code":"context_length_exceeded")", "maximum context length", "5000", "4095"}},
+      {"/v1/responses",
+       R"({"model":"local","input":"x","stream":true})",
+       {R"("code":"context_length_exceeded")", "maximum context length", "5000", "4095"}},
+      {"/v1/completions",
+       R"({"model":"local","prompt":"x"})",
+       {R"("code":"context_length_exceeded")", "maximum context length"}},
+      {"/api/chat",
+       R"({"model":"local","messages":[{"role":"user","content":"x"}]})",
+       {R"({"error":"the input length exceeds the context length: )", "5000", "4095"}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.path);
+    const Reply reply = post(row.path, row.body);
+    EXPECT_EQ(reply.status, 400);
+    for (const char* text : row.holds)
+      EXPECT_NE(reply.body.find(text), std::string::npos) << text << " in " << reply.body;
+  }
+}
+
+TEST_F(ServiceTest, EveryStreamShowsSignsOfLifeDuringALongPrefill) {
+  local_.script = [this](const backend::Call&, backend::Sink& sink, const net::Cancellation&) {
+    for (const std::int64_t silence_ms : {2000, 6000, 6000}) {
+      clock_.advance_ms(silence_ms);
+      EXPECT_TRUE(sink.event(chat::Progress{1, 2}));
+    }
+    return play(sink, hello());
+  };
+  struct Row {
+    const char* path;
+    const char* body;
+    const char* begins;  // what comes before the signs
+    const char* sign;
+  };
+  const Row rows[] = {
+      {"/v1/messages",
+       R"({"model":"local","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"x"}]})",
+       "event: message_start\n", "event: ping\n"},
+      {"/v1/chat/completions",
+       R"({"model":"local","stream":true,"messages":[{"role":"user","content":"x"}]})",
+       "data: {\"id\":\"chatcmpl-", ": keep-alive\n\n"},
+      {"/v1/responses", R"({"model":"local","stream":true,"input":"x"})",
+       "event: response.created\n", ": keep-alive\n\n"},
+      {"/v1/completions", R"({"model":"local","stream":true,"prompt":"x"})", ": keep-alive\n\n",
+       ": keep-alive\n\n"},
+      {"/api/chat", R"({"model":"local","messages":[{"role":"user","content":"x"}]})",
+       "{\"model\":\"local\"", R"("content":""},"done":false})"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.path);
+    const Reply reply = post(row.path, row.body);
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_TRUE(reply.body.starts_with(row.begins)) << reply.body;
+    int signs = 0;
+    const std::size_t content = reply.body.find("Hello");
+    for (std::size_t at = 0; (at = reply.body.find(row.sign, at)) < content; ++at) ++signs;
+    EXPECT_GE(signs, 3) << reply.body;
+  }
+}
+
+TEST_F(ServiceTest, AnEmptyInputOfTheResponsesApiLoadsTheModel) {
+  const Reply whole =
+      post("/v1/responses", R"({"model":"local","input":"","max_output_tokens":1})");
+  EXPECT_EQ(whole.status, 200);
+  EXPECT_NE(whole.body.find(R"("status":"completed")"), std::string::npos) << whole.body;
+  const Reply stream = post("/v1/responses", R"({"model":"local","input":"","stream":true})");
+  EXPECT_NE(stream.body.find("event: response.completed\n"), std::string::npos) << stream.body;
+}
+
+TEST_F(ServiceTest, SaysWhichToolsWereLeftOut) {
+  const Reply without = post("/v1/responses", R"({"model":"local","input":"x"})");
+  EXPECT_FALSE(without.headers.find("x-tophand-left-out"));
+  const Reply with =
+      post("/v1/responses",
+           R"({"model":"local","input":"x","tools":[{"type":"web_search"},{"type":"namespace"}]})");
+  EXPECT_EQ(with.status, 200);
+  EXPECT_EQ(with.headers.get("x-tophand-left-out"), "web_search, namespace");
 }
 
 TEST_F(ServiceTest, AWrongKeyIs401InTheDialectsShape) {
@@ -348,6 +476,30 @@ TEST_F(ServiceTest, ModelListsComeInTheShapeTheHeaderAsksFor) {
   list.headers.add("anthropic-version", "2023-06-01");
   EXPECT_NE(ask(list).body.find(R"("has_more":false)"), std::string::npos);
   EXPECT_EQ(ask(request("GET", "/v1/models/small%3A1b", "")).status, 200);
+}
+
+TEST_F(ServiceTest, ModelIdsMayHoldSlashesInThePath) {
+  offers_ = {{.backend = "shed", .model = "qwen/big:7b"}};
+  const Reply reply = ask(request("GET", "/v1/models/shed%2Fqwen%2Fbig%3A7b", ""));
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_NE(reply.body.find(R"("id":"shed/qwen/big:7b")"), std::string::npos) << reply.body;
+}
+
+TEST_F(ServiceTest, AClaudeCodePickerFindsLocalModelsAndCanAskForThem) {
+  net::ClientRequest list = request("GET", "/v1/models?limit=1000", "");
+  list.headers.add("anthropic-version", "2023-06-01");
+  const std::string body = ask(list).body;
+  EXPECT_NE(body.find(R"x("id":"claude-local-small:1b","display_name":"small:1b (local)")x"),
+            std::string::npos)
+      << body;
+  list.path = "/v1/models?limit=1&after_id=small%3A1b";
+  EXPECT_NE(ask(list).body.find(R"("first_id":"claude-local-small:1b")"), std::string::npos);
+  const Reply answer = post(
+      "/v1/messages",
+      R"({"model":"claude-local-small:1b","max_tokens":9,"messages":[{"role":"user","content":"x"}]})");
+  EXPECT_EQ(answer.headers.get("x-tophand-model"), "small:1b");
+  EXPECT_EQ(answer.headers.get("x-tophand-reason"), "local model named");
+  EXPECT_EQ(ask(request("GET", "/v1/models/claude-local-small%3A1b", "")).status, 200);
 }
 
 TEST_F(ServiceTest, CountsTokensOfABodyWithoutMaxTokens) {

@@ -30,12 +30,12 @@ install_packages() {  # install_packages FOLDER: of tests/clients/FOLDER into $c
 
 sdks() {
   local tests
-  tests=$(grep -c '^test(' tests/clients/sdks/sdks.test.mjs)
+  tests=$(cat tests/clients/sdks/*.test.mjs | grep -c '^test(')
   command -v node >/dev/null && command -v npm >/dev/null ||
     { skip "$tests" "node and npm are not installed"; return; }
   install_packages sdks || { skip "$tests" "npm could not install the SDKs"; return; }
   cp tests/clients/sdks/*.mjs "$cache/sdks/"
-  python3 tests/clients/with_gateway.py node "$cache/sdks/sdks.test.mjs"
+  python3 tests/clients/with_gateway.py node "$cache/sdks/run.mjs" "$cache"/sdks/*.test.mjs
 }
 
 agents() {

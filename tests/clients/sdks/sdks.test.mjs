@@ -1,9 +1,10 @@
 // The official SDKs against the gateway: local answers from a tiny random model (noise, but in the
-// right shape), Claude's from the simulator. Ends with "N passed, N failed, N skipped".
+// right shape), Claude's from the simulator.
 import assert from 'node:assert/strict';
 import Anthropic from '@anthropic-ai/sdk';
 import { Ollama } from 'ollama';
 import OpenAI from 'openai';
+import { test } from './runner.mjs';
 
 const url = process.env.GATEWAY_URL;
 const apiKey = process.env.GATEWAY_KEY;
@@ -12,8 +13,6 @@ const anthropic = new Anthropic({ baseURL: url, apiKey, maxRetries: 0 });
 const openai = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
 const ollama = new Ollama({ host: url, headers: { authorization: `Bearer ${apiKey}` } });
 
-const tests = [];
-const test = (name, run) => tests.push({ name, run });
 const user = (content) => [{ role: 'user', content }];
 const say = user('Hello. [[say one two three]]');
 const schema = { type: 'object', properties: { path: { type: 'string' } }, required: ['path'] };
@@ -196,17 +195,3 @@ test('ollama: tags and unknown models', async () => {
   assert.ok(names.includes(local), names.join(' '));
   await assert.rejects(ollama.chat({ model: 'no-such', messages: user('Hi') }), /not found/);
 });
-
-let passed = 0, failed = 0;
-for (const { name, run } of tests) {
-  try {
-    await run();
-    passed += 1;
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n${error.stack}`);
-  }
-}
-console.log(`${passed} passed, ${failed} failed, 0 skipped`);
-process.exit(failed ? 1 : 0);

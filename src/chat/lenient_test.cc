@@ -1,0 +1,124 @@
+// What real clients send and a stricter reader would refuse, one row a habit: Claude Code,
+// OpenClaw, Codex, opencode and the SDKs as they were recorded in November 2026 (shortened).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "chat/dialect.h"
+#include "chat/test_support.h"
+
+namespace tophand::chat {
+namespace {
+
+constexpr auto kAnthropic = Dialect::kAnthropicMessages;
+constexpr auto kChat = Dialect::kOpenAiChat;
+constexpr auto kResponses = Dialect::kOpenAiResponses;
+constexpr auto kOllama = Dialect::kOllamaChat;
+
+struct Habit {
+  const char* name;
+  Dialect dialect;
+  const char* body;
+  const char* conversation;
+};
+void PrintTo(const Habit& habit, std::ostream* out) {
+  *out << habit.name;
+}
+
+class Lenient : public testing::TestWithParam<Habit> {};
+
+TEST_P(Lenient, TakesWhatClientsSend) {
+  EXPECT_EQ(shown(parsed(GetParam().dialect, GetParam().body).messages), GetParam().conversation);
+}
+
+#define HI R"({"role":"user","content":"hi"})"
+
+INSTANTIATE_TEST_SUITE_P(
+    Clients, Lenient,
+    testing::Values(
+        Habit{"UnknownFieldsOfMessages", kAnthropic,
+              R"({"model":"m","max_tokens":9,"context_management":{"edits":[{"type":"x"}]},)"
+              R"("output_config":{"effort":"medium"},"thinking":{"type":"between_tools"},)"
+              R"("safeguards":{},"speed":"fast","service_tier":"auto","diagnostics":{},)"
+              R"("billing_policy":1,"messages":[)" HI "]}",
+              "user: 'hi'"},
+        Habit{"UnknownFieldsOfChat", kChat,
+              R"({"model":"m","client_metadata":{},"prompt_cache_key":"k","store":false,)"
+              R"("reasoning":{"effort":"low"},"service_tier":"auto","user":"u","verbosity":"low",)"
+              R"("prediction":null,"modalities":["text"],"messages":[)" HI "]}",
+              "user: 'hi'"},
+        Habit{"UnknownFieldsOfOllama", kOllama,
+              R"({"model":"m","truncate":false,"shift":false,"think":false,"options":{},)"
+              R"("messages":[)" HI "]}",
+              "user: 'hi'"},
+        Habit{"SystemInsideMessagesAsText", kAnthropic,
+              R"({"model":"m","max_tokens":9,"system":"s","messages":[)" HI
+              R"(,{"role":"system","content":"env"}]})",
+              "system: 's' | user: 'hi' | system: 'env'"},
+        Habit{"SystemInsideMessagesAsBlocks", kAnthropic,
+              R"({"model":"m","max_tokens":9,"messages":[{"role":"system","content":[{"type":)"
+              R"("text","text":"env","cache_control":{"type":"ephemeral"}}],"output_config":)"
+              R"({"effort":"medium"}},)" HI "]}",
+              "system: 'env' | user: 'hi'"},
+        Habit{"UserTextBehindAToolResult", kAnthropic,
+              R"({"model":"m","max_tokens":9,"messages":[)" HI
+              R"(,{"role":"assistant","content":[{"type":"tool_use","id":"toolu3my","name":"f",)"
+              R"("input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":)"
+              R"("toolu3my","is_error":false,"cache_control":{"type":"ephemeral"},"content":)"
+              R"([{"type":"text","text":"r"}]}]},{"role":"user","content":"go on"}]})",
+              "user: 'hi' | assistant: call f#toolu3my{} | user: result #toolu3my'r' | "
+              "user: 'go on'"},
+        Habit{"ToolIdsOfAnySpelling", kChat,
+              R"({"model":"m","messages":[)" HI
+              R"(,{"role":"assistant","tool_calls":[{"id":"callx y/1","type":"function",)"
+              R"("function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":)"
+              R"("callx y/1","content":"r"}]})",
+              "user: 'hi' | assistant: call f#callx y/1{} | user: result #callx y/1'r'"},
+        Habit{"ResultsOfCallsNobodyKnows", kResponses,
+              R"({"model":"m","input":[{"role":"user","content":"hi"},{"type":)"
+              R"("function_call_output","call_id":"from elsewhere","output":"r"}]})",
+              "user: 'hi' | user: result #from elsewhere'r'"},
+        Habit{"ConsecutiveUsersOfResponses", kResponses,
+              R"({"model":"m","input":[{"role":"user","content":"hi"},{"role":"user","content":)"
+              R"([{"type":"input_text","text":"there"}]}]})",
+              "user: 'hi' | user: 'there'"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(LenientTools, AreTakenWithFieldsOfOtherKinds) {
+  const Request request = parsed(
+      kAnthropic,
+      R"({"model":"m","max_tokens":128000,"messages":[)" HI
+      R"(],"tools":[{"name":"f","input_schema":{"type":"object"},"defer_loading":true,"strict":)"
+      R"(true,"eager_input_streaming":true,"cache_control":{"type":"ephemeral"}},{"type":)"
+      R"("custom","name":"g","input_schema":{}},{"type":"web_search_20250305","name":)"
+      R"("web_search","max_uses":5},{"type":"bash_20250124","name":"bash"}]})");
+  ASSERT_EQ(request.tools.size(), 2u);
+  EXPECT_EQ(request.max_tokens, 128000);
+  EXPECT_THAT(request.left_out, testing::ElementsAre("web_search_20250305", "bash_20250124"));
+  EXPECT_THAT(request.unsupported, testing::IsEmpty());
+}
+
+// A request about nothing but a tool of Claude's own servers is only Claude's to answer.
+TEST(LenientTools, AreNotLeftOutWhenTheyAreWhatTheRequestIsAbout) {
+  const std::string begin = R"({"model":"m","max_tokens":9,"messages":[)" HI
+                            R"(],"tools":[{"type":"web_search_20250305","name":"web_search"})";
+  EXPECT_THAT(parsed(kAnthropic, begin + "]}").unsupported, testing::ElementsAre("server_tool"));
+  const std::string named = R"(,{"name":"f","input_schema":{}}],"tool_choice":{"type":"tool",)";
+  EXPECT_THAT(parsed(kAnthropic, begin + named + R"("name":"web_search"}})").unsupported,
+              testing::ElementsAre("server_tool"));
+  EXPECT_THAT(parsed(kAnthropic, begin + named + R"("name":"f"}})").unsupported,
+              testing::IsEmpty());
+}
+
+TEST(LenientLimits, EveryNameOfTheOutputLimitIsKnown) {
+  EXPECT_EQ(parsed(kChat, R"({"model":"m","max_tokens":32000,"messages":[)" HI "]}").max_tokens,
+            32000);
+  EXPECT_EQ(parsed(kChat, R"({"model":"m","max_completion_tokens":128000,"messages":[)" HI "]}")
+                .max_tokens,
+            128000);
+  EXPECT_EQ(
+      parsed(kResponses, R"({"model":"m","max_output_tokens":128000,"input":"hi"})").max_tokens,
+      128000);
+}
+
+}  // namespace
+}  // namespace tophand::chat

@@ -1,0 +1,96 @@
+// Fields that OpenAI's three APIs (Chat Completions, Responses, Completions) have in common.
+#include "base/json.h"
+#include "chat/request_parsers.h"
+
+namespace tophand::chat {
+
+Result<Block> parse_image_address(const Field& address) {
+  TOPHAND_FIELD(url, address.string());
+  if (auto data = parse_data_uri(url))
+    return Block(ImageBlock{std::move(data->media_type), std::move(data->base64), {}});
+  if (url.starts_with("data:")) return address.refused("expected a base64 data URI");
+  return Block(ImageBlock{{}, {}, url});
+}
+
+Result<Block> parse_inline_pdf(const Field& file_data) {
+  TOPHAND_FIELD(uri, file_data.string_or(""));
+  const auto data = parse_data_uri(uri);
+  if (!data || data->media_type != "application/pdf")
+    return file_data.refused("only files given inline as a base64 PDF data URI are supported");
+  Json document = Json::object();
+  document["type"] = "document";
+  document["source"] = {
+      {"type", "base64"}, {"media_type", data->media_type}, {"data", data->base64}};
+  return Block(OpaqueBlock{"document", dump_json(document)});
+}
+
+Result<> parse_openai_sampling(const Field& root, Request& request) {
+  auto& out = request.sampling;
+  TOPHAND_FIELD(temperature, root["temperature"].number_within(0, 2));
+  TOPHAND_FIELD(top_p, root["top_p"].number_within(0, 1));
+  TOPHAND_FIELD(min_p, root["min_p"].number_within(0, 1));
+  TOPHAND_FIELD(top_k, root["top_k"].optional_integer());
+  TOPHAND_FIELD(seed, root["seed"].optional_integer());
+  TOPHAND_FIELD(presence, root["presence_penalty"].number_within(-2, 2));
+  TOPHAND_FIELD(frequency, root["frequency_penalty"].number_within(-2, 2));
+  TOPHAND_FIELD(repetition, root["repetition_penalty"].number_within(0, 10));
+  out = {.temperature = temperature,
+         .top_p = top_p,
+         .min_p = min_p,
+         .repeat_penalty = repetition,
+         .presence_penalty = presence,
+         .frequency_penalty = frequency,
+         .top_k = top_k,
+         .seed = seed};
+  return {};
+}
+
+Result<> parse_openai_stop(const Field& stop, Request& request) {
+  if (stop.is_string()) {
+    request.stop = {stop.json().get<std::string>()};
+    return {};
+  }
+  if (!stop.absent() && !stop.is_array()) return stop.expected("a string or an array of strings");
+  TOPHAND_FIELD(stops, stop.strings());
+  request.stop = std::move(stops);
+  return {};
+}
+
+Result<> parse_openai_stream(const Field& root, Request& request) {
+  TOPHAND_FIELD(stream, root["stream"].bool_or(false));
+  request.stream = stream;
+  const Field options = root["stream_options"];
+  if (!options.absent() && !options.is_object()) return options.expected("an object");
+  TOPHAND_FIELD(include_usage, options["include_usage"].bool_or(false));
+  request.include_usage = include_usage;
+  return {};
+}
+
+Result<> parse_tool_mode(const Field& choice, Request& request) {
+  auto& out = request.tool_choice;
+  TOPHAND_FIELD(mode, choice.string());
+  if (mode == "auto") out.kind = ToolChoice::Kind::kAuto;
+  else if (mode == "none") out.kind = ToolChoice::Kind::kNone;
+  else if (mode == "required") out.kind = ToolChoice::Kind::kAny;
+  else return choice.refused("expected 'none', 'auto' or 'required', found '" + mode + "'");
+  if (mode == "required" && request.tools.empty() && !request.left_out.empty())
+    return choice.refused("a tool is required, and none of those given can be called here");
+  return {};
+}
+
+Result<> parse_output_schema(const Field& format, const Field& schema, Request& request) {
+  const Field type = format["type"];
+  TOPHAND_FIELD(kind, type.string());
+  if (kind == "text") return {};
+  if (kind == "json_object") {
+    request.json_object = true;
+    return {};
+  }
+  if (kind != "json_schema")
+    return type.refused("expected 'text', 'json_object' or 'json_schema', found '" + kind + "'");
+  if (!schema.is_object()) return schema.expected("an object");
+  request.json_schema = dump_json(schema.json());
+  return {};
+}
+
+}  // namespace tophand::chat

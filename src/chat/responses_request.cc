@@ -1,0 +1,145 @@
+// Requests of OpenAI's Responses API, but for their input (responses_input.cc).
+// docs/protocols/openai-responses.md says what is accepted.
+#include <algorithm>
+#include <array>
+
+#include "base/json.h"
+#include "chat/request_parsers.h"
+
+namespace tophand::chat {
+namespace {
+
+// Answers are not stored, so nothing can be continued by its id.
+Result<> check_stateless(const Field& root) {
+  for (const std::string_view key : {"previous_response_id", "conversation", "prompt"})
+    if (const Field field = root[key]; !field.absent())
+      return field.refused("nothing is stored here: send the whole conversation as input");
+  TOPHAND_FIELD(background, root["background"].bool_or(false));
+  if (background) return root["background"].refused("answers in the background are not supported");
+  return {};
+}
+
+// Functions are the only tools that a model elsewhere can call: what the vendor runs itself
+// (web_search, ...), free-text tools and namespaces of tools are left out.
+Result<> parse_tools(const Field& tools, Request& request) {
+  if (tools.absent()) return {};
+  if (!tools.is_array()) return tools.expected("an array");
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const Field tool = tools.at(i);
+    if (!tool.is_object()) return tool.expected("an object");
+    TOPHAND_FIELD(type, tool["type"].string());
+    if (type != "function") {
+      leave_out(request, type);
+      continue;
+    }
+    TOPHAND_FIELD(name, tool["name"].string());
+    if (name.empty()) return tool["name"].refused("must not be empty");
+    TOPHAND_FIELD(description, tool["description"].string_or(""));
+    const Field parameters = tool["parameters"];
+    if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
+    request.tools.push_back(
+        {name, description, parameters.absent() ? "{}" : dump_json(parameters.json())});
+  }
+  return {};
+}
+
+// {"type":"allowed_tools","mode":"auto"|"required","tools":[{"type":"function","name":...}]}
+Result<> parse_allowed_tools(const Field& choice, Request& request) {
+  TOPHAND_FIELD(mode, choice["mode"].string_or("auto"));
+  if (mode == "required") request.tool_choice.kind = ToolChoice::Kind::kAny;
+  else if (mode != "auto")
+    return choice["mode"].refused("expected 'auto' or 'required', found '" + mode + "'");
+  const Field allowed = choice["tools"];
+  if (!allowed.is_array()) return allowed.expected("an array");
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < allowed.size(); ++i) {
+    TOPHAND_FIELD(name, allowed.at(i)["name"].string_or(""));
+    names.push_back(std::move(name));
+  }
+  std::erase_if(request.tools, [&](const Tool& tool) {
+    return std::ranges::find(names, tool.name) == names.end();
+  });
+  return {};
+}
+
+Result<> parse_tool_choice(const Field& root, Request& request) {
+  auto& out = request.tool_choice;
+  TOPHAND_FIELD(parallel, root["parallel_tool_calls"].bool_or(true));
+  out.parallel = parallel;
+  const Field choice = root["tool_choice"];
+  if (choice.absent()) return {};
+  if (choice.is_string()) return parse_tool_mode(choice, request);
+  if (!choice.is_object()) return choice.expected("a string or an object");
+  const Field type = choice["type"];
+  TOPHAND_FIELD(kind, type.string());
+  if (kind == "allowed_tools") return parse_allowed_tools(choice, request);
+  if (kind != "function")
+    return type.refused("tools of type '" + kind + "' are not available here; expected 'function'");
+  TOPHAND_FIELD(name, choice["name"].string());
+  out.kind = ToolChoice::Kind::kNamed;
+  out.name = std::move(name);
+  return {};
+}
+
+Result<> parse_output(const Field& root, Request& request) {
+  TOPHAND_FIELD(limit, root["max_output_tokens"].integer_within(1, INT64_MAX));
+  request.max_tokens = limit;
+  TOPHAND_FIELD(logprobs, root["top_logprobs"].optional_integer());
+  if (logprobs && *logprobs != 0)
+    return root["top_logprobs"].refused("log probabilities are not supported");
+  TOPHAND_FIELD(stream, root["stream"].bool_or(false));
+  request.stream = stream;
+  request.include_usage = true;  // every answer carries it
+  const Field reasoning = root["reasoning"];
+  if (const Field effort = reasoning["effort"]; effort.is_string())
+    request.think = effort.json() != "none" && effort.json() != "minimal";
+  const Field text = root["text"];
+  const Field format = text["format"];
+  if (format.absent()) return {};
+  if (!format.is_object()) return format.expected("an object");
+  return parse_output_schema(format, format["schema"], request);
+}
+
+// The settings that an answer repeats, with the API's defaults where none were given.
+std::string echo_of(const Field& root) {
+  Json out = Json::object();
+  const auto echo = [&](const char* key, Json fallback) {
+    const Field field = root[key];
+    out[key] = field.absent() ? std::move(fallback) : field.json();
+  };
+  echo("instructions", nullptr);
+  echo("max_output_tokens", nullptr);
+  echo("metadata", Json::object());
+  echo("parallel_tool_calls", true);
+  out["previous_response_id"] = nullptr;
+  echo("reasoning", {{"effort", nullptr}, {"summary", nullptr}});
+  out["store"] = false;
+  echo("temperature", nullptr);
+  echo("text", {{"format", {{"type", "text"}}}});
+  echo("tool_choice", "auto");
+  echo("tools", Json::array());
+  echo("top_p", nullptr);
+  out["truncation"] = "disabled";
+  echo("user", nullptr);
+  return dump_json(out);
+}
+
+}  // namespace
+
+Result<Request> parse_responses_request(const Field& root) {
+  Request request;
+  TOPHAND_FIELD(model, root["model"].string());
+  if (model.empty()) return root["model"].refused("must not be empty");
+  request.model = std::move(model);
+  TOPHAND_FIELD_CHECK(check_stateless(root));
+  TOPHAND_FIELD_CHECK(parse_responses_input(root, request));
+  TOPHAND_FIELD_CHECK(parse_tools(root["tools"], request));
+  TOPHAND_FIELD_CHECK(parse_tool_choice(root, request));
+  TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));
+  TOPHAND_FIELD_CHECK(parse_output(root, request));
+  parse_own_metadata(root["metadata"], request);
+  request.echo_json = echo_of(root);
+  return request;
+}
+
+}  // namespace tophand::chat

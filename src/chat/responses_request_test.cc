@@ -1,0 +1,238 @@
+// What the Responses and Completions APIs accept and refuse.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "chat/dialect.h"
+#include "chat/test_support.h"
+
+namespace tophand::chat {
+namespace {
+
+constexpr auto kResponses = Dialect::kOpenAiResponses;
+constexpr auto kCompletions = Dialect::kOpenAiCompletions;
+
+struct Row {
+  const char* name;
+  Dialect dialect;
+  const char* body;
+  const char* outcome;  // the conversation, or how the message begins
+};
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.name;
+}
+
+class ResponsesAccepted : public testing::TestWithParam<Row> {};
+
+TEST_P(ResponsesAccepted, BecomesTheConversation) {
+  EXPECT_EQ(shown(parsed(GetParam().dialect, GetParam().body).messages), GetParam().outcome);
+}
+
+#define INPUT(items) R"({"model":"m","input":[)" items "]}"
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ResponsesAccepted,
+    testing::Values(
+        Row{"String", kResponses, R"({"model":"m","input":"hi"})", "user: 'hi'"},
+        Row{"Instructions", kResponses,
+            R"({"model":"m","instructions":"be brief","input":"hi","store":false})",
+            "system: 'be brief' | user: 'hi'"},
+        Row{"RolesAndPartsOfCodex", kResponses,
+            INPUT(R"({"type":"message","role":"developer","content":[{"type":"input_text",)"
+                  R"("text":"d"}]},{"type":"message","id":"msg_1","status":"completed","role":)"
+                  R"("user","content":[{"type":"input_text","text":"u"}]},{"type":"message",)"
+                  R"("role":"assistant","content":[{"type":"output_text","text":"a",)"
+                  R"("annotations":[]}]},{"role":"system","content":"s"})"),
+            "system: 'd' | user: 'u' | assistant: 'a' | system: 's'"},
+        Row{"ImagesInlineAndByAddress", kResponses,
+            INPUT(R"({"role":"user","content":[{"type":"input_image","detail":"auto",)"
+                  R"("image_url":"data:image/png;base64,AAAA"},{"type":"input_image",)"
+                  R"("image_url":"https://h/x.png"}]})"),
+            "user: image image/png,AAAA image ,https://h/x.png"},
+        Row{"OneTurnOfSeveralItems", kResponses,
+            INPUT(R"({"role":"user","content":"go"},{"type":"reasoning","id":"rs_1","summary":[],)"
+                  R"("content":[{"type":"reasoning_text","text":"hm"}]},{"type":"message","role":)"
+                  R"("assistant","content":[{"type":"output_text","text":"ok"}]},)"
+                  R"({"type":"function_call","id":"fc_1","call_id":"any id","name":"f",)"
+                  R"("arguments":"{\"a\":1}","status":"completed"},{"type":"function_call",)"
+                  R"("call_id":"c2","name":"g","arguments":""},{"type":"function_call_output",)"
+                  R"("call_id":"any id","output":"one"},{"type":"function_call_output","call_id":)"
+                  R"("c2","output":[{"type":"input_text","text":"two"},{"type":"input_image",)"
+                  R"("image_url":"data:image/png;base64,BBBB"}]})"),
+            "user: 'go' | assistant: thinking hm, 'ok' call f#any id{\"a\":1} call g#c2{} | "
+            "user: result #any id'one' result #c2'two' image image/png,BBBB"},
+        Row{"CustomToolCalls", kResponses,
+            INPUT(R"({"role":"user","content":"go"},{"type":"custom_tool_call","call_id":"c",)"
+                  R"("name":"patch","input":"a \"b\""},{"type":"custom_tool_call_output",)"
+                  R"("call_id":"c","output":"done"})"),
+            "user: 'go' | assistant: call patch#c{\"input\":\"a \\\"b\\\"\"} | "
+            "user: result #c'done'"},
+        Row{"EncryptedThoughtsAreNobodysHere", kResponses,
+            INPUT(R"({"role":"user","content":"go"},{"type":"reasoning","summary":[{"type":)"
+                  R"("summary_text","text":"s"}],"encrypted_content":"zz"})"),
+            "user: 'go'"},
+        Row{"UnknownFields", kResponses,
+            R"({"model":"m","input":"hi","include":["reasoning.encrypted_content"],"store":false,)"
+            R"("prompt_cache_key":"k","client_metadata":{"a":"b"},"service_tier":null,)"
+            R"("reasoning":{"summary":"auto"},"previous_response_id":null})",
+            "user: 'hi'"},
+        Row{"Warmup", kResponses, R"({"model":"m","input":"","max_output_tokens":1})", ""},
+        Row{"Prompt", kCompletions, R"({"model":"m","prompt":"def f("})", "user: 'def f('"},
+        Row{"OnePromptInAList", kCompletions, R"({"model":"m","prompt":["a"],"n":1})",
+            "user: 'a'"}),
+    [](const auto& test) { return test.param.name; });
+
+class ResponsesRefused : public testing::TestWithParam<Row> {};
+
+TEST_P(ResponsesRefused, NamesTheFieldAndWhatToDo) {
+  const auto result = parse_request(GetParam().dialect, GetParam().body);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, Code::kInvalid);
+  EXPECT_THAT(result.error().message, testing::StartsWith(GetParam().outcome));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ResponsesRefused,
+    testing::Values(
+        Row{"NoModel", kResponses, R"({"input":"x"})", "model: Field required"},
+        Row{"NoInput", kResponses, R"({"model":"m"})", "input: Field required"},
+        Row{"EmptyInput", kResponses, R"({"model":"m","input":[]})",
+            "input: expected at least one item"},
+        Row{"PreviousResponse", kResponses,
+            R"({"model":"m","input":"x","previous_response_id":"resp_1"})",
+            "previous_response_id: nothing is stored here: send the whole conversation"},
+        Row{"Background", kResponses, R"({"model":"m","input":"x","background":true})",
+            "background: answers in the background"},
+        Row{"ItemReference", kResponses, INPUT(R"({"type":"item_reference","id":"x"})"),
+            "input[0].type: nothing is stored here"},
+        Row{"Role", kResponses, INPUT(R"({"role":"robot","content":"x"})"),
+            "input[0].role: expected 'user'"},
+        Row{"Audio", kResponses, INPUT(R"({"role":"user","content":[{"type":"input_audio"}]})"),
+            "input[0].content[0].type: content parts of type 'input_audio'"},
+        Row{"ImageById", kResponses,
+            INPUT(R"({"role":"user","content":[{"type":"input_image","file_id":"f"}]})"),
+            "input[0].content[0].image_url: only images given"},
+        Row{"CallWithoutId", kResponses, INPUT(R"({"type":"function_call","name":"f"})"),
+            "input[0].call_id: Field required"},
+        Row{"ToolType", kResponses,
+            R"({"model":"m","input":"x","tool_choice":{"type":"web_search"}})",
+            "tool_choice.type: tools of type 'web_search' are not available here"},
+        Row{"RequiredButNone", kResponses,
+            R"({"model":"m","input":"x","tools":[{"type":"web_search"}],"tool_choice":"required"})",
+            "tool_choice: a tool is required"},
+        Row{"SchemaMissing", kResponses,
+            R"({"model":"m","input":"x","text":{"format":{"type":"json_schema","name":"n"}}})",
+            "text.format.schema: Field required"},
+        Row{"LimitZero", kResponses, R"({"model":"m","input":"x","max_output_tokens":0})",
+            "max_output_tokens: expected an integer from 1"},
+        Row{"NoPrompt", kCompletions, R"({"model":"m"})", "prompt: Field required"},
+        Row{"TwoPrompts", kCompletions, R"({"model":"m","prompt":["a","b"]})",
+            "prompt: only 1 prompt a request is supported, found 2"},
+        Row{"TokenIds", kCompletions, R"({"model":"m","prompt":[1]})",
+            "prompt[0]: expected a string, found a number"},
+        Row{"EmptyPrompt", kCompletions, R"({"model":"m","prompt":""})",
+            "prompt: must not be empty"},
+        Row{"TwoAnswers", kCompletions, R"({"model":"m","prompt":"a","n":2})", "n: only 1 answer"},
+        Row{"BestOf", kCompletions, R"({"model":"m","prompt":"a","best_of":3})",
+            "best_of: only 1 answer"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(ResponsesRequest, TakesEverySetting) {
+  const Request request =
+      parsed(kResponses,
+             R"({"model":"m","input":"x","stream":true,"max_output_tokens":77,"temperature":1.5,)"
+             R"("top_p":0.5,"parallel_tool_calls":false,"reasoning":{"effort":"low"},)"
+             R"("text":{"format":{"type":"json_schema","name":"n","strict":true,"schema":)"
+             R"({"type":"object"}}},"metadata":{"priority":"high","task_class":"chat"},"tools":[)"
+             R"({"type":"function","name":"f","description":"d","strict":false,"parameters":)"
+             R"({"type":"object"}},{"type":"function","name":"g","parameters":null},)"
+             R"({"type":"namespace","name":"n","tools":[]},{"type":"web_search"},{"type":"custom",)"
+             R"("name":"c"},{"type":"web_search"}],"tool_choice":{"type":"function","name":"f"}})");
+  EXPECT_TRUE(request.stream);
+  EXPECT_EQ(request.max_tokens, 77);
+  EXPECT_EQ(request.sampling.temperature, 1.5);
+  EXPECT_EQ(request.sampling.top_p, 0.5);
+  EXPECT_EQ(request.think, true);
+  EXPECT_EQ(request.json_schema, R"({"type":"object"})");
+  EXPECT_EQ(request.priority, "high");
+  EXPECT_EQ(request.task_class, "chat");
+  ASSERT_EQ(request.tools.size(), 2u);
+  EXPECT_EQ(request.tools[0].name, "f");
+  EXPECT_EQ(request.tools[0].input_schema_json, R"({"type":"object"})");
+  EXPECT_EQ(request.tools[1].input_schema_json, "{}");
+  EXPECT_EQ(request.tool_choice.kind, ToolChoice::Kind::kNamed);
+  EXPECT_EQ(request.tool_choice.name, "f");
+  EXPECT_FALSE(request.tool_choice.parallel);
+  EXPECT_THAT(request.left_out, testing::ElementsAre("namespace", "web_search", "custom"));
+  EXPECT_THAT(request.unsupported, testing::IsEmpty());
+}
+
+TEST(ResponsesRequest, AllowedToolsAreTheOnlyOnesOffered) {
+  const Request request =
+      parsed(kResponses,
+             R"({"model":"m","input":"x","tools":[{"type":"function","name":"f"},{"type":)"
+             R"("function","name":"g"}],"tool_choice":{"type":"allowed_tools","mode":"required",)"
+             R"("tools":[{"type":"function","name":"g"}]}})");
+  ASSERT_EQ(request.tools.size(), 1u);
+  EXPECT_EQ(request.tools[0].name, "g");
+  EXPECT_EQ(request.tool_choice.kind, ToolChoice::Kind::kAny);
+}
+
+TEST(ResponsesRequest, VendorItemsOfTheHistoryAreLeftOutByName) {
+  const Request request = parsed(
+      kResponses, INPUT(R"({"role":"user","content":"x"},{"type":"web_search_call","id":"w"})"));
+  EXPECT_THAT(request.left_out, testing::ElementsAre("web_search_call"));
+}
+
+TEST(ResponsesRequest, AnEmptyInputLoadsTheModel) {
+  EXPECT_TRUE(parsed(kResponses, R"({"model":"m","input":""})").load_only);
+  EXPECT_FALSE(parsed(kResponses, R"({"model":"m","input":"x"})").load_only);
+}
+
+TEST(ResponsesRequest, ItsSettingsAreRepeatedInTheAnswer) {
+  const Request request = parsed(
+      kResponses, R"({"model":"m","input":"x","instructions":"i","temperature":0.5,"store":true})");
+  Answer hi;
+  hi.blocks = {TextBlock{"Hi"}};
+  hi.usage = {.input_tokens = 3, .output_tokens = 2};
+  const auto answer = parse_json(
+      write_answer(kResponses, {.id = "resp_9", .model = "m", .echo_json = request.echo_json}, hi));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->at("instructions"), "i");
+  EXPECT_EQ(answer->at("temperature"), 0.5);
+  EXPECT_EQ(answer->at("tool_choice"), "auto");
+  EXPECT_EQ(answer->at("store"), false);  // whatever was asked for
+  EXPECT_EQ(answer->at("status"), "completed");
+  EXPECT_EQ(answer->at("output").at(0).at("content").at(0).at("text"), "Hi");
+  EXPECT_EQ(answer->at("usage").at("total_tokens"), 5);
+}
+
+TEST(ResponsesAnswer, SaysWhyItIsIncomplete) {
+  for (const auto& [reason, why] : {std::pair(StopReason::kMaxTokens, "max_output_tokens"),
+                                    std::pair(StopReason::kContextFull, "max_output_tokens"),
+                                    std::pair(StopReason::kRefusal, "content_filter")}) {
+    Answer answer;
+    answer.reason = reason;
+    const auto json = parse_json(write_answer(kResponses, {.id = "resp_9"}, answer));
+    EXPECT_EQ(json->at("status"), "incomplete");
+    EXPECT_EQ(json->at("incomplete_details").at("reason"), why);
+  }
+}
+
+TEST(CompletionsRequest, TakesEverySetting) {
+  const Request request = parsed(
+      kCompletions,
+      R"({"model":"m","prompt":"p","max_tokens":5,"temperature":0,"stop":["\n"],"stream":true,)"
+      R"("stream_options":{"include_usage":true},"suffix":"s","echo":true,"logprobs":0})");
+  EXPECT_TRUE(request.raw_prompt);
+  EXPECT_TRUE(request.stream);
+  EXPECT_TRUE(request.include_usage);
+  EXPECT_EQ(request.max_tokens, 5);
+  EXPECT_EQ(request.sampling.temperature, 0);
+  EXPECT_THAT(request.stop, testing::ElementsAre("\n"));
+  EXPECT_THAT(request.unsupported, testing::ElementsAre("suffix", "echo", "logprobs"));
+  EXPECT_EQ(parsed(kCompletions, R"({"model":"m","prompt":"p"})").max_tokens, 16);
+}
+
+}  // namespace
+}  // namespace tophand::chat

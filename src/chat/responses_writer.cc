@@ -1,0 +1,290 @@
+// Answers of OpenAI's Responses API, whole and streamed. docs/protocols/openai-responses.md.
+#include "base/json.h"
+#include "chat/answer_json.h"
+#include "chat/block_sequencer.h"
+
+namespace tophand::chat {
+namespace {
+
+constexpr std::int64_t kMsPerSecond = 1000;
+
+// Thought tokens are within output_tokens; no backend here counts them apart.
+Json usage_json(const Usage& usage) {
+  Json out = Json::object();
+  out["input_tokens"] = usage.total_input();
+  out["input_tokens_details"] = {{"cached_tokens", usage.cache_read_tokens}};
+  out["output_tokens"] = usage.output_tokens;
+  out["output_tokens_details"] = {{"reasoning_tokens", 0}};
+  out["total_tokens"] = usage.total_input() + usage.output_tokens;
+  return out;
+}
+
+// Why an answer is incomplete; "" for one that is not.
+std::string_view incomplete_reason(StopReason reason) {
+  if (reason == StopReason::kMaxTokens || reason == StopReason::kContextFull)
+    return "max_output_tokens";
+  return reason == StopReason::kRefusal ? "content_filter" : "";
+}
+
+struct ResponseState {
+  std::string_view status = "in_progress";
+  std::string_view incomplete = {};
+  Json error = nullptr;
+  Json output = Json::array();
+  Json usage = nullptr;
+};
+
+Json response_json(const AnswerContext& context, ResponseState state) {
+  Json out = Json::object();
+  out["id"] = context.id;
+  out["object"] = "response";
+  out["created_at"] = context.created_ms / kMsPerSecond;
+  out["status"] = state.status;
+  out["background"] = false;
+  out["error"] = std::move(state.error);
+  out["incomplete_details"] =
+      state.incomplete.empty() ? Json(nullptr) : Json{{"reason", state.incomplete}};
+  out["model"] = context.model;
+  out["output"] = std::move(state.output);
+  if (const auto echo = parse_json(context.echo_json); echo && echo->is_object())
+    for (const auto& [key, value] : echo->items()) out[key] = value;
+  out["usage"] = std::move(state.usage);
+  return out;
+}
+
+// Items are named after the answer and their place in it: unique, and the same whenever asked.
+std::string item_id(std::string_view prefix, const AnswerContext& context, int index) {
+  const std::string_view id = context.id;
+  const std::size_t mark = id.find('_');
+  return std::string(prefix) +
+         std::string(mark == std::string_view::npos ? id : id.substr(mark + 1)) + "_" +
+         std::to_string(index);
+}
+
+Json text_part(const std::string& text) {
+  Json part = Json::object();
+  part["type"] = "output_text";
+  part["annotations"] = Json::array();
+  part["logprobs"] = Json::array();
+  part["text"] = text;
+  return part;
+}
+
+Json thought_part(const std::string& text) {
+  Json part = Json::object();
+  part["type"] = "reasoning_text";
+  part["text"] = text;
+  return part;
+}
+
+Json message_item(const AnswerContext& context, int index, std::string_view status, Json content) {
+  Json item = Json::object();
+  item["id"] = item_id("msg_", context, index);
+  item["type"] = "message";
+  item["status"] = status;
+  item["role"] = "assistant";
+  item["content"] = std::move(content);
+  return item;
+}
+
+Json reasoning_item(const AnswerContext& context, int index, std::string_view status,
+                    Json content) {
+  Json item = Json::object();
+  item["id"] = item_id("rs_", context, index);
+  item["type"] = "reasoning";
+  item["status"] = status;
+  item["summary"] = Json::array();
+  item["content"] = std::move(content);
+  return item;
+}
+
+struct Call {
+  std::string id, name, arguments;
+};
+
+Json call_item(const AnswerContext& context, int index, std::string_view status, Call call) {
+  Json item = Json::object();
+  item["id"] = item_id("fc_", context, index);
+  item["type"] = "function_call";
+  item["status"] = status;
+  item["arguments"] = std::move(call.arguments);
+  item["call_id"] = call.id.empty() ? item_id("call_", context, index) : call.id;
+  item["name"] = std::move(call.name);
+  return item;
+}
+
+class ResponsesWriter final : public BlockSequencer {
+ public:
+  using BlockSequencer::BlockSequencer;
+
+ private:
+  // `data` without its type and sequence number, which come first.
+  void send(const char* type, const Json& data, std::string& out) {
+    Json event = Json::object();
+    event["type"] = type;
+    event["sequence_number"] = sequence_++;
+    event.update(data);
+    out += "event: ";
+    out += type;
+    out += "\ndata: ";
+    out += dump_json(event);
+    out += "\n\n";
+  }
+
+  void send_response(const char* type, ResponseState state, std::string& out) {
+    Json data = Json::object();
+    data["response"] = response_json(context(), std::move(state));
+    send(type, data, out);
+  }
+
+  // An event about the open item; `rest` follows its place.
+  void send_about(const OpenBlock& block, const char* type, const Json& rest, std::string& out) {
+    Json data = Json::object();
+    data["item_id"] = item_["id"];
+    data["output_index"] = block.index;
+    if (block.kind != BlockKind::kToolUse) data["content_index"] = 0;
+    data.update(rest);
+    send(type, data, out);
+  }
+
+  void send_item(const OpenBlock& block, const char* type, std::string& out) {
+    Json data = Json::object();
+    data["output_index"] = block.index;
+    data["item"] = item_;
+    send(type, data, out);
+  }
+
+  void begin(const Started&, std::string& out) override {
+    send_response("response.created", {}, out);
+    send_response("response.in_progress", {}, out);
+  }
+
+  // A comment: keeps the connection alive and is no event to any client.
+  void progress(std::string& out) override { out += ": keep-alive\n\n"; }
+
+  void open(const OpenBlock& block, std::string& out) override {
+    text_.clear();
+    item_ = item(block, "in_progress", Json::array());
+    send_item(block, "response.output_item.added", out);
+    if (block.kind != BlockKind::kToolUse)
+      send_about(block, "response.content_part.added", {{"part", part(block)}}, out);
+  }
+
+  void delta(const OpenBlock& block, const std::string& piece, std::string& out) override {
+    Json rest = {{"delta", piece}};
+    switch (block.kind) {
+      case BlockKind::kText:
+        text_ += piece;
+        rest["logprobs"] = Json::array();
+        return send_about(block, "response.output_text.delta", rest, out);
+      case BlockKind::kThinking:
+        text_ += piece;
+        return send_about(block, "response.reasoning_text.delta", rest, out);
+      case BlockKind::kToolUse:
+        return send_about(block, "response.function_call_arguments.delta", rest, out);
+    }
+  }
+
+  // A call whose arguments are no object is never said to be done: clients run what is done.
+  void close(const OpenBlock& block, std::string& out) override {
+    const bool broken = block.kind == BlockKind::kToolUse && !is_json_object(block.tool_json);
+    item_ = item(block, broken ? "incomplete" : "completed", Json::array({part(block)}));
+    if (!broken) {
+      send_content_done(block, out);
+      send_item(block, "response.output_item.done", out);
+    }
+    output_.push_back(std::move(item_));
+  }
+
+  void send_content_done(const OpenBlock& block, std::string& out) {
+    switch (block.kind) {
+      case BlockKind::kText:
+        send_about(block, "response.output_text.done",
+                   {{"text", text_}, {"logprobs", Json::array()}}, out);
+        break;
+      case BlockKind::kThinking:
+        send_about(block, "response.reasoning_text.done", {{"text", text_}}, out);
+        break;
+      case BlockKind::kToolUse:
+        return send_about(block, "response.function_call_arguments.done",
+                          {{"name", block.tool_name}, {"arguments", block.tool_json}}, out);
+    }
+    send_about(block, "response.content_part.done", {{"part", part(block)}}, out);
+  }
+
+  void finish(const Finished& finished, std::string& out) override {
+    const std::string_view incomplete = incomplete_reason(finished.reason);
+    send_response(incomplete.empty() ? "response.completed" : "response.incomplete",
+                  {.status = incomplete.empty() ? "completed" : "incomplete",
+                   .incomplete = incomplete,
+                   .output = std::move(output_),
+                   .usage = usage_json(finished.usage)},
+                  out);
+  }
+
+  // Both forms of failure: the SDKs raise the first and take the second for an answer, Codex knows
+  // only the second.
+  void failed(const Failed& failure, std::string& out) override {
+    if (sequence_ == 0) begin({}, out);
+    const std::string_view code = responses_error_code(failure.error);
+    const std::string message = client_message(Dialect::kOpenAiResponses, failure.error);
+    send("error", {{"code", code}, {"message", message}, {"param", nullptr}}, out);
+    send_response("response.failed",
+                  {.status = "failed",
+                   .error = {{"code", code}, {"message", message}},
+                   .output = std::move(output_)},
+                  out);
+  }
+
+  Json part(const OpenBlock& block) const {
+    return block.kind == BlockKind::kThinking ? thought_part(text_) : text_part(text_);
+  }
+
+  Json item(const OpenBlock& block, std::string_view status, Json content) const {
+    switch (block.kind) {
+      case BlockKind::kText:
+        return message_item(context(), block.index, status, std::move(content));
+      case BlockKind::kThinking:
+        return reasoning_item(context(), block.index, status, std::move(content));
+      case BlockKind::kToolUse:
+        break;
+    }
+    return call_item(context(), block.index, status,
+                     {block.tool_id, block.tool_name, block.tool_json});
+  }
+
+  std::int64_t sequence_ = 0;
+  std::string text_;  // of the open block
+  Json item_;         // the open one
+  Json output_ = Json::array();
+};
+
+}  // namespace
+
+std::unique_ptr<StreamWriter> make_responses_writer(AnswerContext context) {
+  return std::make_unique<ResponsesWriter>(std::move(context));
+}
+
+std::string write_responses_answer(const AnswerContext& context, const Answer& answer) {
+  ResponseState state;
+  int index = 0;
+  for (const Block& block : answer.blocks) {
+    if (const auto* text = std::get_if<TextBlock>(&block)) {
+      state.output.push_back(
+          message_item(context, index++, "completed", Json::array({text_part(text->text)})));
+    } else if (const auto* thinking = std::get_if<ThinkingBlock>(&block)) {
+      state.output.push_back(reasoning_item(context, index++, "completed",
+                                            Json::array({thought_part(thinking->thinking)})));
+    } else if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
+      const char* status = is_json_object(tool->input_json) ? "completed" : "incomplete";
+      state.output.push_back(
+          call_item(context, index++, status, {tool->id, tool->name, tool->input_json}));
+    }
+  }
+  state.incomplete = incomplete_reason(answer.reason);
+  state.status = state.incomplete.empty() ? "completed" : "incomplete";
+  state.usage = usage_json(answer.usage);
+  return dump_json(response_json(context, std::move(state)));
+}
+
+}  // namespace tophand::chat
