@@ -228,7 +228,10 @@ class ResponsesWriter final : public BlockSequencer {
     if (sequence_ == 0) begin({}, out);
     const std::string_view code = responses_error_code(failure.error);
     const std::string message = client_message(Dialect::kOpenAiResponses, failure.error);
-    send("error", {{"code", code}, {"message", message}, {"param", nullptr}}, out);
+    Json error = {{"code", code}, {"message", message}, {"param", nullptr}};
+    Json data = error;  // as the API's reference has it; the Python SDK looks into "error"
+    data["error"] = std::move(error);
+    send("error", data, out);
     send_response("response.failed",
                   {.status = "failed",
                    .error = {{"code", code}, {"message", message}},
