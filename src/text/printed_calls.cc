@@ -236,8 +236,9 @@ PrintedCalls::Verdict PrintedCalls::judge_body(std::string_view body, bool marke
                                            return body.find(key) != std::string_view::npos;
                                          }) ||
                      body.find(',') == std::string_view::npos;
-  if (offered && (marked || plain)) return {What::kCalls, next, std::move(calls)};
-  return {marked ? What::kBroken : What::kText, next};
+  if (marked || (offered && plain) || is_only_calls(body))
+    return {What::kCalls, next, std::move(calls)};
+  return {What::kText, next};
 }
 
 PrintedCalls::Verdict PrintedCalls::judge_xml(std::size_t at, More more) {

@@ -16,8 +16,8 @@ namespace tophand::text {
 struct PrintedPart {
   enum class Kind : std::uint8_t {
     kText,
-    kCall,    // of an offered tool
-    kBroken,  // meant as a call, but cannot be read as one, or of a tool that was not offered
+    kCall,    // perhaps of a tool that was not offered
+    kBroken,  // meant as a call, but cannot be read as one
   } kind = Kind::kText;
   std::string text = {};  // a piece of text, or the broken call as it was printed
   ToolCall call = {};

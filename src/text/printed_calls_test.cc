@@ -88,10 +88,13 @@ INSTANTIATE_TEST_SUITE_P(
              R"(read {"path":"a\nb"}|)"},
         Case{"EscapesAndUtf8", R"({"name":"read","arguments":{"path":"\u00e4\"}é{"}})",
              "read {\"path\":\"\u00e4\\\"}\u00e9{\"}|"},
+        // Of a tool that was not offered: what the caller does with them is its business.
+        Case{"AnotherName", "```json\n{\"name\": \"write\", \"arguments\": {}}\n```", "write {}|"},
+        Case{"MarkedOther", "<tool_call>\n{\"name\": \"write\"}\n</tool_call>", "write {}|"},
         // --- no calls ---
         Case{"OtherJson", "{\"path\": \"a\"}\n", "{\"path\": \"a\"}\n"},
-        Case{"AnotherName", "{\"name\": \"write\", \"arguments\": {}}",
-             "{\"name\": \"write\", \"arguments\": {}}"},
+        Case{"AnotherTable", "{\"name\": \"Ann\", \"arguments\": 1, \"age\": 3}",
+             "{\"name\": \"Ann\", \"arguments\": 1, \"age\": 3}"},
         Case{"APackageFile", "```json\n{\"name\": \"ls\", \"version\": \"1\"}\n```",
              "```json\n{\"name\": \"ls\", \"version\": \"1\"}\n```"},
         Case{"AMentionOfTheMark", "Use <tool_call> for that.", "Use <tool_call> for that."},
@@ -103,9 +106,6 @@ INSTANTIATE_TEST_SUITE_P(
              "!{\"name\": \"read\", \"arguments\": {\"path\": }}!|"},
         Case{"MissingBrace", "{\"name\": \"read\", \"arguments\": {\"path\": \"a\"}",
              "!{\"name\": \"read\", \"arguments\": {\"path\": \"a\"}!|"},
-        Case{"MarkedUnknownTool",
-             "<tool_call>\n{\"name\": \"write\", \"arguments\": {}}\n</tool_call>",
-             "!<tool_call>\n{\"name\": \"write\", \"arguments\": {}}!|"},
         Case{"MarkedBrokenJson", "<tool_call>\n{\"name\": read}\n</tool_call>",
              "!<tool_call>\n{\"name\": read}!|"}),
     [](const auto& each) { return std::string(each.param.name); });

@@ -54,7 +54,8 @@ std::string with_controls_escaped(std::string_view body) {
     if (control) {
       constexpr std::string_view kHex = "0123456789abcdef";
       if (escaped) out.pop_back();  // a backslash at the end of a line
-      out += c == '\n' ? "\\n" : std::string("\\u00") + kHex[c / 16] + kHex[c % 16];
+      const auto code = static_cast<std::size_t>(c);
+      out += c == '\n' ? "\\n" : std::string("\\u00") + kHex[code / 16] + kHex[code % 16];
       escaped = false;
       continue;
     }
@@ -247,6 +248,22 @@ std::vector<ToolCall> read_call_body(std::string_view body, const std::vector<To
   if (!body.starts_with(kFunction)) return read_json_calls(body);
   auto call = read_xml_call(body, offered);
   return call ? std::vector<ToolCall>{std::move(*call)} : std::vector<ToolCall>{};
+}
+
+bool is_only_calls(std::string_view body) {
+  const auto json = parse_json(body, kLimits);
+  const auto is_one = [](const Json& item) {
+    if (!item.is_object() || !find_any(item, {"name"})) return false;
+    const Json* arguments = find_any(item, {"arguments", "parameters"});
+    if (!arguments || !arguments->is_object()) return false;
+    return std::ranges::all_of(item.items(), [](const auto& member) {
+      const std::string& key = member.key();
+      return key == "name" || key == "arguments" || key == "parameters" || key == "id" ||
+             key == "type";
+    });
+  };
+  if (!json || !json->is_array()) return json && is_one(*json);
+  return !json->empty() && std::ranges::all_of(*json, is_one);
 }
 
 std::vector<ToolCall> read_llama3_calls(std::string_view answer) {
