@@ -158,6 +158,10 @@ Request ask_again(const Request& request, const LocalAnswer& answer, const Fault
   if (answer.calls.empty()) told.blocks.emplace_back(TextBlock{what});
   if (!said.blocks.empty()) again.messages.push_back(std::move(said));
   again.messages.push_back(std::move(told));
+  // Small models answer a finding about a call with prose; this one has to be a call.
+  const bool about_call = fault.kind < Fault::Kind::kNotJson;
+  if (about_call && again.tool_choice.kind == ToolChoice::Kind::kAuto)
+    again.tool_choice.kind = ToolChoice::Kind::kAny;
   auto& temperature = again.sampling.temperature;
   if (temperature) temperature = std::min(*temperature, kSecondTryTemperatureMax);
   return again;

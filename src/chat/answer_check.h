@@ -26,6 +26,7 @@ struct Fault {
     kUnknownTool,
     kArguments,
     kNoCall,
+    // of JSON, not of calls, from here on
     kNotJson,
     kWrongJson
   } kind = Kind::kBrokenCall;
@@ -44,7 +45,8 @@ std::string_view json_of_answer(std::string_view text);
 // costly) holds nothing up: it is then the client's to judge, as it would be without a gateway.
 std::optional<Fault> find_fault(const Request& request, const LocalAnswer& answer);
 
-// The request with the answer and the finding behind it, to be answered more carefully.
+// The request with the answer and the finding behind it, to be answered more carefully: at a low
+// temperature, and by a call where a call was broken.
 Request ask_again(const Request& request, const LocalAnswer& answer, const Fault& fault);
 
 }  // namespace tophand::chat

@@ -250,7 +250,7 @@ backend::Report answer_checked(backend::Backend& backend, const backend::Call& c
     give_up(report, fault->finding);
     return report;
   }
-  fault = chat::find_fault(request, gate.answer());
+  fault = chat::find_fault(again, gate.answer());
   if (fault) {
     report.note += ", then " + std::string(chat::fault_name(fault->kind));
     give_up(report, fault->finding);

@@ -147,6 +147,13 @@ TEST(ToolGate, AfterTwoBrokenCallsTheModelIsUnableAndTheClientSawNothing) {
   EXPECT_EQ(report.usage.output_tokens, 20);
 }
 
+TEST(ToolGate, ABrokenCallIsNotMendedByProse) {
+  Rig rig({call_answer("read_file", "{}"), text_answer("Sorry.")});
+  EXPECT_TRUE(rig.run().unable);
+  EXPECT_EQ(rig.backend.asked[1].tool_choice.kind, chat::ToolChoice::Kind::kAny);
+  EXPECT_EQ(rig.seen.text, "");
+}
+
 TEST(ToolGate, AFailureOfTheBackendIsNoBrokenAnswer) {
   Rig rig({{chat::Started{{}, "m"}, chat::Failed{{Code::kUpstream, "cut"}, ""}}});
   const backend::Report report = rig.run();
