@@ -41,6 +41,23 @@ bool keep_block(Block& block, Role role, Request& request) {
   return true;
 }
 
+// A model knows of a format only what its prompt says. The text stands at the end of the system
+// message, where it is the same in every turn of the conversation.
+void ask_for_json(Request& request) {
+  if (request.raw_prompt || (!request.json_object && request.json_schema.empty())) return;
+  std::string text =
+      request.tools.empty() ? "Answer with " : "Unless you call a tool, answer with ";
+  if (request.json_schema.empty()) text += "one JSON object and nothing else.";
+  else text += "JSON that fits this JSON Schema, and nothing else: " + request.json_schema;
+  auto& messages = request.messages;
+  if (messages.empty()) return;
+  if (messages.front().role != Role::kSystem)
+    messages.insert(messages.begin(), Message{Role::kSystem, {}});
+  auto& blocks = messages.front().blocks;
+  const auto* last = blocks.empty() ? nullptr : std::get_if<TextBlock>(&blocks.back());
+  if (last == nullptr || last->text != text) blocks.emplace_back(TextBlock{std::move(text)});
+}
+
 }  // namespace
 
 void prepare_for_local(Request& request) {
@@ -48,6 +65,7 @@ void prepare_for_local(Request& request) {
     std::erase_if(message.blocks,
                   [&](Block& block) { return !keep_block(block, message.role, request); });
   std::erase_if(request.messages, [](const Message& message) { return message.blocks.empty(); });
+  ask_for_json(request);
 }
 
 }  // namespace tophand::chat

@@ -504,6 +504,17 @@ TEST(PrepareForLocal, StripsWhatChangesBetweenSessions) {
   EXPECT_EQ(shown(request.messages), once);
 }
 
+TEST(PrepareForLocal, SaysWhenJsonIsWantedOnce) {
+  Request request = parsed(kOllamaChat, R"({"model":"m","format":{"type":"array"},)"
+                                        R"("messages":[{"role":"user","content":"List."}]})");
+  for (int i = 0; i < 2; ++i) {
+    prepare_for_local(request);
+    EXPECT_EQ(shown(request.messages),
+              "system: 'Answer with JSON that fits this JSON Schema, and nothing else: "
+              R"({"type":"array"}' | user: 'List.')");
+  }
+}
+
 TEST(PrepareForLocal, ListsEachUnsupportedBlockOnce) {
   Request request = parsed(
       kAnthropic,

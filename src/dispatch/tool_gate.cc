@@ -227,7 +227,8 @@ void give_up(backend::Report& report, const std::string& why) {
 backend::Report answer_checked(backend::Backend& backend, const backend::Call& call,
                                backend::Sink& sink, const net::Cancellation& client) {
   const chat::Request& request = *call.request;
-  if (!chat::may_call_tools(request) && !chat::wants_json(request))
+  const bool checks = chat::may_call_tools(request) || chat::wants_json(request);
+  if (!checks || request.raw_prompt)  // a raw prompt has no turns to ask again with
     return backend.answer(call, sink, client);
   Gate gate(sink, request);
   backend::Report first = backend.answer(call, gate, client);
