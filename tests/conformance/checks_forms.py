@@ -17,12 +17,19 @@ def frames_parse(trace):
 
 # --- Anthropic -----------------------------------------------------------------------------------
 
+def misnamed(trace):
+    """The first frame whose event: line is not the type in its data."""
+    for name, value in trace.reading.frames:
+        kind = value.get("type") if isinstance(value, dict) else value
+        if name != kind:
+            return f"event {name!r} with {kind!r}"
+    return None
+
+
 @check("A1", "each frame's event: line equals the type in its data", "SDK: without event: nothing is yielded",
        good, ("anthropic",))
 def event_names(trace):
-    wrong = [(name, value.get("type")) for name, value in trace.reading.frames
-             if not isinstance(value, dict) or name != value.get("type")]
-    return f"{wrong[0]}" if wrong else None
+    return misnamed(trace)
 
 
 @check("A2", "message_start has id, role, model, no content, and usage with both counts",
@@ -141,10 +148,8 @@ def error_ends_it(trace):
 
 @check("R1", "each frame's event: line is its type; sequence_number is 0, 1, 2", "clients 2.3", good, ("responses",))
 def numbered(trace):
-    wrong = [(name, value.get("type")) for name, value in trace.reading.frames
-             if not isinstance(value, dict) or name != value.get("type")]
-    if wrong:
-        return f"{wrong[0]}"
+    if misnamed(trace):
+        return misnamed(trace)
     numbers = [value.get("sequence_number") for value in trace.events()]
     rising = all(isinstance(n, int) for n in numbers) and numbers == sorted(set(numbers))
     return None if rising else f"sequence numbers {numbers[:8]}"

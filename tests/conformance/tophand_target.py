@@ -28,7 +28,7 @@ concurrency = 16
 def target_for(gateway):
     return runner.Target(
         gateway.url, gateway.key, "Tophand", {dialect: {} for dialect in runner.PATHS},
-        {"anthropic": {"model": "claude-opus-5-5", "headers": {"x-tophand-priority": "high"}},
+        {"anthropic": {"model": "claude-haiku-5-5", "headers": {"x-tophand-priority": "high"}},
          "openai": {"model": "conf-openai"}, "ollama": {"model": "conf-ollama"}})
 
 
