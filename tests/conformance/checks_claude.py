@@ -15,14 +15,14 @@ def _without_model(body):
 
 
 @check("P1", "a request's body is forwarded byte for byte, but for the model's name",
-       "protocols 4.2: cached prefixes, signed thinking", lambda t: t.case.seen and t.ask["name"] != "agent_turn", **ONLY)
+       "cached prefixes and signed thinking depend on it", lambda t: t.case.seen and t.ask["name"] != "agent_turn", **ONLY)
 def body_is_same(trace):
     # Without a signature a thinking block cannot be Claude's; agent_turn has one, so it may be taken out.
     seen = trace.case.seen[-1].raw
     return None if _without_model(seen) == _without_model(trace.sent) else f"{seen[:200]!r}"
 
 
-@check("P2", "the stream's bytes are the upstream's, every one", "protocols 4.2",
+@check("P2", "the stream's bytes are the upstream's, every one", "cached prefixes and signed thinking depend on it",
        lambda t: t.good and "leave" not in t.shape.flags, **ONLY)
 def stream_is_same(trace):
     want = stream_bytes("anthropic", trace.case.items)
@@ -31,7 +31,7 @@ def stream_is_same(trace):
     return None if got == want else f"differs at byte {at}: {got[at:at + 40]!r}, not {want[at:at + 40]!r}"
 
 
-@check("P3", "anthropic-version and anthropic-beta are forwarded", "llm-gateway-protocol", lambda t: t.case.seen, **ONLY)
+@check("P3", "anthropic-version and anthropic-beta are forwarded", "code.claude.com/docs/en/llm-gateway-protocol", lambda t: t.case.seen, **ONLY)
 def versions_are_forwarded(trace):
     seen = trace.case.seen[-1].headers
     if seen.get("anthropic-version") != VERSION:
@@ -40,7 +40,7 @@ def versions_are_forwarded(trace):
     return None if set(BETAS.split(",")) <= there else f"anthropic-beta {seen.get('anthropic-beta')}"
 
 
-@check("P4", "request-id, retry-after and anthropic-ratelimit-* come back", "protocols: errors",
+@check("P4", "request-id, retry-after and anthropic-ratelimit-* come back", "SDKs and agents obey them",
        lambda t: t.shape.name in ("status_429", "text") and t.streamed, **ONLY)
 def headers_come_back(trace):
     want = {"request-id": "req_conf", "anthropic-ratelimit-requests-remaining": "77"}
@@ -60,7 +60,7 @@ def key_stays(trace):
     return f"it is in {sent[0]}" if sent else None
 
 
-@check("P6", "Claude's error bodies come back as they are", "clients: prompt is too long is parsed",
+@check("P6", "Claude's error bodies come back as they are", "Claude Code reads \"prompt is too long\"",
        lambda t: t.streamed and t.shape.name in ("status_429", "status_529", "status_400"), **ONLY)
 def error_is_same(trace):
     want = trace.shape.streams["anthropic"][0]

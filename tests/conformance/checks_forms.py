@@ -120,7 +120,7 @@ def one_id(trace):
 
 
 @check("C4", "with include_usage a chunk with choices [] and the totals comes last, before [DONE]",
-       "OpenAI reference; clients 2.2", lambda t: finished(t) and t.shape.expect.get("usage"), ("openai",))
+       "OpenAI reference; agents ask for it", lambda t: finished(t) and t.shape.expect.get("usage"), ("openai",))
 def usage_chunk(trace):
     last = trace.events()[-1]
     usage = last.get("usage")
@@ -146,7 +146,7 @@ def error_ends_it(trace):
 
 # --- OpenAI Responses ----------------------------------------------------------------------------
 
-@check("R1", "each frame's event: line is its type; sequence_number is 0, 1, 2", "clients 2.3", good, ("responses",))
+@check("R1", "each frame's event: line is its type; sequence_number is 0, 1, 2", "OpenAI SDK 7.57, codex 0.169", good, ("responses",))
 def numbered(trace):
     if misnamed(trace):
         return misnamed(trace)
@@ -173,7 +173,7 @@ PARTS = {
 }
 
 
-@check("R3", "an item comes as added, its parts with .delta and .done, done", "clients 2.3", finished, ("responses",))
+@check("R3", "an item comes as added, its parts with .delta and .done, done", "OpenAI SDK 7.57, codex 0.169", finished, ("responses",))
 def item_grammar(trace):
     kind, seen = None, []
     for value in trace.events():
@@ -190,7 +190,7 @@ def item_grammar(trace):
 
 
 @check("R4", "response.completed has the whole answer: the text and calls that were streamed, and usage",
-       "clients 2.3: codex, SDK", finished, ("responses",))
+       "codex and the SDK take the answer from it", finished, ("responses",))
 def completed_is_whole(trace):
     response = trace.events()[-1]["response"]
     items = response["output"]

@@ -41,7 +41,7 @@ def stop_is_mapped(trace):
 
 
 @check("M3", "an HTTP error keeps what it means: 429, 5xx, 400 with its message; and retry-after",
-       "mapping: errors; clients obey retry-after", lambda t: t.streamed and "status" in t.shape.flags)
+       "mapping: errors; SDKs and agents obey retry-after", lambda t: t.streamed and "status" in t.shape.flags)
 def status_is_kept(trace):
     want, status = trace.shape.expect, trace.response.status
     kinds = {429: status == 429, 503: status in (503, 529), 502: 500 <= status <= 599, 400: status == 400}
@@ -149,7 +149,7 @@ def always_a_limit(trace):
     return None if isinstance(trace.asked.max_tokens, int) else "no max_tokens"
 
 
-@check("M15", "a wish for a JSON schema arrives as the upstream's own", "clients 2.2", wants("schema"))
+@check("M15", "a wish for a JSON schema arrives as the upstream's own", "SDK helpers parse the text", wants("schema"))
 def schema_arrives(trace):
     schema, want = trace.asked.schema or {}, trace.ask["wants"]["schema"]
     return None if schema.get("properties") == want["properties"] else f"{schema}"
@@ -170,7 +170,7 @@ def context_is_set(trace):
     return None if options.get("num_ctx") else "no options.num_ctx"
 
 
-@check("M18", "Claude Code's billing header is not put into another model's prompt", "protocols 4.2: spoils the cache",
+@check("M18", "Claude Code's billing header is not put into another model's prompt", "it differs in every session and spoils the cached prefix",
        wants("billing"), ("anthropic",), LOCAL)
 def billing_is_stripped(trace):
     there = trace.ask["wants"]["billing"].encode() in trace.case.seen[-1].raw

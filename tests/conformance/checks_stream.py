@@ -226,7 +226,7 @@ def flushed(trace):
 
 
 @check("S10c", f"a client hears something at least every {SILENT_S_MAX} s while the upstream is silent",
-       "invariant 10; clients section 8", lambda t: t.streamed and "silence" in t.shape.flags)
+       "invariant 10: OpenClaw gives up on a silent stream", lambda t: t.streamed and "silence" in t.shape.flags)
 def kept_alive(trace):
     times = [0.0] + [at for at, _ in trace.response.arrivals]
     gap = max(after - before for before, after in zip(times, times[1:])) if times[1:] else 0
