@@ -6,7 +6,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 HEAD_BYTES_MAX = 64 * 1024
-DEADLINE_S = 60
+DEADLINE_S = 30
 
 
 @dataclass

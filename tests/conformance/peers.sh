@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Scores other gateways with the same checks: installs them into .cache/peers (npm, PyPI), starts them in
 # front of the suite's upstreams, and writes their results beside. Not part of `make test`.
-# Usage: tests/conformance/peers.sh [litellm|portkey...]   then .cache/peers/NAME.result.json, NAME.txt
+# Usage: tests/conformance/peers.sh [litellm|portkey|ccr...]   then .cache/peers/NAME.result.json, NAME.txt
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/tests/conformance
@@ -35,6 +35,18 @@ start_portkey() {
     node node_modules/@portkey-ai/gateway/build/start-server.js --port=9411 --headless
 }
 
+install_ccr() {
+  mkdir -p "$cache/ccr-home/.claude-code-router"
+  cp "$here/peers/ccr-config.json" "$cache/ccr-home/.claude-code-router/config.json"
+  [ -d "$cache/ccr/node_modules" ] && return
+  npm install --prefix "$cache/ccr" --no-audit --no-fund --loglevel=error @musistudio/claude-code-router@2.0.0
+}
+
+start_ccr() {
+  exec env -i PATH="$PATH" HOME="$cache/ccr-home" \
+    node "$cache/ccr/node_modules/@musistudio/claude-code-router/dist/cli.js" start
+}
+
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 score() {
@@ -49,11 +61,12 @@ score() {
   wait "$pid" || true
 }
 
-[ $# -gt 0 ] || set -- litellm portkey
+[ $# -gt 0 ] || set -- litellm portkey ccr
 for peer in "$@"; do
   case "$peer" in
     litellm) score litellm 9410 ;;
     portkey) score portkey 9411 ;;
-    *) echo "no peer $peer: litellm, portkey" >&2; exit 2 ;;
+    ccr) score ccr 9412 ;;
+    *) echo "no peer $peer: litellm, portkey, ccr" >&2; exit 2 ;;
   esac
 done
