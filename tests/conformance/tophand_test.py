@@ -8,7 +8,7 @@ import unittest
 import conform
 import tophand_target
 
-DIALECTS = ("anthropic", "openai", "ollama")
+DIALECTS = ("anthropic", "openai", "responses", "ollama")
 UPSTREAMS = ("anthropic", "openai", "ollama")
 SEED = int(os.environ.get("CONFORMANCE_SEED", random.randrange(1 << 32)))
 SWEEP_STEP = 97
