@@ -154,7 +154,9 @@ std::size_t OpenAiStreamReader::find_call(const Json& piece) {
     const Call& call = calls_[i];
     const bool other = (!id.empty() && !call.id.empty() && id != call.id) ||
                        (id.empty() && !name.empty() && !call.name.empty() && name != call.name);
-    if (other) continue;
+    // A call that is whole and named anew is the next one, under whatever id.
+    const bool over = !has_index && !name.empty() && is_json_object(call.arguments);
+    if (other || over) continue;
     if (has_index ? call.index == wanted : (!id.empty() || name.empty())) return i;
   }
   calls_.push_back({.index = wanted, .id = {}, .name = {}, .arguments = {}});
@@ -189,8 +191,13 @@ void OpenAiStreamReader::start_call(std::vector<StreamEvent>& out) {
   Call& call = calls_[open_call_];
   if (call.name.empty()) return;
   if (call.id.empty()) call.id = id_prefix_ + std::to_string(open_call_);
+  // LocalAI gives every call of an answer the same id; their results could not be told apart.
+  const auto is_same = [&](const Call& before) { return before.id == call.id; };
+  const auto end = calls_.begin() + static_cast<std::ptrdiff_t>(open_call_);
+  const bool is_taken = std::any_of(calls_.begin(), end, is_same);
   call_started_ = true;
-  out.emplace_back(ToolUseStart{call.id, call.name});
+  out.emplace_back(
+      ToolUseStart{is_taken ? call.id + "-" + std::to_string(open_call_) : call.id, call.name});
   if (!call.arguments.empty()) out.emplace_back(ToolUseDelta{call.arguments});
 }
 

@@ -211,6 +211,24 @@ INSTANTIATE_TEST_SUITE_P(
                 R"("arguments":"{}"}}]}}]})",
                 kStop, kDone},
                "started ; tool a f; json {}; end; tool b f; json {}; end; finished end_turn 0+0/0"},
+        // LocalAI: the answer's own id for every call.
+        Stream{
+            "CallsOfOneId",
+            {R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"r","function":{"name":"f"}}]}}]})",
+             R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"r","function":{"name":"",)"
+             R"("arguments":"{\"a\":1}"}}]}}]})",
+             R"({"choices":[{"delta":{"tool_calls":[{"index":1,"id":"r","function":{"name":"f"}}]}}]})",
+             R"({"choices":[{"delta":{"tool_calls":[{"index":1,"id":"r","function":{"name":"",)"
+             R"("arguments":"{\"a\":2}"}}]}}]})",
+             kStop, kDone},
+            "started ; tool r f; json {\"a\":1}; end; tool r-1 f; json {\"a\":2}; end; "
+            "finished end_turn 0+0/0"},
+        Stream{"CallsOfOneIdInAWholeAnswer",
+               {R"({"choices":[{"message":{"content":"","tool_calls":[{"id":"r","function":)"
+                R"({"name":"f","arguments":"{\"a\":1}"}},{"id":"r","function":{"name":"f",)"
+                R"("arguments":"{\"a\":2}"}}]},"finish_reason":"tool_calls"}]})"},
+               "started ; tool r f; json {\"a\":1}; end; tool r-1 f; json {\"a\":2}; end; "
+               "finished tool_use 0+0/0"},
         Stream{"NameAfterItsCallBegan",
                {R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{)"
                 R"("arguments":"{"}}]}}]})",
