@@ -1,11 +1,12 @@
 """The same conversation in each dialect that clients speak, and their answers back in one form.
 
-A turn is ("user", text), ("image", base64 of a PNG), ("calls", [(id, name, arguments)]) or
+A turn is ("user", text), ("system", text) at the start, ("image", base64 of a PNG), ("calls", [(id, name, arguments)]) or
 ("results", [(id, name, text)])."""
 
 import json
 from dataclasses import dataclass, field
 
+import rig  # noqa: F401 - it adds the folders to the path
 import streams
 
 TOOL_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -46,6 +47,8 @@ class Anthropic:
                 content = [{"type": "tool_result", "tool_use_id": call, "content": text} for call, _, text in value]
             messages.append({"role": role, "content": content})
         body = {"model": model, "max_tokens": limit, "messages": messages, "stream": stream}
+        if turns[0][0] == "system":
+            body.update(system=turns[0][1], messages=messages[1:])
         if tools:
             body["tools"] = [{"name": TOOL[0], "description": TOOL[1], "input_schema": TOOL[2]}]
         return body
@@ -101,7 +104,7 @@ class OpenAi:
                     {"type": "text", "text": "What is this?"},
                     {"type": "image_url", "image_url": {"url": "data:image/png;base64," + value}}]})
             else:
-                messages.append({"role": "user", "content": value})
+                messages.append({"role": kind, "content": value})
         body = {"model": model, "max_tokens": limit, "messages": messages, "stream": stream}
         if stream:
             body["stream_options"] = {"include_usage": True}
@@ -157,7 +160,7 @@ class Ollama:
             elif kind == "image":
                 messages.append({"role": "user", "content": "What is this?", "images": [value]})
             else:
-                messages.append({"role": "user", "content": value})
+                messages.append({"role": kind, "content": value})
         body = {"model": model, "messages": messages, "stream": stream, "options": {"num_predict": limit}}
         if tools:
             body["tools"] = [{"type": "function", "function": {"name": TOOL[0], "description": TOOL[1],
@@ -197,10 +200,16 @@ class Ollama:
 DIALECTS = {"anthropic": Anthropic(), "openai": OpenAi(), "ollama": Ollama()}
 
 
-def ask(gateway, dialect, model, turns, stream=False, headers=None, **more):
-    """Sends the conversation; the answer is checked against its dialect's own rules."""
+def ask(gateway, dialect, model, turns, stream=False, temperature=None, force=False, **more):
+    """Sends the conversation; the answer is checked against its dialect's own rules. `force`: some tool
+    has to be called (Ollama's dialect cannot say so)."""
     speaker = DIALECTS[dialect]
-    got = gateway.post(speaker.path, speaker.body(model, turns, stream, **more), headers=headers or {})
+    body = speaker.body(model, turns, stream, **more)
+    if temperature is not None:
+        (body["options"] if dialect == "ollama" else body)["temperature"] = temperature
+    if force:
+        body["tool_choice"] = {"type": "any"} if dialect == "anthropic" else "required"
+    got = gateway.post(speaker.path, body)
     answer = Answer(got.status, got.headers, raw=got.body)
     if got.status != 200:
         answer.error = speaker.error(got.json())

@@ -60,7 +60,8 @@ END
   echo "$cache/run-llama-server"
 }
 
-# The module lacks three vendored headers. Kernels are built for this machine, else they are very slow.
+# The module lacks three vendored headers. Kernels are built for AVX2, else they are very slow (and not for
+# the machine at hand: the module has no AMX sources, which a machine with AMX would ask for).
 install_ollama() {
   local version=v0.17.4 headers=$cache/headers
   if [ ! -x "$cache/bin/ollama" ]; then
@@ -73,7 +74,7 @@ install_ollama() {
       tar -xzf miniaudio-1.71.tar.gz && cp miniaudio-1.71/miniaudio/miniaudio.h "$headers/miniaudio/") >&2 ||
       unavailable "no miniaudio.h from PyPI"
     GOFLAGS=-mod=mod GOMODCACHE=$cache/gomod GOCACHE=$cache/gocache GOBIN=$cache/bin \
-      CGO_CPPFLAGS="-I$headers -I$headers/usr/include" CGO_CFLAGS="-O3 -march=native" CGO_CXXFLAGS="-O3 -march=native" \
+      CGO_CPPFLAGS="-I$headers -I$headers/usr/include" CGO_CFLAGS="-O3 -march=x86-64-v3" CGO_CXXFLAGS="-O3 -march=x86-64-v3" \
       go install "github.com/ollama/ollama@$version" >"$cache/ollama.log" 2>&1 ||
       unavailable "ollama does not build: $(tail -n 1 "$cache/ollama.log")"
   fi

@@ -38,7 +38,7 @@ class Ollama:
         self.ids = itertools.count(1)
 
     def error(self, status, message):
-        return Refusal(status, {"error": message}, {"content-type": self.json_type})
+        return Refusal(status, {"error": message})
 
     def loading(self):
         return self.error(503, "server busy, please try again.  maximum pending requests exceeded")
@@ -120,6 +120,11 @@ class Ollama:
         for tool in value.get("tools") or []:
             if tool.get("type") != "function" or not tool["function"].get("name"):
                 raise self.error(400, "json: cannot unmarshal tools")
+        words = sum(len(json.dumps(message).split()) for message in value.get("messages") or [])
+        if words > (value.get("options") or {}).get("num_ctx", 4096):
+            if value.get("truncate") is False:
+                raise self.error(400, "the prompt is too long: exceeds the context length")
+            self.complaints.append("the oldest messages were cut off unsaid: truncate is not false")
         form = value.get("format")
         if form not in (None, "", "json") and not isinstance(form, dict):
             raise self.error(400, f"invalid format: {form!r}; expected \"json\" or a valid JSON Schema object")

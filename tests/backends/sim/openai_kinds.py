@@ -24,6 +24,7 @@ class OpenAI:
     """What all four share; a plain OpenAI-compatible server by itself."""
     name = "openai"
     own_fields = set()
+    choice_extras = {"logprobs": None}
     chat_paths = ("/v1/chat/completions",)
     alive_paths = ()                # answer also while the model loads
     json_type, stream_type = "application/json", "text/event-stream; charset=utf-8"
@@ -194,8 +195,8 @@ class OpenAI:
 
     def whole(self, script, value):
         return {**self.envelope(value, "chat.completion"),
-                "choices": [{"index": 0, "message": self.message(script), "logprobs": None,
-                             "finish_reason": self.reason(script)}],
+                "choices": [{"index": 0, "message": self.message(script), "finish_reason": self.reason(script),
+                             **self.choice_extras}],
                 "usage": self.usage(script)}
 
     def deltas(self, script):
@@ -223,8 +224,8 @@ class OpenAI:
         head = self.envelope(value, "chat.completion.chunk")
 
         def chunk(delta, reason=None):
-            return sse({**head, "choices": [{"index": 0, "delta": delta, "logprobs": None,
-                                             "finish_reason": reason}]})
+            return sse({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason,
+                                             **self.choice_extras}]})
         yield chunk(self.first_delta), False
         for delta, is_content in self.deltas(script):
             yield chunk(delta), is_content
@@ -303,8 +304,8 @@ class LlamaServer(OpenAI):
     """One model, whatever the request names. /health tells loading from ready, also without a key.
     An image for a text model is a 500. `timings` beside `usage`; the first delta's content is null."""
     name = "llamacpp"
-    alive_paths = ()
-    stream_type = "text/event-stream"
+    choice_extras = {}
+    json_type, stream_type = "application/json; charset=utf-8", "text/event-stream"
     first_delta = {"role": "assistant", "content": None}
     own_fields = {"cache_prompt", "id_slot", "timings_per_token", "repeat_penalty", "grammar", "json_schema"}
 
@@ -357,7 +358,18 @@ class LlamaServer(OpenAI):
         return {**super().usage(script), "prompt_tokens_details": {"cached_tokens": script.cached_tokens}}
 
     def whole(self, script, value):
-        return {**super().whole(script, value), "timings": {"cache_n": script.cached_tokens}}
+        return {**super().whole(script, value), "timings": self.timings(script)}
+
+    def timings(self, script):
+        return {"cache_n": script.cached_tokens, "prompt_n": script.input_tokens - script.cached_tokens,
+                "prompt_ms": 307.2, "predicted_n": script.output_tokens, "predicted_ms": 798.7}
+
+    def frames(self, script, value):
+        """`timings` are in the last chunk, whichever that is."""
+        frames = list(super().frames(script, value))
+        last = json.loads(frames[-2][0][len(b"data: "):])
+        frames[-2] = (sse({**last, "timings": self.timings(script)}), False)
+        yield from frames
 
     def tool_deltas(self, script):
         for index, (name, arguments) in enumerate(script.tools):
@@ -376,6 +388,7 @@ class LocalAi(OpenAI):
     whether asked for or not, and all tool calls of an answer share one id: the answer's own. A model that
     fails while streaming gives a stream that ends well and says nothing."""
     name = "localai"
+    choice_extras = {}
     alive_paths = ("/healthz",)
     own_fields = {"grammar", "functions", "repeat_penalty"}
 
@@ -440,7 +453,8 @@ class TextGenerationWebui(OpenAI):
     the wrong shape are a 422 with `detail`. Tool calls come whole, with the finish_reason. A failure
     inside a stream ends the connection without a word. Older versions write CRLF and no [DONE]."""
     name = "user"
-    own_fields = {"mode", "character", "instruction_template", "truncation_length", "auto_max_new_tokens"}
+    own_fields = {"mode", "character", "instruction_template", "truncation_length", "auto_max_new_tokens",
+                  "enable_thinking"}
 
     def __init__(self, *args, old=False, **more):
         super().__init__(*args, **more)

@@ -108,7 +108,8 @@ class Simulator:
     async def one(self, request, reader, writer):
         seen = Seen(request.method, request.path, request.headers, request.body)
         self.requests.append(seen)
-        work = asyncio.ensure_future(self.answer(request, Responder(writer, request.method == "HEAD", seen)))
+        responder = Responder(writer, request.method == "HEAD", seen, self.kind.json_type)
+        work = asyncio.ensure_future(self.answer(request, responder))
         gone = asyncio.ensure_future(reader.read(1))  # our clients send no second request before the answer
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -151,7 +152,7 @@ class Simulator:
                 await responder.send(body[:script.cut_at])
                 responder.cut()
                 return
-            await responder.plain(200, body, {"content-type": self.kind.json_type, **script.headers})
+            await responder.plain(200, body, script.headers)
             return
         await responder.begin(200, self.kind.stream_type, script.headers)
         pieces = sent = 0
@@ -177,13 +178,13 @@ class Simulator:
 
 
 class Responder(http1.Responder):
-    def __init__(self, writer, is_head, seen):
+    def __init__(self, writer, is_head, seen, json_type):
         super().__init__(writer, is_head)
-        self.seen = seen
+        self.seen, self.json_type = seen, json_type
 
     async def plain(self, status, body, headers=None):
         """`body`: an object is sent as JSON, text and bytes as they are."""
-        own = {"content-type": "application/json"}
+        own = {"content-type": self.json_type}
         if isinstance(body, str):
             own, body = {"content-type": "text/plain; charset=utf-8"}, body.encode()
         elif not isinstance(body, bytes):
