@@ -198,7 +198,9 @@ PrintedCalls::Verdict PrintedCalls::judge(More more) {
   if (body.empty()) return wait;
   if (more == More::kMayCome && is_part(body, kFunction)) return wait;
   if (body.starts_with(kFunction)) return judge_xml(opening.body, more);
-  if (body[0] != '{' && body[0] != '[') return text;
+  // "[" may have waited in the middle of a line only because a mark begins with it.
+  const bool bare = opening.body == 0 && !line_begins_;
+  if (bare || (body[0] != '{' && body[0] != '[')) return text;
   return judge_json(opening, more);
 }
 

@@ -98,6 +98,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"APackageFile", "```json\n{\"name\": \"ls\", \"version\": \"1\"}\n```",
              "```json\n{\"name\": \"ls\", \"version\": \"1\"}\n```"},
         Case{"AMentionOfTheMark", "Use <tool_call> for that.", "Use <tool_call> for that."},
+        Case{"JsonWithinALine", "So [{\"name\": \"ls\", \"arguments\": {}}]",
+             "So [{\"name\": \"ls\", \"arguments\": {}}]"},
         Case{"CodeInAFence", "```python\n{\"name\": 1}\n```", "```python\n{\"name\": 1}\n```"},
         Case{"ALink", "[a](b)\n[TOOLS]", "[a](b)\n[TOOLS]"},
         Case{"XmlOfAnother", "<function=f>1</function>", "<function=f>1</function>"},
