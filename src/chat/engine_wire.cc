@@ -169,15 +169,6 @@ Result<> read_sampling(const Field& field, Sampling& out) {
   return {};
 }
 
-// A schema, or "json" for any object.
-Result<> read_format(const Field& format, Request& request) {
-  if (format.absent()) return {};
-  if (format.is_object()) request.json_schema = dump_json(format.json());
-  else if (format.is_string() && format.json() == "json") request.json_object = true;
-  else return format.expected("a JSON Schema or \"json\"");
-  return {};
-}
-
 Json finished_json(const Finished& finished) {
   Json out = Json::object();
   for (const auto& [reason, name] : kReasons)
@@ -278,9 +269,6 @@ std::string write_engine_request(const Request& request) {
     out["tool_choice"] = tool_choice_text(request.tool_choice);
   }
   out["raw"] = request.raw_prompt;
-  if (auto schema = parse_json(request.json_schema); schema && schema->is_object())
-    out["format"] = std::move(*schema);
-  else if (request.json_object) out["format"] = "json";
   put(out, "think", request.think);
   put(out, "max_tokens", request.max_tokens);
   if (!request.stop.empty()) out["stop"] = request.stop;
@@ -303,7 +291,6 @@ Result<Request> read_engine_request(std::string_view body) {
   request.tool_choice = tool_choice_from(choice);
   TOPHAND_FIELD(raw, root["raw"].bool_or(false));
   request.raw_prompt = raw;
-  TOPHAND_FIELD_CHECK(read_format(root["format"], request));
   const Field think = root["think"];
   if (!think.absent() && !think.is_bool()) return think.expected("a boolean");
   if (!think.absent()) request.think = think.json().get<bool>();

@@ -66,18 +66,6 @@ TEST(EngineWire, CarriesWhetherToThinkAndWhatWasThought) {
   EXPECT_TRUE(found);
 }
 
-TEST(EngineWire, CarriesTheFormOfTheAnswer) {
-  Request schema = sample_request(), object = sample_request();
-  schema.json_schema = R"({"type":"array","items":{"type":"string"}})";
-  object.json_object = true;
-  const std::string wire = write_engine_request(schema);
-  EXPECT_NE(wire.find(R"("format":{"type":"array","items":{"type":"string"}})"), std::string::npos);
-  EXPECT_EQ(read_engine_request(wire)->json_schema, schema.json_schema);
-  EXPECT_FALSE(read_engine_request(wire)->json_object);
-  EXPECT_TRUE(read_engine_request(write_engine_request(object))->json_object);
-  EXPECT_EQ(write_engine_request(sample_request()).find("format"), std::string::npos);
-}
-
 TEST(EngineWire, RefusesWrongTypesByName) {
   const std::pair<const char*, const char*> rows[] = {
       {"{}", "messages: Field required"},
@@ -86,7 +74,6 @@ TEST(EngineWire, RefusesWrongTypesByName) {
       {R"({"messages":[],"max_tokens":"a"})", "max_tokens: expected an integer"},
       {R"({"messages":[],"sampling":{"seed":0.5}})", "sampling.seed: expected an integer"},
       {R"({"messages":[],"think":"yes"})", "think: expected a boolean"},
-      {R"({"messages":[],"format":"xml"})", "format: expected a JSON Schema or"},
       {R"({"messages":[],"stop":[1]})", "stop[0]: expected a string"}};
   for (const auto& [body, message] : rows) {
     const auto read = read_engine_request(body);

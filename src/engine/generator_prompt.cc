@@ -45,23 +45,6 @@ void append_turns(const chat::Message& message, std::vector<text::Turn>& turns) 
   if (!only_results) turns.push_back(std::move(turn));
 }
 
-// Nothing holds the answer to its form but these words. "" when no form was asked for.
-std::string format_instruction(const chat::Request& request) {
-  if (request.json_schema.empty() && !request.json_object) return "";
-  std::string out =
-      "Answer with one JSON value and nothing else: no explanation, no Markdown, no code fence.";
-  if (request.json_schema.empty()) return out + " The value must be an object.";
-  return out + " The value must be valid against this JSON Schema:\n" + request.json_schema;
-}
-
-// Behind the other system text, where it is the same at every turn of a conversation.
-void add_instruction(const std::string& instruction, std::vector<text::Turn>& turns) {
-  if (instruction.empty()) return;
-  if (turns.empty() || turns[0].role != text::Role::kSystem)
-    turns.insert(turns.begin(), {.role = text::Role::kSystem, .text = {}});
-  join(turns[0].text, instruction, "\n\n");
-}
-
 }  // namespace
 
 std::vector<text::Turn> turns_of(const chat::Request& request) {
@@ -76,7 +59,6 @@ std::vector<text::Turn> turns_of(const chat::Request& request) {
     join(turns[0].text, turns[1].text, "\n\n");
     turns.pop_back();
   }
-  if (!request.raw_prompt) add_instruction(format_instruction(request), turns);
   return turns;
 }
 

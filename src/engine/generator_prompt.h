@@ -10,8 +10,7 @@
 
 namespace tophand::engine {
 
-// System blocks at the beginning become one system turn; a tool result is a turn of its own. A JSON
-// answer that was asked for is asked for in the system turn (a raw prompt stays as it is).
+// System blocks at the beginning become one system turn; a tool result is a turn of its own.
 // Images and blocks that only their vendor understands are left out (the gateway refuses them).
 std::vector<text::Turn> turns_of(const chat::Request& request);
 
