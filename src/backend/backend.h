@@ -29,6 +29,8 @@ struct Call {
   net::Headers forward = {};       // anthropic-version and anthropic-beta, as the client sent them
   std::int64_t max_tokens = 4096;  // of a translated request that names none
   int hops = 0;                    // gateways it came through before this one
+  // The answer as events even to a raw_body: the client's stream has begun in our own words.
+  bool as_events = false;
 };
 
 // Where an answer goes. Every method returns an error (kCancelled) once the client has gone; the

@@ -83,6 +83,11 @@ Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
   return report;
 }
 
+// The stream failed without an error event of the provider's own (which has a type).
+bool is_unreadable(const Report& report) {
+  return report.failure && report.failure->upstream_type.empty();
+}
+
 Error reading(Error error) {
   if (error.code == Code::kCancelled) return error;
   return std::move(error).within("read the Claude API's answer");
@@ -119,7 +124,8 @@ struct ClaudeBackend::Try {
   std::int64_t rest_ms = 0;
 };
 
-Result<std::unique_ptr<ClaudeBackend>> ClaudeBackend::create(ClaudeOptions options) {
+Result<std::unique_ptr<ClaudeBackend>> ClaudeBackend::create(ClaudeOptions options,
+                                                             std::unique_ptr<net::Client> client) {
   auto endpoint = net::parse_endpoint(options.base_url);
   if (!endpoint || (endpoint->scheme != "https" && endpoint->scheme != "http"))
     return fail(Code::kConfig, "claude.base_url: expected an https:// or http:// URL");
@@ -128,7 +134,7 @@ Result<std::unique_ptr<ClaudeBackend>> ClaudeBackend::create(ClaudeOptions optio
   for (const config::ClaudeKey& key : options.keys)
     if (!probe.add("x-api-key", key.secret))
       return fail(Code::kConfig, "the Claude API key holds a line break or control character");
-  auto client = net::Client::create(options.ca_file);
+  if (!client) client = net::Client::create(options.ca_file);
   return std::unique_ptr<ClaudeBackend>(
       new ClaudeBackend(std::move(options), std::move(*endpoint), std::move(client)));
 }
@@ -211,7 +217,7 @@ ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view
 Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& call,
                                   const config::ClaudeKey& key, Sink& sink,
                                   const net::Cancellation& client) const {
-  const bool pass_through = !call.raw_body.empty();
+  const bool pass_through = !call.raw_body.empty() && !call.as_events;
   Report report;
   SseFrames frames;
   net::SseParser parser;
@@ -236,7 +242,7 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
     std::vector<net::SseEvent> messages;
     auto parsed = whole ? parser.push(*whole, messages) : Result<>();
     if (!whole || !parsed) {
-      end_with(report, whole ? parsed.error() : whole.error());
+      end_with(report, {Code::kUpstream, whole ? parsed.error().message : whole.error().message});
       break;
     }
     std::vector<chat::StreamEvent> events;
@@ -247,7 +253,8 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
       over = over || std::holds_alternative<chat::Finished>(event) ||
              std::holds_alternative<chat::Failed>(event);
     }
-    if (whole->empty()) continue;
+    // What could not be read is not passed on: no client could read it either.
+    if (whole->empty() || is_unreadable(report)) continue;
     Result<> put;
     if (pass_through) {
       put = sink.raw(*whole, events);
@@ -260,7 +267,7 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
       break;
     }
   }
-  report.told_client = pass_through && over;
+  report.told_client = pass_through && over && !is_unreadable(report);
   if (!report.usage_final && reader.usage().output_tokens > 0) report.usage = reader.usage();
   return report;
 }
@@ -282,7 +289,8 @@ Report ClaudeBackend::read_whole(net::ClientResponse& response, const Call& call
   const std::vector<chat::StreamEvent> events = events_of(std::move(*answer));
   for (const chat::StreamEvent& event : events) note(report, event);
   Result<> put;
-  if (call.raw_body.empty()) {
+  const bool pass_through = !call.raw_body.empty() && !call.as_events;
+  if (!pass_through) {
     for (const chat::StreamEvent& event : events)
       if (put) put = sink.event(event);
   } else {
@@ -290,7 +298,7 @@ Report ClaudeBackend::read_whole(net::ClientResponse& response, const Call& call
                     response.headers().get("content-type", "application/json"));
     if (put) put = sink.raw(*body, events);
   }
-  report.told_client = !call.raw_body.empty();
+  report.told_client = pass_through;
   return report;  // finished upstream, whether or not the client still listens
 }
 

@@ -23,8 +23,10 @@ struct ClaudeOptions {
 
 class ClaudeBackend final : public Backend {
  public:
-  // kConfig when the URL or the key cannot be used.
-  static Result<std::unique_ptr<ClaudeBackend>> create(ClaudeOptions options);
+  // kConfig when the URL or the key cannot be used. `client`: what to send with; nullptr for one of
+  // its own.
+  static Result<std::unique_ptr<ClaudeBackend>> create(
+      ClaudeOptions options, std::unique_ptr<net::Client> client = nullptr);
 
   Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
   Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;

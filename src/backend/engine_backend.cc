@@ -45,8 +45,8 @@ struct EngineBackend::Try {
   bool worker_lost = false;
 };
 
-EngineBackend::EngineBackend(Workers& workers)
-    : workers_(workers), client_(net::Client::create()) {}
+EngineBackend::EngineBackend(Workers& workers, std::unique_ptr<net::Client> client)
+    : workers_(workers), client_(client ? std::move(client) : net::Client::create()) {}
 
 Report EngineBackend::answer(const Call& call, Sink& sink, const net::Cancellation& client) {
   const std::string body = chat::write_engine_request(*call.request);
@@ -96,10 +96,12 @@ void EngineBackend::try_once(const Call& call, const std::string& body, Try& att
                                "started again, so asking again will work"});
     }
     std::vector<std::string> ready;
-    if (auto cut = lines.push(*piece, ready); !cut) return end_with(report, cut.error());
+    if (auto cut = lines.push(*piece, ready); !cut)
+      return end_with(report, {Code::kUpstream, "the engine worker: " + cut.error().message});
     for (const std::string& line : ready) {
       auto event = chat::read_engine_event(line);
-      if (!event) return end_with(report, std::move(event.error()).within("the engine worker"));
+      if (!event)  // its fault, not the request's
+        return end_with(report, {Code::kUpstream, "the engine worker: " + event.error().message});
       note(report, *event);
       if (auto* finished = std::get_if<chat::Finished>(&*event)) {
         finished->timing.load_ns += lease->load_ns;

@@ -14,7 +14,8 @@ namespace tophand::backend {
 
 class EngineBackend final : public Backend {
  public:
-  explicit EngineBackend(Workers& workers);  // outlives this
+  // `workers` outlives this. `client`: what to send with; nullptr for one of its own.
+  explicit EngineBackend(Workers& workers, std::unique_ptr<net::Client> client = nullptr);
 
   Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
   Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;

@@ -14,7 +14,15 @@ namespace {
 
 constexpr std::int64_t kHourMs = 3'600'000;
 
-std::string moment(std::int64_t wall_ms) {  // "2026-11-23 00:00 UTC"
+void print_row(std::ostream& out, std::string_view name, std::int64_t requests, std::int64_t input,
+               std::int64_t output, const std::string& spent) {
+  out << "  " << std::left << std::setw(10) << name << std::right << std::setw(9) << requests
+      << std::setw(14) << input << std::setw(15) << output << std::setw(13) << spent << '\n';
+}
+
+}  // namespace
+
+std::string moment(std::int64_t wall_ms) {
   namespace chr = std::chrono;
   const chr::sys_time<chr::milliseconds> at{chr::milliseconds(wall_ms)};
   const auto day = chr::floor<chr::days>(at);
@@ -27,14 +35,6 @@ std::string moment(std::int64_t wall_ms) {  // "2026-11-23 00:00 UTC"
       << std::setw(2) << clock.minutes().count() << " UTC";
   return out.str();
 }
-
-void print_row(std::ostream& out, std::string_view name, std::int64_t requests, std::int64_t input,
-               std::int64_t output, const std::string& spent) {
-  out << "  " << std::left << std::setw(10) << name << std::right << std::setw(9) << requests
-      << std::setw(14) << input << std::setw(15) << output << std::setw(13) << spent << '\n';
-}
-
-}  // namespace
 
 std::int64_t Savings::share_permille() const {
   const double saved = static_cast<double>(totals.counterfactual);

@@ -26,6 +26,8 @@ Result<Savings> parse_savings(std::string_view json);
 std::string savings_json(const Savings& savings);
 void print_savings(const Savings& savings, std::ostream& out);
 
+std::string moment(std::int64_t wall_ms);  // "2026-11-23 00:00 UTC"
+
 // "all", "week" (since Monday 00:00 UTC), or a number of hours or days: "12h", "7d". The moment it
 // means, in milliseconds; kInvalid for anything else.
 Result<std::int64_t> parse_since(std::string_view text, std::int64_t now_ms);

@@ -15,6 +15,7 @@ std::span<const Command* const> command_table() {
       &kRun,
       &kCommit,
       &kSavings,
+      &kExplain,
       &kPull,
       &kList,
       &kRemove,

@@ -21,6 +21,7 @@ struct ServerConfig {
   std::int64_t body_mib_max = 32;
   std::int64_t connections_max = 1024;
   bool allow_remote = false;  // must be true to bind anything but loopback
+  std::int64_t stall_s = 60;  // a client that takes nothing of its answer for so long is dropped
 };
 
 struct ModelsConfig {
@@ -60,6 +61,8 @@ struct ClaudeConfig {
 struct RoutingConfig {
   std::string default_priority = "low";  // low | high, for requests that declare nothing
   std::string escalate = "unable";  // never | unable | failed: when low priority goes to Claude
+  std::int64_t deadline_s = 900;    // to the first content, over all attempts and waits
+  std::int64_t hedge_ms = 0;        // a local backend silent for so long gets a rival; 0: never
 };
 
 // Another program that serves models on a machine of the team. One [[backends]] each.

@@ -20,6 +20,8 @@ constexpr Key kKeys[] = {
      "more are answered 503", {1, 100'000}},
     {"server", "allow_remote", [](Config& c) -> Place { return &c.server.allow_remote; },
      "true lets `listen` name an address that other machines reach; traffic is not encrypted"},
+    {"server", "stall_s", [](Config& c) -> Place { return &c.server.stall_s; },
+     "a client that takes nothing of its answer for so long is dropped", {1, 3600}},
 
     {"models", "dir", [](Config& c) -> Place { return &c.models.dir; },
      "model folder; empty: models/ in the data folder"},
@@ -43,7 +45,7 @@ constexpr Key kKeys[] = {
     {"engine", "kernel", [](Config& c) -> Place { return &c.engine.kernel; },
      "force an instruction set (`tophand doctor` lists them); empty: the fastest"},
     {"engine", "queue_max", [](Config& c) -> Place { return &c.engine.queue_max; },
-     "requests that may wait for a worker", {1, 10'000}},
+     "requests that may wait for a local backend, each", {1, 10'000}},
 
     {"claude", "base_url", [](Config& c) -> Place { return &c.claude.base_url; },
      "the Claude API (TOPHAND_CLAUDE_URL)"},
@@ -65,6 +67,11 @@ constexpr Key kKeys[] = {
     {"routing", "escalate", [](Config& c) -> Place { return &c.routing.escalate; },
      "when low priority goes to Claude: never, unable (what no local model can do), failed (also when "
      "all local backends failed)", {}, kEscalations},
+    {"routing", "deadline_s", [](Config& c) -> Place { return &c.routing.deadline_s; },
+     "longest wait for the first content of an answer, over all attempts and queues", {1, 86'400}},
+    {"routing", "hedge_ms", [](Config& c) -> Place { return &c.routing.hedge_ms; },
+     "ask a second local backend when the first has said nothing for so long, and take the answer of "
+     "the first to speak; 0: never", {0, 600'000}},
 
     {"budget", "week_usd", [](Config& c) -> Place { return &c.budget.week_usd; },
      "hard cap for a week (Monday to Sunday, UTC), in dollars; unset: no cap"},

@@ -1,11 +1,14 @@
-// Carries out one decision: reserves in the ledger, asks a backend, settles from its usage. Before
-// the first content byte a failure may go to the next target of the decision; after it the answer
-// is ended in the dialect's own error form, never repeated or spliced. A client that leaves cancels
-// the upstream, and what it may have cost is settled on the safe side.
+// Carries out one decision: picks a target that is well and has room, reserves in the ledger, asks,
+// settles from its usage, and goes on to the next target when that came to nothing. Before the
+// first content byte every failure that is not the request's own fault may be made good elsewhere,
+// in at most three attempts inside one deadline; after it the answer is ended in the dialect's own
+// error form, never repeated or spliced. A client that leaves cancels the upstream, and what it may
+// have cost is settled on the safe side.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,11 +16,14 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "chat/conversation.h"
+#include "dispatch/limiter.h"
 #include "ledger/ledger.h"
 #include "ledger/prices.h"
 #include "policy/policy.h"
 
 namespace tophand::dispatch {
+
+inline constexpr std::int64_t kAttemptsMax = 3;
 
 // One request, decided. Pointers and views outlive run().
 struct Job {
@@ -31,16 +37,32 @@ struct Job {
   policy::Decision decision;
 };
 
-// A backend's sink that is also told who is about to answer, before each attempt.
+// A backend's sink that is also told what goes on around it.
 class Sink : public backend::Sink {
  public:
-  virtual void trying(const policy::Target& target, const std::vector<std::string>& reasons) = 0;
+  struct Trying {
+    const policy::Target& target;
+    const std::vector<std::string>& reasons;
+    std::int64_t number = 1;  // of the attempt
+  };
+  // What the client can still be given: a provider's own bytes, or only events, because its stream
+  // has begun with a preamble of ours.
+  enum class Takes : std::uint8_t { kRaw, kEvents };
+
+  // Who is about to answer (or is waited for); before each attempt, perhaps more than once.
+  virtual Takes trying(const Trying& attempt) = 0;
+  // An answer has begun without content. `release` gives out what is held back of it: to be called
+  // at most once, from any thread but not under a lock that the other methods take, when a second
+  // has passed. An empty one takes the wish back; when it returns, none runs.
+  virtual void held(std::function<void()> release) = 0;
 };
 
 struct Outcome {
   backend::Report report;  // of the last attempt
   policy::Target target;   // that made it
   std::vector<std::string> reasons;
+  std::int64_t attempts = 0;  // rows in the ledger
+  ledger::NanoUsd cost = 0;   // of all of them
 };
 
 struct Deps {  // all outlive the dispatcher
@@ -49,28 +71,30 @@ struct Deps {  // all outlive the dispatcher
   const Clock* clock = nullptr;
   // nullptr: there is none of that name, or no key for it.
   std::function<backend::Backend*(const policy::Target&)> backend_for;
+  // How many requests a backend takes at once; empty: any number.
+  std::function<Places(const policy::Target&)> places_for = {};
   // Estimated Claude tokens of a text.
   std::function<std::int64_t(std::string_view)> estimate_tokens;
-  std::string counterfactual_model;  // whose list price local answers are compared with
+  std::string counterfactual_model;    // whose list price local answers are compared with
+  std::int64_t deadline_ms = 900'000;  // to the first content, over all attempts and waits
+  // A local backend that has said nothing for so long gets a rival, where another one may answer;
+  // 0: never.
+  std::int64_t hedge_ms = 0;
 };
+
+struct Shared;  // what requests know of each other
 
 class Dispatcher {
  public:
-  explicit Dispatcher(Deps deps) : deps_(std::move(deps)) {}
+  explicit Dispatcher(Deps deps);
+  ~Dispatcher();
   // Any thread. The sink's answer is complete when End is kFinished; with kRefused and kFailed the
   // caller tells the client, unless report.told_client.
   Outcome run(const Job& job, Sink& sink, const net::Cancellation& client) const;
 
  private:
-  struct Attempt;
-  Result<std::int64_t> open_row(const Job& job, const Attempt& attempt) const;
-  void close_row(const Job& job, const Attempt& attempt) const;
-  ledger::NanoUsd claude_cost(const Job& job, const Attempt& attempt) const;
-  ledger::NanoUsd counterfactual(const Job& job, const Attempt& attempt) const;
-  bool try_target(const Job& job, Attempt& attempt, Sink& sink,
-                  const net::Cancellation& client) const;
-
   Deps deps_;
+  std::unique_ptr<Shared> shared_;
 };
 
 // What local answers are compared by, and what reservations start from: every text of the request.

@@ -1,5 +1,7 @@
 #include "dispatch/watching_sink.h"
 
+#include <algorithm>
+#include <utility>
 #include <variant>
 
 namespace tophand::dispatch {
@@ -7,27 +9,51 @@ namespace {
 
 // Content that comes less than this before the end came with it: a whole answer, not a stream.
 constexpr std::int64_t kAtOnceNs = 1'000'000;
+// A preamble is a few hundred bytes; what is larger is none.
+constexpr std::size_t kHeldBytesMax = 64u << 10;
+constexpr std::size_t kHeldEventsMax = 64;
 
 }  // namespace
 
+WatchingSink::WatchingSink(dispatch::Sink& client, const Clock& clock, Stop& stop)
+    : client_(client), clock_(clock), stop_(stop), begun_ns_(clock.mono_ns()) {}
+
+WatchingSink::~WatchingSink() {
+  client_.held({});
+}
+
 void WatchingSink::observe(const chat::StreamEvent& event) {
-  bool content = false;
+  bool content = false;  // a block that has only been opened is none
   if (const auto* text = std::get_if<chat::TextDelta>(&event)) {
     text_ += text->text;
-    content = true;
+    content = !text->text.empty();
   } else if (const auto* thinking = std::get_if<chat::ThinkingDelta>(&event)) {
     text_ += thinking->text;
-    thinking_seen_ = content = true;
+    thinking_seen_ = true;
+    content = !thinking->text.empty() || !thinking->signature.empty();
   } else if (const auto* start = std::get_if<chat::ToolUseStart>(&event)) {
     text_ += start->name;
     content = true;
   } else if (const auto* tool = std::get_if<chat::ToolUseDelta>(&event)) {
     text_ += tool->json;
-    content = true;
+    content = !tool->json.empty();
+  } else if (const auto* finished = std::get_if<chat::Finished>(&event)) {
+    observe_finish(*finished);
   }
-  if (content && !first_content_ns_) first_content_ns_ = clock_.mono_ns();
-  // An answer without content is whole too.
-  if (content || std::holds_alternative<chat::Finished>(event)) holding_ = false;
+  if (!content) return;
+  holding_ = false;
+  if (first_content_ns_) return;
+  first_content_ns_ = clock_.mono_ns();
+  stop_.lift_deadline();
+}
+
+// An answer without content may be whole: a refusal, a stop sequence, a limit, or a Claude that has
+// nothing to add after a tool's result (it counts a few tokens then). One that ends by itself
+// without having said anything is empty; it is held, for another backend may do better.
+void WatchingSink::observe_finish(const chat::Finished& finished) {
+  empty_ = !first_content_ns_ && !touched_ && finished.reason == chat::StopReason::kEndTurn &&
+           finished.usage.output_tokens <= 1;
+  holding_ = empty_;
 }
 
 // Finished with the times filled in when its backend knows none. How long a provider read the
@@ -45,53 +71,70 @@ chat::StreamEvent WatchingSink::timed(chat::StreamEvent event) const {
 }
 
 Result<> WatchingSink::let_go() {
-  forwarded_ = true;
+  const std::lock_guard lock(mutex_);
+  holding_ = false;
+  return let_go_locked();
+}
+
+Result<> WatchingSink::let_go_locked() {
   if (held_head_) {
+    touched_ = true;
     const Head head = std::move(*held_head_);
     held_head_.reset();
     if (auto put = client_.head(head.status, head.kept, head.content_type); !put) return put;
   }
   if (!held_raw_.empty()) {
-    const std::string bytes = std::move(held_raw_);
-    held_raw_.clear();
-    if (auto put = client_.raw(bytes, held_meaning_); !put) return put;
+    const std::string bytes = std::exchange(held_raw_, {});
+    if (auto put = client_.raw(bytes, std::exchange(held_meaning_, {})); !put) return put;
   }
-  std::vector<chat::StreamEvent> events = std::move(held_events_);
-  held_events_.clear();
-  for (const chat::StreamEvent& event : events)
+  for (const chat::StreamEvent& event : std::exchange(held_events_, {}))
     if (auto put = client_.event(event); !put) return put;
   return {};
 }
 
 Result<> WatchingSink::event(const chat::StreamEvent& event) {
   if (std::holds_alternative<chat::Progress>(event)) return client_.event(event);
-  observe(event);
-  if (holding_) {
-    held_events_.push_back(event);
-    return {};
+  {
+    const std::lock_guard lock(mutex_);
+    observe(event);
+    if (held_events_.size() >= kHeldEventsMax) holding_ = false;
+    if (!holding_) {
+      touched_ = touched_ || first_content_ns_ || std::holds_alternative<chat::Finished>(event);
+      if (auto put = let_go_locked(); !put) return put;
+      return client_.event(timed(event));
+    }
+    held_events_.push_back(timed(event));
   }
-  if (auto put = let_go(); !put) return put;
-  return client_.event(timed(event));
+  ask_for_release();
+  return {};
 }
 
 Result<> WatchingSink::head(int status, const net::Headers& kept, std::string_view content_type) {
-  if (holding_) {
-    held_head_ = Head{status, kept, std::string(content_type)};
-    return {};
-  }
-  forwarded_ = true;
-  return client_.head(status, kept, content_type);
+  const std::lock_guard lock(mutex_);
+  held_head_ = Head{status, kept, std::string(content_type)};
+  return {};
 }
 
 Result<> WatchingSink::raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) {
-  for (const chat::StreamEvent& event : meaning) observe(event);
-  if (holding_) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const chat::StreamEvent& event : meaning) observe(event);
+    if (held_raw_.size() + bytes.size() > kHeldBytesMax) holding_ = false;
+    if (!holding_) {
+      if (auto put = let_go_locked(); !put) return put;
+      touched_ = true;
+      return client_.raw(bytes, meaning);
+    }
     held_raw_ += bytes;
     held_meaning_.insert(held_meaning_.end(), meaning.begin(), meaning.end());
-    return {};
   }
-  if (auto put = let_go(); !put) return put;
-  return client_.raw(bytes, meaning);
+  ask_for_release();
+  return {};
+}
+
+// Not under the mutex: the sink may be calling let_go() at this moment.
+void WatchingSink::ask_for_release() {
+  client_.held([this] { static_cast<void>(let_go()); });
 }
 
 }  // namespace tophand::dispatch

@@ -1,34 +1,41 @@
-// Stands between a backend and the client's sink for one attempt: notes when the first content came
-// and gathers the answer's text for the account, and holds everything back until then when the
-// attempt may still be replaced by another one. It times a backend that does not time itself.
+// Stands between a backend and the client's sink for one attempt. It holds the preamble back (what
+// comes before the first content: message_start and the like) until there is content or a second
+// has passed, so that an attempt that fails early can be replaced unseen; it notes when the first
+// content came and gathers the answer's text for the account; it times a backend that does not time
+// itself. The backend's thread calls it, and the client's sink when the second is over.
 // Private to dispatch/.
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "backend/backend.h"
 #include "base/clock.h"
+#include "dispatch/dispatch.h"
+#include "dispatch/stop.h"
 
 namespace tophand::dispatch {
 
 class WatchingSink final : public backend::Sink {
  public:
-  enum class Hold : std::uint8_t { kNothing, kUntilContent };
-  WatchingSink(backend::Sink& client, const Clock& clock, Hold hold)
-      : client_(client),
-        clock_(clock),
-        begun_ns_(clock.mono_ns()),
-        holding_(hold == Hold::kUntilContent) {}
+  // The first content lifts the deadline of `stop`.
+  WatchingSink(dispatch::Sink& client, const Clock& clock, Stop& stop);
+  ~WatchingSink() override;
 
   Result<> event(const chat::StreamEvent& event) override;
   Result<> head(int status, const net::Headers& kept, std::string_view content_type) override;
   Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
 
-  // Nothing but signs of life has reached the client.
-  bool untouched() const { return !forwarded_; }
+  // Gives out what is held. A provider's own bytes bind the answer to this attempt; a translated
+  // preamble does not: whoever writes it writes one, whatever comes after.
+  Result<> let_go();
+
+  // For after the backend has returned.
+  bool untouched() const { return !touched_; }  // the client may still get another attempt's answer
+  bool empty() const { return empty_; }         // it finished without content, which is held
   std::optional<std::int64_t> first_content_ns() const { return first_content_ns_; }
   const std::string& text() const { return text_; }
   bool thinking_seen() const { return thinking_seen_; }
@@ -40,14 +47,19 @@ class WatchingSink final : public backend::Sink {
     std::string content_type;
   };
   void observe(const chat::StreamEvent& event);
+  void observe_finish(const chat::Finished& finished);
   chat::StreamEvent timed(chat::StreamEvent event) const;
-  Result<> let_go();
+  Result<> let_go_locked();
+  void ask_for_release();
 
-  backend::Sink& client_;
+  dispatch::Sink& client_;
   const Clock& clock_;
+  Stop& stop_;
   const std::int64_t begun_ns_;
-  bool holding_;
-  bool forwarded_ = false;
+  std::mutex mutex_;  // guards the rest while the backend runs
+  bool holding_ = true;
+  bool touched_ = false;
+  bool empty_ = false;
   bool thinking_seen_ = false;
   std::optional<std::int64_t> first_content_ns_;
   std::string text_;

@@ -63,27 +63,35 @@ SELECT
   coalesce(sum(counterfactual) FILTER (WHERE last AND backend <> 'claude' AND outcome = 'done'), 0)
 FROM a)sql";
 
-constexpr std::string_view kRows = R"sql(
-SELECT * FROM (
-  SELECT id, request_id, attempt, state, key_id, dialect, task_class, priority, backend, model,
-    model_asked, reason, outcome, price_version, error_code, started_ms, ttft_ms, duration_ms,
-    input_tokens, cache_read, cache_write_5m, cache_write_1h, output_tokens, reserved, charged,
-    counterfactual
-  FROM attempts WHERE started_ms >= ?1 ORDER BY id DESC LIMIT ?2)
-ORDER BY id)sql";
+constexpr std::string_view kColumns =
+    "id, request_id, attempt, state, key_id, dialect, task_class, priority, backend, model, "
+    "model_asked, reason, outcome, price_version, error_code, started_ms, ttft_ms, duration_ms, "
+    "input_tokens, cache_read, cache_write_5m, cache_write_1h, output_tokens, reserved, charged, "
+    "counterfactual";
+
+std::string rows_since() {
+  return "SELECT * FROM (SELECT " + std::string(kColumns) +
+         " FROM attempts WHERE started_ms >= ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id";
+}
+std::string rows_of_request() {
+  return "SELECT " + std::string(kColumns) +
+         " FROM attempts WHERE request_id = ?1 ORDER BY attempt";
+}
 
 struct Statements {
-  Stmt insert, week_charged, end, is_paid, totals, rows;
+  Stmt insert, week_charged, end, is_paid, totals, rows, rows_of;
 };
 
 Result<Statements> prepare_all(Db& db) {
   Statements all;
-  const std::array<std::pair<Stmt*, std::string_view>, 6> list{{{&all.insert, kInsert},
+  const std::string since = rows_since(), of_request = rows_of_request();
+  const std::array<std::pair<Stmt*, std::string_view>, 7> list{{{&all.insert, kInsert},
                                                                 {&all.week_charged, kWeekCharged},
                                                                 {&all.end, kEnd},
                                                                 {&all.is_paid, kIsPaid},
                                                                 {&all.totals, kTotals},
-                                                                {&all.rows, kRows}}};
+                                                                {&all.rows, since},
+                                                                {&all.rows_of, of_request}}};
   for (const auto& [statement, sql] : list) {
     TOPHAND_TRY(prepared, "prepare", db.prepare(sql));
     *statement = std::move(prepared);
@@ -137,6 +145,7 @@ class SqliteLedger final : public Ledger {
   }
   Result<Totals> totals(std::int64_t since_ms) override;
   Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) override;
+  Result<std::vector<Row>> rows_of(const std::string& request_id) override;
 
  private:
   Result<> set_durable(bool durable);
@@ -300,17 +309,26 @@ Result<Totals> SqliteLedger::totals(std::int64_t since_ms) {
   return out;
 }
 
-Result<std::vector<Row>> SqliteLedger::rows(std::int64_t since_ms, std::int64_t limit) {
-  const std::lock_guard guard(mutex_);
-  write_free_rows();
-  Stmt& query = statements_.rows.bind(1, since_ms);
-  query.bind(2, std::clamp<std::int64_t>(limit, 0, kRowsMax));
+Result<std::vector<Row>> read_rows(Stmt& query) {
   std::vector<Row> out;
   Result<bool> row = query.step();
   for (; row && *row; row = query.step()) out.push_back(read_row(query));
   query.reset();
   if (!row) return tl::unexpected(row.error());
   return out;
+}
+
+Result<std::vector<Row>> SqliteLedger::rows(std::int64_t since_ms, std::int64_t limit) {
+  const std::lock_guard guard(mutex_);
+  write_free_rows();
+  Stmt& query = statements_.rows.bind(1, since_ms);
+  return read_rows(query.bind(2, std::clamp<std::int64_t>(limit, 0, kRowsMax)));
+}
+
+Result<std::vector<Row>> SqliteLedger::rows_of(const std::string& request_id) {
+  const std::lock_guard guard(mutex_);
+  write_free_rows();
+  return read_rows(statements_.rows_of.bind(1, request_id));
 }
 
 // What a crashed process left open: it may have been sent, so it stays charged in full.

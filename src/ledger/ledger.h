@@ -92,6 +92,8 @@ class Ledger {
   virtual Result<Totals> totals(std::int64_t since_ms) = 0;
   // Oldest first; the latest `limit` of those started since.
   virtual Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) = 0;
+  // The attempts of one request, in order; none when it is unknown.
+  virtual Result<std::vector<Row>> rows_of(const std::string& request_id) = 0;
 };
 
 // "$0.01235": four significant digits below a dollar, cents above; rounded half away from zero.

@@ -260,6 +260,20 @@ TEST_F(LedgerTest, LooksOnlyAtWhatStartedSince) {
   EXPECT_EQ(rows[1].request_id, "z");
 }
 
+TEST_F(LedgerTest, FindsTheAttemptsOfOneRequest) {
+  const auto ledger = open();
+  AttemptStart again = local("a");
+  again.attempt = 2;
+  for (const AttemptStart& start : {local("a"), local("b"), again})
+    ASSERT_TRUE(ledger->begin(start));
+  const auto rows = ledger->rows_of("a").value();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].attempt, 1);
+  EXPECT_EQ(rows[1].attempt, 2);
+  EXPECT_TRUE(ledger->rows_of("c").value().empty());
+  EXPECT_TRUE(ledger->rows_of("a' OR 1=1 --").value().empty());
+}
+
 TEST_F(LedgerTest, KeepsItsFilesPrivate) {
   {
     std::ofstream(path()).close();

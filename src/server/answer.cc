@@ -135,6 +135,7 @@ void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std:
 }  // namespace
 
 void answer(Service& service, Exchange& exchange) {
+  if (service.retries().join(exchange)) return;
   auto request = parse(exchange, exchange.request.body);
   if (!request) return send_error(exchange, request.error());
   chat::Request local = *request;
@@ -167,8 +168,13 @@ void answer(Service& service, Exchange& exchange) {
                    .left_out = joined(request->left_out, ", "),
                    .estimate_input_tokens = [&] { return estimate(service, *request); }},
                   clock);
-  const dispatch::Outcome outcome = service.dispatcher().run(job, sink, exchange.writer.client());
-  sink.finish(outcome);
+  CurrentClient client(exchange.writer.client());
+  dispatch::Outcome outcome;
+  {
+    const Retries::Running running(service.retries(), exchange, sink, client);
+    outcome = service.dispatcher().run(job, sink, client);
+    sink.finish(outcome);
+  }
   if (!request->keep_loaded.value_or(true) && is_own_engine(outcome.target))
     service.deps().workers->unload(outcome.target.model);
   log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);

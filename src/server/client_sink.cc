@@ -1,6 +1,7 @@
 #include "server/client_sink.h"
 
 #include <chrono>
+#include <cstdio>
 #include <utility>
 
 #include "server/reply.h"
@@ -19,10 +20,17 @@ int refusal_status(int upstream, chat::Dialect dialect) {
   return upstream;
 }
 
+// The cost of all attempts, for answers whose head is sent when it is known.
+void tell_cost(Exchange& exchange, const dispatch::Outcome& outcome) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9f", static_cast<double>(outcome.cost) / 1e9);
+  exchange.writer.headers().set("x-tophand-cost-usd", text);
+}
+
 }  // namespace
 
 ClientSink::ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock)
-    : exchange_(exchange),
+    : exchange_(&exchange),
       shape_(std::move(shape)),
       clock_(clock),
       writer_(chat::make_stream_writer(exchange.dialect, shape_.context)),
@@ -38,38 +46,81 @@ ClientSink::~ClientSink() {
   if (ticker_.joinable()) ticker_.join();
 }
 
-void ClientSink::trying(const policy::Target& target, const std::vector<std::string>& reasons) {
+ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   const std::lock_guard lock(mutex_);
-  net::Headers& headers = exchange_.writer.headers();
-  headers.set("x-tophand-backend", policy::backend_name(target));
-  headers.set("x-tophand-model", header_text(target.model));
-  headers.set("x-tophand-reason", header_text(joined(reasons, "; ")));
+  net::Headers& headers = exchange_->writer.headers();
+  headers.set("x-tophand-backend", policy::backend_name(attempt.target));
+  headers.set("x-tophand-model", header_text(attempt.target.model));
+  headers.set("x-tophand-reason", header_text(joined(attempt.reasons, "; ")));
+  headers.set("x-tophand-attempts", std::to_string(attempt.number));
   headers.set("x-tophand-priority", shape_.priority);
-  const bool passed_on = target.place == policy::Place::kClaude &&
-                         exchange_.dialect == chat::Dialect::kAnthropicMessages;
-  if (passed_on || shape_.left_out.empty()) headers.erase("x-tophand-left-out");
+  const bool claude = attempt.target.place == policy::Place::kClaude;
+  const bool passes_on = claude && exchange_->dialect == chat::Dialect::kAnthropicMessages;
+  if (passes_on || shape_.left_out.empty()) headers.erase("x-tophand-left-out");
   else headers.set("x-tophand-left-out", header_text(shape_.left_out));
-  if (shape_.stream && target.place == policy::Place::kLocal && !ticker_.joinable())
-    ticker_ = std::thread([this] { tick(); });
+  // A preamble of ours and a provider's bytes would make two beginnings of one stream.
+  raw_expected_ = passes_on && !exchange_->writer.started();
+  if (shape_.stream && !raw_expected_) start_ticker();
+  return raw_expected_ ? Takes::kRaw : Takes::kEvents;
+}
+
+bool ClientSink::move_to(Exchange& other) {
+  // Whoever holds it writes to the first client at this moment, and may be stuck in that.
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || delivered_ || is_over_) return false;
+  for (const net::Header& header : exchange_->writer.headers().all())
+    if (header.name.starts_with("x-tophand-"))
+      other.writer.headers().set(header.name, header.value);
+  stamp(other.writer.headers(), exchange_->request_id);  // by which the ledger knows it
+  exchange_ = &other;
+  writer_ = chat::make_stream_writer(other.dialect, shape_.context);  // pings may have gone before
+  return true;
+}
+
+void ClientSink::start_ticker() {
+  if (!ticker_.joinable()) ticker_ = std::thread([this] { tick(); });
+}
+
+void ClientSink::held(std::function<void()> release) {
+  const bool wanted = static_cast<bool>(release) && shape_.stream;
+  {
+    const std::lock_guard lock(held_mutex_);
+    if (!release_ && wanted) held_ns_ = clock_.mono_ns();
+    release_ = wanted ? std::move(release) : nullptr;
+  }
+  if (!wanted) return;
+  const std::lock_guard lock(mutex_);
+  start_ticker();
+}
+
+void ClientSink::release_held() {
+  const std::lock_guard lock(held_mutex_);
+  if (!release_ || clock_.mono_ns() - held_ns_ < kStartAfterNs) return;
+  std::exchange(release_, nullptr)();
 }
 
 void ClientSink::tick() {
   std::unique_lock lock(mutex_);
-  while (!over_.wait_for(lock, kTick, [this] { return is_over_; }))
-    if (!breathe_locked()) return;  // the client has gone; its own thread notices by itself
+  while (!over_.wait_for(lock, kTick, [this] { return is_over_; })) {
+    lock.unlock();
+    const bool gone = !breathe();
+    lock.lock();
+    if (gone) return;  // its own thread notices by itself
+  }
 }
 
 Result<> ClientSink::breathe() {
+  release_held();
   const std::lock_guard lock(mutex_);
   return breathe_locked();
 }
 
 Result<> ClientSink::breathe_locked() {
-  if (!shape_.stream || raw_ || is_over_) return {};
+  if (!shape_.stream || raw_ || raw_expected_ || is_over_) return {};
   const std::int64_t silent_ns = clock_.mono_ns() - last_write_ns_;
-  const bool due = silent_ns >= (exchange_.writer.started() ? kBreatheEveryNs : kStartAfterNs);
+  const bool due = silent_ns >= (exchange_->writer.started() ? kBreatheEveryNs : kStartAfterNs);
   if (!due) return {};
-  if (!exchange_.writer.started() && shape_.estimate_input_tokens) {
+  if (!exchange_->writer.started() && shape_.estimate_input_tokens) {
     chat::Started begun;  // an estimate is better for a client's meter than 0
     begun.usage.input_tokens = shape_.estimate_input_tokens();
     if (auto put = write_event(begun); !put) return put;
@@ -79,7 +130,7 @@ Result<> ClientSink::breathe_locked() {
 
 Result<> ClientSink::put(std::string_view bytes, std::string_view content_type) {
   last_write_ns_ = clock_.mono_ns();
-  net::ResponseWriter& writer = exchange_.writer;
+  net::ResponseWriter& writer = exchange_->writer;
   if (!writer.started()) {
     writer.headers().set("cache-control", "no-cache");
     if (auto begun = writer.start_stream(200, content_type); !begun) return begun;
@@ -90,27 +141,29 @@ Result<> ClientSink::put(std::string_view bytes, std::string_view content_type) 
 Result<> ClientSink::write_event(const chat::StreamEvent& event) {
   std::string bytes;
   writer_->on(event, clock_.wall_ms(), bytes);
-  return put(bytes, chat::stream_content_type(exchange_.dialect));
+  return put(bytes, chat::stream_content_type(exchange_->dialect));
 }
 
 Result<> ClientSink::event(const chat::StreamEvent& event) {
   const std::lock_guard lock(mutex_);
   if (!shape_.stream) {
     collector_.on(event);
-    if (exchange_.writer.client().cancelled()) return fail(Code::kCancelled, "the client has gone");
+    if (exchange_->writer.client().cancelled())
+      return fail(Code::kCancelled, "the client has gone");
     return {};
   }
   if (std::holds_alternative<chat::Progress>(event)) return breathe_locked();
+  delivered_ = delivered_ || !std::holds_alternative<chat::Started>(event);
   return write_event(event);
 }
 
 Result<> ClientSink::head(int status, const net::Headers& kept, std::string_view content_type) {
   const std::lock_guard lock(mutex_);
-  raw_ = true;
+  raw_ = delivered_ = true;
   raw_status_ = status;
   raw_type_ = content_type;
   for (const net::Header& header : kept.all())
-    exchange_.writer.headers().set(header.name, header.value);
+    exchange_->writer.headers().set(header.name, header.value);
   return {};
 }
 
@@ -118,7 +171,8 @@ Result<> ClientSink::raw(std::string_view bytes, const std::vector<chat::StreamE
   const std::lock_guard lock(mutex_);
   static_cast<void>(meaning);
   if (raw_type_.starts_with("text/event-stream")) return put(bytes, raw_type_);
-  return exchange_.writer.send(raw_status_, raw_type_, bytes);
+  raw_body_ += bytes;  // sent by finish(), with what it cost
+  return {};
 }
 
 void ClientSink::finish(const dispatch::Outcome& outcome) {
@@ -126,9 +180,10 @@ void ClientSink::finish(const dispatch::Outcome& outcome) {
   is_over_ = true;
   over_.notify_all();
   const backend::Report& report = outcome.report;
-  net::ResponseWriter& writer = exchange_.writer;
+  net::ResponseWriter& writer = exchange_->writer;
   if (report.end == backend::End::kCancelled) return writer.abort();
   if (report.end == backend::End::kFinished) {
+    if (raw_ && !writer.started()) return finish_raw(outcome);
     if (!raw_ && !shape_.stream) return finish_whole(outcome);
     if (shape_.stream) static_cast<void>(writer.finish());
     return;
@@ -138,34 +193,40 @@ void ClientSink::finish(const dispatch::Outcome& outcome) {
   if (shape_.stream) static_cast<void>(writer.finish());
 }
 
+void ClientSink::finish_raw(const dispatch::Outcome& outcome) {
+  tell_cost(*exchange_, outcome);
+  static_cast<void>(exchange_->writer.send(raw_status_, raw_type_, raw_body_));
+}
+
 void ClientSink::finish_whole(const dispatch::Outcome& outcome) {
   if (!collector_.finished()) {
     const auto& failed = collector_.failed();
     const Error error =
         failed ? failed->error : Error{Code::kUpstream, "the answer came without its end"};
-    return send_error(exchange_, error);
+    return send_error(*exchange_, error);
   }
   for (const net::Header& header : outcome.report.kept.all())
-    if (header.name != "request-id") exchange_.writer.headers().set(header.name, header.value);
+    if (header.name != "request-id") exchange_->writer.headers().set(header.name, header.value);
+  tell_cost(*exchange_, outcome);
   const chat::Answer answer = collector_.take();
   static_cast<void>(
-      exchange_.writer.send(200, "application/json; charset=utf-8",
-                            chat::write_answer(exchange_.dialect, shape_.context, answer)));
+      exchange_->writer.send(200, "application/json; charset=utf-8",
+                             chat::write_answer(exchange_->dialect, shape_.context, answer)));
 }
 
 void ClientSink::fail_before_start(const dispatch::Outcome& outcome) {
   const backend::Report& report = outcome.report;
   for (const net::Header& header : report.kept.all())
-    exchange_.writer.headers().set(header.name, header.value);
+    exchange_->writer.headers().set(header.name, header.value);
   if (report.status != 0 && !report.raw_error.empty() &&
-      exchange_.dialect == chat::Dialect::kAnthropicMessages) {
-    static_cast<void>(exchange_.writer.send(report.status, "application/json", report.raw_error));
+      exchange_->dialect == chat::Dialect::kAnthropicMessages) {
+    static_cast<void>(exchange_->writer.send(report.status, "application/json", report.raw_error));
     return;
   }
   const chat::Failed failed =
       report.failure.value_or(chat::Failed{{Code::kUpstream, "the backend gave no answer"}, ""});
-  send_error(exchange_, failed.error,
-             {.status = refusal_status(report.status, exchange_.dialect),
+  send_error(*exchange_, failed.error,
+             {.status = refusal_status(report.status, exchange_->dialect),
               .upstream_type = failed.upstream_type});
 }
 
@@ -174,7 +235,7 @@ void ClientSink::fail_in_stream(const dispatch::Outcome& outcome) {
   writer_->on(
       outcome.report.failure.value_or(chat::Failed{{Code::kUpstream, "the answer broke off"}, ""}),
       clock_.wall_ms(), bytes);
-  static_cast<void>(exchange_.writer.write(bytes));
+  static_cast<void>(exchange_->writer.write(bytes));
 }
 
 }  // namespace tophand::server

@@ -1,7 +1,8 @@
 // The client's end of one answer: events become the dialect's bytes, whole or streamed; a
 // provider's own bytes are passed on. A stream's head is sent with the first event, or after a
 // second of waiting, so that until then a failure is still a proper HTTP status; from then on the
-// client hears something at least every five seconds.
+// client hears something at least every five seconds. (From a provider whose bytes are passed on it
+// hears what that provider sends.)
 //
 // Two threads call it: the request's own, and the ticker that fills silences. One mutex guards all.
 #pragma once
@@ -37,38 +38,51 @@ class ClientSink final : public dispatch::Sink {
   ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock);
   ~ClientSink() override;  // ends the ticker
 
-  void trying(const policy::Target& target, const std::vector<std::string>& reasons) override;
+  Takes trying(const Trying& attempt) override;
+  void held(std::function<void()> release) override;
   Result<> event(const chat::StreamEvent& event) override;
   Result<> head(int status, const net::Headers& kept, std::string_view content_type) override;
   Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
 
   // Ends the answer by what came of it: the last bytes, or the error.
   void finish(const dispatch::Outcome& outcome);
-  // Writes a sign of life when it is due. For the ticker, and for tests.
+  // Gives the answer to another exchange (a retry of the first) while the first has had nothing of
+  // it; false when it is too late. The first is not written to any more.
+  bool move_to(Exchange& other);
+  // Writes a sign of life, and lets go of what is held, when it is due. For the ticker, and for
+  // tests.
   Result<> breathe();
 
  private:
   Result<> breathe_locked();
+  void release_held();
+  void start_ticker();
   Result<> put(std::string_view bytes, std::string_view content_type);
   Result<> write_event(const chat::StreamEvent& event);
   void finish_whole(const dispatch::Outcome& outcome);
+  void finish_raw(const dispatch::Outcome& outcome);
   void fail_before_start(const dispatch::Outcome& outcome);
   void fail_in_stream(const dispatch::Outcome& outcome);
   void tick();
 
-  Exchange& exchange_;
+  Exchange* exchange_;  // who gets the answer
   AnswerShape shape_;
   const Clock& clock_;
   std::mutex mutex_;
   std::unique_ptr<chat::StreamWriter> writer_;
   chat::Collector collector_;  // of answers that are not streamed
-  bool raw_ = false;
+  bool delivered_ = false;     // some of the answer has been written
+  bool raw_ = false;           // a provider's own bytes are passed on
+  bool raw_expected_ = false;  // or may come: until then nothing of ours may be written
   int raw_status_ = 200;
-  std::string raw_type_;
+  std::string raw_type_, raw_body_;  // the body of an answer that is not streamed
   std::int64_t begun_ns_, last_write_ns_;
   std::condition_variable over_;
   bool is_over_ = false;
-  std::thread ticker_;  // runs while a local model may be silent
+  std::thread ticker_;     // runs while a backend may be silent
+  std::mutex held_mutex_;  // guards the two below; taken before mutex_
+  std::function<void()> release_;
+  std::int64_t held_ns_ = 0;  // since when
 };
 
 }  // namespace tophand::server

@@ -204,6 +204,7 @@ Result<> RunningGateway::listen() {
   server.port = address.port;
   server.limits.body_bytes_max = static_cast<std::size_t>(config.server.body_mib_max) << 20;
   server.limits.connections_max = static_cast<std::size_t>(config.server.connections_max);
+  server.limits.stall_timeout_ms = static_cast<int>(config.server.stall_s * 1000);
   server.handler = [this](const net::Request& request, net::ResponseWriter& writer) {
     service_->handle(request, writer);
   };

@@ -17,5 +17,6 @@ void show_health(Service& service, Exchange& exchange);
 void show_status(Service& service, Exchange& exchange);
 void show_savings(Service& service, Exchange& exchange);
 void show_requests(Service& service, Exchange& exchange);
+void show_request(Service& service, Exchange& exchange);  // every attempt of one
 
 }  // namespace tophand::server

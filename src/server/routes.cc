@@ -37,6 +37,8 @@ constexpr std::array kRoutes{
           show_savings},
     Route{"GET", "/tophand/v1/requests", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
           show_requests},
+    Route{"GET", "/tophand/v1/requests/", Match::kBelow, Access::kKey, Dialect::kOpenAiChat,
+          show_request},
 };
 
 bool path_fits(const Route& route, std::string_view path) {

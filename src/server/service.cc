@@ -9,13 +9,27 @@
 namespace tophand::server {
 namespace {
 
+// The own engine answers one request at a time; what waits for it waits here, where it may still go
+// elsewhere. Claude's limits are Anthropic's to tell.
+dispatch::Places places_for(const config::Config& config, const policy::Target& target) {
+  if (target.place == policy::Place::kClaude) return {};
+  std::int64_t at_once = 1;
+  for (const config::BackendConfig& backend : config.backends)
+    if (backend.name == target.backend) at_once = backend.concurrency;
+  return {.running_max = at_once, .waiting_max = config.engine.queue_max};
+}
+
 dispatch::Deps dispatch_deps(const ServiceDeps& deps) {
   return {.ledger = deps.ledger,
           .prices = deps.prices,
           .clock = deps.clock,
           .backend_for = deps.backend_for,
+          .places_for = [config = deps.config](
+                            const policy::Target& target) { return places_for(config, target); },
           .estimate_tokens = deps.estimate_tokens,
-          .counterfactual_model = deps.config.claude.model};
+          .counterfactual_model = deps.config.claude.model,
+          .deadline_ms = deps.config.routing.deadline_s * 1000,
+          .hedge_ms = deps.config.routing.hedge_ms};
 }
 
 // /v1/models serves two vendors' clients; the header tells them apart.
@@ -30,6 +44,7 @@ chat::Dialect dialect_for(const net::Request& request) {
 Service::Service(ServiceDeps deps)
     : deps_(std::move(deps)),
       dispatcher_(dispatch_deps(deps_)),
+      retries_(*deps_.clock),
       started_ms_(deps_.clock->wall_ms()) {}
 
 void Service::handle(const net::Request& request, net::ResponseWriter& writer) {

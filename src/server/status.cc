@@ -70,6 +70,7 @@ Json row_json(const ledger::Row& row) {
           {"started_ms", row.started_ms},
           {"state", row.state},
           {"outcome", row.outcome},
+          {"error_code", row.error_code},
           {"key_id", row.key_id},
           {"dialect", row.dialect},
           {"task_class", row.task_class},
@@ -155,6 +156,23 @@ void show_requests(Service& service, Exchange& exchange) {
   Json list = Json::array();
   for (const ledger::Row& row : *rows) list.push_back(row_json(row));
   send_json(exchange, {{"requests", list}});
+}
+
+void show_request(Service& service, Exchange& exchange) {
+  const std::string id(exchange.rest);
+  const auto rows = service.deps().ledger->rows_of(id);
+  if (!rows) return send_error(exchange, rows.error());
+  if (rows->empty())
+    return send_error(exchange, {Code::kNotFound, "no request " + header_text(id) +
+                                                      " is in the ledger; the id is what "
+                                                      "x-request-id says"});
+  Json list = Json::array();
+  ledger::NanoUsd cost = 0;
+  for (const ledger::Row& row : *rows) {
+    list.push_back(row_json(row));
+    cost += row.cost;
+  }
+  send_json(exchange, {{"request_id", id}, {"cost_nano_usd", cost}, {"attempts", list}});
 }
 
 }  // namespace tophand::server

@@ -1,0 +1,88 @@
+#include "cli/explain_report.h"
+
+#include <cstdio>
+#include <iomanip>
+#include <ostream>
+#include <string>
+
+#include "base/json.h"
+#include "cli/savings_report.h"
+#include "ledger/ledger.h"
+
+namespace tophand::cli {
+namespace {
+
+std::string text_of(const Json& row, const char* key) {
+  return std::string(string_or(row, key, ""));
+}
+
+std::string duration(std::int64_t ms) {
+  if (ms < 1000) return std::to_string(ms) + " ms";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f s", static_cast<double>(ms) / 1000);
+  return text;
+}
+
+std::string outcome_of(const Json& row) {
+  const std::string state = text_of(row, "state");
+  if (state == "reserved") return "running";
+  if (state == "recovered") return "lost: the gateway ended; the reservation stays charged";
+  const std::string error = text_of(row, "error_code");
+  return text_of(row, "outcome") + (error.empty() ? "" : ": " + error);
+}
+
+void print_asked(const Json& first, std::ostream& out) {
+  const std::string model = text_of(first, "model_asked"), task = text_of(first, "task_class");
+  out << "asked    " << moment(int_or(first, "started_ms", 0)) << ", in "
+      << text_of(first, "dialect") << ", for " << (model.empty() ? "any model" : model)
+      << ", priority " << text_of(first, "priority");
+  if (!task.empty()) out << ", class " << task;
+  out << ", key " << text_of(first, "key_id") << '\n';
+}
+
+void print_result(const Json& request, const Json& attempts, std::ostream& out) {
+  const Json& last = attempts.back();
+  const std::int64_t took = int_or(last, "started_ms", 0) + int_or(last, "duration_ms", 0) -
+                            int_or(attempts.front(), "started_ms", 0);
+  out << "result   " << outcome_of(last) << ", by " << text_of(last, "backend") << " ("
+      << text_of(last, "model") << "), in " << attempts.size()
+      << (attempts.size() == 1 ? " attempt, " : " attempts, ") << duration(took) << ", "
+      << ledger::format_usd(int_or(request, "cost_nano_usd", 0));
+  if (const std::int64_t saved = int_or(last, "counterfactual_nano_usd", 0); saved > 0)
+    out << " (about " << ledger::format_usd(saved) << " with Claude)";
+  out << '\n';
+}
+
+void print_attempt(const Json& row, std::int64_t begun_ms, std::ostream& out) {
+  const std::int64_t first_ms = int_or(row, "ttft_ms", 0);
+  out << "attempt " << int_or(row, "attempt", 0) << "  " << text_of(row, "backend") << ", "
+      << text_of(row, "model") << ": " << outcome_of(row) << '\n'
+      << "  why      " << text_of(row, "reason") << '\n'
+      << "  times    began after " << duration(int_or(row, "started_ms", 0) - begun_ms)
+      << ", first content " << (first_ms > 0 ? "after " + duration(first_ms) : "none noted")
+      << ", ended after " << duration(int_or(row, "duration_ms", 0)) << '\n'
+      << "  tokens   " << int_or(row, "input_tokens", 0) << " in, "
+      << int_or(row, "output_tokens", 0) << " out\n"
+      << "  money    " << ledger::format_usd(int_or(row, "reserved_nano_usd", 0)) << " reserved, "
+      << ledger::format_usd(int_or(row, "cost_nano_usd", 0))
+      << (text_of(row, "state") == "reserved" ? " held for it\n" : " charged\n");
+}
+
+}  // namespace
+
+Result<> print_explanation(std::string_view json, std::ostream& out) {
+  TOPHAND_TRY(request, "explain", parse_json(json));
+  const Json* attempts = find_key(request, "attempts");
+  if (attempts == nullptr || !attempts->is_array() || attempts->empty())
+    return fail(Code::kUpstream, "the gateway's answer is no account of a request");
+  out << "request  " << text_of(request, "request_id") << '\n';
+  print_asked(attempts->front(), out);
+  print_result(request, *attempts, out);
+  for (const Json& row : *attempts) {
+    out << '\n';
+    print_attempt(row, int_or(attempts->front(), "started_ms", 0), out);
+  }
+  return {};
+}
+
+}  // namespace tophand::cli

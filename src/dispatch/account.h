@@ -1,0 +1,19 @@
+// An attempt's row in the ledger: reserved before anything is sent, settled by what came of it.
+// Private to dispatch/.
+#pragma once
+
+#include "dispatch/attempt.h"
+
+namespace tophand::dispatch {
+
+// What the answer may be as long as, in tokens: the request's limit, or the default that is sent.
+std::int64_t max_output(const Job& job);
+
+// Opens the row and notes it in `attempt`. An error means that nothing may be sent: no price, no
+// budget, or no room for the reservation. (A row of local work that cannot be written is only
+// logged: it costs nothing.)
+Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt);
+// Settles or releases the row, and notes the cost.
+void close_row(const Deps& deps, const Job& job, Attempt& attempt);
+
+}  // namespace tophand::dispatch

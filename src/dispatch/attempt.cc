@@ -1,0 +1,76 @@
+#include "dispatch/attempt.h"
+
+#include <utility>
+
+#include "dispatch/account.h"
+#include "dispatch/tool_gate.h"
+#include "dispatch/watching_sink.h"
+
+namespace tophand::dispatch {
+namespace {
+
+backend::Call call_for(const Job& job, const Attempt& attempt, Sink::Takes takes) {
+  const bool claude = attempt.is_claude();
+  return {.request = claude ? job.request : job.local_request,
+          .model = attempt.target.model,
+          .raw_body = claude ? job.raw_body : std::string_view(),
+          .query = job.query,
+          .forward = job.forward,
+          .max_tokens = max_output(job),
+          .hops = job.hops,
+          .as_events = takes == Sink::Takes::kEvents};
+}
+
+// The one place where a backend is asked.
+backend::Report ask(const Deps& deps, const Job& job, const Attempt& attempt, Sink::Takes takes,
+                    WatchingSink& watch, const Stop& stop) {
+  backend::Backend* backend = deps.backend_for(attempt.target);
+  if (backend == nullptr)  // it was there when it was chosen
+    return backend::refused({Code::kUnavailable, "the backend is gone"});
+  const backend::Call call = call_for(job, attempt, takes);
+  return attempt.is_claude() ? backend->answer(call, watch, stop)
+                             : answer_checked(*backend, call, watch, stop);
+}
+
+// Backends know one reason to stop; which it was decides whether another one is tried.
+void name_the_stop(const Deps& deps, const Stop& stop, backend::Report& report) {
+  if (report.end != backend::End::kCancelled || stop.why() != Stop::Why::kDeadline) return;
+  report.end = backend::End::kFailed;
+  report.failure = chat::Failed{
+      {Code::kDeadline, "no answer within " + std::to_string(deps.deadline_ms / 1000) + " s"}, ""};
+}
+
+}  // namespace
+
+void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink, Stop& stop) {
+  attempt.start_ns = deps.clock->mono_ns();
+  if (auto opened = open_row(deps, job, attempt); !opened) {
+    attempt.report = backend::refused(opened.error());
+    return;
+  }
+  const Sink::Takes takes =
+      sink.trying({.target = attempt.target, .reasons = attempt.reasons, .number = attempt.number});
+  attempt.asked = true;
+  {
+    WatchingSink watch(sink, *deps.clock, stop);
+    attempt.report = ask(deps, job, attempt, takes, watch, stop);
+    name_the_stop(deps, stop, attempt.report);
+    if (attempt.report.end == backend::End::kFinished && watch.empty()) {
+      if (attempt.may_move_on) {
+        attempt.report.end = backend::End::kFailed;
+        attempt.report.failure = chat::Failed{{Code::kUpstream, "the answer was empty"}, ""};
+      } else {
+        static_cast<void>(watch.let_go());
+      }
+    }
+    attempt.text = watch.text();
+    attempt.thinking_seen = watch.thinking_seen();
+    attempt.untouched = watch.untouched();
+    if (const auto first_ns = watch.first_content_ns())
+      attempt.ttft_ms = (*first_ns - attempt.start_ns) / 1'000'000;
+  }
+  if (attempt.untouched) attempt.report.told_client = false;
+  close_row(deps, job, attempt);
+}
+
+}  // namespace tophand::dispatch

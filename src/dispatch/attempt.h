@@ -1,0 +1,40 @@
+// One attempt: one backend asked once, with one row in the ledger. Private to dispatch/.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "dispatch/dispatch.h"
+#include "dispatch/lanes.h"
+#include "dispatch/stop.h"
+#include "ledger/ledger.h"
+#include "policy/policy.h"
+
+namespace tophand::dispatch {
+
+struct Attempt {
+  std::int64_t number = 1;  // within the request
+  policy::Target target;
+  std::vector<std::string> reasons;
+  bool may_move_on = false;  // another target is there: an empty answer counts as a failure
+
+  std::int64_t start_ns = 0;
+  ledger::NanoUsd reserved = 0, cost = 0;
+  std::int64_t row = 0;  // 0: none
+  backend::Report report = {};
+  std::string text = {};  // of the answer
+  bool asked = false;     // the backend was, so that its report tells something about it
+  bool thinking_seen = false;
+  bool untouched = true;  // no content has reached the client
+  std::int64_t ttft_ms = 0;
+
+  bool is_claude() const { return target.place == policy::Place::kClaude; }
+};
+
+// Reserves, asks, settles; `attempt` says what came of it. The first content lifts the deadline of
+// `stop`.
+void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink, Stop& stop);
+
+}  // namespace tophand::dispatch

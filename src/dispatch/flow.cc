@@ -1,0 +1,255 @@
+#include "dispatch/flow.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "dispatch/race.h"
+#include "dispatch/retry_after.h"
+#include "dispatch/verdict.h"
+
+namespace tophand::dispatch {
+namespace {
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr std::int64_t kLookMs = 50;  // how often a pause looks whether the client is still there
+
+// False when `stop` fired before the time was over.
+bool pause(const net::Cancellation& stop, std::int64_t wait_ms) {
+  const std::int64_t end_ns = system_clock().mono_ns() + wait_ms * kNsPerMs;
+  for (;;) {
+    if (stop.cancelled()) return false;
+    const std::int64_t left_ms = (end_ns - system_clock().mono_ns() + kNsPerMs - 1) / kNsPerMs;
+    if (left_ms <= 0) return true;
+    pollfd watched{stop.watch_fd(), POLLIN, 0};
+    ::poll(&watched, watched.fd >= 0 ? 1 : 0, static_cast<int>(std::min(left_ms, kLookMs)));
+  }
+}
+
+}  // namespace
+
+Flow::Flow(const Deps& deps, Shared& shared, const Job& job, Sink& sink,
+           const net::Cancellation& client)
+    : deps_(deps),
+      shared_(shared),
+      job_(job),
+      sink_(sink),
+      active_(shared.budget.request()),
+      deadline_ns_(deps.clock->mono_ns() + deps.deadline_ms * kNsPerMs),
+      stop_(client, *deps.clock, deadline_ns_),
+      left_(job.decision.targets) {
+  outcome_.reasons = job.decision.reasons;
+  shared.hedges.request();
+}
+
+Outcome Flow::run() {
+  for (;;) {
+    auto choice = choose();
+    if (!choice) {
+      // What a backend has said tells the client more than that no other one is there.
+      if (!outcome_.report.failure) refuse(choice.error());
+      break;
+    }
+    const bool hedge = deps_.hedge_ms > 0 && choice->target.place == policy::Place::kLocal;
+    if (!go_on(hedge ? hedged(*choice) : attempt(*choice))) break;
+  }
+  // The SDKs repeat a 429 by themselves: not one that no repetition can mend.
+  if (is_spend_limit(outcome_.report)) outcome_.report.kept.set("x-should-retry", "false");
+  return std::move(outcome_);
+}
+
+// --- choosing ------------------------------------------------------------------------------------
+
+Result<Flow::Choice> Flow::choose() {
+  drop_missing();
+  std::optional<policy::Target> full, paused;
+  for (const policy::Target& target : left_) {
+    Lane& lane = shared_.lanes.at(target);
+    if (!lane.would_pass()) {
+      if (!paused) paused = target;
+      continue;
+    }
+    if (outcome_.attempts > 0 && lane.failing() && !afford_further()) continue;
+    auto place = lane.limiter.try_enter();
+    if (!place) {
+      if (!full) full = target;
+      continue;
+    }
+    if (!lane.try_pass()) continue;  // another request has just become its probe
+    if (paused) note(policy::backend_name(*paused) + " keeps failing, passed over");
+    if (full) note(policy::backend_name(*full) + " is busy, passed over");
+    return Choice{target, lane, *std::move(place)};
+  }
+  if (full) return wait_for(*full);
+  // The breaker steers to others; where there is none it does not refuse (as in Envoy, where
+  // outlier detection never takes the last host out).
+  if (paused && outcome_.attempts == 0) return wait_for(*paused);
+  return tl::unexpected(missing_.value_or(Error{Code::kUnavailable, "no backend is left to ask"}));
+}
+
+void Flow::drop_missing() {
+  std::erase_if(left_, [&](const policy::Target& target) {
+    if (deps_.backend_for(target) != nullptr) return false;
+    missing_ = {Code::kUnavailable, target.place == policy::Place::kClaude
+                                        ? "no Claude API key is set"
+                                        : "no backend '" + target.backend + "'"};
+    return true;
+  });
+}
+
+Result<Flow::Choice> Flow::wait_for(const policy::Target& target) {
+  // The client hears from us while it waits.
+  sink_.trying({.target = target, .reasons = outcome_.reasons, .number = outcome_.attempts + 1});
+  Lane& lane = shared_.lanes.at(target);
+  auto place = lane.limiter.enter(stop_, *deps_.clock, deadline_ns_);
+  if (!place) {
+    outcome_.target = target;
+    return tl::unexpected(std::move(place.error()).within(policy::backend_name(target)));
+  }
+  static_cast<void>(lane.try_pass());
+  return Choice{target, lane, *std::move(place)};
+}
+
+void Flow::refuse(Error error) {
+  const bool gone = error.code == Code::kCancelled;
+  outcome_.report = backend::refused(std::move(error));
+  if (gone) outcome_.report.end = backend::End::kCancelled;
+}
+
+// --- one attempt, and what follows it ------------------------------------------------------------
+
+Attempt Flow::begin(const Choice& choice, std::int64_t number) const {
+  Attempt attempt;
+  attempt.number = number;
+  attempt.target = choice.target;
+  attempt.reasons = outcome_.reasons;
+  attempt.may_move_on = number < kAttemptsMax && another_is_usable(choice.target);
+  return attempt;
+}
+
+void Flow::settle(const Attempt& done, Lane& lane) {
+  lane.report(done.asked ? health_of(done.report) : Health::kUnknown);
+  if (done.asked) ++outcome_.attempts;
+  outcome_.cost += done.cost;
+}
+
+Attempt Flow::attempt(const Choice& choice) {
+  Attempt attempt = begin(choice, outcome_.attempts + 1);
+  run_attempt(deps_, job_, attempt, sink_, stop_);
+  settle(attempt, choice.lane);
+  outcome_.target = attempt.target;
+  outcome_.report = attempt.report;
+  return attempt;
+}
+
+// The same, with a rival for a backend that says nothing: whose content comes first answers, and
+// the other is stopped. A rival is another local backend that is well and has room at that moment.
+Attempt Flow::hedged(const Choice& choice) {
+  Stop mine_stop(stop_, *deps_.clock, deadline_ns_);
+  Stop rival_stop(stop_, *deps_.clock, deadline_ns_);
+  Race race(sink_, {&mine_stop, &rival_stop}, [this] { stop_.lift_deadline(); });
+  Attempt mine = begin(choice, outcome_.attempts + 1);
+  std::optional<Choice> rival_choice;
+  Attempt rival;
+  std::promise<void> over;
+  std::thread second([&, ended = over.get_future()] {
+    const std::chrono::milliseconds patience(deps_.hedge_ms);
+    if (ended.wait_for(patience) == std::future_status::ready || race.winner()) return;
+    if (auto found = rival_of(choice.target)) rival_choice.emplace(*std::move(found));
+    if (!rival_choice) return;
+    rival = begin(*rival_choice, mine.number + 1);
+    rival.reasons.push_back(policy::backend_name(choice.target) + " said nothing for " +
+                            std::to_string(deps_.hedge_ms) + " ms, so asked beside it");
+    run_attempt(deps_, job_, rival, race.lane(1), rival_stop);
+  });
+  run_attempt(deps_, job_, mine, race.lane(0), mine_stop);
+  over.set_value();
+  second.join();  // it goes on when mine has failed
+  settle(mine, choice.lane);
+  if (rival_choice) settle(rival, rival_choice->lane);
+  const bool rival_won =
+      rival_choice && (race.winner() == 1 || rival.report.end == backend::End::kFinished);
+  if (rival_choice && !rival_won) std::erase(left_, rival.target);
+  Attempt& done = rival_won ? rival : mine;
+  outcome_.target = done.target;
+  outcome_.reasons = done.reasons;
+  outcome_.report = done.report;
+  return done;
+}
+
+std::optional<Flow::Choice> Flow::rival_of(const policy::Target& target) const {
+  for (const policy::Target& other : left_) {
+    if (other == target || other.place != policy::Place::kLocal || !usable(other)) continue;
+    Lane& lane = shared_.lanes.at(other);
+    if (lane.failing()) continue;
+    auto place = lane.limiter.try_enter();
+    if (!place) continue;
+    if (!shared_.hedges.take()) return std::nullopt;
+    if (lane.try_pass()) return Choice{other, lane, *std::move(place)};
+  }
+  return std::nullopt;
+}
+
+// True when there is to be another attempt; left_ says with whom.
+bool Flow::go_on(const Attempt& done) {
+  if (!done.untouched || !may_help_elsewhere(done.report) || !may_try_further()) return false;
+  if (done.report.unable) {
+    hand_up();
+  } else if (another_is_usable(done.target) || !repeat(done)) {
+    std::erase(left_, done.target);
+  }
+  if (left_.empty()) return false;
+  const auto& failure = done.report.failure;
+  note(policy::backend_name(done.target) + " could not answer (" +
+       std::string(info(failure ? failure->error.code : Code::kUpstream).name) + ")");
+  return true;
+}
+
+// What a model cannot do, the same model on another machine cannot do either.
+void Flow::hand_up() {
+  left_.clear();
+  if (job_.decision.escalation) left_.push_back(*job_.decision.escalation);
+}
+
+// Waits for as long as the backend asked, when that is short and nobody else may be asked.
+bool Flow::repeat(const Attempt& done) {
+  const auto wait_ms = repeat_after_ms(done.report, deps_.clock->wall_ms());
+  const std::int64_t now_ns = deps_.clock->mono_ns();
+  return wait_ms && now_ns + *wait_ms * kNsPerMs < deadline_ns_ && afford_further() &&
+         pause(stop_, *wait_ms);
+}
+
+bool Flow::usable(const policy::Target& target) const {
+  return deps_.backend_for(target) != nullptr && shared_.lanes.at(target).would_pass();
+}
+
+bool Flow::another_is_usable(const policy::Target& than) const {
+  return std::ranges::any_of(
+      left_, [&](const auto& target) { return !(target == than) && usable(target); });
+}
+
+bool Flow::may_try_further() const {
+  return outcome_.attempts < kAttemptsMax && deps_.clock->mono_ns() < deadline_ns_ &&
+         !stop_.cancelled();
+}
+
+// A move to a backend that is well adds nothing to an outage and is free; to ask again where
+// something failed lately takes from the budget, once a request.
+bool Flow::afford_further() {
+  if (!further_) {
+    auto right = shared_.budget.further_attempt();
+    if (right) further_.emplace(*std::move(right));
+  }
+  return further_.has_value();
+}
+
+void Flow::note(std::string reason) {
+  if (std::ranges::find(outcome_.reasons, reason) == outcome_.reasons.end())
+    outcome_.reasons.push_back(std::move(reason));
+}
+
+}  // namespace tophand::dispatch

@@ -1,0 +1,68 @@
+// The way of one request through its targets: choose, attempt, judge, again. Private to dispatch/.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "dispatch/attempt.h"
+#include "dispatch/dispatch.h"
+#include "dispatch/lanes.h"
+#include "dispatch/retry_budget.h"
+#include "dispatch/stop.h"
+
+namespace tophand::dispatch {
+
+struct Shared {
+  explicit Shared(const Deps& deps) : lanes(deps.places_for, *deps.clock) {}
+  Lanes lanes;
+  RetryBudget budget;
+  HedgeBudget hedges;
+};
+
+class Flow {
+ public:
+  Flow(const Deps& deps, Shared& shared, const Job& job, Sink& sink,
+       const net::Cancellation& client);
+  Outcome run();
+
+ private:
+  struct Choice {
+    policy::Target target;
+    Lane& lane;
+    Limiter::Place place;  // held for as long as the attempt runs
+  };
+  // The next target: the first that is well and has room, else one that is well, waited for.
+  Result<Choice> choose();
+  void drop_missing();
+  Result<Choice> wait_for(const policy::Target& target);
+  void refuse(Error error);
+
+  Attempt attempt(const Choice& choice);
+  Attempt hedged(const Choice& choice);
+  Attempt begin(const Choice& choice, std::int64_t number) const;
+  std::optional<Choice> rival_of(const policy::Target& target) const;
+  void settle(const Attempt& done, Lane& lane);
+  bool go_on(const Attempt& done);
+  bool repeat(const Attempt& done);
+  void hand_up();
+
+  bool usable(const policy::Target& target) const;
+  bool another_is_usable(const policy::Target& than) const;
+  bool may_try_further() const;
+  bool afford_further();
+  void note(std::string reason);
+
+  const Deps& deps_;
+  Shared& shared_;
+  const Job& job_;
+  Sink& sink_;
+  const RetryBudget::Count active_;
+  const std::int64_t deadline_ns_;
+  Stop stop_;
+  std::vector<policy::Target> left_;  // that may still be tried, in order
+  std::optional<RetryBudget::Count> further_;
+  std::optional<Error> missing_;  // why a target could not even be asked
+  Outcome outcome_;
+};
+
+}  // namespace tophand::dispatch

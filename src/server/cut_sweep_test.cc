@@ -1,0 +1,247 @@
+// Streams from upstream, cut at every byte, for every dialect a client may speak: what the client
+// gets is a beginning of the answer without repetition, and it ends in its dialect's own error
+// form, never in a good end that nobody upstream has said. (Fault test T4: faults after the first
+// byte.) The control is a gateway that begins the answer anew on another backend.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "backend/claude_backend.h"
+#include "backend/engine_backend.h"
+#include "base/json.h"
+#include "dispatch/dispatch.h"
+#include "server/client_sink.h"
+#include "server/cut_sweep_support.h"
+
+namespace tophand::server {
+namespace {
+
+using namespace cut_sweep;
+using policy::Place;
+using policy::Target;
+
+constexpr const char* kPrices = R"({"date":"2026-01-01","models":[{"id":"claude-x","input":"4",
+  "output":"20","cache_write_5m":"5","cache_write_1h":"8","cache_read":"0.40"}]})";
+constexpr std::string_view kSecond = "SECOND";  // what the other backend answers
+constexpr chat::Dialect kDialects[] = {chat::Dialect::kAnthropicMessages,
+                                       chat::Dialect::kOpenAiChat, chat::Dialect::kOllamaChat,
+                                       chat::Dialect::kOllamaGenerate};
+
+class OneWorker final : public backend::Workers {
+ public:
+  Result<backend::WorkerLease> ready(const std::string&, const Waiting&,
+                                     const net::Cancellation&) override {
+    return backend::WorkerLease{};
+  }
+  void unload(const std::string&) override {}
+};
+
+class SecondBackend final : public backend::Backend {
+ public:
+  backend::Report answer(const backend::Call&, backend::Sink& sink,
+                         const net::Cancellation&) override {
+    backend::Report report;
+    for (const chat::StreamEvent& event : std::vector<chat::StreamEvent>{
+             chat::Started{{.input_tokens = 11}, "m"}, chat::TextDelta{std::string(kSecond)},
+             chat::Finished{chat::StopReason::kEndTurn, "", {.output_tokens = 2}, {}}}) {
+      backend::note(report, event);
+      static_cast<void>(sink.event(event));
+    }
+    return report;
+  }
+  Result<std::int64_t> count(const backend::Call&, const net::Cancellation&) override { return 1; }
+};
+
+enum class Gateway : std::uint8_t { kOurs, kRestarts };
+
+struct Case {
+  const Recording& recording;
+  chat::Dialect dialect;
+  std::size_t cut;
+  Fault fault;
+  bool second_allowed;
+  Gateway gateway = Gateway::kOurs;
+};
+
+struct Rig {
+  Rig() {
+    prices = *ledger::PriceBook::parse(kPrices, "test");
+    claude = *backend::ClaudeBackend::create(
+        {.base_url = "http://127.0.0.1:1", .keys = {{.name = "a", .secret = "k"}}},
+        std::make_unique<BrokenNetwork>(plan));
+    engine =
+        std::make_unique<backend::EngineBackend>(workers, std::make_unique<BrokenNetwork>(plan));
+  }
+  backend::Backend* backend_for(const Target& target) {
+    if (target.backend == "second") return &second;
+    return target.place == Place::kClaude ? static_cast<backend::Backend*>(claude.get())
+                                          : engine.get();
+  }
+
+  Plan plan;
+  FakeClock clock;
+  ledger::PriceBook prices;
+  OneWorker workers;
+  std::unique_ptr<backend::ClaudeBackend> claude;
+  std::unique_ptr<backend::EngineBackend> engine;
+  SecondBackend second;
+};
+
+Plan plan_for(const Case& test) {
+  Plan plan{.type = test.recording.claude ? "text/event-stream" : "application/x-ndjson",
+            .bytes = test.recording.bytes.substr(0, test.cut),
+            .fault = test.fault};
+  if (test.fault != Fault::kErrorEvent) return plan;
+  plan.bytes += test.recording.claude
+                    ? "\n\n" + sse("error", R"(,"error":{"type":"overloaded_error","message":"x"})")
+                    : "\n{\"failed\":{\"code\":\"unavailable\",\"message\":\"x\"}}\n";
+  return plan;
+}
+
+// The way of litellm and others: what broke is asked again elsewhere, into the same stream.
+void answer_by_restarting(Rig& rig, const dispatch::Job& job, ClientSink& sink) {
+  dispatch::Outcome outcome;
+  const net::CancelFlag never;
+  for (const Target& target : job.decision.targets) {
+    const backend::Call call{.request = job.request, .model = "claude-x", .as_events = true};
+    sink.trying({.target = target, .reasons = job.decision.reasons});
+    outcome.report = rig.backend_for(target)->answer(call, sink, never);
+    outcome.target = target;
+    if (outcome.report.end == backend::End::kFinished) break;
+  }
+  sink.finish(outcome);
+}
+
+bool begins(std::string_view whole, std::string_view part) {
+  return whole.starts_with(part);
+}
+
+std::string wrong_content(const Case& test, const Received& got) {
+  const Recording& whole = test.recording;
+  if (!begins(whole.text, got.text)) return "text repeated, reordered or mixed: " + got.text;
+  if (got.tool_ids.size() > whole.inputs.size()) return "a tool call too many";
+  for (std::size_t i = 0; i < got.inputs.size(); ++i) {
+    if (std::ranges::count(got.tool_ids, got.tool_ids[i]) != 1) return "one tool call twice";
+    const auto input = parse_json(got.inputs[i]);
+    const bool same = input && dump_json(*input) == dump_json(*parse_json(whole.inputs[i]));
+    if (!same && !begins(whole.inputs[i], got.inputs[i])) return "arguments: " + got.inputs[i];
+  }
+  return "";
+}
+
+// "" when the client got what it should have.
+std::string fault_in(const Case& test, const MemoryWriter& client) {
+  if (client.status != 200)
+    return client.status >= 400 && !test.second_allowed ? "" : "an error with a backend left";
+  const Received got = read_stream(test.dialect, client.bytes);
+  if (!got.broken.empty()) return got.broken;
+  if (got.starts > 1) return "two beginnings";
+  if (got.stopped == got.error) return "neither a good end nor an error, or both";
+  if (got.text == kSecond && test.second_allowed) return got.stopped ? "" : "the second broke";
+  if (auto wrong = wrong_content(test, got); !wrong.empty()) return wrong;
+  if (!got.stopped) return "";
+  const bool all =
+      got.text == test.recording.text && got.inputs.size() == test.recording.inputs.size();
+  return all ? "" : "a good end of half an answer";
+}
+
+std::string run_case(Rig& rig, const Case& test) {
+  rig.plan = plan_for(test);
+  CountingLedger ledger;
+  chat::Request request;
+  request.model = "auto";
+  request.stream = true;
+  request.messages.push_back({chat::Role::kUser, {chat::TextBlock{"hi"}}});
+  request.tools.push_back({"read", "", "{}"});
+  const std::string raw = R"({"model":"claude-x","max_tokens":9,"messages":[]})";
+  dispatch::Job job;
+  job.request_id = "req_1";
+  job.request = job.local_request = &request;
+  if (test.dialect == chat::Dialect::kAnthropicMessages) job.raw_body = raw;
+  job.decision.targets = {test.recording.claude ? Target{Place::kClaude, "claude-x"}
+                                                : Target{Place::kLocal, "m"}};
+  if (test.second_allowed) job.decision.targets.push_back({Place::kLocal, "m", "second"});
+
+  const net::Request http;
+  MemoryWriter client;
+  Exchange exchange{http, client, "req_1", "key", test.dialect};
+  AnswerShape shape;
+  shape.context = {.id = "id", .model = "auto"};
+  shape.stream = true;
+  ClientSink sink(exchange, std::move(shape), rig.clock);
+  if (test.gateway == Gateway::kRestarts) {
+    answer_by_restarting(rig, job, sink);
+    return fault_in(test, client);
+  }
+  const dispatch::Dispatcher dispatcher(
+      {.ledger = &ledger,
+       .prices = &rig.prices,
+       .clock = &rig.clock,
+       .backend_for = [&](const Target& target) { return rig.backend_for(target); },
+       .estimate_tokens =
+           [](std::string_view text) { return static_cast<std::int64_t>(text.size()); },
+       .counterfactual_model = "claude-x"});
+  const net::CancelFlag never;
+  const dispatch::Outcome outcome = dispatcher.run(job, sink, never);
+  sink.finish(outcome);
+  if (static_cast<std::int64_t>(ledger.ended.size()) != outcome.attempts) return "rows != attempts";
+  for (const int times : ledger.ended)
+    if (times != 1) return "a row that ended " + std::to_string(times) + " times";
+  return fault_in(test, client);
+}
+
+// How a connection breaks without a word makes little difference: two ways of it are a sample.
+std::size_t sparser(Fault fault) {
+  return fault == Fault::kReset || fault == Fault::kStall ? 5 : 1;
+}
+
+struct Sweep {
+  int cases = 0, faults = 0;
+  std::string first;  // fault, with its case
+};
+
+Sweep sweep(Gateway gateway, std::size_t step) {
+  Sweep result;
+  Rig rig;
+  const std::vector<Recording> all = recordings();
+  for (const Recording& recording : all)
+    for (const chat::Dialect dialect : kDialects)
+      for (const Fault fault : {Fault::kEnd, Fault::kReset, Fault::kStall, Fault::kErrorEvent})
+        for (const bool second : {false, true})
+          for (std::size_t cut = 0; cut <= recording.bytes.size(); cut += step * sparser(fault)) {
+            const bool whole = cut == recording.bytes.size();
+            if (fault == Fault::kErrorEvent && whole) continue;
+            // Thoughts and tools do not exist in generate.
+            if (dialect == chat::Dialect::kOllamaGenerate && !recording.inputs.empty()) continue;
+            ++result.cases;
+            const std::string wrong =
+                run_case(rig, {recording, dialect, cut, fault, second, gateway});
+            if (wrong.empty()) continue;
+            if (++result.faults == 1)
+              result.first = std::string(recording.name) + ", dialect " +
+                             std::to_string(static_cast<int>(dialect)) + ", cut at " +
+                             std::to_string(cut) + ", fault " +
+                             std::to_string(static_cast<int>(fault)) +
+                             (second ? ", two backends: " : ", one backend: ") + wrong;
+          }
+  return result;
+}
+
+TEST(CutSweep, NoCutRepeatsLosesOrForgesAnything) {
+  const Sweep result = sweep(Gateway::kOurs, 1);
+  std::printf("%d cuts\n", result.cases);
+  EXPECT_EQ(result.faults, 0) << result.first;
+  EXPECT_GT(result.cases, 10'000);
+}
+
+TEST(CutSweep, ControlAGatewayThatBeginsAnewIsCaught) {
+  const Sweep result = sweep(Gateway::kRestarts, 7);
+  std::printf("%d of %d cuts caught, the first: %s\n", result.faults, result.cases,
+              result.first.c_str());
+  EXPECT_GT(result.faults, result.cases / 10);
+}
+
+}  // namespace
+}  // namespace tophand::server

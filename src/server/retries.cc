@@ -1,0 +1,150 @@
+#include "server/retries.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <utility>
+
+#include "base/log.h"
+#include "server/reply.h"
+
+namespace tophand::server {
+namespace {
+
+constexpr std::int64_t kSilentNs = 30'000'000'000;
+
+void watch(int epoll, int operation, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  ::epoll_ctl(epoll, operation, fd, &event);
+}
+
+bool says_retry_of(const net::Headers& first, const net::Headers& retry) {
+  const std::string_view count = retry.get("x-stainless-retry-count");
+  int times = 0;
+  std::from_chars(count.data(), count.data() + count.size(), times);
+  const std::string_view key = retry.get("idempotency-key");
+  return times > 0 || (!key.empty() && first.get("idempotency-key") == key);
+}
+
+// Enough to find the one that may be the same; the bodies are compared then. Conversations differ
+// in length and at their end.
+std::string name_of(const Exchange& exchange) {
+  constexpr std::size_t kTailBytes = 1024;
+  const std::string_view body = exchange.request.body;
+  const std::string_view tail = body.substr(body.size() - std::min(body.size(), kTailBytes));
+  return exchange.key_id + " " + exchange.request.path + " " + std::to_string(body.size()) + " " +
+         std::to_string(std::hash<std::string_view>()(tail));
+}
+
+// The end of a request whose retry gets the answer.
+void tell_replaced(Exchange& exchange) {
+  if (exchange.writer.started()) return exchange.writer.abort();
+  send_error(exchange, {Code::kConflict, "a retry of this request gets its answer"});
+}
+
+}  // namespace
+
+// --- the client that is answered -----------------------------------------------------------------
+
+CurrentClient::CurrentClient(const net::Cancellation& first) : client_(&first) {}
+
+CurrentClient::~CurrentClient() {
+  if (epoll_ >= 0) ::close(epoll_);
+  if (event_ >= 0) ::close(event_);
+}
+
+void CurrentClient::become(const net::Cancellation& other) {
+  const std::lock_guard lock(mutex_);
+  const net::Cancellation* before = std::exchange(client_, &other);
+  if (epoll_ < 0) return;
+  watch(epoll_, EPOLL_CTL_DEL, before->watch_fd());
+  watch(epoll_, EPOLL_CTL_ADD, other.watch_fd());
+}
+
+void CurrentClient::give_up() {
+  const std::lock_guard lock(mutex_);
+  given_up_ = true;
+  if (event_ >= 0) ::eventfd_write(event_, 1);
+}
+
+bool CurrentClient::cancelled() const {
+  const std::lock_guard lock(mutex_);
+  return given_up_ || client_->cancelled();
+}
+
+int CurrentClient::watch_fd() const {
+  const std::lock_guard lock(mutex_);
+  if (epoll_ >= 0) return epoll_;
+  const int client = client_->watch_fd();
+  if (client < 0) return -1;
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  event_ = ::eventfd(given_up_ ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (epoll_ < 0) return -1;
+  watch(epoll_, EPOLL_CTL_ADD, client);
+  if (event_ >= 0) watch(epoll_, EPOLL_CTL_ADD, event_);
+  return epoll_;
+}
+
+// --- flights -------------------------------------------------------------------------------------
+
+struct Retries::Flight {
+  Exchange& first;
+  ClientSink& sink;
+  CurrentClient& client;
+  std::int64_t begun_ns = 0;
+  Exchange* current = nullptr;  // who gets the answer
+  bool over = false;
+};
+
+bool Retries::join(Exchange& exchange) {
+  std::unique_lock lock(mutex_);
+  const auto found = flights_.find(name_of(exchange));
+  if (found == flights_.end()) return false;
+  const std::shared_ptr<Flight> flight = found->second;
+  if (flight->first.request.body != exchange.request.body) return false;
+  const bool says_so = says_retry_of(flight->first.request.headers, exchange.request.headers);
+  if (!says_so && clock_.mono_ns() - flight->begun_ns < kSilentNs) return false;
+  if (!flight->sink.move_to(exchange)) {
+    if (says_so) flight->client.give_up();  // nobody waits for the rest of that answer
+    return false;
+  }
+  log::info("retry.joined", {{"id", flight->first.request_id}, {"retry", exchange.request_id}});
+  flight->client.become(exchange.writer.client());
+  flight->current = &exchange;
+  changed_.notify_all();  // an earlier retry is not waited for any more
+  changed_.wait(lock, [&] { return flight->over || flight->current != &exchange; });
+  const bool replaced = flight->current != &exchange;
+  lock.unlock();
+  if (replaced) tell_replaced(exchange);
+  return true;
+}
+
+Retries::Running::Running(Retries& retries, Exchange& exchange, ClientSink& sink,
+                          CurrentClient& client)
+    : retries_(retries), flight_(std::make_shared<Flight>(Flight{exchange, sink, client})) {
+  flight_->begun_ns = retries.clock_.mono_ns();
+  flight_->current = &exchange;
+  const std::lock_guard lock(retries.mutex_);
+  retries.flights_.emplace(name_of(exchange), flight_);  // a second equal one flies unseen
+}
+
+Retries::Running::~Running() {
+  bool replaced = false;
+  {
+    const std::lock_guard lock(retries_.mutex_);
+    const auto found = retries_.flights_.find(name_of(flight_->first));
+    if (found != retries_.flights_.end() && found->second == flight_)
+      retries_.flights_.erase(found);
+    flight_->over = true;
+    replaced = flight_->current != &flight_->first;
+  }
+  retries_.changed_.notify_all();
+  if (replaced) tell_replaced(flight_->first);
+}
+
+}  // namespace tophand::server

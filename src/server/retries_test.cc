@@ -1,0 +1,141 @@
+#include "server/retries.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "server/memory_writer_for_tests.h"
+
+namespace tophand::server {
+namespace {
+
+// A client with its request.
+struct Client {
+  Client(std::string id, std::string body, const char* header = nullptr, const char* value = "") {
+    request.path = "/v1/messages";
+    request.body = std::move(body);
+    if (header != nullptr) request.headers.add(header, value);
+    exchange.request_id = std::move(id);
+  }
+  net::Request request;
+  MemoryWriter writer;
+  Exchange exchange{request, writer, "", "key", chat::Dialect::kAnthropicMessages};
+};
+
+AnswerShape streamed() {
+  AnswerShape shape;
+  shape.context = {.id = "msg_1", .model = "m"};
+  shape.stream = true;
+  return shape;
+}
+
+dispatch::Outcome finished() {
+  dispatch::Outcome outcome;
+  outcome.report.end = backend::End::kFinished;
+  return outcome;
+}
+
+const chat::Finished kFinished{chat::StopReason::kEndTurn, "", {.output_tokens = 2}, {}};
+constexpr const char* kBody = R"({"messages":"equal"})";
+constexpr const char* kCount = "x-stainless-retry-count";
+
+// An answer in flight for `first`, and a retry that comes meanwhile; `during` is the rest of it.
+struct Flight {
+  explicit Flight(Client& first_client)
+      : first(first_client), sink(first.exchange, streamed(), clock), current(first.writer.gone) {
+    running.emplace(retries, first.exchange, sink, current);
+  }
+  // Waits until the retry has joined: from then on it is the retry's client that counts.
+  void wait_for_join() {
+    first.writer.gone.cancel();
+    while (current.cancelled()) std::this_thread::yield();
+  }
+  void end() {
+    EXPECT_TRUE(sink.event(chat::TextDelta{"hello"}));
+    EXPECT_TRUE(sink.event(kFinished));
+    sink.finish(finished());
+    running.reset();
+  }
+
+  Client& first;
+  FakeClock clock;
+  Retries retries{clock};
+  ClientSink sink;
+  CurrentClient current;
+  std::optional<Retries::Running> running;
+};
+
+TEST(Retries, ARetryGetsTheAnswerThatIsUnderWay) {
+  struct Case {
+    const char *first_header, *first_value, *header, *value;
+    std::int64_t after_ms;
+  };
+  const Case cases[] = {
+      {nullptr, "", kCount, "1", 0},
+      {"idempotency-key", "k-1", "idempotency-key", "k-1", 0},
+      {nullptr, "", nullptr, "", 30'000},  // nobody says so, but it has been silent for long
+  };
+  for (const Case& test : cases) {
+    Client first("req_1", kBody, test.first_header, test.first_value);
+    Client retry("req_2", kBody, test.header, test.value);
+    Flight flight(first);
+    flight.clock.advance_ms(test.after_ms);
+    bool joined = false;
+    std::thread thread([&] { joined = flight.retries.join(retry.exchange); });
+    flight.wait_for_join();
+    flight.end();
+    thread.join();
+    EXPECT_TRUE(joined);
+    EXPECT_NE(retry.writer.bytes.find("hello"), std::string::npos);
+    EXPECT_NE(retry.writer.bytes.find("message_stop"), std::string::npos);
+    EXPECT_EQ(retry.writer.headers().get("x-request-id"), "req_1") << "the ledger's name for it";
+    EXPECT_EQ(first.writer.status, 409);
+    EXPECT_EQ(first.writer.bytes.find("hello"), std::string::npos);
+  }
+}
+
+TEST(Retries, ARetryOfARetryReplacesIt) {
+  Client first("req_1", kBody), second("req_2", kBody, kCount, "1");
+  Client third("req_3", kBody, kCount, "2");
+  Flight flight(first);
+  std::thread one([&] { EXPECT_TRUE(flight.retries.join(second.exchange)); });
+  flight.wait_for_join();
+  second.writer.gone.cancel();
+  std::thread two([&] { EXPECT_TRUE(flight.retries.join(third.exchange)); });
+  while (flight.current.cancelled()) std::this_thread::yield();
+  one.join();
+  flight.end();
+  two.join();
+  EXPECT_EQ(second.writer.status, 409);
+  EXPECT_NE(third.writer.bytes.find("hello"), std::string::npos);
+}
+
+// Two equal requests in a burst may be two: sampling several answers is done like that.
+TEST(Retries, WhatIsNoRetryIsAnsweredOnItsOwn) {
+  Client first("req_1", kBody, "idempotency-key", "k-1");
+  Flight flight(first);
+  Client equal("req_2", kBody), other_body("req_3", R"({"messages":"other"})", kCount, "1");
+  Client other_key("req_4", kBody, kCount, "1"), other_path("req_5", kBody, kCount, "1");
+  Client first_try("req_6", kBody, kCount, "0"), other_idem("req_7", kBody, "idempotency-key", "2");
+  other_key.exchange.key_id = "another";
+  other_path.request.path = "/v1/chat/completions";
+  for (Client* client : {&equal, &other_body, &other_key, &other_path, &first_try, &other_idem})
+    EXPECT_FALSE(flight.retries.join(client->exchange)) << client->exchange.request_id;
+  EXPECT_FALSE(flight.current.cancelled());
+  flight.end();
+  EXPECT_NE(first.writer.bytes.find("hello"), std::string::npos);
+  Client late("req_8", kBody, kCount, "1");
+  EXPECT_FALSE(flight.retries.join(late.exchange)) << "nothing is in flight any more";
+}
+
+TEST(Retries, AnAnswerThatHasBegunIsEndedAndBegunAnew) {
+  Client first("req_1", kBody), retry("req_2", kBody, kCount, "1");
+  Flight flight(first);
+  ASSERT_TRUE(flight.sink.event(chat::TextDelta{"hel"}));
+  EXPECT_FALSE(flight.retries.join(retry.exchange));
+  EXPECT_TRUE(flight.current.cancelled()) << "nobody waits for the rest";
+  EXPECT_TRUE(retry.writer.bytes.empty());
+}
+
+}  // namespace
+}  // namespace tophand::server
