@@ -44,7 +44,7 @@ class UpstreamTest(unittest.TestCase):
         for status, kind in cases.items():
             for stream in (False, True):
                 with self.subTest(status, stream=stream):
-                    answer = self.gateway.post("/v1/messages", ask(f"[[fail {status}]]", stream=stream),
+                    answer = self.gateway.post("/v1/messages", ask(f"[[fail {status} 7]]", stream=stream),
                                                priority="high")
                     self.assertEqual(answer.status, status, answer.body)
                     self.assertEqual(answer.json()["error"]["type"], kind)
