@@ -154,7 +154,7 @@ std::string run_case(Rig& rig, const Case& test) {
   request.model = "auto";
   request.stream = true;
   request.messages.push_back({chat::Role::kUser, {chat::TextBlock{"hi"}}});
-  request.tools.push_back({"read", "", "{}"});
+  for (const char* tool : {"read", "now"}) request.tools.push_back({tool, "", "{}"});
   const std::string raw = R"({"model":"claude-x","max_tokens":9,"messages":[]})";
   dispatch::Job job;
   job.request_id = "req_1";

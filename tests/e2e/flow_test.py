@@ -76,6 +76,7 @@ class FaultsBeforeContent(unittest.TestCase):
                 self.good_answer()
 
     def test_leave_a_backend_that_keeps_failing_alone(self):
+        self.good_answer()
         self.upstream.script = FAULTS["529"]
         before = len(self.upstream.requests)
         for _ in range(12):
