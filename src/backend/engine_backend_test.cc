@@ -35,6 +35,7 @@ class FixedWorkers final : public Workers {
     return lease;
   }
   void unload(const std::string&) override {}
+  void keep(const std::string&, std::int64_t) override {}
   std::atomic<int> asked{0};
 
  private:

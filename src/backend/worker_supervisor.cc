@@ -26,6 +26,7 @@ constexpr std::size_t kSocketPathMax = 100;  // sockaddr_un has 108 bytes (unix(
 constexpr int kHealthEveryMs = 50;
 constexpr int kHealthTimeoutMs = 1'000;
 constexpr int kWaitSliceMs = 250;
+constexpr std::int64_t kKeepMsMax = 1'000'000'000'000;  // 31 years is for ever
 constexpr std::int64_t kHealthyNs =
     60'000'000'000;  // ready this long: the next pause is short again
 
@@ -67,6 +68,13 @@ struct WorkerSupervisor::Worker {
   std::int64_t started_ns = 0, ready_ns = 0, next_check_ns = 0, kill_at_ns = 0;
   std::int64_t pause_ms = 0;
 
+  std::int64_t keep_ns = -1;  // how long it may be idle; below 0: for ever
+
+  // When it is to be unloaded, if it stays idle.
+  std::optional<std::int64_t> idle_until_ns() const {
+    if (keep_ns < 0 || in_use > 0 || state != WorkerState::kReady) return std::nullopt;
+    return last_used_ns + keep_ns;
+  }
   bool is_active() const { return state != WorkerState::kStopped && state != WorkerState::kFailed; }
 };
 
@@ -166,27 +174,26 @@ void WorkerSupervisor::release(Worker& worker) {
   const std::lock_guard lock(mutex_);
   --worker.in_use;
   worker.last_used_ns = now_ns();
-  if (worker.in_use == 0 && worker.stop_when_idle) {
-    worker.stop_asked = true;
-    wake();
-  }
+  if (worker.in_use > 0) return;
+  if (worker.stop_when_idle) worker.stop_asked = true;
+  if (worker.stop_when_idle || worker.keep_ns >= 0) wake();
 }
 
 Result<WorkerLease> WorkerSupervisor::ready(const std::string& model, const Waiting& waiting,
                                             const net::Cancellation& client) {
-  auto file = options_.find_file(model);
-  if (!file) return tl::unexpected(file.error());
+  auto weights = options_.find_weights(model);
+  if (!weights) return tl::unexpected(weights.error());
   const std::int64_t start_ns = now_ns();
   bool waited = false;
   std::unique_lock lock(mutex_);
   for (;;) {
     if (stopping_) return fail(Code::kUnavailable, "the gateway is stopping");
-    const std::shared_ptr<Worker> worker = entry(model);
+    const std::shared_ptr<Worker> worker = entry(weights->name);
     if (worker->state == WorkerState::kReady && !worker->stop_asked && !has_ended(worker->pid))
       return lease(worker, waited ? now_ns() - start_ns : 0);
     if (waited && worker->state == WorkerState::kFailed)
       return fail(Code::kUnavailable, worker->error);
-    if (auto wanted = want(*worker, *file); !wanted) return tl::unexpected(wanted.error());
+    if (auto wanted = want(*worker, weights->path); !wanted) return tl::unexpected(wanted.error());
     const double loaded = worker->loaded;
     changed_.wait_for(lock, std::chrono::milliseconds(kWaitSliceMs));
     waited = true;
@@ -198,32 +205,54 @@ Result<WorkerLease> WorkerSupervisor::ready(const std::string& model, const Wait
 }
 
 void WorkerSupervisor::preload(const std::string& model) {
-  auto file = options_.find_file(model);
-  if (!file) {
-    log::warn("worker.not_preloaded", {{"model", model}, {"error", file.error().message}});
+  auto weights = options_.find_weights(model);
+  if (!weights) {
+    log::warn("worker.not_preloaded", {{"model", model}, {"error", weights.error().message}});
     return;
   }
   const std::lock_guard lock(mutex_);
-  if (const auto wanted = want(*entry(model), *file); !wanted)
+  if (const auto wanted = want(*entry(weights->name), weights->path); !wanted)
     log::warn("worker.not_preloaded", {{"model", model}, {"error", wanted.error().message}});
 }
 
 void WorkerSupervisor::unload(const std::string& model) {
+  // A model that was removed has no file any more, but perhaps a worker.
+  const auto weights = options_.find_weights(model);
   const std::lock_guard lock(mutex_);
-  const auto found = workers_.find(model);
+  const auto found = workers_.find(weights ? weights->name : model);
   if (found == workers_.end() || !found->second->is_active()) return;
   found->second->stop_when_idle = true;
   if (found->second->in_use == 0) found->second->stop_asked = true;
   wake();
 }
 
+void WorkerSupervisor::keep(const std::string& model, std::int64_t idle_ms) {
+  const auto weights = options_.find_weights(model);
+  const std::lock_guard lock(mutex_);
+  const auto found = workers_.find(weights ? weights->name : model);
+  if (found == workers_.end()) return;
+  found->second->keep_ns = idle_ms < 0 || idle_ms > kKeepMsMax ? -1 : ns(idle_ms);
+  wake();
+}
+
 std::vector<WorkerStatus> WorkerSupervisor::status() const {
   const std::lock_guard lock(mutex_);
+  const std::int64_t at_ns = now_ns();
   std::vector<WorkerStatus> out;
   out.reserve(workers_.size());
-  for (const auto& [model, worker] : workers_)
-    out.push_back({model, worker->state, worker->pid, worker->loaded, worker->starts,
-                   worker->in_use, worker->error});
+  for (const auto& [model, worker] : workers_) {
+    out.push_back({model,
+                   worker->state,
+                   worker->pid,
+                   worker->loaded,
+                   worker->starts,
+                   worker->in_use,
+                   worker->error,
+                   worker->file,
+                   {}});
+    if (const auto until_ns = worker->idle_until_ns())
+      out.back().idle_left_ms = std::max<std::int64_t>(0, (*until_ns - at_ns) / 1'000'000);
+  }
   return out;
 }
 
@@ -269,6 +298,8 @@ void WorkerSupervisor::turn(Worker& worker, std::int64_t at_ns) {
     WorkerProcess& process = *worker.process;
     process.drain_stderr();
     if (const auto status = process.poll_exit()) return ended(worker, *status, at_ns);
+    if (const auto until_ns = worker.idle_until_ns(); until_ns && at_ns >= *until_ns)
+      worker.stop_asked = true;
     if (worker.stop_asked && worker.state != WorkerState::kStopping) {
       worker.state = WorkerState::kStopping;
       worker.kill_at_ns = at_ns + ns(options_.stop_grace_ms);
@@ -357,6 +388,7 @@ void WorkerSupervisor::ended(Worker& worker, int wait_status, std::int64_t at_ns
   if (worker.state == WorkerState::kStopping) {
     worker.state = WorkerState::kStopped;
     worker.stop_asked = worker.stop_when_idle = false;
+    worker.keep_ns = -1;
     log::info("worker.stopped", {{"model", worker.model}});
     changed_.notify_all();
     return;
@@ -388,6 +420,7 @@ void WorkerSupervisor::wait_for_something() {
         if (process->exit_fd() >= 0) watched.push_back({process->exit_fd(), POLLIN, 0});
         else until_ns = std::min(until_ns, at_ns + 2 * ns(kHealthEveryMs));
       }
+      if (const auto idle_ns = worker->idle_until_ns()) until_ns = std::min(until_ns, *idle_ns);
       if (worker->state == WorkerState::kLoading)
         until_ns = std::min(until_ns, worker->next_check_ns);
       if (worker->state == WorkerState::kPausing)

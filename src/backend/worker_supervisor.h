@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,14 +31,20 @@ struct WorkerStatus {
   double loaded = 0;        // while loading, [0, 1]
   std::int64_t starts = 0;  // how often it was started
   std::int64_t in_use = 0;
-  std::string error;  // why it last ended, "" when it did not
+  std::string error;                         // why it last ended, "" when it did not
+  std::string path;                          // of its file
+  std::optional<std::int64_t> idle_left_ms;  // until it is unloaded; absent: no time is set
 };
 
 struct SupervisorOptions {
   std::string program = "/proc/self/exe";
   std::string run_dir;  // sockets; too long a path is replaced by a private folder in /tmp
-  // The model's file, or why there is none. Any thread.
-  std::function<Result<std::string>(const std::string& model)> find_file;
+  // The model's file and whose worker runs it (several names may share one), or why there is none.
+  // Any thread.
+  struct Weights {
+    std::string name, path;
+  };
+  std::function<Result<Weights>(const std::string& model)> find_weights;
   // The worker's command line, without argv[0].
   std::function<std::vector<std::string>(const std::string& model, const std::string& file,
                                          const std::string& socket)>
@@ -57,6 +64,7 @@ class WorkerSupervisor final : public Workers {
   Result<WorkerLease> ready(const std::string& model, const Waiting& waiting,
                             const net::Cancellation& client) override;
   void unload(const std::string& model) override;
+  void keep(const std::string& model, std::int64_t idle_ms) override;
   // Begins to load `model` and returns at once.
   void preload(const std::string& model);
   std::vector<WorkerStatus> status() const;

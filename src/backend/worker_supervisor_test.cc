@@ -59,9 +59,11 @@ class SupervisorTest : public testing::Test {
     SupervisorOptions out;
     out.program = dir_ / "worker.py";
     out.run_dir = dir_;
-    out.find_file = [this](const std::string& model) -> Result<std::string> {
-      if (!std::filesystem::exists(dir_ / model)) return fail(Code::kNotFound, "no such model");
-      return std::string(dir_ / model);
+    // "ok@poet" is another name for "ok".
+    out.find_weights = [this](const std::string& model) -> Result<SupervisorOptions::Weights> {
+      const std::string name = model.substr(0, model.find('@'));
+      if (!std::filesystem::exists(dir_ / name)) return fail(Code::kNotFound, "no such model");
+      return SupervisorOptions::Weights{name, dir_ / name};
     };
     out.arguments = [](const std::string&, const std::string& file, const std::string& socket) {
       return std::vector<std::string>{file, socket};
@@ -190,6 +192,35 @@ TEST_F(SupervisorTest, WorkersDoNotInheritTheClaudeKey) {
   unsetenv("ANTHROPIC_API_KEY");
   EXPECT_NE(said.find("False"), std::string::npos) << said;
   EXPECT_EQ(said.find("sk-canary"), std::string::npos);
+}
+
+TEST_F(SupervisorTest, NamesOfOneFileShareAWorker) {
+  start(options());
+  const auto one = ready("ok");
+  const auto other = ready("ok@poet");
+  ASSERT_TRUE(one && other);
+  EXPECT_EQ(one->endpoint.host, other->endpoint.host);
+  EXPECT_EQ(supervisor_->status().size(), 1u);
+}
+
+TEST_F(SupervisorTest, AWorkerGoesWhenItWasIdleForAsLongAsItMayBe) {
+  start(options());
+  {
+    const auto lease = ready("ok");
+    ASSERT_TRUE(lease);
+    supervisor_->keep("ok@poet", 1);
+    EXPECT_FALSE(supervisor_->status().at(0).idle_left_ms);  // it is in use
+  }
+  while (supervisor_->status().at(0).state != WorkerState::kStopped) std::this_thread::yield();
+  // The next one is kept for ever again.
+  {
+    ASSERT_TRUE(ready("ok"));
+  }
+  EXPECT_FALSE(supervisor_->status().at(0).idle_left_ms);
+  supervisor_->keep("ok", 600'000);
+  EXPECT_GT(supervisor_->status().at(0).idle_left_ms.value_or(0), 500'000);
+  supervisor_->keep("ok", -1);
+  EXPECT_FALSE(supervisor_->status().at(0).idle_left_ms);
 }
 
 }  // namespace

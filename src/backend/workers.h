@@ -31,6 +31,8 @@ class Workers {
                                     const net::Cancellation& client) = 0;
   // Stops the worker of `model` once nobody holds a lease on it.
   virtual void unload(const std::string& model) = 0;
+  // Unloads it once it has been idle for so long; negative: never. The latest caller decides.
+  virtual void keep(const std::string& model, std::int64_t idle_ms) = 0;
 };
 
 }  // namespace tophand::backend

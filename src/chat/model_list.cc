@@ -32,7 +32,7 @@ Json anthropic_model(const ListedModel& model) {
 
 Json ollama_model(const ListedModel& model) {
   Json details = Json::object();
-  details["parent_model"] = "";
+  details["parent_model"] = model.parent;
   details["format"] = "gguf";
   details["family"] = model.family;
   details["families"] = Json::array({model.family});
@@ -105,6 +105,10 @@ std::string write_model_page(std::vector<ListedModel> models, const ModelPage& p
 
 std::string write_model(ModelListStyle style, const ListedModel& model) {
   return dump_json(model_json(style, model));
+}
+
+std::string ollama_time(std::int64_t unix_ms) {
+  return rfc3339(unix_ms, TimePrecision::kNanoseconds);
 }
 
 std::string write_ollama_version(std::string_view version) {

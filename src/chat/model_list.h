@@ -17,6 +17,7 @@ struct ListedModel {
   std::int64_t created_ms = 0;    // wall clock
   std::string owned_by = "tophand";
   // Local models only:
+  std::string parent = {};          // of a profile: the model that it was made of
   std::string family = {};          // "qwen2"
   std::string parameter_size = {};  // "1.5B"
   std::string quantization = {};    // "Q4_K_M"
@@ -39,6 +40,8 @@ std::string write_model_page(std::vector<ListedModel> models, const ModelPage& p
 
 std::string write_model(ModelListStyle style, const ListedModel& model);
 
+// A time as Ollama's answers have it: RFC 3339 with nanoseconds.
+std::string ollama_time(std::int64_t unix_ms);
 std::string write_ollama_version(std::string_view version);  // /api/version
 std::string write_token_count(std::int64_t input_tokens);    // /v1/messages/count_tokens
 

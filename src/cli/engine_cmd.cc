@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "engine/inspect.h"
 #include "engine/worker.h"
 
 namespace tophand::cli {
@@ -32,6 +33,8 @@ constexpr std::array kFlags{
     Flag{"--kernel", "K", "force an instruction set instead of the best one"},
     Flag{"--template", "T", "force a built-in chat template instead of the file's own"},
     Flag{"--pre-tokenizer", "P", "force a built-in pre-tokenizer instead of the file's own"},
+    Flag{"--inspect", "FILE", "print what a model file says about itself as JSON, and end"},
+    Flag{"--arrays", "", "with --inspect: long arrays too"},
 };
 
 // The model's own check compares its needs with the limit and says so in numbers; this is the net
@@ -85,7 +88,17 @@ Result<engine::WorkerOptions> read_options(const Arguments& args) {
   return options;
 }
 
+int run_inspect(Io& io, const Arguments& args) {
+  const auto text =
+      engine::inspect_file(args.get("--inspect"), args.has("--arrays") ? engine::LongArrays::kWhole
+                                                                       : engine::LongArrays::kNone);
+  if (!text) return report(io, text.error());
+  io.out << *text << '\n';
+  return 0;
+}
+
 int run_engine(Io& io, const Arguments& args) {
+  if (args.has("--inspect")) return run_inspect(io, args);
   auto options = read_options(args);
   if (!options) return report(io, options.error());
   const pid_t parent = getppid();

@@ -32,14 +32,16 @@ std::optional<engine::MemoryNeed> memory_of(const models::InstalledModel& model,
 }
 
 Json to_json(const models::InstalledModel& model) {
-  return {{"name", model.name},
-          {"path", model.path},
-          {"bytes", model.bytes},
-          {"sha256", model.sha256},
-          {"family", model.family},
-          {"parameter_size", model.parameter_size},
-          {"quantization", model.quantization},
-          {"context_tokens", model.context_tokens}};
+  Json out{{"name", model.name},
+           {"path", model.path},
+           {"bytes", model.bytes},
+           {"sha256", model.sha256},
+           {"family", model.family},
+           {"parameter_size", model.parameter_size},
+           {"quantization", model.quantization},
+           {"context_tokens", model.context_tokens}};
+  if (model.profile) out["profile_of"] = model.profile->from;
+  return out;
 }
 
 int run_pull(Io& io, const Arguments& args) {
@@ -96,6 +98,12 @@ void print_row(std::ostream& out, std::string_view name, std::string_view size,
   out << note << '\n';
 }
 
+std::string note_on(const models::InstalledModel& model, const std::string& local) {
+  std::string note = model.profile ? "profile of " + model.profile->from : "";
+  if (model.name == local) (note += note.empty() ? "" : "; ") += "answers local work";
+  return note;
+}
+
 int run_list(Io& io, const Arguments& args) {
   const auto config = load(args);
   if (!config) return report(io, config.error());
@@ -124,7 +132,7 @@ int run_list(Io& io, const Arguments& args) {
     const auto need = memory_of(model, config->engine);
     print_row(io.out, model.name, format_bytes(model.bytes), model.quantization,
               need ? engine::human_bytes(need->total()) : "cannot run",
-              model.name == config->models.local ? "answers local work" : "");
+              note_on(model, config->models.local));
   }
   bool any = false;
   for (const models::CatalogueEntry& entry : models::catalogue()) {
@@ -146,7 +154,9 @@ int run_remove(Io& io, const Arguments& args) {
   const auto model = store.find(args.positional[0]);
   if (!model) return report(io, model.error());
   if (const auto removed = store.remove(model->name); !removed) return report(io, removed.error());
-  io.out << "removed " << model->name << " (" << format_bytes(model->bytes) << ")\n";
+  io.out << "removed " << model->name;
+  if (!model->profile) io.out << " (" << format_bytes(model->bytes) << ")";
+  io.out << '\n';
   return 0;
 }
 
@@ -201,7 +211,10 @@ const Command kRemove{
     .name = "rm",
     .arguments = "NAME",
     .summary = "Remove an installed model",
-    .help = "A file that was imported with --link is left where it is.\n",
+    .help =
+        "A file goes with its last name: profiles that were made of it keep it. One that was "
+        "imported\n"
+        "with --link is left where it is.\n",
     .flags = kRemoveFlags,
     .positional_min = 1,
     .positional_max = 1,

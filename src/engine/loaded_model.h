@@ -18,6 +18,10 @@
 
 namespace tophand::engine {
 
+// What people call the file: the encoding that most of its bytes have, with the "_M" or "_S" of
+// the mix when the file's own note agrees with it.
+std::string quantization_name(const gguf::File& file);
+
 class LoadedModel final : public Model {
  public:
   static Result<std::unique_ptr<LoadedModel>> load(const LoadOptions& options,

@@ -30,8 +30,22 @@ std::string_view isa_name(kernels::Isa isa) {
   return "unknown";
 }
 
-// What people call the file: the encoding that most of its bytes have, with the "_M" or "_S" of
-// the mix when the file's own note agrees with it.
+// Numbers as in llama.h, llama_pooling_type: 0 none, 1 mean, 2 first ("cls"), 3 last, 4 rank.
+Pooling pooling_of(const gguf::File& file, const std::string& architecture) {
+  switch (file.integer(architecture + ".pooling_type", 0, 4).value_or(0)) {
+    case 1:
+      return Pooling::kMean;
+    case 2:
+      return Pooling::kFirst;
+    case 4:
+      return Pooling::kRank;
+    default:
+      return Pooling::kLast;
+  }
+}
+
+}  // namespace
+
 std::string quantization_name(const gguf::File& file) {
   std::array<std::uint64_t, 64> bytes{};
   for (const gguf::Tensor& tensor : file.tensors())
@@ -55,22 +69,6 @@ std::string quantization_name(const gguf::File& file) {
       return std::string(mix.name);
   return name;
 }
-
-// Numbers as in llama.h, llama_pooling_type: 0 none, 1 mean, 2 first ("cls"), 3 last, 4 rank.
-Pooling pooling_of(const gguf::File& file, const std::string& architecture) {
-  switch (file.integer(architecture + ".pooling_type", 0, 4).value_or(0)) {
-    case 1:
-      return Pooling::kMean;
-    case 2:
-      return Pooling::kFirst;
-    case 4:
-      return Pooling::kRank;
-    default:
-      return Pooling::kLast;
-  }
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
                                            const std::function<void(double)>& progress) {

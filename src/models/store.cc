@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,15 +10,18 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "base/json.h"
+#include "base/random.h"
 #include "models/catalogue.h"
+#include "models/name.h"
 
 namespace tophand::models {
 namespace {
 
 constexpr std::string_view kSuffix = ".model.json";  // one small record a model, beside its file
-constexpr std::size_t kRecordBytesMax = 64u << 10;
+constexpr std::size_t kRecordBytesMax = 1u << 20;    // system prompts are kept in them
 
 // A model's name as a file name: only characters that mean nothing to a shell or a path.
 std::string record_name(std::string_view name) {
@@ -49,15 +53,18 @@ Result<std::string> read_small(const std::string& path) {
 
 // All or nothing, also through a power cut: a temporary file, synced, then renamed.
 Result<> write_atomically(const std::string& dir, const std::string& name, std::string_view text) {
-  const std::string path = dir + "/" + name, temporary = path + ".new";
+  const std::string path = dir + "/" + name, temporary = path + "." + random_hex(6) + ".new";
   const int fd =
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return fail(Code::kIo, "cannot write " + temporary + ": " + error_text());
   const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                        ::fsync(fd) == 0;
   ::close(fd);
-  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0)
-    return fail(Code::kIo, "cannot write " + path + ": " + error_text());
+  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    const std::string why = error_text();
+    ::unlink(temporary.c_str());
+    return fail(Code::kIo, "cannot write " + path + ": " + why);
+  }
   const int folder = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {
     ::fsync(folder);
@@ -66,16 +73,64 @@ Result<> write_atomically(const std::string& dir, const std::string& name, std::
   return {};
 }
 
+// Held while records change, by any process: a profile must not be made of a file that somebody is
+// deleting. The kernel lets go of it when the holder ends.
+class FolderLock {
+ public:
+  static Result<FolderLock> take(const std::string& dir) {
+    const std::string path = dir + "/.lock";
+    FolderLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (lock.fd_ < 0 || ::flock(lock.fd_, LOCK_EX) != 0)
+      return fail(Code::kIo, "cannot lock " + path + ": " + error_text());
+    return lock;
+  }
+  FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FolderLock& operator=(FolderLock&&) = delete;
+  ~FolderLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+ private:
+  explicit FolderLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+Json to_json(const Profile& profile) {
+  return {{"from", profile.from},
+          {"system", profile.system},
+          {"parameters", parse_json(profile.parameters_json).value_or(Json::object())},
+          {"messages", parse_json(profile.messages_json).value_or(Json::array())},
+          {"template", profile.chat_template},
+          {"licences", profile.licences}};
+}
+
+Profile profile_from(const Json& json) {
+  Profile profile;
+  profile.from = string_or(json, "from", "");
+  profile.system = string_or(json, "system", "");
+  if (const Json* parameters = find_key(json, "parameters"); parameters && parameters->is_object())
+    profile.parameters_json = dump_json(*parameters);
+  if (const Json* messages = find_key(json, "messages"); messages && messages->is_array())
+    profile.messages_json = dump_json(*messages);
+  profile.chat_template = string_or(json, "template", "");
+  if (const Json* licences = find_key(json, "licences"); licences && licences->is_array())
+    for (const Json& text : *licences)
+      if (text.is_string()) profile.licences.push_back(text.get<std::string>());
+  return profile;
+}
+
 Json to_json(const InstalledModel& model) {
-  return {{"name", model.name},
-          {"path", model.path},
-          {"bytes", model.bytes},
-          {"sha256", model.sha256},
-          {"family", model.family},
-          {"parameter_size", model.parameter_size},
-          {"quantization", model.quantization},
-          {"context_tokens", model.context_tokens},
-          {"modified_ms", model.modified_ms}};
+  Json out{{"name", model.name},
+           {"path", model.path},
+           {"bytes", model.bytes},
+           {"sha256", model.sha256},
+           {"family", model.family},
+           {"parameter_size", model.parameter_size},
+           {"quantization", model.quantization},
+           {"context_tokens", model.context_tokens},
+           {"modified_ms", model.modified_ms}};
+  if (model.profile) out["profile"] = to_json(*model.profile);
+  return out;
 }
 
 Result<InstalledModel> from_json(const Json& json, const std::string& dir) {
@@ -91,6 +146,8 @@ Result<InstalledModel> from_json(const Json& json, const std::string& dir) {
   model.quantization = string_or(json, "quantization", "");
   model.context_tokens = int_or(json, "context_tokens", 0);
   model.modified_ms = int_or(json, "modified_ms", 0);
+  if (const Json* profile = find_key(json, "profile"); profile && profile->is_object())
+    model.profile = profile_from(*profile);
   if (model.name.empty() || model.path.empty() || !is_sha256(model.sha256))
     return fail(Code::kCorrupt, "a model record needs a name, a path and a SHA-256");
   return model;
@@ -151,17 +208,53 @@ Result<InstalledModel> Store::find(std::string_view name) const {
   TOPHAND_TRY(models, "model folder", list());
   std::string_view bare = name;
   if (bare.ends_with(":latest")) bare.remove_suffix(7);
-  const InstalledModel* prefixed = nullptr;
+  const InstalledModel *prefixed = nullptr, *alike = nullptr;
   std::size_t matches = 0;
   for (const InstalledModel& model : models) {
     if (model.name == name || model.name == bare) return model;
+    if (same_name(model.name, name)) alike = &model;
     if (!bare.empty() && model.name.starts_with(bare)) {
       prefixed = &model;
       ++matches;
     }
   }
+  if (alike != nullptr) return *alike;
   if (matches == 1) return *prefixed;
   return fail(Code::kNotFound, not_found_message(name, models));
+}
+
+Result<InstalledModel> Store::find_exact(std::string_view name) const {
+  TOPHAND_TRY(models, "model folder", list());
+  for (const InstalledModel& model : models)
+    if (same_name(model.name, name)) return model;
+  return fail(Code::kNotFound, "model '" + std::string(name) + "' not found");
+}
+
+Result<Weights> Store::weights(std::string_view name) const {
+  TOPHAND_TRY(model, "model", find(name));
+  TOPHAND_TRY(models, "model folder", list());
+  const InstalledModel* runs = nullptr;
+  for (const InstalledModel& other : models)
+    if (other.path == model.path && (runs == nullptr || (runs->profile && !other.profile)))
+      runs = &other;
+  return Weights{runs == nullptr ? model.name : runs->name, model.path};
+}
+
+// Under the lock. Different names can have one file name ("a:b" and "a_b").
+Result<> Store::check_record_is_free(const InstalledModel& model) const {
+  const auto text = read_small(dir_ + "/" + record_name(model.name));
+  if (!text) return {};
+  const auto json = parse_json(*text);
+  const auto other = json ? from_json(*json, dir_) : fail(Code::kCorrupt, "");
+  if (!other || !file_matches(*other)) return {};  // damaged, or of a file that has gone
+  if (other->name != model.name)
+    return fail(Code::kConflict, "the name is too like that of " + other->name +
+                                     ", whose record has the same file name; take another one");
+  if (model.profile && !other->profile && other->path != model.path)
+    return fail(Code::kConflict, "'" + model.name +
+                                     "' is a model with a file of its own, which would be lost; "
+                                     "delete it first, or take another name");
+  return {};
 }
 
 Result<> Store::add(const InstalledModel& model) {
@@ -170,19 +263,36 @@ Result<> Store::add(const InstalledModel& model) {
   std::error_code error;
   std::filesystem::create_directories(dir_, error);
   if (error) return fail(Code::kIo, "cannot create " + dir_ + ": " + error.message());
+  TOPHAND_TRY(lock, "model folder", FolderLock::take(dir_));
+  static_cast<void>(lock);  // held until we return
+  if (model.profile && !file_matches(model))
+    return fail(Code::kNotFound, "the file of " + model.profile->from + " has gone");
+  if (auto free = check_record_is_free(model); !free) return free;
   InstalledModel record = model;
   const std::string inside = dir_ + "/";
   if (record.path.starts_with(inside)) record.path.erase(0, inside.size());
-  return write_atomically(dir_, record_name(model.name), to_json(record).dump(2) + "\n");
+  const std::string text = dump_json(to_json(record)) + "\n";
+  if (text.size() > kRecordBytesMax)
+    return fail(Code::kTooLarge, "the record of a model may have " +
+                                     std::to_string(kRecordBytesMax) + " bytes, this one has " +
+                                     std::to_string(text.size()));
+  return write_atomically(dir_, record_name(model.name), text);
 }
 
 Result<> Store::remove(std::string_view name) {
+  if (const auto there = find(name); !there) return tl::unexpected(there.error());
+  TOPHAND_TRY(lock, "model folder", FolderLock::take(dir_));
+  static_cast<void>(lock);  // held until we return
   TOPHAND_TRY(model, "model", find(name));
+  TOPHAND_TRY(models, "model folder", list());
+  const auto names_it = [&](const InstalledModel& other) { return other.path == model.path; };
   // Only files in our own folder are ours to delete; an import by reference loses its record.
-  if (model.path.starts_with(dir_ + "/") && ::unlink(model.path.c_str()) != 0 && errno != ENOENT)
-    return fail(Code::kIo, "cannot delete " + model.path + ": " + error_text());
+  const bool last = std::ranges::count_if(models, names_it) == 1;
   if (::unlink((dir_ + "/" + record_name(model.name)).c_str()) != 0)
     return fail(Code::kIo, "cannot delete the record of " + model.name + ": " + error_text());
+  if (last && model.path.starts_with(dir_ + "/") && ::unlink(model.path.c_str()) != 0 &&
+      errno != ENOENT)
+    return fail(Code::kIo, "cannot delete " + model.path + ": " + error_text());
   return {};
 }
 

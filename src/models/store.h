@@ -1,8 +1,10 @@
-// The user's model folder: catalogue names to verified GGUF files. The gateway never parses a model
-// file; it only knows paths, sizes and hashes.
+// The user's model folder: names to verified GGUF files, several names to one file where profiles
+// or copies of it were made. The gateway never parses a model file; it only knows paths, sizes and
+// hashes.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +12,17 @@
 #include "base/result.h"
 
 namespace tophand::models {
+
+// What makes a named profile (a persona) of a model file: Ollama's create. JSON as it was given and
+// checked then.
+struct Profile {
+  std::string from;  // the name that it was made of
+  std::string system = {};
+  std::string parameters_json = "{}";  // Ollama's options
+  std::string messages_json = "[]";    // Ollama's messages
+  std::string chat_template = {};      // kept and shown; the model's own is what is used
+  std::vector<std::string> licences = {};
+};
 
 struct InstalledModel {
   std::string name;  // "qwen2.5-coder:1.5b"; imported files: their stem
@@ -20,6 +33,12 @@ struct InstalledModel {
               quantization = {};  // from the catalogue or `engine --inspect`
   std::int64_t context_tokens = 0;
   std::int64_t modified_ms = 0;
+  std::optional<Profile> profile = {};
+};
+
+// A model file and the model whose worker runs it: profiles of one file share a worker.
+struct Weights {
+  std::string name, path;
 };
 
 bool is_sha256(std::string_view text);  // 64 lower-case hex digits
@@ -29,14 +48,25 @@ class Store {
   explicit Store(std::string dir) : dir_(std::move(dir)) {}
   const std::string& dir() const { return dir_; }
   Result<std::vector<InstalledModel>> list() const;  // sorted by name
-  // Exact name, name with ":latest", or an unambiguous prefix. kNotFound with what is there and how
+  // Exact name, name with ":latest" or in another case, or an unambiguous prefix. kNotFound with what is there and how
   // to get it ("tophand pull NAME").
   Result<InstalledModel> find(std::string_view name) const;
-  // Records a verified file (already in dir(), or outside it for imports by reference).
+  // No prefixes; the case does not matter. kNotFound in Ollama's words.
+  Result<InstalledModel> find_exact(std::string_view name) const;
+  // Of find(name): the first model without a profile on the same file, else the first of all.
+  Result<Weights> weights(std::string_view name) const;
+
+  // Records a verified file (already in dir(), or outside it for imports by reference), or a
+  // profile or a copy of one that is recorded. kConflict: another model's record has the file name
+  // that this one's would have, or a profile would take the place of another file's record.
+  // kNotFound: the file has gone meanwhile.
   Result<> add(const InstalledModel& model);
+  // Removes the record; the file goes with the last record that names it, if it is in dir().
   Result<> remove(std::string_view name);
 
  private:
+  Result<> check_record_is_free(const InstalledModel& model) const;
+
   std::string dir_;
 };
 

@@ -105,6 +105,73 @@ TEST_F(StoreTest, RemovesOwnFilesAndOnlyForgetsImportedOnes) {
   EXPECT_TRUE(store.list()->empty());
 }
 
+InstalledModel profile_of(InstalledModel model, const std::string& name) {
+  model.profile = Profile{.from = model.name,
+                          .system = "Be \"brief\".\n",
+                          .parameters_json = R"({"temperature":0.5,"stop":["x"]})",
+                          .messages_json = R"([{"role":"user","content":"hi"}])",
+                          .licences = {"MIT"}};
+  model.name = name;
+  return model;
+}
+
+TEST_F(StoreTest, AProfileSharesTheFileAndTheWorker) {
+  Store store(dir_);
+  const InstalledModel base = file("base:1b", dir_ + "/base.gguf");
+  ASSERT_TRUE(store.add(base));
+  ASSERT_TRUE(store.add(profile_of(base, "a-poet")));
+  const auto found = store.find("A-Poet:latest");
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->path, base.path);
+  ASSERT_TRUE(found->profile);
+  EXPECT_EQ(found->profile->from, "base:1b");
+  EXPECT_EQ(found->profile->system, "Be \"brief\".\n");
+  EXPECT_EQ(found->profile->parameters_json, R"({"temperature":0.5,"stop":["x"]})");
+  EXPECT_EQ(found->profile->messages_json, R"([{"role":"user","content":"hi"}])");
+  EXPECT_EQ(found->profile->licences, std::vector<std::string>{"MIT"});
+  EXPECT_EQ(store.weights("a-poet")->name, "base:1b");
+  EXPECT_EQ(store.weights("a-poet")->path, base.path);
+}
+
+TEST_F(StoreTest, AFileGoesWithTheLastNameForIt) {
+  Store store(dir_);
+  const InstalledModel base = file("base:1b", dir_ + "/base.gguf");
+  ASSERT_TRUE(store.add(base));
+  ASSERT_TRUE(store.add(profile_of(base, "poet")));
+  ASSERT_TRUE(store.remove("base:1b"));
+  EXPECT_TRUE(std::filesystem::exists(base.path));
+  EXPECT_EQ(store.weights("poet")->name, "poet");
+  ASSERT_TRUE(store.remove("poet"));
+  EXPECT_FALSE(std::filesystem::exists(base.path));
+}
+
+TEST_F(StoreTest, NoRecordTakesTheFileNameOfAnother) {
+  Store store(dir_);
+  const InstalledModel base = file("a:b", dir_ + "/one.gguf");
+  ASSERT_TRUE(store.add(base));
+  EXPECT_EQ(store.add(file("a_b", dir_ + "/two.gguf")).error().code, Code::kConflict);
+  EXPECT_TRUE(store.add(base));  // itself again
+  ASSERT_TRUE(store.add(file("other", dir_ + "/three.gguf")));
+  EXPECT_EQ(store.add(profile_of(base, "other")).error().code, Code::kConflict);
+  EXPECT_TRUE(store.add(profile_of(base, "a:b")));  // itself, with a system prompt
+}
+
+TEST_F(StoreTest, NoProfileIsMadeOfAFileThatHasGone) {
+  Store store(dir_);
+  const InstalledModel base = file("base", dir_ + "/base.gguf");
+  ASSERT_TRUE(store.add(base));
+  std::filesystem::remove(base.path);
+  EXPECT_EQ(store.add(profile_of(base, "poet")).error().code, Code::kNotFound);
+}
+
+TEST_F(StoreTest, ARecordThatIsTooLargeIsRefused) {
+  Store store(dir_);
+  InstalledModel poet = profile_of(file("base", dir_ + "/base.gguf"), "poet");
+  poet.profile->system.assign(2u << 20, 'x');
+  EXPECT_EQ(store.add(poet).error().code, Code::kTooLarge);
+  EXPECT_FALSE(store.find("poet"));
+}
+
 TEST(Catalogue, EveryEntryIsComplete) {
   for (const CatalogueEntry& entry : catalogue()) {
     SCOPED_TRACE(entry.name);

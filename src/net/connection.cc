@@ -29,7 +29,7 @@ Refusal refusal(int status, Code code, std::string message) {
   return Refusal{status, Error{code, std::move(message)}};
 }
 
-Refusal body_too_large(std::size_t bytes_max) {
+Refusal body_too_large(std::uint64_t bytes_max) {
   return refusal(413, Code::kTooLarge,
                  "the request body is over " + std::to_string(bytes_max) + " bytes");
 }
@@ -38,8 +38,27 @@ Refusal body_too_slow() {
   return refusal(408, Code::kDeadline, "the request body came too slowly");
 }
 
+// Passes on what came of the body, where it has a sink. Counts it either way.
+std::optional<Refusal> hand_over(Request& request, std::uint64_t& received) {
+  if (!request.sink) {
+    received = request.body.size();
+    return std::nullopt;
+  }
+  received += request.body.size();
+  Result<> taken;
+  try {
+    taken = request.sink->write(request.body);
+  } catch (const std::exception&) {
+    log::error("http.body_sink_threw");
+    taken = fail(Code::kBug, "internal error");
+  }
+  request.body.clear();
+  if (taken) return std::nullopt;
+  return Refusal{info(taken.error().code).http_status, taken.error()};
+}
+
 // The deadline of a body of which `received` bytes have come.
-Wait body_wait(std::int64_t start_ns, int timeout_ms, std::size_t received) {
+Wait body_wait(std::int64_t start_ns, int timeout_ms, std::uint64_t received) {
   const std::int64_t allowed_ms =
       timeout_ms + static_cast<std::int64_t>(received) / kBodyBytesPerMsMin;
   return Wait{.deadline_ns = start_ns + allowed_ms * kNsPerMs, .cancel = nullptr};
@@ -148,10 +167,29 @@ Connection::Next Connection::serve_request(RequestHead head) {
   return call_handler(request, writer);
 }
 
+std::optional<Refusal> Connection::choose_body_place(Request& request, std::uint64_t& bytes_max) {
+  bytes_max = options_.limits.body_bytes_max;
+  if (!options_.body_chooser) return std::nullopt;
+  Result<BodyPlace> place;
+  try {
+    place = options_.body_chooser(request);
+  } catch (const std::exception&) {
+    log::error("http.body_chooser_threw");
+    place = fail(Code::kBug, "internal error");
+  }
+  if (!place) return Refusal{info(place.error().code).http_status, place.error()};
+  if (!place->sink) return std::nullopt;
+  request.sink = std::move(place->sink);
+  bytes_max = place->bytes_max;
+  return std::nullopt;
+}
+
 std::optional<Refusal> Connection::read_body(RequestHead& head, bool& gone) {
+  std::uint64_t bytes_max = 0;
+  if (const auto no = choose_body_place(head.request, bytes_max)) return no;
   if (head.body == BodyKind::kNone) return std::nullopt;
-  if (head.body == BodyKind::kLength && head.body_bytes > options_.limits.body_bytes_max)
-    return body_too_large(options_.limits.body_bytes_max);
+  if (head.body == BodyKind::kLength && head.body_bytes > bytes_max)
+    return body_too_large(bytes_max);
   if (head.expects_continue && buffer_.empty() &&
       !write_socket(socket_.get(), "HTTP/1.1 100 Continue\r\n\r\n", options_.limits.body_timeout_ms,
                     nullptr)) {
@@ -159,39 +197,45 @@ std::optional<Refusal> Connection::read_body(RequestHead& head, bool& gone) {
     return std::nullopt;
   }
   return head.body == BodyKind::kLength ? read_length_body(head, gone)
-                                        : read_chunked_body(head, gone);
+                                        : read_chunked_body(head, bytes_max, gone);
 }
 
 std::optional<Refusal> Connection::read_length_body(RequestHead& head, bool& gone) {
-  const auto size = static_cast<std::size_t>(head.body_bytes);
+  const std::uint64_t size = head.body_bytes;
   std::string& body = head.request.body;
-  const std::size_t have = std::min(size, buffer_.size());
+  const auto have = static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer_.size()));
   body = buffer_.substr(0, have);
   buffer_.erase(0, have);
+  std::uint64_t received = 0;
+  if (const auto no = hand_over(head.request, received)) return no;
   const std::int64_t start_ns = system_clock().mono_ns();
-  while (body.size() < size) {
-    const Wait wait = body_wait(start_ns, options_.limits.body_timeout_ms, body.size());
-    const auto n = read_more(body, std::min(size - body.size(), kBodyReadBytes), wait);
+  while (received < size) {
+    const Wait wait = body_wait(start_ns, options_.limits.body_timeout_ms, received);
+    const auto piece =
+        static_cast<std::size_t>(std::min<std::uint64_t>(size - received, kBodyReadBytes));
+    const auto n = read_more(body, piece, wait);
     if (!n && n.error().code == Code::kDeadline) return body_too_slow();
     gone = !n || *n == 0;
     if (gone) return std::nullopt;
+    if (const auto no = hand_over(head.request, received)) return no;
   }
   return std::nullopt;
 }
 
-std::optional<Refusal> Connection::read_chunked_body(RequestHead& head, bool& gone) {
-  const std::size_t bytes_max = options_.limits.body_bytes_max;
-  std::string& body = head.request.body;
+std::optional<Refusal> Connection::read_chunked_body(RequestHead& head, std::uint64_t bytes_max,
+                                                     bool& gone) {
   ChunkDecoder decoder;
+  std::uint64_t received = 0;
   const std::int64_t start_ns = system_clock().mono_ns();
   for (;;) {
-    const auto used = decoder.push(buffer_, body);
+    const auto used = decoder.push(buffer_, head.request.body);
     if (!used) return refusal(400, Code::kInvalid, used.error().message);
     buffer_.erase(0, *used);
-    if (body.size() > bytes_max || decoder.chunk_left() > bytes_max - body.size())
+    if (const auto no = hand_over(head.request, received)) return no;
+    if (received > bytes_max || decoder.chunk_left() > bytes_max - received)
       return body_too_large(bytes_max);
     if (decoder.done()) return std::nullopt;
-    const Wait wait = body_wait(start_ns, options_.limits.body_timeout_ms, body.size());
+    const Wait wait = body_wait(start_ns, options_.limits.body_timeout_ms, received);
     const auto n = read_more(buffer_, kBodyReadBytes, wait);
     if (!n && n.error().code == Code::kDeadline) return body_too_slow();
     gone = !n || *n == 0;

@@ -35,9 +35,10 @@ class Connection {
   // Nothing: close without a word (the peer has gone, or the server stops).
   std::optional<Parsed<std::size_t>> read_head(std::int64_t deadline_ns);
   Next serve_request(RequestHead head);
+  std::optional<Refusal> choose_body_place(Request& request, std::uint64_t& bytes_max);
   std::optional<Refusal> read_body(RequestHead& head, bool& gone);
   std::optional<Refusal> read_length_body(RequestHead& head, bool& gone);
-  std::optional<Refusal> read_chunked_body(RequestHead& head, bool& gone);
+  std::optional<Refusal> read_chunked_body(RequestHead& head, std::uint64_t bytes_max, bool& gone);
   Result<std::size_t> read_more(std::string& into, std::size_t bytes, const Wait& wait);
   Next call_handler(const Request& request, SocketResponseWriter& writer);
   void send_error(SocketResponseWriter& writer, const Refusal& refusal, std::string_view path);

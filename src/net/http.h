@@ -33,14 +33,24 @@ class Headers {
   std::vector<Header> items_;
 };
 
+// Takes a request's body as it comes, where it is too large to be held in memory. Called from the
+// connection's thread; gone with the request, whether or not the whole body came.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  // An error refuses the request with its status.
+  virtual Result<> write(std::string_view bytes) = 0;
+};
+
 struct Request {
   std::string method;  // upper case
   std::string target;  // as sent: "/v1/messages?beta=true"
   std::string path;    // percent-decoded, without the query
   std::string query;   // raw, without '?'
   Headers headers;
-  std::string body;
-  std::string peer;  // "127.0.0.1:55012" or "unix"
+  std::string body;                // empty when it went to a sink
+  std::shared_ptr<BodySink> sink;  // that has the whole body; usually none
+  std::string peer;                // "127.0.0.1:55012" or "unix"
 };
 
 // Tells a blocking call to stop early. Waits watch a file descriptor too (the client's socket, to
@@ -93,12 +103,21 @@ using ErrorFormatter = std::function<ErrorReply(const Error&, std::string_view p
 // Host), so that strangers cannot make us buffer.
 using Gatekeeper = std::function<Result<>(const Request& head)>;
 
+// Asked after the gatekeeper, before any body byte: where the body goes, and how large it may be.
+// No sink: it is held in Request::body, within ServerLimits.
+struct BodyPlace {
+  std::shared_ptr<BodySink> sink = {};
+  std::uint64_t bytes_max = 0;
+};
+using BodyChooser = std::function<Result<BodyPlace>(const Request& head)>;
+
 struct ServerOptions {
   std::string address = "127.0.0.1";  // or "unix:/path/to.sock" (mode 0600)
   std::uint16_t port = 0;             // 0: a free one
   ServerLimits limits = {};
   Handler handler = {};
   Gatekeeper gatekeeper = {};           // may be empty
+  BodyChooser body_chooser = {};        // may be empty
   ErrorFormatter error_formatter = {};  // may be empty: plain text
 };
 

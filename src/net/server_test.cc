@@ -437,5 +437,81 @@ TEST(Headers, SetReplacesEveryOneOfThatName) {
   EXPECT_EQ(headers.get("B", "none"), "none");
 }
 
+struct Pieces final : BodySink {
+  std::size_t largest = 0, bytes = 0;
+  std::uint64_t sum = 0;
+  bool full = false;
+  Result<> write(std::string_view piece) override {
+    if (full) return fail(Code::kIo, "the disk is full");
+    largest = std::max(largest, piece.size());
+    bytes += piece.size();
+    for (const char c : piece) sum += static_cast<unsigned char>(c);
+    return {};
+  }
+};
+
+// A body for a sink is far larger than what may be held of others.
+TEST(Server, ALargeBodyGoesToItsSinkInPieces) {
+  const auto pieces = std::make_shared<Pieces>();
+  const auto server = serve({.limits = {.body_bytes_max = 10},
+                             .handler =
+                                 [&](const Request& request, ResponseWriter& response) {
+                                   EXPECT_EQ(request.sink != nullptr, request.path == "/blob");
+                                   EXPECT_TRUE(request.body.empty());
+                                   fine(request, response);
+                                 },
+                             .body_chooser = [&](const Request& head) -> Result<BodyPlace> {
+                               if (head.path != "/blob") return BodyPlace{};
+                               return BodyPlace{pieces, 5u << 20};
+                             }});
+  const std::string body(3u << 20, 'a');
+  const auto client = Client::create();
+  EXPECT_EQ(ask(*client, endpoint_of(*server), {.path = "/blob", .body = body}).status, 200);
+  EXPECT_EQ(pieces->bytes, body.size());
+  EXPECT_EQ(pieces->sum, body.size() * 'a');
+  EXPECT_LE(pieces->largest, 1u << 20);
+  EXPECT_EQ(ask(*client, endpoint_of(*server), {.path = "/other", .body = body}).status, 413);
+
+  RawClient chunked(server->port());
+  chunked.send(
+      "POST /blob HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbc\r\n1\r\nd\r\n"
+      "0\r\n\r\n");
+  EXPECT_TRUE(chunked.read_until("fine").starts_with("HTTP/1.1 200"));
+  EXPECT_EQ(pieces->bytes, body.size() + 3);
+}
+
+TEST(Server, ASinkHasALimitToo) {
+  const auto pieces = std::make_shared<Pieces>();
+  const auto server = serve({.handler = fine, .body_chooser = [&](const Request&) {
+                               return Result<BodyPlace>(BodyPlace{pieces, 4});
+                             }});
+  for (const char* request :
+       {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12345",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n"}) {
+    RawClient client(server->port());
+    client.send(request);
+    EXPECT_TRUE(client.read_to_end().starts_with("HTTP/1.1 413")) << request;
+  }
+}
+
+TEST(Server, ASinkThatFailsRefusesTheRequest) {
+  const auto pieces = std::make_shared<Pieces>();
+  pieces->full = true;
+  const auto server =
+      serve({.handler = fine, .body_chooser = [&](const Request& head) -> Result<BodyPlace> {
+               if (head.path == "/no") return fail(Code::kForbidden, "not here");
+               return BodyPlace{pieces, 1000};
+             }});
+  RawClient client(server->port());
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab");
+  const std::string answer = client.read_to_end();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 500")) << answer;
+  EXPECT_TRUE(answer.ends_with("the disk is full\n")) << answer;
+  RawClient other(server->port());
+  other.send("POST /no HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n");
+  EXPECT_TRUE(other.read_to_end().starts_with("HTTP/1.1 403"));
+}
+
 }  // namespace
 }  // namespace tophand::net

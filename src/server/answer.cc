@@ -9,6 +9,7 @@
 #include "chat/upstream.h"
 #include "server/client_sink.h"
 #include "server/handlers.h"
+#include "server/profiles.h"
 #include "server/reply.h"
 #include "server/service.h"
 
@@ -102,6 +103,7 @@ void load_or_unload(Service& service, Exchange& exchange, const chat::Request& r
     const auto lease =
         service.deps().workers->ready(target.model, [](double) { return Result<>(); }, client);
     if (!lease) return send_error(exchange, lease.error());
+    if (request.keep_alive_ms) service.deps().workers->keep(target.model, *request.keep_alive_ms);
   }
   if (exchange.dialect != chat::Dialect::kOpenAiResponses)
     return send_body(exchange, kJson, chat::write_ollama_load(exchange.dialect, context, unload));
@@ -110,10 +112,6 @@ void load_or_unload(Service& service, Exchange& exchange, const chat::Request& r
   std::string events;
   chat::make_stream_writer(exchange.dialect, context)->on(chat::Finished{}, 0, events);
   send_body(exchange, chat::stream_content_type(exchange.dialect), events);
-}
-
-bool is_own_engine(const policy::Target& target) {
-  return target.place == policy::Place::kLocal && target.backend.empty();
 }
 
 void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std::int64_t ms) {
@@ -147,6 +145,8 @@ void answer(Service& service, Exchange& exchange) {
   }
   if (request->load_only && decision->targets.front().place == policy::Place::kLocal)
     return load_or_unload(service, exchange, *request, decision->targets.front());
+  if (auto applied = apply_profile(service, decision->targets, local); !applied)
+    return send_error(exchange, applied.error());
 
   const Clock& clock = *service.deps().clock;
   const std::int64_t start_ns = clock.mono_ns();
@@ -175,8 +175,11 @@ void answer(Service& service, Exchange& exchange) {
     outcome = service.dispatcher().run(job, sink, client);
     sink.finish(outcome);
   }
-  if (!request->keep_loaded.value_or(true) && is_own_engine(outcome.target))
-    service.deps().workers->unload(outcome.target.model);
+  if (request->keep_alive_ms && is_own_engine(outcome.target)) {
+    if (request->keep_loaded.value_or(true))
+      service.deps().workers->keep(outcome.target.model, *request->keep_alive_ms);
+    else service.deps().workers->unload(outcome.target.model);
+  }
   log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);
 }
 
@@ -198,6 +201,8 @@ void count_tokens(Service& service, Exchange& exchange) {
     exchange.writer.headers().set("x-should-retry", "false");
     return send_error(exchange, decision.error());
   }
+  if (auto applied = apply_profile(service, decision->targets, local); !applied)
+    return send_error(exchange, applied.error());
   const policy::Target& target = decision->targets.front();
   const bool is_local = target.place == policy::Place::kLocal;
   backend::Backend* backend = service.deps().backend_for(target);

@@ -36,6 +36,7 @@ class OneWorker final : public backend::Workers {
     return backend::WorkerLease{};
   }
   void unload(const std::string&) override {}
+  void keep(const std::string&, std::int64_t) override {}
 };
 
 class SecondBackend final : public backend::Backend {

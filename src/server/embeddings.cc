@@ -59,7 +59,12 @@ void embeddings(Service& service, Exchange& exchange) {
   const auto request = chat::parse_embedding_request(dialect, exchange.request.body);
   if (!request) return send_error(exchange, request.error());
   const auto decision = decide(service, *request);
-  if (!decision) return send_error(exchange, decision.error());
+  if (!decision) {
+    if (decision.error().code != Code::kNotFound || dialect == EmbeddingDialect::kOpenAi)
+      return send_error(exchange, decision.error());
+    return send_error(exchange, {Code::kNotFound, "model \"" + request->model +
+                                                      "\" not found, try pulling it first"});
+  }
   const policy::Target& target = decision->targets.front();
   net::Headers& headers = exchange.writer.headers();
   headers.set("x-tophand-backend", policy::backend_name(target));
@@ -94,6 +99,10 @@ void embeddings(Service& service, Exchange& exchange) {
                         {"ms", (deps.clock->mono_ns() - start_ns) / 1'000'000},
                         {"outcome", answer ? "ok" : info(answer.error().code).name}});
   if (!answer) return send_error(exchange, answer.error());
+  if (request->keep_alive_ms && target.backend.empty()) {
+    if (*request->keep_alive_ms == 0) deps.workers->unload(target.model);
+    else deps.workers->keep(target.model, *request->keep_alive_ms);
+  }
   // Ollama's own rule is to cut without a word; here the header says so.
   if (const std::int64_t cut = answer->truncated(); cut > 0)
     headers.set("x-tophand-truncated", std::to_string(cut));

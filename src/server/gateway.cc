@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "chat/token_estimate.h"
 #include "server/data_lock.h"
+#include "server/handlers.h"
+#include "server/inspector.h"
 #include "server/service.h"
 
 namespace tophand::server {
@@ -66,7 +68,10 @@ std::vector<std::string> engine_arguments(const config::Config& config, const st
 class RunningGateway final : public Gateway {
  public:
   explicit RunningGateway(GatewayOptions options)
-      : options_(std::move(options)), keys_(options_.data_dir), store_(models_dir(options_)) {}
+      : options_(std::move(options)),
+        keys_(options_.data_dir),
+        store_(models_dir(options_)),
+        inspector_(options_.engine_program) {}
   ~RunningGateway() override { stop(0); }
 
   Result<> open();
@@ -85,6 +90,7 @@ class RunningGateway final : public Gateway {
   GatewayOptions options_;
   KeyStore keys_;
   models::Store store_;
+  ModelInspector inspector_;
   std::optional<DataLock> lock_;
   ledger::PriceBook prices_;
   std::unique_ptr<ledger::Ledger> ledger_;
@@ -124,10 +130,11 @@ Result<> RunningGateway::open_backends() {
   backend::SupervisorOptions workers;
   workers.program = options_.engine_program;
   workers.run_dir = options_.data_dir + "/run";
-  workers.find_file = [this](const std::string& model) -> Result<std::string> {
-    auto found = store_.find(model);
+  using Weights = backend::SupervisorOptions::Weights;
+  workers.find_weights = [this](const std::string& model) -> Result<Weights> {
+    auto found = store_.weights(model);
     if (!found) return tl::unexpected(found.error());
-    return found->path;
+    return Weights{std::move(found->name), std::move(found->path)};
   };
   workers.arguments = [this](const std::string& model, const std::string& file,
                              const std::string& socket) {
@@ -188,6 +195,7 @@ Result<> RunningGateway::listen() {
       .config = config,
       .guard = guard_.get(),
       .models = &store_,
+      .inspector = &inspector_,
       .ledger = ledger_.get(),
       .prices = &prices_,
       .clock = &system_clock(),
@@ -209,6 +217,9 @@ Result<> RunningGateway::listen() {
     service_->handle(request, writer);
   };
   server.gatekeeper = [this](const net::Request& head) { return service_->admit(head); };
+  server.body_chooser = [this](const net::Request& head) {
+    return choose_body_place(store_, head);
+  };
   server.error_formatter = Service::format_error;
   TOPHAND_TRY(started, "listen on " + config.server.listen, net::Server::start(std::move(server)));
   server_ = std::move(started);

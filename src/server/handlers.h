@@ -1,6 +1,14 @@
 // What the routes do. Each answers exactly once through exchange.writer.
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json_fwd.h"
+#include "base/result.h"
+#include "models/store.h"
+#include "net/http.h"
 #include "server/routes.h"
 
 namespace tophand::server {
@@ -11,6 +19,15 @@ void count_tokens(Service& service, Exchange& exchange);
 void list_models(Service& service, Exchange& exchange);  // Anthropic's shape or OpenAI's
 void show_model(Service& service, Exchange& exchange);
 void list_tags(Service& service, Exchange& exchange);
+void show_ollama_model(Service& service, Exchange& exchange);
+void list_running(Service& service, Exchange& exchange);
+void copy_model(Service& service, Exchange& exchange);
+void delete_model(Service& service, Exchange& exchange);
+void create_model(Service& service, Exchange& exchange);
+void pull_model(Service& service, Exchange& exchange);
+void upload_blob(Service& service, Exchange& exchange);
+void check_blob(Service& service, Exchange& exchange);
+void show_ollama_status(Service& service, Exchange& exchange);
 void show_version(Service& service, Exchange& exchange);
 void greet(Service& service, Exchange& exchange);  // "Ollama is running"
 void show_health(Service& service, Exchange& exchange);
@@ -18,5 +35,13 @@ void show_status(Service& service, Exchange& exchange);
 void show_savings(Service& service, Exchange& exchange);
 void show_requests(Service& service, Exchange& exchange);
 void show_request(Service& service, Exchange& exchange);  // every attempt of one
+
+// For net::ServerOptions: uploaded blobs go to the disk as they come.
+Result<net::BodyPlace> choose_body_place(const models::Store& store, const net::Request& head);
+
+// Ollama's words for what a model can do, from what its file says (engine/inspect.h).
+std::vector<std::string> capabilities_of(const Json& told);
+// Names that mean something else here, so that no model may be called so.
+bool is_reserved(std::string_view name);
 
 }  // namespace tophand::server

@@ -7,6 +7,7 @@
 #include "chat/model_list.h"
 #include "net/query.h"
 #include "server/handlers.h"
+#include "server/inspector.h"
 #include "server/reply.h"
 #include "server/service.h"
 
@@ -21,6 +22,7 @@ chat::ListedModel local_model(const models::InstalledModel& model) {
   return {.id = model.name,
           .created_ms = model.modified_ms,
           .owned_by = "local",
+          .parent = model.profile ? model.profile->from : "",
           .family = model.family,
           .parameter_size = model.parameter_size,
           .quantization = model.quantization,
@@ -106,7 +108,12 @@ void list_tags(Service& service, Exchange& exchange) {
   const auto installed = service.deps().models->list();
   if (!installed) return send_error(exchange, installed.error());
   std::vector<chat::ListedModel> models;
-  for (const models::InstalledModel& model : *installed) models.push_back(local_model(model));
+  for (const models::InstalledModel& model : *installed) {
+    models.push_back(local_model(model));
+    if (service.deps().inspector == nullptr) continue;
+    if (const auto told = service.deps().inspector->inspect(model))
+      models.back().capabilities = capabilities_of(**told);
+  }
   add_offered(service, models);
   send_body(exchange, kJson, chat::write_model_list(chat::ModelListStyle::kOllamaTags, models));
 }

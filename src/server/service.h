@@ -29,10 +29,13 @@
 
 namespace tophand::server {
 
+class ModelInspector;
+
 struct ServiceDeps {  // pointers outlive the service
   config::Config config;
   Guard* guard = nullptr;
-  const models::Store* models = nullptr;
+  models::Store* models = nullptr;
+  ModelInspector* inspector = nullptr;
   ledger::Ledger* ledger = nullptr;
   const ledger::PriceBook* prices = nullptr;
   const Clock* clock = nullptr;

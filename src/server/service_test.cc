@@ -37,6 +37,7 @@ class NoWorkers final : public backend::Workers {
     return backend::WorkerLease{};
   }
   void unload(const std::string&) override {}
+  void keep(const std::string&, std::int64_t) override {}
 };
 
 backend::Report play(backend::Sink& sink, const std::vector<chat::StreamEvent>& events) {

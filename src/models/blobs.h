@@ -1,0 +1,48 @@
+// Uploaded files, named by their SHA-256: what Ollama's clients send before they create a model of
+// them. DIR/blobs/sha256-HEX; a model's record may name such a file as its own.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tophand::models {
+
+inline constexpr std::uint64_t kBlobBytesMax = std::uint64_t{256} << 30;
+
+// The 64 hex digits of "sha256:HEX" (or "sha256-HEX"); nothing when it is something else. Such text
+// leads nowhere as a path.
+std::optional<std::string> digest_hex(std::string_view digest);
+
+std::string blob_path(const std::string& dir, std::string_view hex);
+bool has_blob(const std::string& dir, std::string_view hex);
+
+// One upload: bytes to a temporary file, hashed on the way, then checked, synced and renamed.
+class BlobWriter {
+ public:
+  // `bytes`: what is announced, 0 when it is not. kIo with the numbers when the disk has no room.
+  static Result<std::unique_ptr<BlobWriter>> create(const std::string& dir, std::string hex,
+                                                    std::uint64_t bytes);
+  ~BlobWriter();  // what was not committed is deleted
+  BlobWriter(const BlobWriter&) = delete;
+  BlobWriter& operator=(const BlobWriter&) = delete;
+
+  Result<> write(std::string_view bytes);
+  // kInvalid in Ollama's words when the hash is another.
+  Result<> commit();
+
+ private:
+  struct Hash;
+  BlobWriter(std::string dir, std::string hex);
+
+  std::string dir_, hex_, temporary_;
+  std::unique_ptr<Hash> hash_;
+  int fd_ = -1;
+  std::uint64_t written_ = 0;
+};
+
+}  // namespace tophand::models
