@@ -11,6 +11,7 @@ std::span<const Command* const> command_table() {
   static constexpr std::array kTable{
       &kServe,
       &kKeys,
+      &kConnect,
       &kAsk,
       &kRun,
       &kCommit,
