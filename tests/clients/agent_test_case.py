@@ -25,6 +25,7 @@ def program(name):
 class AgentTest(unittest.TestCase):
     """One gateway and one simulator a class; a fresh home and working folder a test."""
 
+    installed = MODEL
     config = ""
     simulator_arguments = ()
 
@@ -33,7 +34,8 @@ class AgentTest(unittest.TestCase):
         cls.stage = harness.Stage()
         cls.addClassCleanup(cls.stage.close)
         cls.simulator = cls.stage.simulator(*cls.simulator_arguments)
-        cls.gateway = cls.stage.gateway(cls.simulator.url, config=cls.config, installed=MODEL)
+        cls.gateway = cls.stage.gateway(cls.simulator.url, config=cls.config,
+                                        installed=cls.installed)
         cls.gateway.worker_pid()
 
     def setUp(self):

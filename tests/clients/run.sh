@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Real clients against the real gateway: the official SDKs, then whole agents. They are installed into
-# .cache/clients (npm ci, pinned by the lock files).
+# .cache/clients by npm, pinned by the lock files.
 # Usage: tests/clients/run.sh [NAME...]   (NAME: only agent tests whose id contains one; TOPHAND_BIN)
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -47,6 +47,19 @@ agents() {
   python3 tests/run_unittests.py tests/clients "$@"
 }
 
-[ $# -eq 0 ] && run_suite sdks sdks
+plugin() {  # the unit tests of the OpenClaw plugin; openclaw_plugin_test.py runs it for real
+  local tests report
+  tests=$(grep -cE '^ *test\(' integrations/openclaw/plugin.test.js)
+  command -v node >/dev/null || { skip "$tests" "node is not installed"; return; }
+  report=$(node --test --test-reporter=tap integrations/openclaw/plugin.test.js)
+  grep -A12 '^ *not ok' <<<"$report"
+  awk '/^# pass/ { pass = $3 } /^# fail/ { fail = $3 }
+    END { print pass + 0 " passed, " fail + 0 " failed, 0 skipped" }' <<<"$report"
+}
+
+if [ $# -eq 0 ]; then
+  run_suite sdks sdks
+  run_suite plugin plugin
+fi
 run_suite agents agents "$@"
 closing_line
