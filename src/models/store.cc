@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "base/json.h"
@@ -41,7 +43,10 @@ std::string error_text() {
 Result<std::string> read_small(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return fail(Code::kIo, path + ": " + error_text());
-  std::string text(kRecordBytesMax + 1, '\0');
+  struct stat status{};
+  const bool known = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  const auto size = static_cast<std::size_t>(known ? std::max<off_t>(0, status.st_size) : 0);
+  std::string text(std::min(size, kRecordBytesMax) + 1, '\0');
   const ssize_t n = ::read(fd, text.data(), text.size());
   ::close(fd);
   if (n < 0) return fail(Code::kIo, path + ": " + error_text());
@@ -181,6 +186,31 @@ bool is_sha256(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+struct Store::Records {
+  // What tells one writing of a file from the next.
+  struct Stamp {
+    ino_t inode = 0;
+    off_t size = 0;
+    std::int64_t changed_s = 0, changed_ns = 0;
+    bool operator==(const Stamp&) const = default;
+  };
+  struct Entry {
+    Stamp stamp;
+    std::optional<InstalledModel> model;  // absent: a damaged record
+  };
+  std::mutex mutex;
+  std::map<std::string, Entry> entries;  // by file name
+};
+
+Store::Store(std::string dir) : dir_(std::move(dir)), records_(std::make_unique<Records>()) {}
+Store::~Store() = default;
+
+Result<InstalledModel> Store::read_record(const std::string& file) const {
+  TOPHAND_TRY(text, "model record", read_small(dir_ + "/" + file));
+  TOPHAND_TRY(json, "model record " + file, parse_json(text));
+  return from_json(json, dir_);
+}
+
 Result<std::vector<InstalledModel>> Store::list() const {
   std::vector<InstalledModel> models;
   DIR* folder = ::opendir(dir_.c_str());
@@ -188,38 +218,52 @@ Result<std::vector<InstalledModel>> Store::list() const {
     if (errno == ENOENT) return models;  // nothing was ever installed
     return fail(Code::kIo, "cannot read the model folder " + dir_ + ": " + error_text());
   }
-  std::vector<std::string> records;
-  while (const dirent* entry = ::readdir(folder))
-    if (std::string_view(entry->d_name).ends_with(kSuffix)) records.emplace_back(entry->d_name);
-  ::closedir(folder);
-  for (const std::string& record : records) {
-    const auto text = read_small(dir_ + "/" + record);
-    if (!text) continue;
-    const auto json = parse_json(*text);
-    if (!json) continue;  // a damaged record hides one model; `tophand pull` writes it anew
-    auto model = from_json(*json, dir_);
-    if (model && file_matches(*model)) models.push_back(*std::move(model));
+  const std::lock_guard lock(records_->mutex);
+  std::map<std::string, Records::Entry> entries;
+  while (const dirent* entry = ::readdir(folder)) {
+    const std::string file = entry->d_name;
+    struct stat status{};
+    if (!file.ends_with(kSuffix) || ::fstatat(::dirfd(folder), entry->d_name, &status, 0) != 0)
+      continue;
+    const Records::Stamp stamp{status.st_ino, status.st_size, status.st_ctim.tv_sec,
+                               status.st_ctim.tv_nsec};
+    auto known = records_->entries.extract(file);
+    if (known && known.mapped().stamp == stamp) {
+      entries.insert(std::move(known));
+      continue;
+    }
+    // A damaged record hides one model; `tophand pull` writes it anew.
+    auto read = read_record(file);
+    entries[file] = {stamp, read ? std::optional(*std::move(read)) : std::nullopt};
   }
+  ::closedir(folder);
+  records_->entries = std::move(entries);
+  for (const auto& [file, record] : records_->entries)
+    if (record.model && file_matches(*record.model)) models.push_back(*record.model);
   std::ranges::sort(models, {}, &InstalledModel::name);
   return models;
 }
 
-Result<InstalledModel> Store::find(std::string_view name) const {
-  TOPHAND_TRY(models, "model folder", list());
+const InstalledModel* find_model(const std::vector<InstalledModel>& models, std::string_view name) {
   std::string_view bare = name;
   if (bare.ends_with(":latest")) bare.remove_suffix(7);
   const InstalledModel *prefixed = nullptr, *alike = nullptr;
   std::size_t matches = 0;
   for (const InstalledModel& model : models) {
-    if (model.name == name || model.name == bare) return model;
+    if (model.name == name || model.name == bare) return &model;
     if (same_name(model.name, name)) alike = &model;
     if (!bare.empty() && model.name.starts_with(bare)) {
       prefixed = &model;
       ++matches;
     }
   }
-  if (alike != nullptr) return *alike;
-  if (matches == 1) return *prefixed;
+  if (alike != nullptr) return alike;
+  return matches == 1 ? prefixed : nullptr;
+}
+
+Result<InstalledModel> Store::find(std::string_view name) const {
+  TOPHAND_TRY(models, "model folder", list());
+  if (const InstalledModel* found = find_model(models, name)) return *found;
   return fail(Code::kNotFound, not_found_message(name, models));
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,13 +44,18 @@ struct Weights {
 
 bool is_sha256(std::string_view text);  // 64 lower-case hex digits
 
+// What Store::find does, in a list that is at hand; nullptr for none.
+const InstalledModel* find_model(const std::vector<InstalledModel>& models, std::string_view name);
+
 class Store {
  public:
-  explicit Store(std::string dir) : dir_(std::move(dir)) {}
+  explicit Store(std::string dir);
+  ~Store();
   const std::string& dir() const { return dir_; }
-  Result<std::vector<InstalledModel>> list() const;  // sorted by name
-  // Exact name, name with ":latest" or in another case, or an unambiguous prefix. kNotFound with what is there and how
-  // to get it ("tophand pull NAME").
+  // Sorted by name. A record is read again only when its file has changed. Any thread.
+  Result<std::vector<InstalledModel>> list() const;
+  // Exact name, name with ":latest" or in another case, or an unambiguous prefix. kNotFound with
+  // what is there and how to get it ("tophand pull NAME").
   Result<InstalledModel> find(std::string_view name) const;
   // No prefixes; the case does not matter. kNotFound in Ollama's words.
   Result<InstalledModel> find_exact(std::string_view name) const;
@@ -66,8 +72,11 @@ class Store {
 
  private:
   Result<> check_record_is_free(const InstalledModel& model) const;
+  Result<InstalledModel> read_record(const std::string& file) const;
 
   std::string dir_;
+  struct Records;  // as they were last read
+  std::unique_ptr<Records> records_;
 };
 
 }  // namespace tophand::models

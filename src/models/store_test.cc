@@ -66,6 +66,23 @@ TEST_F(StoreTest, NamesMatchExactlyThenWithoutLatestThenByAnUnambiguousStart) {
   EXPECT_FALSE(store.find(""));
 }
 
+TEST_F(StoreTest, SeesAtOnceWhatAnotherProcessWroteOrDeleted) {
+  const Store reader(dir_);
+  Store writer(dir_);
+  ASSERT_TRUE(writer.add(file("phi", dir_ + "/phi.gguf")));
+  EXPECT_EQ(reader.find("phi")->context_tokens, 4096);
+  InstalledModel changed = file("phi", dir_ + "/phi.gguf");
+  changed.context_tokens = 8192;
+  ASSERT_TRUE(writer.add(changed));
+  EXPECT_EQ(reader.find("phi")->context_tokens, 8192);
+  std::filesystem::resize_file(dir_ + "/phi.gguf", 3);  // not what was verified
+  EXPECT_FALSE(reader.find("phi"));
+  std::filesystem::resize_file(dir_ + "/phi.gguf", 4);
+  EXPECT_TRUE(reader.find("phi"));
+  ASSERT_TRUE(writer.remove("phi"));
+  EXPECT_FALSE(reader.find("phi"));
+}
+
 TEST_F(StoreTest, AnUnknownModelSaysWhatThereIsAndHowToGetIt) {
   Store store(dir_);
   EXPECT_THAT(store.find("x").error().message, HasSubstr("no model is installed"));

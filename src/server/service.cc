@@ -96,14 +96,16 @@ Result<policy::Decision> Service::decide(const net::Headers& headers,
   facts.header_client_purpose = headers.get("x-claude-1p-request-class");
   facts.unsupported = local.unsupported;
   const config::Config& config = deps_.config;
-  if (const auto installed = deps_.models->list())
+  if (const auto installed = deps_.models->list()) {
     for (const models::InstalledModel& model : *installed) facts.installed.push_back(model.name);
-  else log::warn("models.unreadable", {{"error", installed.error().message}});
-  const std::string name(policy::bare_model(local.model));
-  if (const auto match = deps_.models->find(name); match && !name.empty())
-    facts.local_match = match->name;
-  if (const auto fallback = deps_.models->find(config.models.local))
-    facts.local_default = fallback->name;
+    const std::string_view name = policy::bare_model(local.model);
+    if (const auto* match = name.empty() ? nullptr : models::find_model(*installed, name))
+      facts.local_match = match->name;
+    if (const auto* fallback = models::find_model(*installed, config.models.local))
+      facts.local_default = fallback->name;
+  } else {
+    log::warn("models.unreadable", {{"error", installed.error().message}});
+  }
 
   if (deps_.offers) facts.offers = deps_.offers();
 
