@@ -94,7 +94,7 @@ struct Request {
 // Readies a request for a local model: drops what changes between sessions without meaning anything
 // to a model (system blocks starting with "x-anthropic-billing-header:", "<total_tokens>" markers;
 // both would spoil the cached prompt prefix), drops emptied blocks and messages, says in the system
-// text when JSON is wanted, and completes `unsupported`. Idempotent. Never call it on what goes to the Claude API.
+// text when JSON is wanted, and completes `unsupported`. Idempotent. Not for the Claude API.
 void prepare_for_local(Request& request);
 
 struct Usage {
