@@ -153,7 +153,7 @@ std::string whole_file_for(ClientKind kind, const GatewayAccess& access) {
 std::string_view next_step(ClientKind kind) {
   switch (kind) {
     case ClientKind::kClaudeCode:
-      return "start `claude` anew: its conversation goes to Claude, its small calls stay local";
+      return "start `claude` anew; what it says is small (titles, summaries) is answered locally";
     case ClientKind::kOpenClaw:
       return "restart OpenClaw's gateway; the plugin in integrations/openclaw marks each call";
     case ClientKind::kOpenCode:

@@ -161,13 +161,17 @@ Result<int> connect(Session& session) {
   TOPHAND_CHECK("connect", write_text(session.client.path, after));
   session.io.out << session.client.name << " is connected to " << url << "; "
                  << next_step(session.client.kind) << "\n";
+  if (!access.has_claude)
+    session.io.out << "No Claude key was found, so the local model answers everything; connect "
+                      "again when the gateway has one.\n";
   return 0;
 }
 
 Result<> take_out(Session& session, const Connection& connection, const Undone& undone) {
   std::error_code ignored;
   if (undone.text.empty() && !connection.existed) std::filesystem::remove(connection.file, ignored);
-  else TOPHAND_CHECK("write", write_text(connection.file, undone.text));
+  else if (std::filesystem::exists(connection.file, ignored))  // else the user took it away
+    TOPHAND_CHECK("write", write_text(connection.file, undone.text));
   if (undone.text == connection.before)
     std::filesystem::remove(connection.file + ".before-tophand", ignored);
   if (const auto id = session.keys.check(connection.key))
