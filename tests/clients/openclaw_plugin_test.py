@@ -1,6 +1,7 @@
 """The plugin of integrations/openclaw in the real OpenClaw: what a call is for decides who answers."""
 
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -90,6 +91,9 @@ class Plugin(AgentTest):
         self.openclaw("cron", "add", "--name", "t", "--at", "1s", "--session", "isolated", "--message",
                       "Say hello.", "--tools", "", "--no-deliver", "--json")
         self.check("cron", "low", "local")
+        if os.environ.get("CI") == "true":
+            print("left out in CI: the heartbeat, a minute of reading; plugin.test.js has its mark")
+            return
         self.openclaw("system", "event", "--text", "Look around.", "--mode", "now")
         self.check("heartbeat", "low", "local")
 

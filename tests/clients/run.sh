@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Real clients against the real gateway: the official SDKs, then whole agents. They are installed into
-# .cache/clients by npm, pinned by the lock files.
+# .cache/clients by npm and pip, pinned by the lock files and requirements.txt.
 # Usage: tests/clients/run.sh [NAME...]   (NAME: only agent tests whose id contains one; TOPHAND_BIN)
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -38,6 +38,18 @@ sdks() {
   python3 tests/clients/with_gateway.py node "$cache/sdks/run.mjs" "$cache"/sdks/*.test.mjs
 }
 
+python_sdks() {
+  local tests from=tests/clients/python to=$cache/python
+  tests=$(grep -c '^    def test_' $from/sdks_test.py)
+  if ! cmp -s $from/requirements.txt "$to/installed.txt"; then
+    mkdir -p "$cache"
+    { python3 -m venv "$to" && "$to/bin/pip" install -q -r $from/requirements.txt; } >"$cache/pip.log" 2>&1 ||
+      { tail -n 5 "$cache/pip.log"; skip "$tests" "pip could not install the Python SDKs"; return; }
+    cp $from/requirements.txt "$to/installed.txt"
+  fi
+  python3 tests/clients/with_gateway.py "$to/bin/python" tests/run_unittests.py $from
+}
+
 agents() {
   local tests
   tests=$(cat tests/clients/*_test.py | grep -c '^    def test_')
@@ -59,6 +71,7 @@ plugin() {  # the unit tests of the OpenClaw plugin; openclaw_plugin_test.py run
 
 if [ $# -eq 0 ]; then
   run_suite sdks sdks
+  run_suite python-sdks python_sdks
   run_suite plugin plugin
 fi
 run_suite agents agents "$@"
