@@ -109,6 +109,9 @@ Result<bool> agreed(Session& session, const std::string& diff) {
 
 Result<std::string> key_for(Session& session, const GatewayAccess& access) {
   if (access.key != kKeyToCome) return access.key;
+  std::error_code failed;
+  std::filesystem::create_directories(session.paths.data_dir + "/run", failed);  // as `keys` does
+  if (failed) return fail(Code::kIo, "create " + session.paths.data_dir + ": " + failed.message());
   TOPHAND_TRY(made, "make a key",
               session.keys.create("connect " + session.client.name, system_clock().wall_ms()));
   return made.secret;

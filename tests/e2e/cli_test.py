@@ -64,6 +64,20 @@ class CliTest(unittest.TestCase):
         self.assertFalse(list(pathlib.Path(self.folder.name).rglob("ledger.db")))
         self.assertEqual(self.run_with("savings", "--since", "soon").returncode, 2)
 
+    def test_connects_before_the_first_start_and_leaves_a_removed_file_alone(self):
+        home = pathlib.Path(self.folder.name) / "fresh"
+        own = {"CLAUDE_CONFIG_DIR": str(home), "XDG_DATA_HOME": str(home / "data")}
+        config = home / "settings.json"
+        home.mkdir()
+        config.write_text("{}")
+        done = self.run_with("connect", "claude-code", "--yes", **own)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("No Claude key was found", done.stdout)
+        self.assertIn("th-", config.read_text())
+        config.unlink()
+        self.assertEqual(self.run_with("connect", "claude-code", "--undo", "--yes", **own).returncode, 0)
+        self.assertFalse(config.exists())
+
     def test_checks_the_configuration(self):
         good = pathlib.Path(self.folder.name) / "good.toml"
         good.write_text('[routing]\ndefault_priority = "high"\n')
