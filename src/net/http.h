@@ -77,6 +77,8 @@ class ResponseWriter {
   // Ends the connection without the closing chunk, so that the client sees a broken stream.
   virtual void abort() = 0;
   virtual bool started() const = 0;
+  // False while a client that reads slowly would make a small write wait.
+  virtual bool can_write() const { return true; }
   virtual const Cancellation& client() const = 0;  // cancelled when the client hangs up
 };
 

@@ -129,6 +129,11 @@ Result<> SocketResponseWriter::finish() {
   return put("0\r\n\r\n", nullptr);
 }
 
+bool SocketResponseWriter::can_write() const {
+  pollfd waiting{fd_, POLLOUT, 0};
+  return poll(&waiting, 1, 0) > 0 && (waiting.revents & POLLOUT) != 0;
+}
+
 void SocketResponseWriter::abort() {
   state_ = State::kBroken;
   shutdown(fd_, SHUT_RDWR);

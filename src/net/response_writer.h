@@ -51,6 +51,7 @@ class SocketResponseWriter final : public ResponseWriter {
   Result<> finish() override;
   void abort() override;
   bool started() const override { return state_ != State::kIdle; }
+  bool can_write() const override;
   const Cancellation& client() const override { return peer_; }
 
   // The answer was complete and the connection may carry another one.

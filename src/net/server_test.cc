@@ -184,6 +184,25 @@ TEST(Server, ARefusedBodyMayBeWrittenToItsEndAndTheAnswerIsStillRead) {
   }
 }
 
+TEST(Server, AWriterKnowsWhenASmallWriteWouldWaitForASlowReader) {
+  std::promise<std::pair<bool, bool>> seen;
+  const auto server = serve({.handler = [&](const Request&, ResponseWriter& writer) {
+    static_cast<void>(writer.start_stream(200, "text/plain"));
+    const bool at_first = writer.can_write();
+    const std::string piece(64u << 10, 'x');
+    bool later = true;  // buffers of both ends take some megabytes
+    for (int i = 0; i < 1024 && later; ++i) {
+      static_cast<void>(writer.write(piece));
+      later = writer.can_write();
+    }
+    seen.set_value({at_first, later});
+    writer.abort();
+  }});
+  RawClient client(server->port());
+  client.send(kGet);  // and reads nothing
+  EXPECT_EQ(seen.get_future().get(), std::pair(true, false));
+}
+
 TEST(Server, SlowHeadersAndBodiesAre408) {
   const auto server =
       serve({.limits = {.header_timeout_ms = 30, .body_timeout_ms = 30}, .handler = fine});

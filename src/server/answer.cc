@@ -167,7 +167,7 @@ void answer(Service& service, Exchange& exchange) {
                    .priority = std::string(policy::priority_name(job.decision.priority)),
                    .left_out = joined(request->left_out, ", "),
                    .estimate_input_tokens = [&] { return estimate(service, *request); }},
-                  clock);
+                  clock, &service.pulse());
   CurrentClient client(exchange.writer.client());
   dispatch::Outcome outcome;
   {

@@ -1,6 +1,5 @@
 #include "server/client_sink.h"
 
-#include <chrono>
 #include <cstdio>
 #include <utility>
 
@@ -11,7 +10,6 @@ namespace {
 
 constexpr std::int64_t kStartAfterNs = 1'000'000'000;
 constexpr std::int64_t kBreatheEveryNs = 5'000'000'000;
-constexpr std::chrono::milliseconds kTick{500};
 
 // What a client is told when the provider refused: its own status where that means the same here.
 // 529 is Anthropic's alone; other dialects' clients know it as 503.
@@ -29,21 +27,17 @@ void tell_cost(Exchange& exchange, const dispatch::Outcome& outcome) {
 
 }  // namespace
 
-ClientSink::ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock)
+ClientSink::ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock, Pulse* pulse)
     : exchange_(&exchange),
       shape_(std::move(shape)),
       clock_(clock),
       writer_(chat::make_stream_writer(exchange.dialect, shape_.context)),
       begun_ns_(clock.mono_ns()),
-      last_write_ns_(begun_ns_) {}
+      last_write_ns_(begun_ns_),
+      pulse_(pulse) {}
 
 ClientSink::~ClientSink() {
-  {
-    const std::lock_guard lock(mutex_);
-    is_over_ = true;
-  }
-  over_.notify_all();
-  if (ticker_.joinable()) ticker_.join();
+  if (beating_) pulse_->remove(*this);
 }
 
 ClientSink::Takes ClientSink::trying(const Trying& attempt) {
@@ -60,7 +54,7 @@ ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   else headers.set("x-tophand-left-out", header_text(shape_.left_out));
   // A preamble of ours and a provider's bytes would make two beginnings of one stream.
   raw_expected_ = passes_on && !exchange_->writer.started();
-  if (shape_.stream && !raw_expected_) start_ticker();
+  if (shape_.stream && !raw_expected_) start_beating();
   return raw_expected_ ? Takes::kRaw : Takes::kEvents;
 }
 
@@ -77,8 +71,10 @@ bool ClientSink::move_to(Exchange& other) {
   return true;
 }
 
-void ClientSink::start_ticker() {
-  if (!ticker_.joinable()) ticker_ = std::thread([this] { tick(); });
+void ClientSink::start_beating() {
+  if (beating_ || pulse_ == nullptr) return;
+  beating_ = true;
+  pulse_->add(*this);
 }
 
 void ClientSink::held(std::function<void()> release) {
@@ -90,7 +86,7 @@ void ClientSink::held(std::function<void()> release) {
   }
   if (!wanted) return;
   const std::lock_guard lock(mutex_);
-  start_ticker();
+  start_beating();
 }
 
 void ClientSink::release_held() {
@@ -99,14 +95,12 @@ void ClientSink::release_held() {
   std::exchange(release_, nullptr)();
 }
 
-void ClientSink::tick() {
-  std::unique_lock lock(mutex_);
-  while (!over_.wait_for(lock, kTick, [this] { return is_over_; })) {
-    lock.unlock();
-    const bool gone = !breathe();
-    lock.lock();
-    if (gone) return;  // its own thread notices by itself
-  }
+// Every stream has the same pulse: what would have to wait is left for the next beat.
+void ClientSink::beat() {
+  release_held();
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || !exchange_->writer.can_write()) return;
+  static_cast<void>(breathe_locked());  // a client that has gone is noticed by its own thread
 }
 
 Result<> ClientSink::breathe() {
@@ -178,7 +172,6 @@ Result<> ClientSink::raw(std::string_view bytes, const std::vector<chat::StreamE
 void ClientSink::finish(const dispatch::Outcome& outcome) {
   const std::lock_guard lock(mutex_);
   is_over_ = true;
-  over_.notify_all();
   const backend::Report& report = outcome.report;
   net::ResponseWriter& writer = exchange_->writer;
   if (report.end == backend::End::kCancelled) return writer.abort();

@@ -4,22 +4,21 @@
 // client hears something at least every five seconds. (From a provider whose bytes are passed on it
 // hears what that provider sends.)
 //
-// Two threads call it: the request's own, and the ticker that fills silences. One mutex guards all.
+// Two threads call it: the request's own, and the pulse that fills silences. One mutex guards all.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "chat/dialect.h"
 #include "chat/events.h"
 #include "dispatch/dispatch.h"
+#include "server/pulse.h"
 #include "server/routes.h"
 
 namespace tophand::server {
@@ -33,10 +32,11 @@ struct AnswerShape {
   std::function<std::int64_t()> estimate_input_tokens = {};
 };
 
-class ClientSink final : public dispatch::Sink {
+class ClientSink final : public dispatch::Sink, private Beating {
  public:
-  ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock);
-  ~ClientSink() override;  // ends the ticker
+  // `pulse` outlives this; nullptr: breathe() is called by the owner, a test.
+  ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock, Pulse* pulse = nullptr);
+  ~ClientSink() override;
 
   Takes trying(const Trying& attempt) override;
   void held(std::function<void()> release) override;
@@ -49,21 +49,20 @@ class ClientSink final : public dispatch::Sink {
   // Gives the answer to another exchange (a retry of the first) while the first has had nothing of
   // it; false when it is too late. The first is not written to any more.
   bool move_to(Exchange& other);
-  // Writes a sign of life, and lets go of what is held, when it is due. For the ticker, and for
-  // tests.
+  // Writes a sign of life, and lets go of what is held, when it is due.
   Result<> breathe();
 
  private:
   Result<> breathe_locked();
   void release_held();
-  void start_ticker();
+  void beat() override;
+  void start_beating();  // with mutex_ held
   Result<> put(std::string_view bytes, std::string_view content_type);
   Result<> write_event(const chat::StreamEvent& event);
   void finish_whole(const dispatch::Outcome& outcome);
   void finish_raw(const dispatch::Outcome& outcome);
   void fail_before_start(const dispatch::Outcome& outcome);
   void fail_in_stream(const dispatch::Outcome& outcome);
-  void tick();
 
   Exchange* exchange_;  // who gets the answer
   AnswerShape shape_;
@@ -77,9 +76,9 @@ class ClientSink final : public dispatch::Sink {
   int raw_status_ = 200;
   std::string raw_type_, raw_body_;  // the body of an answer that is not streamed
   std::int64_t begun_ns_, last_write_ns_;
-  std::condition_variable over_;
   bool is_over_ = false;
-  std::thread ticker_;     // runs while a backend may be silent
+  Pulse* pulse_;
+  bool beating_ = false;   // from when a backend may be silent
   std::mutex held_mutex_;  // guards the two below; taken before mutex_
   std::function<void()> release_;
   std::int64_t held_ns_ = 0;  // since when

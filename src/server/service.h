@@ -24,6 +24,7 @@
 #include "policy/policy.h"
 #include "server/guard.h"
 #include "server/keys.h"
+#include "server/pulse.h"
 #include "server/retries.h"
 #include "server/routes.h"
 
@@ -61,6 +62,7 @@ class Service {
   const ServiceDeps& deps() const { return deps_; }
   const dispatch::Dispatcher& dispatcher() const { return dispatcher_; }
   Retries& retries() { return retries_; }
+  Pulse& pulse() { return pulse_; }
   std::int64_t started_ms() const { return started_ms_; }
 
   // Names, priorities and classes of one request, put to the policy. `local` is the request readied
@@ -71,6 +73,7 @@ class Service {
   ServiceDeps deps_;
   dispatch::Dispatcher dispatcher_;
   Retries retries_;
+  Pulse pulse_;
   std::int64_t started_ms_;
 };
 
