@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "dispatch/dispatch.h"
+#include "dispatch/race.h"
 #include "dispatch/retry_budget.h"
 #include "dispatch/test_support.h"
 
@@ -232,6 +233,17 @@ TEST(Hedge, ASilentLocalBackendGetsARivalAndOneOfThemAnswers) {
   EXPECT_EQ(rig.ledger.settled[0].second.outcome == ledger::AttemptEnd::Outcome::kDone,
             rig.ledger.settled[0].first == 2)
       << "the stopped one is the first row, whichever ended first";
+}
+
+TEST(Hedge, TheClientIsNotToldOfAnAttemptThatBeginsWhenTheOtherHasWon) {
+  FakeSink client;
+  net::CancelFlag nobody;
+  Stop first(nobody, system_clock(), INT64_MAX), second(nobody, system_clock(), INT64_MAX);
+  Race race(client, {&first, &second}, [] {});
+  race.lane(1).trying({.target = kOther, .reasons = {}, .number = 2});
+  ASSERT_TRUE(race.lane(1).event(chat::TextDelta{"x"}));
+  race.lane(0).trying({.target = kLocal, .reasons = {}, .number = 1});
+  EXPECT_EQ(client.tried, std::vector<Target>{kOther});
 }
 
 TEST(Hedge, AQuickBackendHasNoRivalAndAFailedOneIsReplacedAsEver) {

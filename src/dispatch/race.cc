@@ -19,7 +19,8 @@ Sink::Takes Race::Entrant::trying(const Trying& attempt) {
   target_ = attempt.target;
   reasons_ = attempt.reasons;
   attempt_ = attempt.number;
-  if (number_ == 0) race_.client_.trying(attempt);
+  const std::lock_guard lock(race_.client_mutex_);
+  if (number_ == 0 && !race_.winner()) race_.client_.trying(attempt);
   return Takes::kEvents;
 }
 
@@ -34,27 +35,32 @@ Result<> Race::Entrant::claim() {
   }
   race_.stops_.at(1 - number_)->fire();
   race_.won_();
-  if (number_ == 1)
-    race_.client_.trying({.target = target_, .reasons = reasons_, .number = attempt_});
+  if (number_ == 0) return {};
+  const std::lock_guard lock(race_.client_mutex_);
+  race_.client_.trying({.target = target_, .reasons = reasons_, .number = attempt_});
   return {};
 }
 
 Result<> Race::Entrant::event(const chat::StreamEvent& event) {
   if (std::holds_alternative<chat::Progress>(event)) {
+    const std::lock_guard lock(race_.client_mutex_);
     const auto winner = race_.winner();
     return !winner || *winner == number_ ? race_.client_.event(event) : Result<>();
   }
   if (auto mine = claim(); !mine) return mine;
+  const std::lock_guard lock(race_.client_mutex_);
   return race_.client_.event(event);
 }
 
 Result<> Race::Entrant::head(int status, const net::Headers& kept, std::string_view type) {
   if (auto mine = claim(); !mine) return mine;
+  const std::lock_guard lock(race_.client_mutex_);
   return race_.client_.head(status, kept, type);
 }
 
 Result<> Race::Entrant::raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) {
   if (auto mine = claim(); !mine) return mine;
+  const std::lock_guard lock(race_.client_mutex_);
   return race_.client_.raw(bytes, meaning);
 }
 

@@ -47,6 +47,7 @@ class Race {
   Sink& client_;
   const std::array<Stop*, 2> stops_;
   const std::function<void()> won_;
+  std::mutex client_mutex_;   // both threads call client_; taken before mutex_
   mutable std::mutex mutex_;  // guards winner_
   std::optional<std::size_t> winner_;
   std::array<Entrant, 2> entrants_{Entrant(*this, 0), Entrant(*this, 1)};
