@@ -2,7 +2,7 @@
 """What the gateway adds to a request, beside a direct connection to the same model server.
 
     make bench-gateway
-    bench/gateway_latency.py [--rate 1000] [--seconds 5] [--rounds 3] [--peer 'LiteLLM=http://127.0.0.1:4000/v1/chat/completions authorization:Bearer_x']
+    bench/gateway_latency.py [--rate 1000] [--seconds 5] [--rounds 3] [--peer 'LiteLLM=http://127.0.0.1:4000/v1/chat/completions authorization:Bearer%20x']
 
 A model server that answers at once (gateway_load upstream), a gateway with everything on (keys, routing, ledger,
 limits), and a load generator, all on this machine. Requests go to the server and through the gateway in turn, on a
@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--rate", type=float, default=1000)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peer", action="append", default=[], help="'NAME=URL HEADER:VALUE': another gateway in front of a server that answers at once")
+    parser.add_argument("--peer", action="append", default=[], help="'NAME=URL HEADER:VALUE' (a space in it: %%20): another gateway before a server that answers at once")
     parser.add_argument("--peer-rate", type=float, default=50, help="requests a second while peers are measured too")
     parser.add_argument("--upstream-only", action="store_true", help="start the model server, print its address, wait: to set up peers")
     args = parser.parse_args()

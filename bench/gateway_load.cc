@@ -193,7 +193,9 @@ bool read_target(std::string_view text, Target& out) {
     const std::string_view field = text.substr(0, text.find(' '));
     const std::size_t colon = field.find(':');
     if (colon == std::string_view::npos) return false;
-    out.headers.add(std::string(field.substr(0, colon)), std::string(field.substr(colon + 1)));
+    std::string value(field.substr(colon + 1));
+    while (value.find("%20") != std::string::npos) value.replace(value.find("%20"), 3, " ");
+    out.headers.add(std::string(field.substr(0, colon)), value);
   }
   return true;
 }
@@ -309,7 +311,7 @@ int usage() {
       << "usage: gateway_load upstream\n"
          "       gateway_load run --rate N --seconds S --connections C --body FILE TARGET...\n"
          "       gateway_load idle --streams N --body FILE TARGET\n"
-         "TARGET: NAME=http://host:port/path[ HEADER:VALUE]...\n";
+         "TARGET: NAME=http://host:port/path[ HEADER:VALUE]..., a space in a VALUE as %20\n";
   return 2;
 }
 
