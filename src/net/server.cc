@@ -35,12 +35,12 @@ constexpr std::size_t kRefusersMax = 32;
 constexpr int kOutOfDescriptorsPauseMs = 100;
 constexpr std::string_view kUnixPrefix = "unix:";
 
-// A connection needs its socket, an epoll descriptor while it waits on a backend, and the
-// backend's.
+// A stream that waits has its socket, the backend's, three epoll descriptors, an event and a timer:
+// seven descriptors were counted a stream.
 void raise_descriptor_limit(std::size_t connections_max) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, connections_max * 3 + 128);
+  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, connections_max * 8 + 128);
   if (limit.rlim_cur >= wanted) return;
   limit.rlim_cur = wanted;
   setrlimit(RLIMIT_NOFILE, &limit);
