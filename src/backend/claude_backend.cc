@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/sse_frames.h"
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "chat/upstream.h"
@@ -21,13 +22,6 @@ constexpr std::string_view kDefaultVersion = "2023-06-01";
 constexpr std::int64_t kRefusedRestMs = 600'000;
 constexpr std::int64_t kLimitedRestMs = 30'000;
 constexpr std::int64_t kRestMsMax = 3'600'000;
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 // What of the upstream's headers concerns the client: its request id, its limits, when to retry.
 net::Headers keep_headers(const net::Headers& from) {

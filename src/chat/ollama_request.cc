@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/ollama_duration.h"
 #include "chat/request_parsers.h"
@@ -187,8 +188,7 @@ Result<Message> parse_message(const Field& message, ToolIds& ids) {
   if (!message.is_object()) return message.expected("an object");
   const Field role = message["role"];
   TOPHAND_FIELD(name, role.string());
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  name = lowered(name);
   TOPHAND_FIELD(content, message["content"].string_or(""));
   if (name == "tool") return parse_tool_message(message, std::move(content), ids);
   Message out;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/openai_upstream.h"
 #include "chat/server_error.h"
@@ -39,10 +40,6 @@ std::string arguments_of(const Json& function) {
   const Json& arguments = member(function, "arguments");
   if (arguments.is_string()) return arguments.get<std::string>();
   return arguments.is_object() ? dump_json(arguments) : "";
-}
-
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/ascii.h"
 #include "base/log.h"
 
 namespace tophand::dispatch {
@@ -18,12 +19,6 @@ constexpr std::int64_t kTokensPerSecondMax = 500;
 ledger::TokenCounts counts_of(const chat::Usage& usage) {
   return {usage.input_tokens, usage.cache_read_tokens, usage.cache_write_5m_tokens,
           usage.cache_write_1h_tokens, usage.output_tokens};
-}
-
-std::string join(const std::vector<std::string>& items) {
-  std::string out;
-  for (const std::string& item : items) (out += out.empty() ? "" : "; ") += item;
-  return out;
 }
 
 std::int64_t input_bytes(const Job& job) {
@@ -137,7 +132,7 @@ Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
   start.model = attempt.target.model;
   start.model_asked = job.request->model;
   start.reserved = attempt.reserved;
-  start.reason = join(attempt.reasons);
+  start.reason = joined(attempt.reasons, "; ");
   auto row = deps.ledger->begin(start);
   if (row) attempt.row = *row;
   if (!row && attempt.is_claude()) return tl::unexpected(Error(row.error()).within("reserve"));

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "chat/answer_check.h"
@@ -27,10 +28,6 @@ std::vector<text::Tool> offered_tools(const chat::Request& request) {
                    R"(,"parameters":)" + schema + "}}"});
   }
   return out;
-}
-
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 // Gathers one answer, lets through what needs no check, and gives out the rest when told to.

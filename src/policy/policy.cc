@@ -5,17 +5,12 @@
 #include <iterator>
 #include <optional>
 
+#include "base/ascii.h"
+
 namespace tophand::policy {
 namespace {
 
 constexpr std::size_t kClassBytesMax = 40;
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 std::string trimmed_lower(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

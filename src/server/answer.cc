@@ -2,6 +2,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "chat/model_list.h"
@@ -34,10 +35,6 @@ std::string_view dialect_name(chat::Dialect dialect) {
       break;
   }
   return "ollama_generate";
-}
-
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 Result<chat::Request> parse(const Exchange& exchange, std::string_view body) {

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/ascii.h"
 #include "server/reply.h"
 
 namespace tophand::server {

@@ -2,17 +2,11 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "server/routes.h"
 
 namespace tophand::server {
 namespace {
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 std::size_t count_of(const net::Headers& headers, std::string_view name) {
   return static_cast<std::size_t>(std::ranges::count_if(

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/model_list.h"
 #include "chat/ollama_manage.h"
@@ -45,12 +46,6 @@ Json details_of(const models::InstalledModel& model, const Json& told) {
           {"embedding_length", int_or(told, "embedding_length", 0)}};
 }
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string out;
-  for (const std::string& text : texts) (out += out.empty() ? "" : "\n") += text;
-  return out;
-}
-
 // As `ollama show --modelfile` prints it, so that a profile can be made again elsewhere.
 std::string modelfile_of(const models::InstalledModel& model) {
   std::string out = "FROM " + (model.profile ? model.profile->from : model.name) + '\n';
@@ -68,7 +63,7 @@ std::string modelfile_of(const models::InstalledModel& model) {
 Json show_json(const models::InstalledModel& model, const Json& told, bool verbose) {
   const models::Profile profile = model.profile.value_or(models::Profile{});
   const Json* metadata = find_key(told, "metadata");
-  Json out{{"license", joined(profile.licences)},
+  Json out{{"license", joined(profile.licences, "\n")},
            {"modelfile", modelfile_of(model)},
            {"parameters", chat::ollama_parameter_lines(profile.parameters_json)},
            {"template", profile.chat_template},

@@ -40,13 +40,4 @@ std::string header_text(std::string_view text) {
   return out;
 }
 
-std::string joined(const std::vector<std::string>& items, std::string_view between) {
-  std::string out;
-  for (const std::string& item : items) {
-    if (!out.empty()) out += between;
-    out += item;
-  }
-  return out;
-}
-
 }  // namespace tophand::server

@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "net/http.h"
@@ -24,6 +23,5 @@ void send_body(Exchange& exchange, std::string_view content_type, std::string_vi
 
 // Text fit for a header's value: printable ASCII, cut at 512 bytes.
 std::string header_text(std::string_view text);
-std::string joined(const std::vector<std::string>& items, std::string_view between);
 
 }  // namespace tophand::server

@@ -1,0 +1,33 @@
+// Small things done with text that are the same everywhere: ASCII only, whatever the locale.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tophand {
+
+// A to Z as a to z, every other byte as it is.
+inline std::string lowered(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+// Nothing but spaces, tabs and line ends.
+inline bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// The items with `between` between them; leading empty ones leave no trace.
+inline std::string joined(const std::vector<std::string>& items, std::string_view between) {
+  std::string out;
+  for (const std::string& item : items) {
+    if (!out.empty()) out += between;
+    out += item;
+  }
+  return out;
+}
+
+}  // namespace tophand
