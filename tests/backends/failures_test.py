@@ -8,7 +8,7 @@ import time
 import unittest
 
 from dialects import DIALECTS, ask
-from rig import KINDS, Rig, model_of, start_simulator, wait_until
+from rig import KINDS, EveryKind, Rig, model_of, start_simulator, wait_until
 from script import Script
 
 HELLO = [("user", "Hello there.")]
@@ -18,26 +18,7 @@ def pairs():
     return [(kind, dialect) for kind in KINDS for dialect in DIALECTS]
 
 
-class FailuresTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.rig = Rig()
-        try:
-            cls.simulators = {kind: cls.rig.simulator_of(kind, "b-" + kind) for kind in KINDS}
-            cls.gateway = cls.rig.open()
-            cls.rig.wait_for(*(cls.name(kind) for kind in KINDS))
-        except BaseException:
-            cls.rig.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.rig.close()
-
-    @staticmethod
-    def name(kind):
-        return f"b-{kind}/{model_of(kind)}"
-
+class FailuresTest(EveryKind, unittest.TestCase):
     def play(self, kind, dialect, script, stream=False, turns=HELLO):
         self.simulators[kind].script = script
         return ask(self.gateway, dialect, self.name(kind), turns, stream)

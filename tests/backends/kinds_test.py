@@ -4,7 +4,7 @@ import functools
 import unittest
 
 from dialects import DIALECTS, TOOL, ask
-from rig import KINDS, Rig, model_of
+from rig import EveryKind, model_of
 from script import Script
 
 HELLO = [("user", "Hello there.")]
@@ -26,26 +26,7 @@ def in_every_pair(check):
     return test
 
 
-class KindsTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.rig = Rig()
-        try:
-            cls.simulators = {kind: cls.rig.simulator_of(kind, "b-" + kind) for kind in KINDS}
-            cls.gateway = cls.rig.open()
-            cls.rig.wait_for(*(cls.name(kind) for kind in KINDS))
-        except BaseException:
-            cls.rig.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.rig.close()
-
-    @staticmethod
-    def name(kind):
-        return f"b-{kind}/{model_of(kind)}"
-
+class KindsTest(EveryKind, unittest.TestCase):
     def setUp(self):
         for simulator in self.simulators.values():
             simulator.script = Script()

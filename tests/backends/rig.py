@@ -53,3 +53,26 @@ class Rig(Stage):
             models = {model["id"] for model in self.gateway_.call("GET", "/v1/models").json()["data"]}
             return set(names) <= models
         wait_until(listed, f"models {names} in the list", 30)
+
+
+class EveryKind:
+    """For a test case: one gateway before a simulator of each kind, for all of its tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.rig = Rig()
+        try:
+            cls.simulators = {kind: cls.rig.simulator_of(kind, "b-" + kind) for kind in KINDS}
+            cls.gateway = cls.rig.open()
+            cls.rig.wait_for(*(cls.name(kind) for kind in KINDS))
+        except BaseException:
+            cls.rig.close()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.rig.close()
+
+    @staticmethod
+    def name(kind):
+        return f"b-{kind}/{model_of(kind)}"
