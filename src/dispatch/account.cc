@@ -48,7 +48,7 @@ ledger::NanoUsd claude_cost(const Deps& deps, const Job& job, const Attempt& att
   const std::string& model = attempt.target.model;
   if (report.usage_final) {
     const auto cost = deps.prices->cost(model, counts_of(report.usage));
-    return cost ? *cost : attempt.reserved;
+    return cost ? *cost : attempt.opened.reserved;
   }
   const std::int64_t elapsed_s = (deps.clock->mono_ns() - attempt.start_ns) / 1'000'000'000 + 1;
   const bool may_think = attempt.thinking_seen || report.output_bytes == 0 ||
@@ -58,12 +58,12 @@ ledger::NanoUsd claude_cost(const Deps& deps, const Job& job, const Attempt& att
   const std::int64_t output = std::min(max_output(job), std::max(seen, hidden) + kUnnoticedTokens);
   if (!report.usage_known) {
     const auto bound = deps.prices->worst_case(model, input_bytes(job), output);
-    return bound ? std::min(*bound, attempt.reserved) : attempt.reserved;
+    return bound ? std::min(*bound, attempt.opened.reserved) : attempt.opened.reserved;
   }
   ledger::TokenCounts tokens = counts_of(report.usage);
   tokens.output = output;
   const auto cost = deps.prices->cost(model, tokens);
-  return cost ? std::min(*cost, attempt.reserved) : attempt.reserved;
+  return cost ? std::min(*cost, attempt.opened.reserved) : attempt.opened.reserved;
 }
 
 ledger::NanoUsd counterfactual(const Deps& deps, const Job& job, const Attempt& attempt) {
@@ -116,22 +116,25 @@ std::int64_t max_output(const Job& job) {
 }
 
 Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
+  ledger::AttemptStart& start = attempt.opened;
   if (attempt.is_claude()) {
     TOPHAND_TRY(bound, "reserve",
                 deps.prices->worst_case(attempt.target.model, input_bytes(job), max_output(job)));
-    attempt.reserved = bound;
+    start.reserved = bound;
   }
-  ledger::AttemptStart start;
   start.request_id = job.request_id;
   start.attempt = attempt.number;
   start.key_id = job.key_id;
+  start.agent = job.agent;
+  start.persona = job.persona;
+  start.session = job.session;
   start.dialect = job.dialect;
   start.task_class = job.decision.task_class;
+  start.class_source = start.task_class.empty() ? "" : "declared";
   start.priority = policy::priority_name(job.decision.priority);
   start.backend = policy::backend_name(attempt.target);
   start.model = attempt.target.model;
   start.model_asked = job.request->model;
-  start.reserved = attempt.reserved;
   start.reason = joined(attempt.reasons, "; ");
   auto row = deps.ledger->begin(start);
   if (row) attempt.row = *row;
@@ -151,6 +154,7 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
   if (report.failure && report.end != backend::End::kFinished)
     end.error_code = info(report.failure->error.code).name;
   end.note = report.note;
+  end.provider_key = report.key;
   const bool charged = attempt.is_claude() && report.end != backend::End::kRefused &&
                        (report.sent || report.usage_known);
   if (charged) end.cost = attempt.cost = claude_cost(deps, job, attempt);
@@ -163,6 +167,7 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
   if (!closed)
     log::error("ledger.not_settled",
                {{"request", job.request_id}, {"error", closed.error().message}});
+  if (deps.ended) deps.ended(attempt.opened, end);
 }
 
 }  // namespace tophand::dispatch

@@ -21,8 +21,9 @@ struct Attempt {
   bool may_move_on = false;  // another target is there: an empty answer counts as a failure
 
   std::int64_t start_ns = 0;
-  ledger::NanoUsd reserved = 0, cost = 0;
-  std::int64_t row = 0;  // 0: none
+  ledger::NanoUsd cost = 0;
+  ledger::AttemptStart opened = {};  // what its row says
+  std::int64_t row = 0;              // 0: none
   backend::Report report = {};
   std::string text = {};  // of the answer
   bool asked = false;     // the backend was, so that its report tells something about it

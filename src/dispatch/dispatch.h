@@ -33,7 +33,8 @@ struct Job {
   std::string_view raw_body = {};  // Messages bytes, forwarded to Claude unchanged; else empty
   std::string query = {};
   net::Headers forward = {};
-  int hops = 0;  // gateways it came through before this one
+  int hops = 0;                                        // gateways it came through before this one
+  std::string agent = {}, persona = {}, session = {};  // as the caller declared them
   policy::Decision decision;
 };
 
@@ -80,6 +81,8 @@ struct Deps {  // all outlive the dispatcher
   // A local backend that has said nothing for so long gets a rival, where another one may answer;
   // 0: never.
   std::int64_t hedge_ms = 0;
+  // Called when an attempt's row has been closed, by the thread that ran it. May be empty.
+  std::function<void(const ledger::AttemptStart&, const ledger::AttemptEnd&)> ended = {};
 };
 
 struct Shared;  // what requests know of each other

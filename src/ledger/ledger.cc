@@ -26,8 +26,10 @@ constexpr std::array<std::string_view, 4> kOutcomes{"done", "partial", "failed",
 
 constexpr std::string_view kInsert = R"sql(
 INSERT INTO attempts (request_id, attempt, state, week_ms, started_ms, key_id, dialect, task_class,
-  priority, backend, model, model_asked, reason, price_version, reserved, charged, id)
-VALUES (?1, ?2, 'reserved', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15))sql";
+  priority, backend, model, model_asked, reason, price_version, reserved, charged, id, agent,
+  persona, session, class_source, tier, purpose, arm, deferred_ms)
+VALUES (?1, ?2, 'reserved', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17,
+  ?18, ?19, ?20, ?21, ?22, ?23))sql";
 
 constexpr std::string_view kWeekCharged =
     "SELECT coalesce(sum(charged), 0) FROM attempts WHERE week_ms = ?1 AND charged > 0";
@@ -36,7 +38,9 @@ constexpr std::string_view kEnd = R"sql(
 UPDATE attempts SET state = ?2, charged = ?3, counterfactual = ?4, input_tokens = ?5,
   cache_read = ?6, cache_write_5m = ?7, cache_write_1h = ?8, output_tokens = ?9, ttft_ms = ?10,
   duration_ms = ?11, outcome = ?12, error_code = ?13,
-  reason = CASE WHEN ?14 = '' THEN reason ELSE reason || '; ' || ?14 END
+  reason = CASE WHEN ?14 = '' THEN reason ELSE reason || '; ' || ?14 END,
+  counterfactual_floor = ?15, counterfactual_ceiling = ?16, energy = ?17, provider_key = ?18,
+  gate = ?19
 WHERE id = ?1 AND state = 'reserved')sql";
 
 constexpr std::string_view kIsPaid = "SELECT reserved FROM attempts WHERE id = ?1";
@@ -44,8 +48,9 @@ constexpr std::string_view kIsPaid = "SELECT reserved FROM attempts WHERE id = ?
 // `last` marks the attempt that decided its request.
 constexpr std::string_view kTotals = R"sql(
 WITH a AS (
-  SELECT *, NOT EXISTS (SELECT 1 FROM attempts later WHERE later.request_id = attempts.request_id
-                        AND later.attempt > attempts.attempt) AS last
+  SELECT *, purpose = 'answer' AND NOT EXISTS (
+    SELECT 1 FROM attempts later WHERE later.request_id = attempts.request_id
+    AND later.attempt > attempts.attempt AND later.purpose = 'answer') AS last
   FROM attempts WHERE started_ms >= ?1)
 SELECT
   count(*) FILTER (WHERE last),
@@ -65,9 +70,10 @@ FROM a)sql";
 
 constexpr std::string_view kColumns =
     "id, request_id, attempt, state, key_id, dialect, task_class, priority, backend, model, "
-    "model_asked, reason, outcome, price_version, error_code, started_ms, ttft_ms, duration_ms, "
+    "model_asked, reason, outcome, price_version, error_code, agent, persona, session, "
+    "class_source, tier, purpose, arm, provider_key, gate, started_ms, ttft_ms, duration_ms, "
     "input_tokens, cache_read, cache_write_5m, cache_write_1h, output_tokens, reserved, charged, "
-    "counterfactual";
+    "counterfactual, counterfactual_floor, counterfactual_ceiling, energy, deferred_ms";
 
 std::string rows_since() {
   return "SELECT * FROM (SELECT " + std::string(kColumns) +
@@ -105,14 +111,18 @@ Row read_row(const Stmt& from) {
   row.id = from.integer(column++);
   row.request_id = from.text(column++);
   row.attempt = from.integer(column++);
-  for (std::string* text : {&row.state, &row.key_id, &row.dialect, &row.task_class, &row.priority,
-                            &row.backend, &row.model, &row.model_asked, &row.reason, &row.outcome,
-                            &row.price_version, &row.error_code})
+  for (std::string* text :
+       {&row.state,         &row.key_id,     &row.dialect,     &row.task_class, &row.priority,
+        &row.backend,       &row.model,      &row.model_asked, &row.reason,     &row.outcome,
+        &row.price_version, &row.error_code, &row.agent,       &row.persona,    &row.session,
+        &row.class_source,  &row.tier,       &row.purpose,     &row.arm,        &row.provider_key,
+        &row.gate})
     *text = from.text(column++);
   for (std::int64_t* number :
        {&row.started_ms, &row.ttft_ms, &row.duration_ms, &row.tokens.input, &row.tokens.cache_read,
         &row.tokens.cache_write_5m, &row.tokens.cache_write_1h, &row.tokens.output, &row.reserved,
-        &row.cost, &row.counterfactual})
+        &row.cost, &row.counterfactual, &row.counterfactual_floor, &row.counterfactual_ceiling,
+        &row.energy, &row.deferred_ms})
     *number = from.integer(column++);
   return row;
 }
@@ -179,6 +189,9 @@ Result<> SqliteLedger::insert(const RowStart& row) {
   insert.bind(7, start.task_class).bind(8, start.priority).bind(9, start.backend);
   insert.bind(10, start.model).bind(11, start.model_asked).bind(12, start.reason);
   insert.bind(13, price_version_).bind(14, start.reserved).bind(15, row.id);
+  insert.bind(16, start.agent).bind(17, start.persona).bind(18, start.session);
+  insert.bind(19, start.class_source).bind(20, start.tier).bind(21, start.purpose);
+  insert.bind(22, start.arm).bind(23, start.deferred_ms);
   return insert.run();
 }
 
@@ -192,6 +205,8 @@ Result<> SqliteLedger::update(const RowEnd& row) {
   update.bind(11, end.duration_ms);
   update.bind(12, kOutcomes.at(static_cast<std::size_t>(end.outcome)));
   update.bind(13, end.error_code).bind(14, end.note);
+  update.bind(15, end.counterfactual_floor).bind(16, end.counterfactual_ceiling);
+  update.bind(17, end.energy).bind(18, end.provider_key).bind(19, end.gate);
   return update.run();  // no row changed: it had ended before, and that stands
 }
 
@@ -273,7 +288,8 @@ Result<std::int64_t> SqliteLedger::begin(const AttemptStart& start) {
 Result<> SqliteLedger::finish(std::int64_t row_id, std::string_view state, NanoUsd charged,
                               const AttemptEnd& end) {
   const TokenCounts& tokens = end.tokens;
-  if (std::min({charged, end.counterfactual, tokens.input, tokens.cache_read, tokens.cache_write_5m,
+  if (std::min({charged, end.counterfactual, end.counterfactual_floor, end.counterfactual_ceiling,
+                end.energy, tokens.input, tokens.cache_read, tokens.cache_write_5m,
                 tokens.cache_write_1h, tokens.output}) < 0)
     return fail(Code::kInvalid, "ledger: a negative cost or number of tokens");
   const RowEnd row{row_id, std::string(state), charged, end};

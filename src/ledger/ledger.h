@@ -26,8 +26,14 @@ struct AttemptStart {
       {};                  // "claude", else a machine of the team: "local" (the own engine), "ws2"
   std::string model = {};  // that answers
   std::string model_asked = {};
-  NanoUsd reserved = 0;     // 0 for local work
-  std::string reason = {};  // why this backend
+  NanoUsd reserved = 0;                                // 0 for local work
+  std::string reason = {};                             // why this backend
+  std::string agent = {}, persona = {}, session = {};  // as the caller declared them
+  std::string class_source = {};                       // "declared", "inferred", ""
+  std::string tier = {};                               // "local", "small", "default", "hard"
+  std::string purpose = "answer";  // "shadow", "judge": work that no client was given
+  std::string arm = {};            // of an experiment: "holdout", "canary", "audit"
+  std::int64_t deferred_ms = 0;    // how long it was kept waiting on purpose
 };
 
 struct AttemptEnd {
@@ -38,8 +44,13 @@ struct AttemptEnd {
     kCancelled
   } outcome = Outcome::kDone;
   TokenCounts tokens = {};
-  NanoUsd cost = 0;            // in full, whatever was reserved
-  NanoUsd counterfactual = 0;  // what Claude would have cost; 0 when it went to Claude
+  NanoUsd cost = 0;  // in full, whatever was reserved
+  // What Claude would have cost; 0 when it went to Claude. Expected, and the least and most it may
+  // have been (all of the context cached, none of it).
+  NanoUsd counterfactual = 0, counterfactual_floor = 0, counterfactual_ceiling = 0;
+  NanoUsd energy = 0;             // of local work
+  std::string provider_key = {};  // which of several; its name, never the key
+  std::string gate = {};          // what the gate said: "passed", "mended", "failed", "" (no gate)
   std::int64_t ttft_ms = 0, duration_ms = 0;
   std::string error_code = {};
   std::string note = {};  // put behind the row's reason
@@ -60,10 +71,13 @@ struct Totals {
 struct Row {
   std::int64_t id = 0;
   std::string request_id, state, key_id, dialect, task_class, priority, backend, model, model_asked,
-      reason, outcome, price_version, error_code;
+      reason, outcome, price_version, error_code, agent, persona, session, class_source, tier,
+      purpose, arm, provider_key, gate;
   std::int64_t attempt = 0, started_ms = 0, ttft_ms = 0, duration_ms = 0;
   TokenCounts tokens;
-  NanoUsd reserved = 0, counterfactual = 0;
+  std::int64_t deferred_ms = 0;
+  NanoUsd reserved = 0, counterfactual = 0, counterfactual_floor = 0, counterfactual_ceiling = 0;
+  NanoUsd energy = 0;
   NanoUsd cost = 0;  // what the row takes from the budget: while `reserved`, the reservation
 };
 

@@ -42,12 +42,25 @@ TEST_F(LedgerTest, KeepsEverythingThatAnAttemptSays) {
                      .model = "claude-opus-5-5",
                      .model_asked = "high",
                      .reserved = 5 * kDollar,
-                     .reason = "priority high"};
+                     .reason = "priority high",
+                     .agent = "scout",
+                     .persona = "monday",
+                     .session = "s1",
+                     .class_source = "inferred",
+                     .tier = "hard",
+                     .purpose = "judge",
+                     .arm = "audit",
+                     .deferred_ms = 12};
   const std::int64_t id = ledger->begin(start).value();
   const AttemptEnd end{.outcome = AttemptEnd::Outcome::kPartial,
                        .tokens = {1, 2, 3, 4, 5},
                        .cost = 2 * kDollar,
                        .counterfactual = 7,
+                       .counterfactual_floor = 6,
+                       .counterfactual_ceiling = 8,
+                       .energy = 9,
+                       .provider_key = "team-2",
+                       .gate = "mended",
                        .ttft_ms = 80,
                        .duration_ms = 900,
                        .error_code = "upstream_error",
@@ -75,6 +88,19 @@ TEST_F(LedgerTest, KeepsEverythingThatAnAttemptSays) {
   EXPECT_EQ(row.reserved, 5 * kDollar);
   EXPECT_EQ(row.cost, 2 * kDollar);
   EXPECT_EQ(row.counterfactual, 7);
+  EXPECT_EQ(row.counterfactual_floor, 6);
+  EXPECT_EQ(row.counterfactual_ceiling, 8);
+  EXPECT_EQ(row.energy, 9);
+  EXPECT_EQ(row.provider_key, "team-2");
+  EXPECT_EQ(row.gate, "mended");
+  EXPECT_EQ(row.agent, "scout");
+  EXPECT_EQ(row.persona, "monday");
+  EXPECT_EQ(row.session, "s1");
+  EXPECT_EQ(row.class_source, "inferred");
+  EXPECT_EQ(row.tier, "hard");
+  EXPECT_EQ(row.purpose, "judge");
+  EXPECT_EQ(row.arm, "audit");
+  EXPECT_EQ(row.deferred_ms, 12);
   EXPECT_EQ(row.tokens.input, 1);
   EXPECT_EQ(row.tokens.cache_read, 2);
   EXPECT_EQ(row.tokens.cache_write_5m, 3);
@@ -320,7 +346,7 @@ TEST_F(LedgerTest, RefusesAFileOfANewerVersion) {
   open().reset();
   run_sql(path(), "PRAGMA user_version = 99");
   EXPECT_EQ(Ledger::open(path(), clock_, "v", {}).error().code, Code::kConfig);
-  run_sql(path(), "PRAGMA user_version = 1");
+  run_sql(path(), "PRAGMA user_version = 2");
   EXPECT_TRUE(Ledger::open(path(), clock_, "v", {}));
 }
 

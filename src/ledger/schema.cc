@@ -48,8 +48,32 @@ CREATE INDEX attempts_charged ON attempts (week_ms, charged) WHERE charged > 0;
 CREATE INDEX attempts_open ON attempts (id) WHERE state = 'reserved';
 )sql";
 
+// Who asked in finer grain, what the attempt was for, and what savings are reckoned from.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE attempts ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN persona TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN session TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN class_source TEXT NOT NULL DEFAULT ''
+  CHECK (class_source IN ('','declared','inferred'));
+ALTER TABLE attempts ADD COLUMN tier TEXT NOT NULL DEFAULT ''
+  CHECK (tier IN ('','local','small','default','hard'));
+ALTER TABLE attempts ADD COLUMN purpose TEXT NOT NULL DEFAULT 'answer'
+  CHECK (purpose IN ('answer','shadow','judge'));
+ALTER TABLE attempts ADD COLUMN arm TEXT NOT NULL DEFAULT ''
+  CHECK (arm IN ('','holdout','canary','audit'));
+ALTER TABLE attempts ADD COLUMN provider_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN gate TEXT NOT NULL DEFAULT ''
+  CHECK (gate IN ('','passed','mended','failed'));
+ALTER TABLE attempts ADD COLUMN deferred_ms INTEGER NOT NULL DEFAULT 0 CHECK (deferred_ms >= 0);
+ALTER TABLE attempts ADD COLUMN counterfactual_floor INTEGER NOT NULL DEFAULT 0
+  CHECK (counterfactual_floor >= 0);
+ALTER TABLE attempts ADD COLUMN counterfactual_ceiling INTEGER NOT NULL DEFAULT 0
+  CHECK (counterfactual_ceiling >= 0);
+ALTER TABLE attempts ADD COLUMN energy INTEGER NOT NULL DEFAULT 0 CHECK (energy >= 0);
+)sql";
+
 // kSteps[i] takes a file from version i to i + 1. Steps that have been released never change.
-constexpr std::array kSteps{kVersion1};
+constexpr std::array kSteps{kVersion1, kVersion2};
 
 }  // namespace
 

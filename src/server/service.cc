@@ -19,7 +19,7 @@ dispatch::Places places_for(const config::Config& config, const policy::Target& 
   return {.running_max = at_once, .waiting_max = config.engine.queue_max};
 }
 
-dispatch::Deps dispatch_deps(const ServiceDeps& deps) {
+dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steering) {
   return {.ledger = deps.ledger,
           .prices = deps.prices,
           .clock = deps.clock,
@@ -29,7 +29,9 @@ dispatch::Deps dispatch_deps(const ServiceDeps& deps) {
           .estimate_tokens = deps.estimate_tokens,
           .counterfactual_model = deps.config.claude.model,
           .deadline_ms = deps.config.routing.deadline_s * 1000,
-          .hedge_ms = deps.config.routing.hedge_ms};
+          .hedge_ms = deps.config.routing.hedge_ms,
+          .ended = [&steering](const ledger::AttemptStart& start,
+                               const ledger::AttemptEnd& end) { steering.ended(start, end); }};
 }
 
 // /v1/models serves two vendors' clients; the header tells them apart.
@@ -43,7 +45,12 @@ chat::Dialect dialect_for(const net::Request& request) {
 
 Service::Service(ServiceDeps deps)
     : deps_(std::move(deps)),
-      dispatcher_(dispatch_deps(deps_)),
+      steering_({.ledger = deps_.ledger,
+                 .prices = deps_.prices,
+                 .clock = deps_.clock,
+                 .has_claude_key = deps_.has_claude_key},
+                deps_.config),
+      dispatcher_(dispatch_deps(deps_, steering_)),
       retries_(*deps_.clock),
       started_ms_(deps_.clock->wall_ms()) {}
 
@@ -109,18 +116,7 @@ Result<policy::Decision> Service::decide(const net::Headers& headers,
 
   if (deps_.offers) facts.offers = deps_.offers();
 
-  policy::Settings settings;
-  settings.default_priority =
-      config.routing.default_priority == "high" ? policy::Priority::kHigh : policy::Priority::kLow;
-  settings.local_model = config.models.local;
-  settings.claude_model = config.claude.model;
-  settings.aliases = config.models.aliases;
-  settings.has_claude_key = deps_.has_claude_key;
-  settings.escalate = config.routing.escalate == "never"    ? policy::Escalate::kNever
-                      : config.routing.escalate == "failed" ? policy::Escalate::kFailed
-                                                            : policy::Escalate::kUnable;
-  settings.allow_local_fallback = config.claude.allow_local_fallback;
-  return policy::decide(facts, settings);
+  return steering_.decide(std::move(facts));
 }
 
 }  // namespace tophand::server

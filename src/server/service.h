@@ -27,6 +27,7 @@
 #include "server/pulse.h"
 #include "server/retries.h"
 #include "server/routes.h"
+#include "steering/steering.h"
 
 namespace tophand::server {
 
@@ -61,6 +62,7 @@ class Service {
 
   const ServiceDeps& deps() const { return deps_; }
   const dispatch::Dispatcher& dispatcher() const { return dispatcher_; }
+  steering::Steering& steering() { return steering_; }
   Retries& retries() { return retries_; }
   Pulse& pulse() { return pulse_; }
   std::int64_t started_ms() const { return started_ms_; }
@@ -71,6 +73,7 @@ class Service {
 
  private:
   ServiceDeps deps_;
+  steering::Steering steering_;
   dispatch::Dispatcher dispatcher_;
   Retries retries_;
   Pulse pulse_;

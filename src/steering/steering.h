@@ -1,0 +1,49 @@
+// What the pure rules of policy/ need to know of the running world, kept while the gateway runs:
+// the settings in force (which a reload replaces whole), what the budget allows now, and what local
+// models have been seen to manage. It is fed with the ends of attempts and with what the provider
+// says of its limits, and asked once a request. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "ledger/ledger.h"
+#include "ledger/prices.h"
+#include "policy/policy.h"
+
+namespace tophand::steering {
+
+struct Deps {  // all outlive it
+  ledger::Ledger* ledger = nullptr;
+  const ledger::PriceBook* prices = nullptr;
+  const Clock* clock = nullptr;
+  bool has_claude_key = false;
+};
+
+class Steering {
+ public:
+  Steering(Deps deps, const config::Config& config);
+
+  // The rules' answer for what the caller knows of a request; everything else is put in here. For
+  // its errors see policy::decide.
+  Result<policy::Decision> decide(policy::Facts facts) const;
+  // An attempt is over and its row closed.
+  void ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end);
+  // The configuration has been read again and is valid: requests that come now are decided by it.
+  void reload(const config::Config& config);
+
+ private:
+  std::shared_ptr<const policy::Settings> settings() const;
+
+  const Deps deps_;
+  mutable std::mutex mutex_;  // guards the pointer
+  std::shared_ptr<const policy::Settings> settings_;
+};
+
+// What the configuration says to the rules.
+policy::Settings policy_settings(const config::Config& config, bool has_claude_key);
+
+}  // namespace tophand::steering
