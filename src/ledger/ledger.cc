@@ -40,7 +40,7 @@ UPDATE attempts SET state = ?2, charged = ?3, counterfactual = ?4, input_tokens 
   duration_ms = ?11, outcome = ?12, error_code = ?13,
   reason = CASE WHEN ?14 = '' THEN reason ELSE reason || '; ' || ?14 END,
   counterfactual_floor = ?15, counterfactual_ceiling = ?16, energy = ?17, provider_key = ?18,
-  gate = ?19
+  gate = ?19, estimated_tokens = ?20, counterfactual_basis = ?21
 WHERE id = ?1 AND state = 'reserved')sql";
 
 constexpr std::string_view kIsPaid = "SELECT reserved FROM attempts WHERE id = ?1";
@@ -73,11 +73,16 @@ constexpr std::string_view kColumns =
     "model_asked, reason, outcome, price_version, error_code, agent, persona, session, "
     "class_source, tier, purpose, arm, provider_key, gate, started_ms, ttft_ms, duration_ms, "
     "input_tokens, cache_read, cache_write_5m, cache_write_1h, output_tokens, reserved, charged, "
-    "counterfactual, counterfactual_floor, counterfactual_ceiling, energy, deferred_ms";
+    "counterfactual, counterfactual_floor, counterfactual_ceiling, energy, deferred_ms, "
+    "estimated_tokens, counterfactual_basis";
 
 std::string rows_since() {
   return "SELECT * FROM (SELECT " + std::string(kColumns) +
          " FROM attempts WHERE started_ms >= ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id";
+}
+std::string rows_in_pages() {
+  return "SELECT " + std::string(kColumns) +
+         " FROM attempts WHERE id > ?1 AND started_ms >= ?2 ORDER BY id LIMIT ?3";
 }
 std::string rows_of_request() {
   return "SELECT " + std::string(kColumns) +
@@ -85,18 +90,19 @@ std::string rows_of_request() {
 }
 
 struct Statements {
-  Stmt insert, week_charged, end, is_paid, totals, rows, rows_of;
+  Stmt insert, week_charged, end, is_paid, totals, rows, rows_after, rows_of;
 };
 
 Result<Statements> prepare_all(Db& db) {
   Statements all;
-  const std::string since = rows_since(), of_request = rows_of_request();
-  const std::array<std::pair<Stmt*, std::string_view>, 7> list{{{&all.insert, kInsert},
+  const std::string since = rows_since(), pages = rows_in_pages(), of_request = rows_of_request();
+  const std::array<std::pair<Stmt*, std::string_view>, 8> list{{{&all.insert, kInsert},
                                                                 {&all.week_charged, kWeekCharged},
                                                                 {&all.end, kEnd},
                                                                 {&all.is_paid, kIsPaid},
                                                                 {&all.totals, kTotals},
                                                                 {&all.rows, since},
+                                                                {&all.rows_after, pages},
                                                                 {&all.rows_of, of_request}}};
   for (const auto& [statement, sql] : list) {
     TOPHAND_TRY(prepared, "prepare", db.prepare(sql));
@@ -122,8 +128,9 @@ Row read_row(const Stmt& from) {
        {&row.started_ms, &row.ttft_ms, &row.duration_ms, &row.tokens.input, &row.tokens.cache_read,
         &row.tokens.cache_write_5m, &row.tokens.cache_write_1h, &row.tokens.output, &row.reserved,
         &row.cost, &row.counterfactual, &row.counterfactual_floor, &row.counterfactual_ceiling,
-        &row.energy, &row.deferred_ms})
+        &row.energy, &row.deferred_ms, &row.estimated_tokens})
     *number = from.integer(column++);
+  row.counterfactual_basis = from.text(column++);
   return row;
 }
 
@@ -155,6 +162,8 @@ class SqliteLedger final : public Ledger {
   }
   Result<Totals> totals(std::int64_t since_ms) override;
   Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) override;
+  Result<std::vector<Row>> rows_after(std::int64_t after_id, std::int64_t since_ms,
+                                      std::int64_t limit) override;
   Result<std::vector<Row>> rows_of(const std::string& request_id) override;
 
  private:
@@ -207,6 +216,7 @@ Result<> SqliteLedger::update(const RowEnd& row) {
   update.bind(13, end.error_code).bind(14, end.note);
   update.bind(15, end.counterfactual_floor).bind(16, end.counterfactual_ceiling);
   update.bind(17, end.energy).bind(18, end.provider_key).bind(19, end.gate);
+  update.bind(20, end.estimated_tokens).bind(21, end.counterfactual_basis);
   return update.run();  // no row changed: it had ended before, and that stands
 }
 
@@ -290,7 +300,7 @@ Result<> SqliteLedger::finish(std::int64_t row_id, std::string_view state, NanoU
   const TokenCounts& tokens = end.tokens;
   if (std::min({charged, end.counterfactual, end.counterfactual_floor, end.counterfactual_ceiling,
                 end.energy, tokens.input, tokens.cache_read, tokens.cache_write_5m,
-                tokens.cache_write_1h, tokens.output}) < 0)
+                tokens.cache_write_1h, tokens.output, end.estimated_tokens}) < 0)
     return fail(Code::kInvalid, "ledger: a negative cost or number of tokens");
   const RowEnd row{row_id, std::string(state), charged, end};
   if (charged == 0 && free_.finish(row)) return {};
@@ -339,6 +349,14 @@ Result<std::vector<Row>> SqliteLedger::rows(std::int64_t since_ms, std::int64_t 
   write_free_rows();
   Stmt& query = statements_.rows.bind(1, since_ms);
   return read_rows(query.bind(2, std::clamp<std::int64_t>(limit, 0, kRowsMax)));
+}
+
+Result<std::vector<Row>> SqliteLedger::rows_after(std::int64_t after_id, std::int64_t since_ms,
+                                                  std::int64_t limit) {
+  const std::lock_guard guard(mutex_);
+  write_free_rows();
+  Stmt& query = statements_.rows_after.bind(1, after_id).bind(2, since_ms);
+  return read_rows(query.bind(3, std::clamp<std::int64_t>(limit, 0, kRowsMax)));
 }
 
 Result<std::vector<Row>> SqliteLedger::rows_of(const std::string& request_id) {

@@ -48,9 +48,13 @@ struct AttemptEnd {
   // What Claude would have cost; 0 when it went to Claude. Expected, and the least and most it may
   // have been (all of the context cached, none of it).
   NanoUsd counterfactual = 0, counterfactual_floor = 0, counterfactual_ceiling = 0;
-  NanoUsd energy = 0;             // of local work
-  std::string provider_key = {};  // which of several; its name, never the key
-  std::string gate = {};          // what the gate said: "passed", "mended", "failed", "" (no gate)
+  NanoUsd energy = 0;  // of local work
+  // Claude's tokens of the prompt by the offline estimate, uncorrected; 0: not estimated. Beside
+  // what the provider counted it tells how far the estimate is off.
+  std::int64_t estimated_tokens = 0;
+  std::string counterfactual_basis = {};  // what it was reckoned from; see counterfactual.h
+  std::string provider_key = {};          // which of several; its name, never the key
+  std::string gate = {};  // what the gate said: "passed", "mended", "failed", "" (no gate)
   std::int64_t ttft_ms = 0, duration_ms = 0;
   std::string error_code = {};
   std::string note = {};  // put behind the row's reason
@@ -72,10 +76,10 @@ struct Row {
   std::int64_t id = 0;
   std::string request_id, state, key_id, dialect, task_class, priority, backend, model, model_asked,
       reason, outcome, price_version, error_code, agent, persona, session, class_source, tier,
-      purpose, arm, provider_key, gate;
+      purpose, arm, provider_key, gate, counterfactual_basis;
   std::int64_t attempt = 0, started_ms = 0, ttft_ms = 0, duration_ms = 0;
   TokenCounts tokens;
-  std::int64_t deferred_ms = 0;
+  std::int64_t deferred_ms = 0, estimated_tokens = 0;
   NanoUsd reserved = 0, counterfactual = 0, counterfactual_floor = 0, counterfactual_ceiling = 0;
   NanoUsd energy = 0;
   NanoUsd cost = 0;  // what the row takes from the budget: while `reserved`, the reservation
@@ -106,6 +110,9 @@ class Ledger {
   virtual Result<Totals> totals(std::int64_t since_ms) = 0;
   // Oldest first; the latest `limit` of those started since.
   virtual Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) = 0;
+  // Oldest first, from the first id after `after_id`: for reading all of them in pages.
+  virtual Result<std::vector<Row>> rows_after(std::int64_t after_id, std::int64_t since_ms,
+                                              std::int64_t limit) = 0;
   // The attempts of one request, in order; none when it is unknown.
   virtual Result<std::vector<Row>> rows_of(const std::string& request_id) = 0;
 };

@@ -59,6 +59,8 @@ TEST_F(LedgerTest, KeepsEverythingThatAnAttemptSays) {
                        .counterfactual_floor = 6,
                        .counterfactual_ceiling = 8,
                        .energy = 9,
+                       .estimated_tokens = 10,
+                       .counterfactual_basis = "v1",
                        .provider_key = "team-2",
                        .gate = "mended",
                        .ttft_ms = 80,
@@ -101,11 +103,28 @@ TEST_F(LedgerTest, KeepsEverythingThatAnAttemptSays) {
   EXPECT_EQ(row.purpose, "judge");
   EXPECT_EQ(row.arm, "audit");
   EXPECT_EQ(row.deferred_ms, 12);
+  EXPECT_EQ(row.estimated_tokens, 10);
+  EXPECT_EQ(row.counterfactual_basis, "v1");
   EXPECT_EQ(row.tokens.input, 1);
   EXPECT_EQ(row.tokens.cache_read, 2);
   EXPECT_EQ(row.tokens.cache_write_5m, 3);
   EXPECT_EQ(row.tokens.cache_write_1h, 4);
   EXPECT_EQ(row.tokens.output, 5);
+}
+
+TEST_F(LedgerTest, IsReadInPagesThatMissNoRow) {
+  const auto ledger = open(std::nullopt);
+  for (const char* id : {"a", "b", "c", "d", "e"}) ASSERT_TRUE(ledger->begin(local(id)));
+  std::string seen;
+  for (std::int64_t after = 0;;) {
+    const auto page = ledger->rows_after(after, 0, 2).value();
+    if (page.empty()) break;
+    ASSERT_LE(page.size(), 2U);
+    for (const Row& row : page) seen += row.request_id;
+    after = page.back().id;
+  }
+  EXPECT_EQ(seen, "abcde");
+  EXPECT_TRUE(ledger->rows_after(0, clock_.wall_ms() + 1, 10).value().empty());
 }
 
 TEST_F(LedgerTest, CountsAReservationAgainstTheCapUntilItEnds) {

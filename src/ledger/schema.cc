@@ -70,6 +70,9 @@ ALTER TABLE attempts ADD COLUMN counterfactual_floor INTEGER NOT NULL DEFAULT 0
 ALTER TABLE attempts ADD COLUMN counterfactual_ceiling INTEGER NOT NULL DEFAULT 0
   CHECK (counterfactual_ceiling >= 0);
 ALTER TABLE attempts ADD COLUMN energy INTEGER NOT NULL DEFAULT 0 CHECK (energy >= 0);
+ALTER TABLE attempts ADD COLUMN estimated_tokens INTEGER NOT NULL DEFAULT 0
+  CHECK (estimated_tokens >= 0);
+ALTER TABLE attempts ADD COLUMN counterfactual_basis TEXT NOT NULL DEFAULT '';
 )sql";
 
 // kSteps[i] takes a file from version i to i + 1. Steps that have been released never change.

@@ -161,6 +161,9 @@ class CountingLedger final : public ledger::Ledger {
   Result<std::vector<ledger::Row>> rows(std::int64_t, std::int64_t) override {
     return std::vector<ledger::Row>{};
   }
+  Result<std::vector<ledger::Row>> rows_after(std::int64_t, std::int64_t, std::int64_t) override {
+    return std::vector<ledger::Row>{};
+  }
   Result<std::vector<ledger::Row>> rows_of(const std::string&) override {
     return std::vector<ledger::Row>{};
   }
