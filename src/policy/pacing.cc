@@ -1,0 +1,151 @@
+#include "policy/pacing.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/json.h"
+
+namespace tophand::policy {
+namespace {
+
+constexpr std::int64_t kHourMs = 3'600'000, kMinuteMs = 60'000;
+constexpr std::int64_t kDayMs = 24 * kHourMs;
+constexpr int kLookBackUnits = 8;
+constexpr std::size_t kLambdasMax = 1000;  // a month of hours
+// A window shorter than this has no weekdays or nights of its own.
+constexpr std::int64_t kShapedMs = 2 * kDayMs;
+constexpr double kBehindMost = -1, kAheadMost = 1.5;
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+void Pacer::open(const BudgetWindow& window) {
+  if (window.start_ms > window_.start_ms) {
+    if (!past_lambdas_.empty()) lambda_ = median(past_lambdas_);
+    past_lambdas_.clear();
+    marks_.clear();
+    spent_ = 0;
+    stepped_ms_ = window.start_ms;
+  }
+  window_ = window;
+}
+
+std::int64_t Pacer::unit_ms() const {
+  return std::clamp((window_.end_ms - window_.start_ms) / 168, 5 * kMinuteMs, kHourMs);
+}
+
+double Pacer::expected(std::int64_t from_ms, std::int64_t to_ms, const Demand& demand) const {
+  if (window_.end_ms - window_.start_ms >= kShapedMs) return demand.expected_hours(from_ms, to_ms);
+  return static_cast<double>(to_ms - from_ms) / static_cast<double>(kHourMs);
+}
+
+void Pacer::observe(std::int64_t now_ms, double spent, const Demand& demand) {
+  if (window_.cap <= 0) return;
+  const std::int64_t until = std::min(now_ms, window_.end_ms);
+  // What was spent came after the steps that went by without a word of it.
+  while (stepped_ms_ + step_ms() <= until) step(stepped_ms_ + step_ms(), demand);
+  spent_ = spent;
+}
+
+// lambda *= exp(gain * clip(rate of the look-back / target - 1)), where the target is what is left
+// per expected hour left. Steps count by the demand expected in them: a quiet night says little.
+void Pacer::step(std::int64_t at_ms, const Demand& demand) {
+  const std::int64_t from_ms = stepped_ms_;
+  stepped_ms_ = at_ms;
+  marks_.push_back({at_ms, spent_});
+  const std::int64_t back_ms = at_ms - kLookBackUnits * unit_ms();
+  while (marks_.size() > 1 && marks_[1].at_ms <= back_ms) marks_.pop_front();
+
+  const double ahead = expected(at_ms, window_.end_ms, demand);
+  const double left = window_.cap - spent_;
+  double off = kAheadMost;
+  if (left > 0 && ahead > 0) {
+    // Before the look-back is full, spending is taken to have been on target where nothing is
+    // known.
+    const bool full = marks_.front().at_ms <= back_ms;
+    const double since = full ? marks_.front().spent : 0;
+    const double known = expected(std::max(back_ms, window_.start_ms), at_ms, demand);
+    const double whole = std::max(known, expected(back_ms, at_ms, demand));
+    const double target = left / ahead;
+    const double rate = whole > 0 ? (spent_ - since + target * (whole - known)) / whole : target;
+    off = std::clamp(rate / target - 1, kBehindMost, kAheadMost);
+  }
+  const double units = expected(from_ms, at_ms, demand) * static_cast<double>(kHourMs) /
+                       static_cast<double>(unit_ms());
+  lambda_ = std::clamp(lambda_ * std::exp(tuning_.gain * units * off), tuning_.lambda_min,
+                       tuning_.lambda_max);
+  const bool unit_ends =
+      (at_ms - window_.start_ms) / unit_ms() != (from_ms - window_.start_ms) / unit_ms();
+  if (unit_ends && past_lambdas_.size() < kLambdasMax) past_lambdas_.push_back(lambda_);
+}
+
+BudgetState Pacer::state(std::int64_t now_ms, const Demand& demand) const {
+  const std::int64_t length_ms = window_.end_ms - window_.start_ms;
+  if (window_.cap <= 0 || length_ms <= 0) return {};
+  const std::int64_t left_ms = std::clamp(window_.end_ms - now_ms, std::int64_t{0}, length_ms);
+  // In the last seventh what is left is let go: lambda falls with the time left, the reserve opens.
+  const double release =
+      std::min(1.0, 7 * static_cast<double>(left_ms) / static_cast<double>(length_ms));
+  const double used = spent_ / window_.cap;
+  return {.has_cap = true,
+          .lambda = lambda_ * release,
+          .used = used,
+          .left_ms = left_ms,
+          .reserve_only = release >= 1 && used >= 1 - tuning_.reserve,
+          .mean_cost_usd = demand.mean_cost_usd(),
+          .window = window_.name};
+}
+
+std::string Pacer::save() const {
+  Json marks = Json::array();
+  for (const Mark& mark : marks_) marks.push_back({mark.at_ms, mark.spent});
+  return dump_json({{"name", window_.name},
+                    {"start_ms", window_.start_ms},
+                    {"end_ms", window_.end_ms},
+                    {"cap", window_.cap},
+                    {"lambda", lambda_},
+                    {"spent", spent_},
+                    {"stepped_ms", stepped_ms_},
+                    {"marks", std::move(marks)},
+                    {"past_lambdas", past_lambdas_}});
+}
+
+Result<Pacer> Pacer::load(std::string_view text, PacerTuning tuning) {
+  const auto damaged = [] { return fail(Code::kCorrupt, "the saved pacing cannot be read"); };
+  const auto json = parse_json(text, {.bytes_max = 1 << 16, .depth_max = 4});
+  if (!json) return damaged();
+  Pacer pacer(tuning);
+  pacer.window_ = {.name = std::string(string_or(*json, "name", "")),
+                   .start_ms = int_or(*json, "start_ms", -1),
+                   .end_ms = int_or(*json, "end_ms", -1),
+                   .cap = number_or(*json, "cap", -1)};
+  pacer.lambda_ = number_or(*json, "lambda", -1);
+  pacer.spent_ = number_or(*json, "spent", -1);
+  pacer.stepped_ms_ = int_or(*json, "stepped_ms", -1);
+  const Json* marks = find_key(*json, "marks");
+  const Json* lambdas = find_key(*json, "past_lambdas");
+  if (pacer.window_.start_ms < 0 || pacer.window_.end_ms < pacer.window_.start_ms ||
+      pacer.window_.cap < 0 || pacer.lambda_ < tuning.lambda_min ||
+      pacer.lambda_ > tuning.lambda_max || pacer.spent_ < 0 ||
+      pacer.stepped_ms_ < pacer.window_.start_ms || marks == nullptr || !marks->is_array() ||
+      lambdas == nullptr || !lambdas->is_array() || lambdas->size() > kLambdasMax)
+    return damaged();
+  for (const Json& mark : *marks) {
+    if (!mark.is_array() || mark.size() != 2 || !mark[0].is_number_integer() ||
+        !mark[1].is_number())
+      return damaged();
+    pacer.marks_.push_back({mark[0].get<std::int64_t>(), mark[1].get<double>()});
+  }
+  for (const Json& lambda : *lambdas) {
+    if (!lambda.is_number()) return damaged();
+    pacer.past_lambdas_.push_back(lambda.get<double>());
+  }
+  return pacer;
+}
+
+}  // namespace tophand::policy

@@ -1,0 +1,72 @@
+// Makes a budget last its window: one dual variable, lambda, that rises when spending runs ahead of
+// what is left per expected hour left, and falls when it lags. Pure: time and spending are passed
+// in, and the state can be saved and loaded. It advises; the ledger's cap alone refuses.
+// steering/BudgetWatch keeps one for each window.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "policy/budget.h"
+#include "policy/demand.h"
+
+namespace tophand::policy {
+
+struct BudgetWindow {
+  std::string name = {};
+  std::int64_t start_ms = 0, end_ms = 0;
+  double cap = 0;  // in the unit of what observe() is given: dollars, or 1 for a share
+  bool operator==(const BudgetWindow&) const = default;
+};
+
+// Defaults of the published rule (gain, clip and bounds), and what tests/simulation found best on
+// its tuning half (first lambda).
+struct PacerTuning {
+  double gain = 0.15;  // of log lambda, per unit of time and relative overspending
+  double lambda_min = 5e-3, lambda_max = 20;
+  double lambda_first = 0.3;  // before any window has passed
+  double reserve = 0.05;      // kept for high priority until the last seventh of the window
+};
+
+class Pacer {
+ public:
+  explicit Pacer(PacerTuning tuning = {}) : tuning_(tuning), lambda_(tuning.lambda_first) {}
+
+  // The window that now lies in. A later start than before begins it afresh, with the median lambda
+  // of the last one; the same start only changes its end and cap.
+  void open(const BudgetWindow& window);
+  const BudgetWindow& window() const { return window_; }
+  // What has been spent since the window's start, whether or not it has grown.
+  void observe(std::int64_t now_ms, double spent, const Demand& demand);
+  BudgetState state(std::int64_t now_ms, const Demand& demand) const;
+  double lambda() const { return lambda_; }
+  double spent() const { return spent_; }
+
+  std::string save() const;  // JSON, under 16 KiB
+  // kCorrupt when it is not what save() wrote.
+  static Result<Pacer> load(std::string_view text, PacerTuning tuning = {});
+
+ private:
+  struct Mark {  // spending at the end of a step
+    std::int64_t at_ms = 0;
+    double spent = 0;
+  };
+  std::int64_t unit_ms() const;
+  std::int64_t step_ms() const { return unit_ms() / 4; }
+  void step(std::int64_t at_ms, const Demand& demand);
+  double expected(std::int64_t from_ms, std::int64_t to_ms, const Demand& demand) const;
+
+  PacerTuning tuning_;
+  BudgetWindow window_;
+  double lambda_;
+  double spent_ = 0;
+  std::int64_t stepped_ms_ = 0;       // the last step's time
+  std::deque<Mark> marks_;            // of the look-back, oldest first
+  std::vector<double> past_lambdas_;  // one a unit of time, of this window
+};
+
+}  // namespace tophand::policy
