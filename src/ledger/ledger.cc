@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "ledger/file_lock.h"
 #include "ledger/free_rows.h"
+#include "ledger/labels.h"
 #include "ledger/schema.h"
 #include "ledger/sqlite.h"
 
@@ -91,6 +92,7 @@ std::string rows_of_request() {
 
 struct Statements {
   Stmt insert, week_charged, end, is_paid, totals, rows, rows_after, rows_of;
+  Labels labels;
 };
 
 Result<Statements> prepare_all(Db& db) {
@@ -108,6 +110,8 @@ Result<Statements> prepare_all(Db& db) {
     TOPHAND_TRY(prepared, "prepare", db.prepare(sql));
     *statement = std::move(prepared);
   }
+  TOPHAND_TRY(labels, "prepare", Labels::prepare(db));
+  all.labels = std::move(labels);
   return all;
 }
 
@@ -165,6 +169,8 @@ class SqliteLedger final : public Ledger {
   Result<std::vector<Row>> rows_after(std::int64_t after_id, std::int64_t since_ms,
                                       std::int64_t limit) override;
   Result<std::vector<Row>> rows_of(const std::string& request_id) override;
+  Result<Label> add_label(const Label& label) override;
+  Result<std::vector<Label>> labels(std::int64_t limit) override;
 
  private:
   Result<> set_durable(bool durable);
@@ -365,6 +371,18 @@ Result<std::vector<Row>> SqliteLedger::rows_of(const std::string& request_id) {
   return read_rows(statements_.rows_of.bind(1, request_id));
 }
 
+Result<Label> SqliteLedger::add_label(const Label& label) {
+  const std::lock_guard guard(mutex_);
+  write_free_rows();
+  TOPHAND_CHECK("ledger", set_durable(false));
+  return statements_.labels.add(db_, label, clock_.wall_ms());
+}
+
+Result<std::vector<Label>> SqliteLedger::labels(std::int64_t limit) {
+  const std::lock_guard guard(mutex_);
+  return statements_.labels.latest(std::clamp<std::int64_t>(limit, 0, kRowsMax));
+}
+
 // What a crashed process left open: it may have been sent, so it stays charged in full.
 Result<> recover(Db& db) {
   TOPHAND_CHECK("recover",
@@ -374,6 +392,14 @@ Result<> recover(Db& db) {
 }
 
 }  // namespace
+
+Result<Label> Ledger::add_label(const Label&) {
+  return fail(Code::kUnavailable, "this ledger keeps no labels");
+}
+
+Result<std::vector<Label>> Ledger::labels(std::int64_t) {
+  return std::vector<Label>();
+}
 
 Result<std::unique_ptr<Ledger>> Ledger::open(const std::string& path, const Clock& clock,
                                              std::string price_version,

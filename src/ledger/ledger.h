@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "ledger/label.h"
 #include "ledger/prices.h"
 
 namespace tophand::ledger {
@@ -115,6 +116,12 @@ class Ledger {
                                               std::int64_t limit) = 0;
   // The attempts of one request, in order; none when it is unknown.
   virtual Result<std::vector<Row>> rows_of(const std::string& request_id) = 0;
+  // Writes the label and gives it back with what the ledger adds. Not synced: a power cut may take
+  // it. kInvalid without a request, kNotFound: no such request or attempt. kConflict: Claude
+  // answered it, or its row has kLabelsOfARowMax labels already.
+  virtual Result<Label> add_label(const Label& label);
+  // The latest `limit`, oldest first.
+  virtual Result<std::vector<Label>> labels(std::int64_t limit);
 };
 
 // "$0.01235": four significant digits below a dollar, cents above; rounded half away from zero.

@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "ledger/labels.h"
+
 namespace tophand::ledger {
 namespace {
 
@@ -94,6 +96,7 @@ Result<> migrate(Db& db) {
                                    "; use the newer tophand that made it");
   for (std::size_t step = static_cast<std::size_t>(version); step < kSteps.size(); ++step)
     TOPHAND_CHECK("schema", db.exec(kSteps[step]));
+  if (version < 2) TOPHAND_CHECK("schema", db.exec(kLabelsSchema));
   const std::string stamp = "PRAGMA application_id = " + std::to_string(kApplicationId) +
                             "; PRAGMA user_version = " + std::to_string(kSteps.size());
   TOPHAND_CHECK("schema", db.exec(stamp.c_str()));
