@@ -12,10 +12,16 @@ std::string shown(double number) {
   return text;
 }
 
-std::string reason_for(const BudgetState& budget, Tier from, Tier to) {
-  const std::string why = budget.reserve_only
-                              ? "the rest of the " + budget.window + " is kept for high priority"
-                              : "lambda " + shown(budget.lambda);
+std::string kept_for_high(const BudgetState& budget) {
+  return "the rest of the " + budget.window + " is kept for high priority";
+}
+
+std::string reason_for(const BudgetState& budget, const Worth& worth, Tier from, Tier to) {
+  std::string why = "lambda " + shown(budget.lambda);
+  if (worth.high_priority && budget.high_cover < 1)
+    why = "the " + budget.window + " covers " + shown(budget.high_cover) +
+          " of the high priority to come";
+  else if (!worth.high_priority && budget.reserve_only) why = kept_for_high(budget);
   return "budget: " + why + ", " + std::string(tier_name(from)) + " -> " +
          std::string(tier_name(to));
 }
@@ -27,6 +33,18 @@ double value(const TierCandidate& candidate, const Worth& worth, const BudgetSta
   return worth.weight * (candidate.p_success - worth.p_local) - budget.lambda * relative_cost;
 }
 
+// What high priority may choose from: Claude's tiers, without the dear ones that what is left does
+// not cover; the cheapest at least.
+std::span<const TierCandidate> covered_cloud(std::span<const TierCandidate> candidates,
+                                             const BudgetState& budget) {
+  const double most_usd = candidates.front().cost_usd * std::max(0.0, budget.high_cover);
+  if (candidates.size() > 1 && candidates.back().tier == Tier::kLocal)
+    candidates = candidates.first(candidates.size() - 1);
+  while (budget.high_cover < 1 && candidates.size() > 1 && candidates.front().cost_usd > most_usd)
+    candidates = candidates.subspan(1);
+  return candidates;
+}
+
 }  // namespace
 
 TierChoice choose_tier(std::span<const TierCandidate> candidates, const Worth& worth,
@@ -36,19 +54,15 @@ TierChoice choose_tier(std::span<const TierCandidate> candidates, const Worth& w
   if (!budget.has_cap || asked.tier == Tier::kLocal) return {.tier = asked.tier};
   if (budget.reserve_only && !worth.high_priority) {
     if (std::ranges::find(candidates, Tier::kLocal, &TierCandidate::tier) != candidates.end())
-      return {.tier = Tier::kLocal, .reason = reason_for(budget, asked.tier, Tier::kLocal)};
-    return {.tier = asked.tier,
-            .refused = true,
-            .reason = "budget: the rest of the " + budget.window + " is kept for high priority"};
+      return {.tier = Tier::kLocal, .reason = reason_for(budget, worth, asked.tier, Tier::kLocal)};
+    return {.tier = asked.tier, .refused = true, .reason = "budget: " + kept_for_high(budget)};
   }
-  if (budget.lambda <= 0) return {.tier = asked.tier};
-  const TierCandidate* best = &asked;
-  for (const TierCandidate& candidate : candidates) {
-    if (worth.high_priority && candidate.tier == Tier::kLocal) continue;
+  if (worth.high_priority) candidates = covered_cloud(candidates, budget);
+  const TierCandidate* best = &candidates.front();
+  for (const TierCandidate& candidate : candidates)
     if (value(candidate, worth, budget) > value(*best, worth, budget)) best = &candidate;
-  }
-  if (best == &asked) return {.tier = asked.tier};
-  return {.tier = best->tier, .reason = reason_for(budget, asked.tier, best->tier)};
+  if (best->tier == asked.tier) return {.tier = asked.tier};
+  return {.tier = best->tier, .reason = reason_for(budget, worth, asked.tier, best->tier)};
 }
 
 }  // namespace tophand::policy

@@ -18,8 +18,11 @@ struct BudgetState {
   double used = 0;            // share of the window's budget, 0 to 1 and above
   std::int64_t left_ms = 0;   // until the window's reset
   bool reserve_only = false;  // what is left is kept for high priority
-  double mean_cost_usd = 0;   // of a call, as asked for; 0: none seen yet
-  std::string window = {};    // its name: "week", "5h", "7d"
+  // What is left, over what high priority is expected to ask for until the reset; below 1, high
+  // priority steps down the ladder to make it last.
+  double high_cover = 1;
+  double mean_cost_usd = 0;  // of a call, as asked for; 0: none seen yet
+  std::string window = {};   // its name: "week", "5h", "7d"
   bool operator==(const BudgetState&) const = default;
 };
 
@@ -31,9 +34,8 @@ struct TierCandidate {
 };
 
 struct Worth {
-  double weight = 1;  // of this request against others; an ordinary one is 1
-  double p_local =
-      0;  // that the local answer will do: after the gate's verdict, where there is one
+  double weight = 1;   // of this request against others; an ordinary one is 1
+  double p_local = 0;  // that the local answer will do; after the gate's verdict, where it gave one
   bool high_priority = false;
 };
 
@@ -44,12 +46,14 @@ struct TierChoice {
 };
 
 // `candidates`: the tier asked for first, then those that may stand in for it, dearest first;
-// kLocal among them when a local answer is allowed. The one with the largest weight * (p_success -
-// p_local) - lambda * cost / mean cost wins, the one asked for among equals. High priority is never
-// sent to kLocal (unless that is all there is) nor refused: only the ledger's hard cap does that.
-// Without a cap, or at lambda 0, the first candidate stands. The rule: Balseiro, Lu, Mirrokni, "The
-// Best of Many Worlds: Dual Mirror Descent for Online Allocation Problems" (arXiv 2011.10124),
-// section 3.
+// kLocal last among them when a local answer is allowed. The one with the largest
+// weight * (p_success - p_local) - lambda * cost / mean cost wins, the one asked for among equals.
+// High priority is not sent to kLocal, unless that was asked for, and not refused: only the
+// ledger's hard cap does that. Where what is left does not cover the high priority to come, a high
+// priority request takes a tier that costs no more than the covered share of the one asked for, or
+// the cheapest of Claude's. Without a cap, or at lambda 0, the first candidate stands.
+// The rule: Balseiro, Lu, Mirrokni, "The Best of Many Worlds: Dual Mirror Descent for Online
+// Allocation Problems" (arXiv 2011.10124), section 3.
 TierChoice choose_tier(std::span<const TierCandidate> candidates, const Worth& worth,
                        const BudgetState& budget);
 

@@ -11,9 +11,12 @@ constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kWeekHours = 168;
 // An hour's sum weighs half after three weeks.
 constexpr double kKeptAnHour = 0.99863;
+constexpr double kKeptLately = 0.96;  // a day's time constant
 // As if so many hours of the mean had been seen before: a shape needs evidence.
 constexpr double kPriorHours = 4, kPriorWeekdayHours = 24;
-constexpr std::int64_t kCallsMax = 500;  // the mean cost is of about so many
+constexpr double kUsdMax = 1e6, kSumMax = 1e15;  // of one call; of what is added up
+constexpr std::int64_t kHourMax = 100'000'000;   // the year 13,000
+constexpr std::int64_t kCallsMax = 500;          // the mean cost is of about so many
 
 // 1970-01-01 was a Thursday, three days after a Monday.
 std::size_t hour_of_week(std::int64_t hour) {
@@ -28,12 +31,13 @@ std::array<double, 168> Demand::even_shape() {
   return shape;
 }
 
-void Demand::asked(std::int64_t now_ms, double cost_usd) {
-  if (!(cost_usd >= 0) || now_ms < 0) return;
+void Demand::asked(std::int64_t now_ms, const AskedCost& cost) {
+  if (!(cost.usd >= 0 && cost.usd <= kUsdMax) || now_ms < 0) return;
   calls_ = std::min(calls_ + 1, kCallsMax);
-  mean_cost_usd_ += (cost_usd - mean_cost_usd_) / static_cast<double>(calls_);
+  mean_cost_usd_ += (cost.usd - mean_cost_usd_) / static_cast<double>(calls_);
   close_hours_until(now_ms / kHourMs);
-  hour_sum_ += cost_usd;
+  hour_sum_ += cost.usd;
+  if (cost.high_priority) hour_high_sum_ += cost.usd;
 }
 
 void Demand::close_hours_until(std::int64_t hour) {
@@ -50,17 +54,20 @@ void Demand::close_hours_until(std::int64_t hour) {
 
 void Demand::close_hour() {
   const std::size_t place = hour_of_week(hour_);
-  const auto fold = [&](Bin& bin) {
-    bin.sum += hour_sum_;
-    bin.hours += 1;
+  const auto forget = [](Bin& bin, double kept) { bin = {bin.sum * kept, bin.hours * kept}; };
+  const auto add = [](Bin& bin, double sum, double hours) {
+    bin = {bin.sum + sum, bin.hours + hours};
   };
-  for (Bin& bin : by_hour_) bin = {bin.sum * kKeptAnHour, bin.hours * kKeptAnHour};
-  for (Bin& bin : by_weekday_) bin = {bin.sum * kKeptAnHour, bin.hours * kKeptAnHour};
-  all_ = {all_.sum * kKeptAnHour, all_.hours * kKeptAnHour};
-  fold(by_hour_[place % 24]);
-  fold(by_weekday_[place / 24]);
-  fold(all_);
-  hour_sum_ = 0;
+  for (Bin& bin : by_hour_) forget(bin, kKeptAnHour);
+  for (Bin& bin : by_weekday_) forget(bin, kKeptAnHour);
+  for (Bin* bin : {&all_, &high_}) forget(*bin, kKeptAnHour);
+  forget(high_lately_, kKeptLately);
+  add(by_hour_[place % 24], hour_sum_, 1);
+  add(by_weekday_[place / 24], hour_sum_, 1);
+  add(all_, hour_sum_, 1);
+  add(high_, hour_high_sum_, shape_[place]);
+  add(high_lately_, hour_high_sum_, shape_[place]);
+  hour_sum_ = hour_high_sum_ = 0;
 }
 
 double Demand::relative(const Bin& bin, double mean, double prior_hours) {
@@ -68,7 +75,7 @@ double Demand::relative(const Bin& bin, double mean, double prior_hours) {
 }
 
 void Demand::reshape() {
-  const double mean = all_.hours > 0 ? all_.sum / all_.hours : 0;
+  const double mean = rate(all_);
   double total = 0;
   for (std::size_t i = 0; i < shape_.size(); ++i) {
     shape_[i] = relative(by_hour_[i % 24], mean, kPriorHours) *
@@ -97,6 +104,10 @@ double Demand::expected_hours(std::int64_t from_ms, std::int64_t to_ms) const {
   return sum;
 }
 
+double Demand::expected_high_usd(std::int64_t from_ms, std::int64_t to_ms) const {
+  return std::max(rate(high_), rate(high_lately_)) * expected_hours(from_ms, to_ms);
+}
+
 std::string Demand::save() const {
   const auto bins = [](const auto& from) {
     Json list = Json::array();
@@ -107,7 +118,8 @@ std::string Demand::save() const {
                     {"calls", calls_},
                     {"hour", hour_},
                     {"hour_sum", hour_sum_},
-                    {"all", {all_.sum, all_.hours}},
+                    {"hour_high_sum", hour_high_sum_},
+                    {"all", bins(std::array{all_, high_, high_lately_})},
                     {"by_hour", bins(by_hour_)},
                     {"by_weekday", bins(by_weekday_)}});
 }
@@ -121,7 +133,7 @@ Result<Demand> Demand::load(std::string_view text) {
     if (!from.is_array() || from.size() != 2 || !from[0].is_number() || !from[1].is_number())
       return false;
     bin = {from[0].get<double>(), from[1].get<double>()};
-    return bin.sum >= 0 && bin.hours >= 0;
+    return bin.sum >= 0 && bin.sum <= kSumMax && bin.hours >= 0 && bin.hours <= kSumMax;
   };
   const auto read_bins = [&](std::string_view key, auto& bins) {
     const Json* list = find_key(*json, key);
@@ -130,16 +142,22 @@ Result<Demand> Demand::load(std::string_view text) {
       if (!read_bin((*list)[i], bins[i])) return false;
     return true;
   };
-  const Json* all = find_key(*json, "all");
-  if (all == nullptr || !read_bin(*all, demand.all_) || !read_bins("by_hour", demand.by_hour_) ||
+  std::array<Bin, 3> all;
+  if (!read_bins("all", all) || !read_bins("by_hour", demand.by_hour_) ||
       !read_bins("by_weekday", demand.by_weekday_))
     return damaged();
+  demand.all_ = all[0];
+  demand.high_ = all[1];
+  demand.high_lately_ = all[2];
   demand.mean_cost_usd_ = number_or(*json, "mean_cost_usd", -1);
   demand.calls_ = int_or(*json, "calls", -1);
   demand.hour_ = int_or(*json, "hour", -2);
   demand.hour_sum_ = number_or(*json, "hour_sum", -1);
-  if (demand.mean_cost_usd_ < 0 || demand.calls_ < 0 || demand.calls_ > kCallsMax ||
-      demand.hour_ < -1 || demand.hour_sum_ < 0)
+  demand.hour_high_sum_ = number_or(*json, "hour_high_sum", -1);
+  for (const double amount : {demand.mean_cost_usd_, demand.hour_sum_, demand.hour_high_sum_})
+    if (!(amount >= 0 && amount <= kSumMax)) return damaged();
+  if (demand.calls_ < 0 || demand.calls_ > kCallsMax || demand.hour_ < -1 ||
+      demand.hour_ > kHourMax)
     return damaged();
   demand.reshape();
   return demand;

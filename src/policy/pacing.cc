@@ -16,6 +16,11 @@ constexpr std::size_t kLambdasMax = 1000;  // a month of hours
 constexpr std::int64_t kShapedMs = 2 * kDayMs;
 constexpr double kBehindMost = -1, kAheadMost = 1.5;
 
+// A saved amount that is one.
+bool bounded(double amount) {
+  return amount >= 0 && amount <= 1e15;
+}
+
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -91,12 +96,20 @@ BudgetState Pacer::state(std::int64_t now_ms, const Demand& demand) const {
   // In the last seventh what is left is let go: lambda falls with the time left, the reserve opens.
   const double release =
       std::min(1.0, 7 * static_cast<double>(left_ms) / static_cast<double>(length_ms));
-  const double used = spent_ / window_.cap;
+  const double left = window_.cap - spent_;
+  double high = 0;
+  if (window_.usd_unit > 0)
+    high = demand.expected_high_usd(now_ms, now_ms + left_ms) / window_.usd_unit;
+  // Where nobody asks with high priority nothing is kept for it to the end.
+  const double tail = high > 0 ? tuning_.tail * window_.cap : 0;
+  const double reserve = std::max(tuning_.high_margin * high + tail,
+                                  release >= 1 ? tuning_.reserve * window_.cap : 0);
   return {.has_cap = true,
           .lambda = lambda_ * release,
-          .used = used,
+          .used = spent_ / window_.cap,
           .left_ms = left_ms,
-          .reserve_only = release >= 1 && used >= 1 - tuning_.reserve,
+          .reserve_only = left <= reserve,
+          .high_cover = high + tail > left ? std::max(0.0, left) / (high + tail) : 1,
           .mean_cost_usd = demand.mean_cost_usd(),
           .window = window_.name};
 }
@@ -108,6 +121,7 @@ std::string Pacer::save() const {
                     {"start_ms", window_.start_ms},
                     {"end_ms", window_.end_ms},
                     {"cap", window_.cap},
+                    {"usd_unit", window_.usd_unit},
                     {"lambda", lambda_},
                     {"spent", spent_},
                     {"stepped_ms", stepped_ms_},
@@ -123,17 +137,19 @@ Result<Pacer> Pacer::load(std::string_view text, PacerTuning tuning) {
   pacer.window_ = {.name = std::string(string_or(*json, "name", "")),
                    .start_ms = int_or(*json, "start_ms", -1),
                    .end_ms = int_or(*json, "end_ms", -1),
-                   .cap = number_or(*json, "cap", -1)};
+                   .cap = number_or(*json, "cap", -1),
+                   .usd_unit = number_or(*json, "usd_unit", -1)};
   pacer.lambda_ = number_or(*json, "lambda", -1);
   pacer.spent_ = number_or(*json, "spent", -1);
   pacer.stepped_ms_ = int_or(*json, "stepped_ms", -1);
   const Json* marks = find_key(*json, "marks");
   const Json* lambdas = find_key(*json, "past_lambdas");
   if (pacer.window_.start_ms < 0 || pacer.window_.end_ms < pacer.window_.start_ms ||
-      pacer.window_.cap < 0 || pacer.lambda_ < tuning.lambda_min ||
-      pacer.lambda_ > tuning.lambda_max || pacer.spent_ < 0 ||
-      pacer.stepped_ms_ < pacer.window_.start_ms || marks == nullptr || !marks->is_array() ||
-      lambdas == nullptr || !lambdas->is_array() || lambdas->size() > kLambdasMax)
+      !bounded(pacer.window_.cap) || !bounded(pacer.window_.usd_unit) ||
+      pacer.lambda_ < tuning.lambda_min || pacer.lambda_ > tuning.lambda_max ||
+      !bounded(pacer.spent_) || pacer.stepped_ms_ < pacer.window_.start_ms || marks == nullptr ||
+      !marks->is_array() || lambdas == nullptr || !lambdas->is_array() ||
+      lambdas->size() > kLambdasMax)
     return damaged();
   for (const Json& mark : *marks) {
     if (!mark.is_array() || mark.size() != 2 || !mark[0].is_number_integer() ||

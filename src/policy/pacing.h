@@ -19,7 +19,8 @@ namespace tophand::policy {
 struct BudgetWindow {
   std::string name = {};
   std::int64_t start_ms = 0, end_ms = 0;
-  double cap = 0;  // in the unit of what observe() is given: dollars, or 1 for a share
+  double cap = 0;       // in the unit of what observe() is given: dollars, or 1 for a share
+  double usd_unit = 1;  // dollars that make one such unit; 0: not known
   bool operator==(const BudgetWindow&) const = default;
 };
 
@@ -29,7 +30,12 @@ struct PacerTuning {
   double gain = 0.15;  // of log lambda, per unit of time and relative overspending
   double lambda_min = 5e-3, lambda_max = 20;
   double lambda_first = 0.3;  // before any window has passed
-  double reserve = 0.05;      // kept for high priority until the last seventh of the window
+  // Kept for high priority: a share until the last seventh of the window; and to the end what it is
+  // expected to ask for until the reset, at half its price (Sonnet's, where it asks for Opus), and a
+  // small share against bad luck.
+  double reserve = 0.05;
+  double high_margin = 0.5;
+  double tail = 0.02;
 };
 
 class Pacer {

@@ -106,7 +106,7 @@ TEST(Pacing, SurvivesARestart) {
   Demand demand;
   pacer.open(week());
   for (int hour = 1; hour <= 30; ++hour) {
-    demand.asked(kMonday + hour * kHourMs, hour % 3);
+    demand.asked(kMonday + hour * kHourMs, {.usd = static_cast<double>(hour % 3)});
     pacer.observe(kMonday + hour * kHourMs, 1.3 * hour, demand);
   }
   auto loaded = Pacer::load(pacer.save());
@@ -134,7 +134,7 @@ TEST(Demand, LearnsTheHoursAndDaysOfWork) {
   Demand demand;
   for (std::int64_t hour = 0; hour < 4 * 168; ++hour)  // Monday to Friday, nine to five
     if (hour % 168 < 120 && hour % 24 >= 9 && hour % 24 < 17)
-      demand.asked(kMonday + hour * kHourMs, 2);
+      demand.asked(kMonday + hour * kHourMs, {.usd = 2});
   const std::int64_t monday = kMonday + 4 * kWeekMs;
   const auto expected = [&](std::int64_t hour) {
     return demand.expected_hours(monday + hour * kHourMs, monday + (hour + 1) * kHourMs);
@@ -147,9 +147,9 @@ TEST(Demand, LearnsTheHoursAndDaysOfWork) {
 
 TEST(Demand, IgnoresAmountsThatAreNone) {
   Demand demand;
-  demand.asked(kMonday, std::nan(""));
-  demand.asked(kMonday, -1);
-  demand.asked(-1, 1);
+  demand.asked(kMonday, {.usd = std::nan("")});
+  demand.asked(kMonday, {.usd = -1});
+  demand.asked(-1, {.usd = 1});
   EXPECT_EQ(demand.mean_cost_usd(), 0);
 }
 
