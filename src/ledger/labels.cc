@@ -15,9 +15,9 @@ constexpr std::string_view kFind =
 constexpr std::string_view kInsert =
     "INSERT INTO labels (row_id, request_id, attempt, time_ms, source, verdict, note, task_class, "
     "model, version, gate) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)";
-constexpr std::string_view kLatest =
-    "SELECT * FROM (SELECT id, row_id, request_id, attempt, time_ms, source, verdict, note, "
-    "task_class, model, version, gate FROM labels ORDER BY id DESC LIMIT ?1) ORDER BY id";
+constexpr std::string_view kAfter =
+    "SELECT id, row_id, request_id, attempt, time_ms, source, verdict, note, task_class, model, "
+    "version, gate FROM labels WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 Result<std::vector<Label>> read(Stmt& query) {
   std::vector<Label> out;
@@ -65,7 +65,7 @@ Result<Labels> Labels::prepare(Db& db) {
   Labels out;
   for (const auto& [statement, sql] :
        {std::pair{&out.find_, kFind}, std::pair{&out.insert_, kInsert},
-        std::pair{&out.latest_, kLatest}}) {
+        std::pair{&out.after_, kAfter}}) {
     TOPHAND_TRY(prepared, "labels", db.prepare(sql));
     *statement = std::move(prepared);
   }
@@ -105,8 +105,8 @@ Result<Label> Labels::add(Db& db, Label label, std::int64_t now_ms) {
   return label;
 }
 
-Result<std::vector<Label>> Labels::latest(std::int64_t limit) {
-  return read(latest_.bind(1, limit));
+Result<std::vector<Label>> Labels::after(std::int64_t id, std::int64_t limit) {
+  return read(after_.bind(1, id).bind(2, limit));
 }
 
 }  // namespace tophand::ledger

@@ -19,11 +19,11 @@ class Labels {
 
   // See Ledger::add_label.
   Result<Label> add(Db& db, Label label, std::int64_t now_ms);
-  // The latest `limit`, oldest first.
-  Result<std::vector<Label>> latest(std::int64_t limit);
+  // The next `limit` after that id, in order.
+  Result<std::vector<Label>> after(std::int64_t id, std::int64_t limit);
 
  private:
-  Stmt find_, insert_, latest_;
+  Stmt find_, insert_, after_;
 };
 
 }  // namespace tophand::ledger

@@ -48,7 +48,7 @@ TEST_F(LabelsTest, NameTheRowAndOutliveTheProcess) {
   clock_.advance_ms(5);
   ASSERT_TRUE(add("req_2", "downstream"));
   open();
-  const auto labels = ledger_->labels(10);
+  const auto labels = ledger_->labels_after(0, 10);
   ASSERT_TRUE(labels);
   ASSERT_EQ(labels->size(), 2U);
   EXPECT_EQ(labels->at(0).request_id, "req_1");
@@ -58,7 +58,7 @@ TEST_F(LabelsTest, NameTheRowAndOutliveTheProcess) {
   EXPECT_EQ(labels->at(0).model, "small:1b");
   EXPECT_EQ(labels->at(1).model, "ws2/small:1b");
   EXPECT_EQ(labels->at(1).time_ms, labels->at(0).time_ms + 5);
-  EXPECT_EQ(ledger_->labels(1)->at(0).request_id, "req_2");
+  EXPECT_EQ(ledger_->labels_after(labels->at(0).id, 10)->at(0).request_id, "req_2");
 }
 
 TEST_F(LabelsTest, AreForTheAnswerThatTheClientGot) {
@@ -82,7 +82,7 @@ TEST_F(LabelsTest, RefuseWhatMeansNothingAndMoreThanTheirShare) {
   EXPECT_FALSE(add("req_1", "rumour"));
   for (int i = 0; i < kLabelsOfARowMax; ++i) EXPECT_TRUE(add("req_1"));
   EXPECT_EQ(add("req_1").error().code, Code::kConflict);
-  EXPECT_EQ(ledger_->labels(100)->size(), static_cast<std::size_t>(kLabelsOfARowMax));
+  EXPECT_EQ(ledger_->labels_after(0, 100)->size(), static_cast<std::size_t>(kLabelsOfARowMax));
 }
 
 }  // namespace

@@ -170,7 +170,7 @@ class SqliteLedger final : public Ledger {
                                       std::int64_t limit) override;
   Result<std::vector<Row>> rows_of(const std::string& request_id) override;
   Result<Label> add_label(const Label& label) override;
-  Result<std::vector<Label>> labels(std::int64_t limit) override;
+  Result<std::vector<Label>> labels_after(std::int64_t id, std::int64_t limit) override;
 
  private:
   Result<> set_durable(bool durable);
@@ -378,9 +378,9 @@ Result<Label> SqliteLedger::add_label(const Label& label) {
   return statements_.labels.add(db_, label, clock_.wall_ms());
 }
 
-Result<std::vector<Label>> SqliteLedger::labels(std::int64_t limit) {
+Result<std::vector<Label>> SqliteLedger::labels_after(std::int64_t id, std::int64_t limit) {
   const std::lock_guard guard(mutex_);
-  return statements_.labels.latest(std::clamp<std::int64_t>(limit, 0, kRowsMax));
+  return statements_.labels.after(id, std::clamp<std::int64_t>(limit, 0, kRowsMax));
 }
 
 // What a crashed process left open: it may have been sent, so it stays charged in full.
@@ -397,7 +397,7 @@ Result<Label> Ledger::add_label(const Label&) {
   return fail(Code::kUnavailable, "this ledger keeps no labels");
 }
 
-Result<std::vector<Label>> Ledger::labels(std::int64_t) {
+Result<std::vector<Label>> Ledger::labels_after(std::int64_t, std::int64_t) {
   return std::vector<Label>();
 }
 

@@ -120,8 +120,8 @@ class Ledger {
   // it. kInvalid without a request, kNotFound: no such request or attempt. kConflict: Claude
   // answered it, or its row has kLabelsOfARowMax labels already.
   virtual Result<Label> add_label(const Label& label);
-  // The latest `limit`, oldest first.
-  virtual Result<std::vector<Label>> labels(std::int64_t limit);
+  // The next `limit` labels after that id, in the order of their coming; from 0: the first.
+  virtual Result<std::vector<Label>> labels_after(std::int64_t id, std::int64_t limit);
 };
 
 // "$0.01235": four significant digits below a dollar, cents above; rounded half away from zero.

@@ -43,6 +43,20 @@ std::optional<LabelSource> parse_label_source(std::string_view name) {
   return static_cast<LabelSource>(found - kSources.begin());
 }
 
+RouteTable::RouteTable(std::vector<RouteState> states) : states_(std::move(states)) {
+  std::ranges::sort(states_, {}, &RouteState::route);
+}
+
+const RouteState* RouteTable::find(std::string_view task_class, std::string_view model) const {
+  const auto key = std::pair(task_class, model);
+  const auto found = std::ranges::lower_bound(states_, key, {}, [](const RouteState& state) {
+    return std::pair<std::string_view, std::string_view>(state.route.task_class, state.route.model);
+  });
+  const bool there = found != states_.end() && found->route.task_class == task_class &&
+                     found->route.model == model;
+  return there ? &*found : nullptr;
+}
+
 void Learner::Channel::add(bool good) {
   counts.add(good);
   ++ever;
@@ -51,6 +65,7 @@ void Learner::Channel::add(bool good) {
 }
 
 void Learner::observe(const Label& label) {
+  if (label.version.empty()) return;
   Route* route = route_for(label);
   if (route == nullptr) return;
   const auto earlier = rows_.find(label.row_id);
@@ -92,13 +107,25 @@ Learner::Route* Learner::route_for(const Label& label) {
   Route& route = found->second;
   if (label.version != route.version) {
     if (label.row_id <= route.last_row) return nullptr;
-    const std::string before = route.version;
-    route = Route{};
-    route.version = label.version;
-    enter(route, Stage::kShadow, label.time_ms, "was " + before + ", starts anew");
+    start_anew(route, label.version, label.time_ms);
   }
   route.last_row = std::max(route.last_row, label.row_id);
   return &route;
+}
+
+void Learner::renew(const RouteName& name, const std::string& version, std::int64_t time_ms) {
+  const auto found = routes_.find(name);
+  if (found == routes_.end() || found->second.version == version) return;
+  start_anew(found->second, version, time_ms);
+}
+
+void Learner::start_anew(Route& route, const std::string& version, std::int64_t time_ms) const {
+  const std::string before = route.version;
+  const std::int64_t last_row = route.last_row;
+  route = Route{};
+  route.version = version;
+  route.last_row = last_row;
+  enter(route, Stage::kShadow, time_ms, "was " + before + ", starts anew");
 }
 
 void Learner::enter(Route& route, Stage stage, std::int64_t time_ms, std::string why) const {

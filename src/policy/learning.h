@@ -66,6 +66,18 @@ struct RouteState {
   std::string why;                  // for people
 };
 
+// What the rules look at: the states at one moment.
+class RouteTable {
+ public:
+  RouteTable() = default;
+  explicit RouteTable(std::vector<RouteState> states);
+  const RouteState* find(std::string_view task_class, std::string_view model) const;
+  const std::vector<RouteState>& states() const { return states_; }
+
+ private:
+  std::vector<RouteState> states_;  // sorted by name
+};
+
 struct LearnerSettings {
   double promote_at = 0.80;      // of the one-sided lower bound
   std::int64_t first_look = 50;  // then at twice as many, and so on: repeated looking adds little
@@ -80,7 +92,10 @@ class Learner {
   explicit Learner(LearnerSettings settings) : settings_(settings) {}
   Learner() : Learner(LearnerSettings()) {}
 
+  // Labels of an unknown version ("") say nothing about this one and are passed over.
   void observe(const Label& label);
+  // The model, its prompt or its gate is another one now; nothing happens when it is not.
+  void renew(const RouteName& route, const std::string& version, std::int64_t time_ms);
   // Absent while nothing is known: as good as RouteState{}.
   std::optional<RouteState> find(const RouteName& route) const;
   std::vector<RouteState> all() const;  // by class, then model
@@ -114,6 +129,7 @@ class Learner {
   };
 
   Route* route_for(const Label& label);
+  void start_anew(Route& route, const std::string& version, std::int64_t time_ms) const;
   void enter(Route& route, Stage stage, std::int64_t time_ms, std::string why) const;
   void replace(Route& route, const Known& known);
   void move(Route& route, const Label& label) const;
