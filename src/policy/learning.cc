@@ -102,6 +102,7 @@ Learner::Route* Learner::route_for(const Label& label) {
           routes_, {}, [](const auto& entry) { return entry.second.last_row; }));
     found = routes_.emplace(label.route, Route{}).first;
     found->second.version = label.version;
+    found->second.since_ms = label.time_ms;
     enter(found->second, Stage::kShadow, label.time_ms, "first seen");
   }
   Route& route = found->second;
@@ -125,6 +126,7 @@ void Learner::start_anew(Route& route, const std::string& version, std::int64_t 
   route = Route{};
   route.version = version;
   route.last_row = last_row;
+  route.since_ms = time_ms;
   enter(route, Stage::kShadow, time_ms, "was " + before + ", starts anew");
 }
 
@@ -199,6 +201,7 @@ RouteState Learner::describe(const RouteName& name, const Route& route) const {
   state.gate_tpr = rate_of(route.gate_of_good);
   state.gate_fpr = rate_of(route.gate_of_bad);
   state.judge_is_corrected = judge_is_known() && route.judged.ever > 0;
+  state.since_ms = route.since_ms;
   state.changed_ms = route.changed_ms;
   state.why = route.why;
   return state;

@@ -15,6 +15,10 @@
 
 namespace tophand::policy {
 
+// Of the gates and of the prompts of tasks/. To be raised when one of them changes so that what was
+// learned before holds no longer.
+inline constexpr std::string_view kGateVersion = "g1";
+
 // How far local answers of a class are trusted. kShadow: Claude answers, local runs beside it.
 // kCanary, kTrusted: local answers, a larger or smaller share of them is audited. kDemoted: it was
 // trusted and then got worse.
@@ -62,6 +66,7 @@ struct RouteState {
   double cusum = 0;                 // demoted at LearnerSettings::drift.threshold
   Rate gate_tpr, gate_fpr;          // the gate passes: good answers, bad ones
   bool judge_is_corrected = false;  // by enough human labels
+  std::int64_t since_ms = 0;        // the first label of this version
   std::int64_t changed_ms = 0;      // when the stage began
   std::string why;                  // for people
 };
@@ -119,7 +124,7 @@ class Learner {
     Counts gate_of_good, gate_of_bad;  // "passed" counts as a success
     std::int64_t next_look = 0;
     Cusum cusum;
-    std::int64_t changed_ms = 0;
+    std::int64_t since_ms = 0, changed_ms = 0;
     std::string why;
   };
   struct Known {  // the label of a row that counts
