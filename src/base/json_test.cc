@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
+
 namespace tophand {
 namespace {
 
@@ -47,6 +49,92 @@ TEST(Json, MalformedTextNamesThePlace) {
 TEST(Json, KeepsKeyOrderAndShortNumbers) {
   EXPECT_EQ(dump_json(*parse_json(R"({"z":0.7,"a":[1,true,null]})")),
             R"({"z":0.7,"a":[1,true,null]})");
+}
+
+// What nlohmann's own reader and writer make of it is right.
+void expect_as_the_library(const std::string& text) {
+  Json expected;
+  bool is_json = true;
+  try {
+    expected = Json::parse(text);
+  } catch (const Json::exception&) {
+    is_json = false;
+  }
+  const auto parsed = parse_json(text);
+  ASSERT_EQ(parsed.has_value(), is_json) << text;
+  if (!is_json) return;
+  EXPECT_EQ(*parsed, expected) << text;
+  EXPECT_EQ(parsed->is_number_float(), expected.is_number_float()) << text;
+  EXPECT_EQ(dump_json(*parsed), expected.dump(-1, ' ', false, Json::error_handler_t::replace))
+      << text;
+}
+
+TEST(Json, ReadsAndWritesWhatTheLibraryDoes) {
+  for (const char* text : {"0",
+                           "-0",
+                           "-1",
+                           "9223372036854775807",
+                           "9223372036854775808",
+                           "18446744073709551615",
+                           "18446744073709551616",
+                           "-9223372036854775808",
+                           "-9223372036854775809",
+                           "1e400",
+                           "-1e-400",
+                           "0.1",
+                           "1.0",
+                           "1E5",
+                           "123456789012345678901234567890",
+                           "01",
+                           "1.",
+                           ".5",
+                           "+1",
+                           "NaN",
+                           R"("\ud83d\ude00")",
+                           R"("\ud83d")",
+                           R"("\ude00")",
+                           R"("\u0000\u001f\u007f")",
+                           R"("\b\f\n\r\t\/\\\"")",
+                           R"({"a":1,"b":2,"a":3})",
+                           R"({"a":{"x":1},"a":{}})",
+                           "[]",
+                           "{}",
+                           "[[],{}]",
+                           " [1 , 2 ] ",
+                           "[1,]",
+                           "{\"a\"}",
+                           "\"a\xff\"",
+                           "\"\xed\xa0\x80\"",
+                           "tru",
+                           "",
+                           " ",
+                           "[1] 2",
+                           "\xef\xbb\xbf{}",
+                           "\"\x01\"",
+                           "null",
+                           "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""})
+    expect_as_the_library(text);
+}
+
+TEST(Json, ReadsAndWritesMutatedTextAsTheLibraryDoes) {
+  const std::string seed_text =
+      R"({"model":"m","messages":[{"role":"user","content":"h\u00e9llo \"w\" \ud83d\ude00\n"},)"
+      R"({"role":"tool","content":[{"type":"text","text":"x\\y"}]}],"n":-12,"t":0.7,"b":[true,null]})";
+  constexpr std::uint64_t kSeed = 20261126;
+  SplitMix64 random(kSeed);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text = seed_text;
+    for (std::uint64_t edits = 1 + random.next() % 3; edits > 0; --edits) {
+      const std::size_t at = random.next() % text.size();
+      constexpr std::string_view kPieces = "{}[]\",:\\0-eu \x80\xc3n";
+      const char piece = kPieces[random.next() % kPieces.size()];
+      if (random.next() % 2 == 0) text[at] = piece;
+      else if (random.next() % 2 == 0) text.insert(at, 1, piece);
+      else text.erase(at, 1);
+    }
+    expect_as_the_library(text);
+    if (HasFatalFailure() || HasNonfatalFailure()) FAIL() << "seed " << kSeed << " round " << round;
+  }
 }
 
 TEST(Json, WritesInvalidUtf8AsReplacementCharacters) {

@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <array>
+#include <span>
 #include <vector>
 
 #include "base/assert.h"
@@ -10,34 +12,44 @@
 namespace tophand {
 namespace {
 
-std::vector<unsigned char> random_bytes(std::size_t n) {
-  std::vector<unsigned char> bytes(n);
-  std::size_t have = 0;
-  while (have < n) {
-    const ssize_t got = getrandom(bytes.data() + have, n - have, 0);
+constexpr std::size_t kIdLetters = 24;
+
+void fill(std::span<unsigned char> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t got = getrandom(bytes.data(), bytes.size(), 0);
     if (got < 0) continue;  // EINTR; getrandom has no other failure with flags 0
-    have += static_cast<std::size_t>(got);
+    bytes = bytes.subspan(static_cast<std::size_t>(got));
   }
-  return bytes;
+}
+
+// Fetched ahead, as a request takes several ids: nothing here makes keys, which random_hex does.
+unsigned char random_byte() {
+  thread_local std::array<unsigned char, 256> ahead{};
+  thread_local std::size_t used = ahead.size();
+  if (used == ahead.size()) {
+    fill(ahead);
+    used = 0;
+  }
+  return ahead[used++];
 }
 
 }  // namespace
 
 std::string random_hex(std::size_t n_bytes) {
-  return to_hex(random_bytes(n_bytes));
+  std::vector<unsigned char> bytes(n_bytes);
+  fill(bytes);
+  return to_hex(bytes);
 }
 
 std::string random_id(std::string_view prefix) {
   static constexpr std::string_view kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   std::string out(prefix);
-  std::size_t wanted = 24;
-  while (wanted > 0) {
-    for (const unsigned char byte : random_bytes(wanted)) {
-      if (byte >= 4 * kAlphabet.size()) continue;  // rejection keeps the letters equally likely
+  out.reserve(prefix.size() + kIdLetters);
+  while (out.size() < prefix.size() + kIdLetters) {
+    const unsigned char byte = random_byte();
+    if (byte < 4 * kAlphabet.size())  // rejection keeps the letters equally likely
       out += kAlphabet[byte % kAlphabet.size()];
-      --wanted;
-    }
   }
   return out;
 }

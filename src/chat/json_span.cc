@@ -27,15 +27,14 @@ struct Scanner {
 
   bool skip_string() {
     if (!skip_char('"')) return false;
-    while (more()) {
-      const char c = text[at++];
-      if (c == '"') return true;
-      if (c == '\\') {
-        if (!more()) return false;
-        ++at;
-      }
+    std::size_t quote = text.find('"', at);
+    for (;;) {
+      if (quote == std::string_view::npos) return false;
+      const std::size_t escape = text.substr(0, quote).find('\\', at);
+      at = escape == std::string_view::npos ? quote + 1 : escape + 2;
+      if (escape == std::string_view::npos) return true;
+      if (at > quote) quote = text.find('"', at);  // it was the escaped one
     }
-    return false;
   }
 
   // Any value: nested brackets are counted, strings skipped as wholes.

@@ -67,7 +67,7 @@ class InterruptScope : public net::Cancellation {
   InterruptScope(const InterruptScope&) = delete;
   InterruptScope& operator=(const InterruptScope&) = delete;
   bool cancelled() const override;
-  int watch_fd() const override;
+  Signs signs() const override;
   void reset();
 
  private:

@@ -45,8 +45,8 @@ InterruptScope::~InterruptScope() {
 bool InterruptScope::cancelled() const {
   return g_interrupted.load();
 }
-int InterruptScope::watch_fd() const {
-  return state_->fd;
+net::Cancellation::Signs InterruptScope::signs() const {
+  return Signs().add(state_->fd, POLLIN);
 }
 
 void InterruptScope::reset() {

@@ -238,7 +238,8 @@ TEST(Hedge, ASilentLocalBackendGetsARivalAndOneOfThemAnswers) {
 TEST(Hedge, TheClientIsNotToldOfAnAttemptThatBeginsWhenTheOtherHasWon) {
   FakeSink client;
   net::CancelFlag nobody;
-  Stop first(nobody, system_clock(), INT64_MAX), second(nobody, system_clock(), INT64_MAX);
+  Stop first(nobody, system_clock(), INT64_MAX, Stop::Fire::kMay);
+  Stop second(nobody, system_clock(), INT64_MAX, Stop::Fire::kMay);
   Race race(client, {&first, &second}, [] {});
   race.lane(1).trying({.target = kOther, .reasons = {}, .number = 2});
   ASSERT_TRUE(race.lane(1).event(chat::TextDelta{"x"}));

@@ -25,8 +25,8 @@ bool pause(const net::Cancellation& stop, std::int64_t wait_ms) {
     if (stop.cancelled()) return false;
     const std::int64_t left_ms = (end_ns - system_clock().mono_ns() + kNsPerMs - 1) / kNsPerMs;
     if (left_ms <= 0) return true;
-    pollfd watched{stop.watch_fd(), POLLIN, 0};
-    ::poll(&watched, watched.fd >= 0 ? 1 : 0, static_cast<int>(std::min(left_ms, kLookMs)));
+    auto signs = stop.signs();
+    ::poll(signs.fds.data(), signs.count, static_cast<int>(std::min(left_ms, kLookMs)));
   }
 }
 
@@ -149,8 +149,8 @@ Attempt Flow::attempt(const Choice& choice) {
 // The same, with a rival for a backend that says nothing: whose content comes first answers, and
 // the other is stopped. A rival is another local backend that is well and has room at that moment.
 Attempt Flow::hedged(const Choice& choice) {
-  Stop mine_stop(stop_, *deps_.clock, deadline_ns_);
-  Stop rival_stop(stop_, *deps_.clock, deadline_ns_);
+  Stop mine_stop(stop_, *deps_.clock, deadline_ns_, Stop::Fire::kMay);
+  Stop rival_stop(stop_, *deps_.clock, deadline_ns_, Stop::Fire::kMay);
   Race race(sink_, {&mine_stop, &rival_stop}, [this] { stop_.lift_deadline(); });
   Attempt mine = begin(choice, outcome_.attempts + 1);
   std::optional<Choice> rival_choice;

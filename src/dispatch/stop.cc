@@ -1,77 +1,42 @@
 #include "dispatch/stop.h"
 
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 
+#include "base/assert.h"
+
 namespace tophand::dispatch {
-namespace {
 
-constexpr std::int64_t kNsPerS = 1'000'000'000;
-
-bool watch(int epoll, int fd) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
-}  // namespace
-
-Stop::Stop(const net::Cancellation& client, const Clock& clock, std::int64_t deadline_ns)
-    : client_(client), clock_(clock), deadline_ns_(deadline_ns) {}
-
-Stop::~Stop() {
-  if (timer_ >= 0) ::close(timer_);
-  if (epoll_ >= 0) ::close(epoll_);
-}
-
-void Stop::arm(std::int64_t after_ns) const {
-  if (timer_ < 0) return;
-  itimerspec when{};
-  when.it_value.tv_sec = after_ns / kNsPerS;
-  when.it_value.tv_nsec = after_ns % kNsPerS;
-  ::timerfd_settime(timer_, 0, &when, nullptr);
+Stop::Stop(const net::Cancellation& client, const Clock& clock, std::int64_t deadline_ns, Fire fire)
+    : client_(client), clock_(clock), deadline_ns_(deadline_ns) {
+  if (fire == Fire::kMay) unwanted_.emplace();
 }
 
 void Stop::fire() {
-  unwanted_ = true;
-  const std::lock_guard lock(mutex_);
-  arm(1);
+  TOPHAND_ASSERT(unwanted_.has_value());
+  unwanted_->cancel();
 }
 
 void Stop::lift_deadline() {
-  if (deadline_ns_.exchange(0) == 0) return;
-  const std::lock_guard lock(mutex_);
-  if (!unwanted_) arm(0);
+  deadline_ns_ = 0;
 }
 
 Stop::Why Stop::why() const {
-  if (unwanted_) return Why::kUnwanted;
+  if (unwanted_ && unwanted_->cancelled()) return Why::kUnwanted;
   const std::int64_t deadline_ns = deadline_ns_;
   if (deadline_ns != 0 && clock_.mono_ns() >= deadline_ns) return Why::kDeadline;
   return client_.cancelled() ? Why::kClient : Why::kNone;
 }
 
-int Stop::watch_fd() const {
-  const std::lock_guard lock(mutex_);
-  if (epoll_ >= 0) return epoll_;
-  const int client = client_.watch_fd();
-  if (client < 0) return -1;  // to be asked now and then
-  const int made = ::epoll_create1(EPOLL_CLOEXEC);
-  timer_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (made < 0 || timer_ < 0 || !watch(made, client) || !watch(made, timer_)) {
-    if (made >= 0) ::close(made);
-    if (timer_ >= 0) ::close(timer_);
-    timer_ = -1;
-    return -1;
-  }
-  epoll_ = made;
+// Our clock may be another one than the system's, by which a wait is timed.
+net::Cancellation::Signs Stop::signs() const {
+  Signs signs = client_.signs();
   const std::int64_t deadline_ns = deadline_ns_;
-  if (unwanted_) arm(1);
-  else if (deadline_ns != 0) arm(std::max<std::int64_t>(1, deadline_ns - clock_.mono_ns()));
-  return epoll_;
+  if (deadline_ns != 0) {
+    const std::int64_t system_ns = system_clock().mono_ns() + deadline_ns - clock_.mono_ns();
+    signs.deadline_ns = signs.deadline_ns == 0 ? system_ns : std::min(signs.deadline_ns, system_ns);
+  }
+  if (unwanted_) signs.add(unwanted_->fd(), POLLIN);
+  return signs;
 }
 
 }  // namespace tophand::dispatch

@@ -1,13 +1,13 @@
 // What ends an attempt early: its client has left, its time is up, or nobody wants it any more. A
-// Cancellation that backends wait on like on the client's own. Descriptors are made only when
-// somebody has to wait. Thread-safe. Private to dispatch/.
+// Cancellation that backends wait on like on the client's own. Thread-safe. Private to dispatch/.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
+#include <optional>
 
 #include "base/clock.h"
+#include "net/cancel.h"
 #include "net/http.h"
 
 namespace tophand::dispatch {
@@ -15,12 +15,12 @@ namespace tophand::dispatch {
 class Stop final : public net::Cancellation {
  public:
   enum class Why : std::uint8_t { kNone, kClient, kDeadline, kUnwanted };
+  enum class Fire : bool { kNever, kMay };
 
-  // `client` and `clock` outlive this. deadline_ns: on the clock; 0 for none.
-  Stop(const net::Cancellation& client, const Clock& clock, std::int64_t deadline_ns);
-  ~Stop() override;
-  Stop(const Stop&) = delete;
-  Stop& operator=(const Stop&) = delete;
+  // `client` and `clock` outlive this. deadline_ns: on the clock; 0 for none. Only with kMay may
+  // fire() be called: it takes a descriptor.
+  Stop(const net::Cancellation& client, const Clock& clock, std::int64_t deadline_ns,
+       Fire fire = Fire::kNever);
 
   void fire();           // nobody wants it any more
   void lift_deadline();  // the answer has begun, it may take its time
@@ -28,17 +28,13 @@ class Stop final : public net::Cancellation {
   Why why() const;
 
   bool cancelled() const override { return why() != Why::kNone; }
-  int watch_fd() const override;
+  Signs signs() const override;
 
  private:
-  void arm(std::int64_t after_ns) const;  // 0 disarms; with mutex_ held
-
   const net::Cancellation& client_;
   const Clock& clock_;
   std::atomic<std::int64_t> deadline_ns_;
-  std::atomic<bool> unwanted_ = false;
-  mutable std::mutex mutex_;  // guards the descriptors' making
-  mutable int epoll_ = -1, timer_ = -1;
+  std::optional<net::CancelFlag> unwanted_;
 };
 
 }  // namespace tophand::dispatch

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "models/catalogue.h"
@@ -200,7 +201,25 @@ struct Store::Records {
   };
   std::mutex mutex;
   std::map<std::string, Entry> entries;  // by file name
+  // The folder when it was listed, and what was found: as long as the folder is the same, so are
+  // its files, apart from what lies elsewhere.
+  std::optional<Stamp> folder;
+  std::vector<InstalledModel> listed;
+
+  static Stamp stamp_of(const struct stat& status) {
+    return {status.st_ino, status.st_size, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+  }
 };
+
+// File times move in ticks of some milliseconds: a folder that changed just now may change again
+// without showing it.
+constexpr std::int64_t kTickMs = 50;
+
+bool is_settled(const struct stat& status) {
+  const std::int64_t changed_ms =
+      std::int64_t{status.st_ctim.tv_sec} * 1000 + status.st_ctim.tv_nsec / 1'000'000;
+  return system_clock().wall_ms() - changed_ms > kTickMs;
+}
 
 Store::Store(std::string dir) : dir_(std::move(dir)), records_(std::make_unique<Records>()) {}
 Store::~Store() = default;
@@ -212,21 +231,31 @@ Result<InstalledModel> Store::read_record(const std::string& file) const {
 }
 
 Result<std::vector<InstalledModel>> Store::list() const {
-  std::vector<InstalledModel> models;
-  DIR* folder = ::opendir(dir_.c_str());
-  if (folder == nullptr) {
-    if (errno == ENOENT) return models;  // nothing was ever installed
-    return fail(Code::kIo, "cannot read the model folder " + dir_ + ": " + error_text());
-  }
+  struct stat status{};
+  if (::stat(dir_.c_str(), &status) != 0 && errno == ENOENT)
+    return std::vector<InstalledModel>{};  // nothing was ever installed
   const std::lock_guard lock(records_->mutex);
+  if (records_->folder != Records::stamp_of(status))
+    TOPHAND_CHECK("models", read_folder(is_settled(status) ? &status : nullptr));
+  std::vector<InstalledModel> models;
+  for (const InstalledModel& model : records_->listed)
+    if (model.path.starts_with(dir_ + "/") || file_matches(model)) models.push_back(model);
+  return models;
+}
+
+// Under the lock. `settled`: the folder's state, to be known again; nullptr when it may change
+// within its tick.
+Result<> Store::read_folder(const struct stat* settled) const {
+  DIR* folder = ::opendir(dir_.c_str());
+  if (folder == nullptr)
+    return fail(Code::kIo, "cannot read the model folder " + dir_ + ": " + error_text());
   std::map<std::string, Records::Entry> entries;
   while (const dirent* entry = ::readdir(folder)) {
     const std::string file = entry->d_name;
     struct stat status{};
     if (!file.ends_with(kSuffix) || ::fstatat(::dirfd(folder), entry->d_name, &status, 0) != 0)
       continue;
-    const Records::Stamp stamp{status.st_ino, status.st_size, status.st_ctim.tv_sec,
-                               status.st_ctim.tv_nsec};
+    const Records::Stamp stamp = Records::stamp_of(status);
     auto known = records_->entries.extract(file);
     if (known && known.mapped().stamp == stamp) {
       entries.insert(std::move(known));
@@ -238,10 +267,12 @@ Result<std::vector<InstalledModel>> Store::list() const {
   }
   ::closedir(folder);
   records_->entries = std::move(entries);
+  records_->listed.clear();
   for (const auto& [file, record] : records_->entries)
-    if (record.model && file_matches(*record.model)) models.push_back(*record.model);
-  std::ranges::sort(models, {}, &InstalledModel::name);
-  return models;
+    if (record.model && file_matches(*record.model)) records_->listed.push_back(*record.model);
+  std::ranges::sort(records_->listed, {}, &InstalledModel::name);
+  records_->folder = settled == nullptr ? std::nullopt : std::optional(Records::stamp_of(*settled));
+  return {};
 }
 
 const InstalledModel* find_model(const std::vector<InstalledModel>& models, std::string_view name) {

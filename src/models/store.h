@@ -12,6 +12,8 @@
 
 #include "base/result.h"
 
+struct stat;
+
 namespace tophand::models {
 
 // What makes a named profile (a persona) of a model file: Ollama's create. JSON as it was given and
@@ -73,6 +75,7 @@ class Store {
  private:
   Result<> check_record_is_free(const InstalledModel& model) const;
   Result<InstalledModel> read_record(const std::string& file) const;
+  Result<> read_folder(const struct stat* settled) const;
 
   std::string dir_;
   struct Records;  // as they were last read

@@ -18,8 +18,9 @@ class CancelFlag final : public Cancellation {
 
   void cancel();
   bool cancelled() const override { return fired_.load(std::memory_order_acquire); }
+  Signs signs() const override { return Signs().add(fd_, POLLIN); }
   // An eventfd; -1 when the process had no descriptor left (waits then look at the flag at times).
-  int watch_fd() const override { return fd_; }
+  int fd() const { return fd_; }
 
  private:
   std::atomic<bool> fired_{false};

@@ -1,6 +1,7 @@
 #include "net/client.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
@@ -35,10 +36,9 @@ std::string pool_key(const Endpoint& to) {
 }
 
 Result<std::size_t> read_more(Transport& from, std::string& into, const Wait& wait) {
-  const std::size_t before = into.size();
-  into.resize(before + kReadBytes);
-  auto n = from.read(into.data() + before, kReadBytes, wait);
-  into.resize(before + n.value_or(0));
+  std::array<char, kReadBytes> piece;  // not zeroed: most answers come in small pieces
+  auto n = from.read(piece.data(), piece.size(), wait);
+  into.append(piece.data(), n.value_or(0));
   return n;
 }
 

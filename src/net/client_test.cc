@@ -339,7 +339,7 @@ TEST(Client, CancellationEndsEveryWait) {
 class PlainFlag final : public Cancellation {
  public:
   bool cancelled() const override { return fired; }
-  int watch_fd() const override { return -1; }
+  Signs signs() const override { return {}; }
   std::atomic<bool> fired{false};
 };
 

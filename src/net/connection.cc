@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
@@ -110,10 +111,16 @@ bool Connection::wait_for_first_byte() {
 }
 
 Result<std::size_t> Connection::read_more(std::string& into, std::size_t bytes, const Wait& wait) {
-  const std::size_t before = into.size();
-  into.resize(before + bytes);
-  auto n = read_socket(socket_.get(), into.data() + before, bytes, wait);
-  into.resize(before + n.value_or(0));
+  if (bytes > kHeadReadBytes) {
+    const std::size_t before = into.size();
+    into.resize(before + bytes);
+    auto n = read_socket(socket_.get(), into.data() + before, bytes, wait);
+    into.resize(before + n.value_or(0));
+    return n;
+  }
+  std::array<char, kHeadReadBytes> piece;  // not zeroed: a head is mostly much smaller
+  auto n = read_socket(socket_.get(), piece.data(), bytes, wait);
+  into.append(piece.data(), n.value_or(0));
   return n;
 }
 
@@ -145,7 +152,7 @@ Connection::Next Connection::serve_request(RequestHead head) {
   Request& request = head.request;
   request.peer = peer_;
   if (options_.gatekeeper) {
-    Result<> admitted;
+    Result<std::string> admitted;
     try {
       admitted = options_.gatekeeper(request);
     } catch (const std::exception&) {
@@ -156,6 +163,7 @@ Connection::Next Connection::serve_request(RequestHead head) {
       const Refusal no{info(admitted.error().code).http_status, admitted.error()};
       return refuse_and_close(no, &request);
     }
+    request.caller = *std::move(admitted);
   }
   bool gone = false;
   if (const auto no = read_body(head, gone)) return refuse_and_close(*no, &request);

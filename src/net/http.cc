@@ -24,9 +24,13 @@ bool Headers::add(std::string_view name, std::string_view value) {
 }
 
 bool Headers::set(std::string_view name, std::string_view value) {
-  if (!is_token(name) || !is_field_value(value)) return false;
-  erase(name);
-  return add(name, value);
+  const bool added = add(name, value);
+  if (added)
+    items_.erase(std::remove_if(
+                     items_.begin(), items_.end() - 1,
+                     [&](const Header& header) { return equals_ignoring_case(header.name, name); }),
+                 items_.end() - 1);
+  return added;
 }
 
 void Headers::erase(std::string_view name) {

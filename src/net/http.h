@@ -2,6 +2,10 @@
 // a connection (docs/decisions/0001): no coroutines, so no library type leaks out of this room.
 #pragma once
 
+#include <poll.h>
+
+#include <array>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -51,15 +55,29 @@ struct Request {
   std::string body;                // empty when it went to a sink
   std::shared_ptr<BodySink> sink;  // that has the whole body; usually none
   std::string peer;                // "127.0.0.1:55012" or "unix"
+  std::string caller;              // whom the gatekeeper took it for; "" without one
 };
 
 // Tells a blocking call to stop early. Waits watch a file descriptor too (the client's socket, to
 // notice that it has gone), a flag, and a deadline. Thread-safe.
 class Cancellation {
  public:
+  // What a wait has to look at beside its own descriptor. Asked anew for each poll(2): it may
+  // change. With no descriptor at all, cancelled() is asked every few milliseconds.
+  struct Signs {
+    static constexpr std::size_t kMax = 3;  // a client, a retry in its place, a rival of a hedge
+    std::array<pollfd, kMax> fds{pollfd{-1, 0, 0}, pollfd{-1, 0, 0}, pollfd{-1, 0, 0}};
+    std::size_t count = 0;
+    std::int64_t deadline_ns = 0;  // of the system's monotonic clock; 0: none
+
+    Signs& add(int fd, short events) {
+      if (fd >= 0 && count < kMax) fds[count++] = {fd, events, 0};
+      return *this;
+    }
+  };
   virtual ~Cancellation() = default;
   virtual bool cancelled() const = 0;  // flag set, or the peer has hung up
-  virtual int watch_fd() const = 0;    // becomes readable/hung up when cancelled; -1: none
+  virtual Signs signs() const = 0;     // one of them shows when cancelled() may have become true
 };
 
 // Writes one response. Either send() once, or start_stream() then write()... then finish().
@@ -102,8 +120,8 @@ struct ErrorReply {
 };
 using ErrorFormatter = std::function<ErrorReply(const Error&, std::string_view path)>;
 // Called once the headers are read, before any body byte: an Error refuses the request (auth,
-// Host), so that strangers cannot make us buffer.
-using Gatekeeper = std::function<Result<>(const Request& head)>;
+// Host), so that strangers cannot make us buffer. What it returns becomes Request::caller.
+using Gatekeeper = std::function<Result<std::string>(const Request& head)>;
 
 // Asked after the gatekeeper, before any body byte: where the body goes, and how large it may be.
 // No sink: it is held in Request::body, within ServerLimits.

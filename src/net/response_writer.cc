@@ -1,7 +1,6 @@
 #include "net/response_writer.h"
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -33,17 +32,6 @@ bool PeerWatch::cancelled() const {
   pollfd peer{fd_, POLLRDHUP, 0};
   if (poll(&peer, 1, 0) > 0 && peer.revents != 0) gone_.store(true, std::memory_order_relaxed);
   return gone_.load(std::memory_order_relaxed);
-}
-
-int PeerWatch::watch_fd() const {
-  const std::scoped_lock lock(mutex_);
-  if (epoll_) return epoll_.get();
-  Fd made(epoll_create1(EPOLL_CLOEXEC));
-  epoll_event event{};
-  event.events = EPOLLRDHUP;  // hang-up and error come by themselves
-  if (!made || epoll_ctl(made.get(), EPOLL_CTL_ADD, fd_, &event) != 0) return -1;
-  epoll_ = std::move(made);
-  return epoll_.get();
 }
 
 std::string SocketResponseWriter::head(int status, std::string_view content_type, Ending ending,

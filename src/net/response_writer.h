@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -21,15 +20,12 @@ class PeerWatch final : public Cancellation {
  public:
   explicit PeerWatch(int fd) : fd_(fd) {}  // a connected socket that outlives this
   bool cancelled() const override;
-  // An epoll descriptor over the socket, made on first use: bytes that the client pipelines do not
-  // make it readable, its hang-up does.
-  int watch_fd() const override;
+  // Bytes that the client pipelines are no sign, its hang-up is.
+  Signs signs() const override { return Signs().add(fd_, POLLRDHUP); }
 
  private:
   int fd_;
   mutable std::atomic<bool> gone_{false};
-  mutable std::mutex mutex_;  // guards epoll_
-  mutable Fd epoll_;
 };
 
 // What the request decides about the shape of its answer.

@@ -35,12 +35,11 @@ constexpr std::size_t kRefusersMax = 32;
 constexpr int kOutOfDescriptorsPauseMs = 100;
 constexpr std::string_view kUnixPrefix = "unix:";
 
-// A stream that waits has its socket, the backend's, three epoll descriptors, an event and a timer:
-// seven descriptors were counted a stream.
+// A stream that waits has its socket, the backend's and an event.
 void raise_descriptor_limit(std::size_t connections_max) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, connections_max * 8 + 128);
+  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, connections_max * 4 + 128);
   if (limit.rlim_cur >= wanted) return;
   limit.rlim_cur = wanted;
   setrlimit(RLIMIT_NOFILE, &limit);
@@ -102,8 +101,8 @@ class ThreadedServer final : public Server {
 void ThreadedServer::accept_loop() {
   while (!stopping_.cancelled()) {
     std::array<pollfd, 3> set{pollfd{listener_.get(), POLLIN, 0}, pollfd{wake_.get(), POLLIN, 0},
-                              pollfd{stopping_.watch_fd(), POLLIN, 0}};
-    poll(set.data(), set.size(), stopping_.watch_fd() < 0 ? 100 : -1);
+                              pollfd{stopping_.fd(), POLLIN, 0}};
+    poll(set.data(), set.size(), stopping_.fd() < 0 ? 100 : -1);
     if (set[1].revents != 0) {
       eventfd_t ignored = 0;
       eventfd_read(wake_.get(), &ignored);

@@ -67,8 +67,7 @@ void idle_streams(benchmark::State& state) {
         std::move(*Server::start({.handler = [&](const Request&, ResponseWriter& response) {
           static_cast<void>(response.start_stream(200, "text/event-stream"));
           static_cast<void>(response.write("data: x\n\n"));
-          static_cast<void>(
-              wait_for(release.watch_fd(), POLLIN, wait_ms(60'000, &response.client())));
+          static_cast<void>(wait_for(release.fd(), POLLIN, wait_ms(60'000, &response.client())));
           static_cast<void>(response.finish());
         }}));
     std::vector<std::unique_ptr<RawClient>> clients;

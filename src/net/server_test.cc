@@ -129,7 +129,7 @@ TEST(Server, AStreamThatItsHandlerLeavesOpenIsSeenAsBroken) {
 TEST(Server, TheGatekeeperSpeaksBeforeAnyBodyByte) {
   std::atomic<int> handled{0};
   const auto server = serve({.handler = [&](const Request&, ResponseWriter&) { ++handled; },
-                             .gatekeeper = [](const Request& head) -> Result<> {
+                             .gatekeeper = [](const Request& head) -> Result<std::string> {
                                EXPECT_EQ(head.headers.get("x-key"), "wrong");
                                EXPECT_EQ(head.body, "");
                                return fail(Code::kUnauthorized, "who are you");
@@ -255,8 +255,7 @@ TEST(Server, ABlockedHandlerNoticesThatItsClientHasGone) {
       entered.set_value();
       // Waits for something that never comes, as a handler does that waits for a model.
       const CancelFlag never;
-      const auto waited =
-          wait_for(never.watch_fd(), POLLIN, wait_ms(kPatienceMs, &response.client()));
+      const auto waited = wait_for(never.fd(), POLLIN, wait_ms(kPatienceMs, &response.client()));
       EXPECT_TRUE(response.client().cancelled());
       outcome.set_value(waited.error().code);
     }});
@@ -358,7 +357,7 @@ TEST(Server, StopCancelsWhatIsStillRunningAfterTheGrace) {
   auto server = serve({.handler = [&](const Request&, ResponseWriter& response) {
     entered.set_value();
     const CancelFlag never;
-    cancelled = !wait_for(never.watch_fd(), POLLIN, wait_ms(kPatienceMs, &response.client())) &&
+    cancelled = !wait_for(never.fd(), POLLIN, wait_ms(kPatienceMs, &response.client())) &&
                 response.client().cancelled();
   }});
   RawClient client(server->port());

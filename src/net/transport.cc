@@ -30,6 +30,25 @@ int poll_timeout(std::int64_t deadline_ns, bool flag_only) {
   return static_cast<int>(std::min<std::int64_t>(left_ms, 1'000'000'000));
 }
 
+using Signs = Cancellation::Signs;
+
+// Signs that showed without a cancellation: to go on looking at them would make a wait spin.
+class Muted {
+ public:
+  void add(const pollfd& sign) {
+    if (sign.revents != 0) signs_[count_++ % signs_.size()] = sign;
+  }
+  bool has(const pollfd& sign) const {
+    return std::ranges::any_of(signs_, [&](const pollfd& one) {
+      return one.fd >= 0 && one.fd == sign.fd && one.events == sign.events;
+    });
+  }
+
+ private:
+  std::array<pollfd, Signs::kMax> signs_ = Signs().fds;
+  std::size_t count_ = 0;
+};
+
 }  // namespace
 
 void Fd::reset(int fd) {
@@ -48,21 +67,23 @@ Wait wait_ms(std::int64_t timeout_ms, const Cancellation* cancel) {
 }
 
 Result<> wait_for(int fd, short events, const Wait& wait) {
-  int watch = wait.cancel ? wait.cancel->watch_fd() : -1;
-  short watch_events = POLLIN | POLLRDHUP;
+  Muted muted;
   for (;;) {
     if (wait.cancel && wait.cancel->cancelled()) return fail(Code::kCancelled, "cancelled");
-    const bool flag_only = wait.cancel && watch < 0;
-    std::array<pollfd, 2> set{pollfd{fd, events, 0}, pollfd{watch, watch_events, 0}};
-    const int timeout = poll_timeout(wait.deadline_ns, flag_only);
-    const int ready = poll(set.data(), set.size(), timeout);
+    const Signs signs = wait.cancel ? wait.cancel->signs() : Signs();
+    std::array<pollfd, 1 + Signs::kMax> set{pollfd{fd, events, 0}};
+    nfds_t count = 1;
+    for (std::size_t i = 0; i < signs.count; ++i)
+      if (!muted.has(signs.fds[i])) set[count++] = signs.fds[i];
+    const std::int64_t until_ns =
+        signs.deadline_ns != 0 ? std::min(wait.deadline_ns, signs.deadline_ns) : wait.deadline_ns;
+    const int timeout = poll_timeout(until_ns, wait.cancel && count == 1);
+    const int ready = poll(set.data(), count, timeout);
     if (ready < 0 && errno != EINTR) return fail(Code::kIo, "poll: " + system_message(errno));
     if (ready > 0 && set[0].revents != 0) return {};
-    if (ready > 0 && set[1].revents != 0) {
+    if (ready > 0) {
       if (wait.cancel->cancelled()) return fail(Code::kCancelled, "cancelled");
-      // Readable without being cancelled (bytes on a watched socket): that must not make us spin.
-      if (watch_events & POLLIN) watch_events = POLLRDHUP;
-      else watch = -1;
+      std::for_each_n(set.begin() + 1, count - 1, [&](const pollfd& sign) { muted.add(sign); });
     }
     if (ready == 0 && system_clock().mono_ns() >= wait.deadline_ns)
       return fail(Code::kDeadline, "timed out");

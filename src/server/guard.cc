@@ -106,14 +106,19 @@ Result<std::string> Guard::check_key(const net::Headers& headers) const {
               "the API key is not one of this gateway's" + std::string(kHowTo));
 }
 
-Result<> Guard::admit(const net::Request& head) const {
-  if (auto host = check_host(head.headers); !host) return host;
-  if (auto origin = check_origin(head.headers); !origin) return origin;
+Result<std::string> Guard::admit(const net::Request& head) const {
+  TOPHAND_CHECK("", check_host(head.headers));
+  TOPHAND_CHECK("", check_origin(head.headers));
   const Found found = find_route(head.method, head.path);
   const bool open = found.route != nullptr && found.route->access == Access::kPublic;
-  if (!open)
-    if (auto key = check_key(head.headers); !key) return tl::unexpected(key.error());
-  return check_content_type(head);
+  std::string caller;
+  if (!open) {
+    auto key = check_key(head.headers);
+    if (!key) return key;
+    caller = *std::move(key);
+  }
+  TOPHAND_CHECK("", check_content_type(head));
+  return caller;
 }
 
 }  // namespace tophand::server

@@ -36,8 +36,9 @@ class Guard {
   Result<> check_content_type(const net::Request& head) const;
   // The key's id. kUnauthorized (401).
   Result<std::string> check_key(const net::Headers& headers) const;
-  // All of the above, in this order, with the route's access.
-  Result<> admit(const net::Request& head) const;
+  // All of the above, in this order, with the route's access. The key's id, or "" where the route
+  // wants none.
+  Result<std::string> admit(const net::Request& head) const;
 
  private:
   bool is_our_name(std::string_view host) const;

@@ -1,6 +1,5 @@
 #include "server/retries.h"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -16,11 +15,27 @@ namespace tophand::server {
 namespace {
 
 constexpr std::int64_t kSilentNs = 30'000'000'000;
+constexpr std::int64_t kLookAgainNs = 100'000'000;
 
-void watch(int epoll, int operation, int fd) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  ::epoll_ctl(epoll, operation, fd, &event);
+// The event by which a retry tells the thread of the first one. A thread has one request at a time,
+// so it keeps the event for the next.
+class ThreadEvent {
+ public:
+  ThreadEvent() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  ~ThreadEvent() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  ThreadEvent(const ThreadEvent&) = delete;
+  ThreadEvent& operator=(const ThreadEvent&) = delete;
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+int event_of_this_thread() {
+  thread_local const ThreadEvent event;
+  return event.fd();
 }
 
 bool says_retry_of(const net::Headers& first, const net::Headers& retry) {
@@ -51,25 +66,30 @@ void tell_replaced(Exchange& exchange) {
 
 // --- the client that is answered -----------------------------------------------------------------
 
-CurrentClient::CurrentClient(const net::Cancellation& first) : client_(&first) {}
+CurrentClient::CurrentClient(const net::Cancellation& first)
+    : client_(&first), changed_(event_of_this_thread()) {}
 
 CurrentClient::~CurrentClient() {
-  if (epoll_ >= 0) ::close(epoll_);
-  if (event_ >= 0) ::close(event_);
+  const std::lock_guard lock(mutex_);
+  eventfd_t unread = 0;
+  if (told_) ::eventfd_read(changed_, &unread);
 }
 
 void CurrentClient::become(const net::Cancellation& other) {
   const std::lock_guard lock(mutex_);
-  const net::Cancellation* before = std::exchange(client_, &other);
-  if (epoll_ < 0) return;
-  watch(epoll_, EPOLL_CTL_DEL, before->watch_fd());
-  watch(epoll_, EPOLL_CTL_ADD, other.watch_fd());
+  client_ = &other;
+  tell();
 }
 
 void CurrentClient::give_up() {
   const std::lock_guard lock(mutex_);
   given_up_ = true;
-  if (event_ >= 0) ::eventfd_write(event_, 1);
+  tell();
+}
+
+void CurrentClient::tell() {
+  told_ = true;
+  if (changed_ >= 0) ::eventfd_write(changed_, 1);
 }
 
 bool CurrentClient::cancelled() const {
@@ -77,17 +97,13 @@ bool CurrentClient::cancelled() const {
   return given_up_ || client_->cancelled();
 }
 
-int CurrentClient::watch_fd() const {
+net::Cancellation::Signs CurrentClient::signs() const {
   const std::lock_guard lock(mutex_);
-  if (epoll_ >= 0) return epoll_;
-  const int client = client_->watch_fd();
-  if (client < 0) return -1;
-  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-  event_ = ::eventfd(given_up_ ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (epoll_ < 0) return -1;
-  watch(epoll_, EPOLL_CTL_ADD, client);
-  if (event_ >= 0) watch(epoll_, EPOLL_CTL_ADD, event_);
-  return epoll_;
+  Signs signs = client_->signs();
+  if (!told_) return signs.add(changed_, POLLIN);
+  // The event has done its work, and further changes are rare: they are looked for.
+  signs.deadline_ns = system_clock().mono_ns() + kLookAgainNs;
+  return signs;
 }
 
 // --- flights -------------------------------------------------------------------------------------

@@ -33,13 +33,15 @@ class CurrentClient final : public net::Cancellation {
   void become(const net::Cancellation& other);
   void give_up();  // cancelled from now on
   bool cancelled() const override;
-  int watch_fd() const override;
+  Signs signs() const override;
 
  private:
+  void tell();  // under mutex_
+
   mutable std::mutex mutex_;
   const net::Cancellation* client_;
-  bool given_up_ = false;
-  mutable int epoll_ = -1, event_ = -1;
+  bool given_up_ = false, told_ = false;
+  const int changed_;  // an eventfd: readable once the answer's thread has to look again
 };
 
 class Retries {

@@ -57,7 +57,7 @@ class Service {
 
   // For net::ServerOptions.
   void handle(const net::Request& request, net::ResponseWriter& writer);
-  Result<> admit(const net::Request& head) const { return deps_.guard->admit(head); }
+  Result<std::string> admit(const net::Request& head) const { return deps_.guard->admit(head); }
   static net::ErrorReply format_error(const Error& error, std::string_view path);
 
   const ServiceDeps& deps() const { return deps_; }
