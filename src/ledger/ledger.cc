@@ -12,6 +12,7 @@
 #include "ledger/file_lock.h"
 #include "ledger/free_rows.h"
 #include "ledger/labels.h"
+#include "ledger/saved_state.h"
 #include "ledger/schema.h"
 #include "ledger/sqlite.h"
 
@@ -93,6 +94,7 @@ std::string rows_of_request() {
 struct Statements {
   Stmt insert, week_charged, end, is_paid, totals, rows, rows_after, rows_of;
   Labels labels;
+  SavedState saved_state;
 };
 
 Result<Statements> prepare_all(Db& db) {
@@ -112,6 +114,8 @@ Result<Statements> prepare_all(Db& db) {
   }
   TOPHAND_TRY(labels, "prepare", Labels::prepare(db));
   all.labels = std::move(labels);
+  TOPHAND_TRY(saved_state, "prepare", SavedState::prepare(db));
+  all.saved_state = std::move(saved_state);
   return all;
 }
 
@@ -171,6 +175,8 @@ class SqliteLedger final : public Ledger {
   Result<std::vector<Row>> rows_of(const std::string& request_id) override;
   Result<Label> add_label(const Label& label) override;
   Result<std::vector<Label>> labels_after(std::int64_t id, std::int64_t limit) override;
+  Result<> put_state(const std::string& name, const std::string& value) override;
+  Result<std::string> get_state(const std::string& name) override;
 
  private:
   Result<> set_durable(bool durable);
@@ -383,6 +389,17 @@ Result<std::vector<Label>> SqliteLedger::labels_after(std::int64_t id, std::int6
   return statements_.labels.after(id, std::clamp<std::int64_t>(limit, 0, kRowsMax));
 }
 
+Result<> SqliteLedger::put_state(const std::string& name, const std::string& value) {
+  const std::lock_guard guard(mutex_);
+  TOPHAND_CHECK("ledger", set_durable(false));
+  return statements_.saved_state.put(name, value);
+}
+
+Result<std::string> SqliteLedger::get_state(const std::string& name) {
+  const std::lock_guard guard(mutex_);
+  return statements_.saved_state.get(name);
+}
+
 // What a crashed process left open: it may have been sent, so it stays charged in full.
 Result<> recover(Db& db) {
   TOPHAND_CHECK("recover",
@@ -399,6 +416,14 @@ Result<Label> Ledger::add_label(const Label&) {
 
 Result<std::vector<Label>> Ledger::labels_after(std::int64_t, std::int64_t) {
   return std::vector<Label>();
+}
+
+Result<> Ledger::put_state(const std::string&, const std::string&) {
+  return fail(Code::kUnavailable, "this ledger keeps no state");
+}
+
+Result<std::string> Ledger::get_state(const std::string&) {
+  return std::string();
 }
 
 Result<std::unique_ptr<Ledger>> Ledger::open(const std::string& path, const Clock& clock,

@@ -122,6 +122,10 @@ class Ledger {
   virtual Result<Label> add_label(const Label& label);
   // The next `limit` labels after that id, in the order of their coming; from 0: the first.
   virtual Result<std::vector<Label>> labels_after(std::int64_t id, std::int64_t limit);
+  // What a part of the gateway wants to find again after a restart; not synced. kTooLarge above a
+  // MiB. "" where nothing was put.
+  virtual Result<> put_state(const std::string& name, const std::string& value);
+  virtual Result<std::string> get_state(const std::string& name);
 };
 
 // "$0.01235": four significant digits below a dollar, cents above; rounded half away from zero.

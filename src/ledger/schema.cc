@@ -4,6 +4,7 @@
 #include <string>
 
 #include "ledger/labels.h"
+#include "ledger/saved_state.h"
 
 namespace tophand::ledger {
 namespace {
@@ -97,6 +98,7 @@ Result<> migrate(Db& db) {
   for (std::size_t step = static_cast<std::size_t>(version); step < kSteps.size(); ++step)
     TOPHAND_CHECK("schema", db.exec(kSteps[step]));
   if (version < 2) TOPHAND_CHECK("schema", db.exec(kLabelsSchema));
+  if (version < 2) TOPHAND_CHECK("schema", db.exec(kSavedStateSchema));
   const std::string stamp = "PRAGMA application_id = " + std::to_string(kApplicationId) +
                             "; PRAGMA user_version = " + std::to_string(kSteps.size());
   TOPHAND_CHECK("schema", db.exec(stamp.c_str()));

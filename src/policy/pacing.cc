@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kHourMs = 3'600'000, kMinuteMs = 60'000;
 constexpr std::int64_t kDayMs = 24 * kHourMs;
 constexpr int kLookBackUnits = 8;
-constexpr std::size_t kLambdasMax = 1000;  // a month of hours
+constexpr std::size_t kUnitsMax = 1000;  // a month of hours
 // A window shorter than this has no weekdays or nights of its own.
 constexpr std::int64_t kShapedMs = 2 * kDayMs;
 constexpr double kBehindMost = -1, kAheadMost = 1.5;
@@ -21,18 +21,20 @@ bool bounded(double amount) {
   return amount >= 0 && amount <= 1e15;
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+double median_lambda(std::vector<Pacer::Unit> units) {
+  const auto middle = units.begin() + static_cast<std::ptrdiff_t>(units.size() / 2);
+  std::ranges::nth_element(units, middle, {}, &Pacer::Unit::lambda);
+  return middle->lambda;
 }
 
 }  // namespace
 
 void Pacer::open(const BudgetWindow& window) {
   if (window.start_ms > window_.start_ms) {
-    if (!past_lambdas_.empty()) lambda_ = median(past_lambdas_);
-    past_lambdas_.clear();
+    if (!units_.empty()) lambda_ = median_lambda(units_);
+    last_units_ = std::move(units_);
+    units_.clear();
+    unit_spent_ = 0;
     marks_.clear();
     spent_ = 0;
     stepped_ms_ = window.start_ms;
@@ -86,7 +88,16 @@ void Pacer::step(std::int64_t at_ms, const Demand& demand) {
                        tuning_.lambda_max);
   const bool unit_ends =
       (at_ms - window_.start_ms) / unit_ms() != (from_ms - window_.start_ms) / unit_ms();
-  if (unit_ends && past_lambdas_.size() < kLambdasMax) past_lambdas_.push_back(lambda_);
+  if (unit_ends && units_.size() < kUnitsMax) {
+    units_.push_back({at_ms, lambda_, spent_ - unit_spent_});
+    unit_spent_ = spent_;
+  }
+}
+
+std::vector<Pacer::Unit> Pacer::history() const {
+  std::vector<Unit> all = last_units_;
+  all.insert(all.end(), units_.begin(), units_.end());
+  return all;
 }
 
 BudgetState Pacer::state(std::int64_t now_ms, const Demand& demand) const {
@@ -102,8 +113,8 @@ BudgetState Pacer::state(std::int64_t now_ms, const Demand& demand) const {
     high = demand.expected_high_usd(now_ms, now_ms + left_ms) / window_.usd_unit;
   // Where nobody asks with high priority nothing is kept for it to the end.
   const double tail = high > 0 ? tuning_.tail * window_.cap : 0;
-  const double reserve = std::max(tuning_.high_margin * high + tail,
-                                  release >= 1 ? tuning_.reserve * window_.cap : 0);
+  const double reserve =
+      std::max(tuning_.high_margin * high + tail, release >= 1 ? tuning_.reserve * window_.cap : 0);
   return {.has_cap = true,
           .lambda = lambda_ * release,
           .used = spent_ / window_.cap,
@@ -113,6 +124,29 @@ BudgetState Pacer::state(std::int64_t now_ms, const Demand& demand) const {
           .mean_cost_usd = demand.mean_cost_usd(),
           .window = window_.name};
 }
+
+namespace {
+
+Json units_json(const std::vector<Pacer::Unit>& units) {
+  Json list = Json::array();
+  for (const Pacer::Unit& unit : units) list.push_back({unit.end_ms, unit.lambda, unit.spent});
+  return list;
+}
+
+bool read_units(const Json* list, std::vector<Pacer::Unit>& units) {
+  if (list == nullptr || !list->is_array() || list->size() > kUnitsMax) return false;
+  for (const Json& item : *list) {
+    if (!item.is_array() || item.size() != 3 || !item[0].is_number_integer() ||
+        !item[1].is_number() || !item[2].is_number())
+      return false;
+    units.push_back({item[0].get<std::int64_t>(), item[1].get<double>(), item[2].get<double>()});
+    // Spending is known by what the provider says of it, which may go down.
+    if (!bounded(units.back().lambda) || !bounded(std::abs(units.back().spent))) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 std::string Pacer::save() const {
   Json marks = Json::array();
@@ -125,13 +159,15 @@ std::string Pacer::save() const {
                     {"lambda", lambda_},
                     {"spent", spent_},
                     {"stepped_ms", stepped_ms_},
+                    {"unit_spent", unit_spent_},
                     {"marks", std::move(marks)},
-                    {"past_lambdas", past_lambdas_}});
+                    {"units", units_json(units_)},
+                    {"last_units", units_json(last_units_)}});
 }
 
 Result<Pacer> Pacer::load(std::string_view text, PacerTuning tuning) {
   const auto damaged = [] { return fail(Code::kCorrupt, "the saved pacing cannot be read"); };
-  const auto json = parse_json(text, {.bytes_max = 1 << 16, .depth_max = 4});
+  const auto json = parse_json(text, {.bytes_max = 1 << 18, .depth_max = 4});
   if (!json) return damaged();
   Pacer pacer(tuning);
   pacer.window_ = {.name = std::string(string_or(*json, "name", "")),
@@ -143,23 +179,20 @@ Result<Pacer> Pacer::load(std::string_view text, PacerTuning tuning) {
   pacer.spent_ = number_or(*json, "spent", -1);
   pacer.stepped_ms_ = int_or(*json, "stepped_ms", -1);
   const Json* marks = find_key(*json, "marks");
-  const Json* lambdas = find_key(*json, "past_lambdas");
+  pacer.unit_spent_ = number_or(*json, "unit_spent", -1);
   if (pacer.window_.start_ms < 0 || pacer.window_.end_ms < pacer.window_.start_ms ||
       !bounded(pacer.window_.cap) || !bounded(pacer.window_.usd_unit) ||
       pacer.lambda_ < tuning.lambda_min || pacer.lambda_ > tuning.lambda_max ||
-      !bounded(pacer.spent_) || pacer.stepped_ms_ < pacer.window_.start_ms || marks == nullptr ||
-      !marks->is_array() || lambdas == nullptr || !lambdas->is_array() ||
-      lambdas->size() > kLambdasMax)
+      !bounded(pacer.spent_) || !bounded(pacer.unit_spent_) ||
+      pacer.stepped_ms_ < pacer.window_.start_ms || marks == nullptr || !marks->is_array() ||
+      !read_units(find_key(*json, "units"), pacer.units_) ||
+      !read_units(find_key(*json, "last_units"), pacer.last_units_))
     return damaged();
   for (const Json& mark : *marks) {
     if (!mark.is_array() || mark.size() != 2 || !mark[0].is_number_integer() ||
         !mark[1].is_number())
       return damaged();
     pacer.marks_.push_back({mark[0].get<std::int64_t>(), mark[1].get<double>()});
-  }
-  for (const Json& lambda : *lambdas) {
-    if (!lambda.is_number()) return damaged();
-    pacer.past_lambdas_.push_back(lambda.get<double>());
   }
   return pacer;
 }

@@ -31,8 +31,8 @@ struct PacerTuning {
   double lambda_min = 5e-3, lambda_max = 20;
   double lambda_first = 0.3;  // before any window has passed
   // Kept for high priority: a share until the last seventh of the window; and to the end what it is
-  // expected to ask for until the reset, at half its price (Sonnet's, where it asks for Opus), and a
-  // small share against bad luck.
+  // expected to ask for until the reset, at half its price (Sonnet's, where it asks for Opus), and
+  // a small share against bad luck.
   double reserve = 0.05;
   double high_margin = 0.5;
   double tail = 0.02;
@@ -52,7 +52,18 @@ class Pacer {
   double lambda() const { return lambda_; }
   double spent() const { return spent_; }
 
-  std::string save() const;  // JSON, under 16 KiB
+  std::string save() const;  // JSON, under 100 KiB
+
+  // An hour, or less in a short window: lambda at its end, and what was spent in it.
+  struct Unit {
+    std::int64_t end_ms = 0;
+    double lambda = 0, spent = 0;
+  };
+  std::int64_t unit_ms() const;
+  // Hours by the demand expected in them; plain ones in a short window.
+  double expected(std::int64_t from_ms, std::int64_t to_ms, const Demand& demand) const;
+  // Of this window and the one before, oldest first.
+  std::vector<Unit> history() const;
   // kCorrupt when it is not what save() wrote.
   static Result<Pacer> load(std::string_view text, PacerTuning tuning = {});
 
@@ -61,18 +72,17 @@ class Pacer {
     std::int64_t at_ms = 0;
     double spent = 0;
   };
-  std::int64_t unit_ms() const;
   std::int64_t step_ms() const { return unit_ms() / 4; }
   void step(std::int64_t at_ms, const Demand& demand);
-  double expected(std::int64_t from_ms, std::int64_t to_ms, const Demand& demand) const;
 
   PacerTuning tuning_;
   BudgetWindow window_;
   double lambda_;
-  double spent_ = 0;
-  std::int64_t stepped_ms_ = 0;       // the last step's time
-  std::deque<Mark> marks_;            // of the look-back, oldest first
-  std::vector<double> past_lambdas_;  // one a unit of time, of this window
+  double spent_ = 0, unit_spent_ = 0;  // now; at the end of the last unit
+  std::int64_t stepped_ms_ = 0;        // the last step's time
+  std::deque<Mark> marks_;             // of the look-back, oldest first
+  std::vector<Unit> units_;            // of this window, oldest first
+  std::vector<Unit> last_units_;       // of the one before
 };
 
 }  // namespace tophand::policy
