@@ -104,6 +104,25 @@ Result<> check_backend(const BackendConfig& backend, const std::vector<BackendCo
   return {};
 }
 
+Result<> check_cap(const CapConfig& cap, const std::vector<CapConfig>& before) {
+  if (cap.scope.empty())
+    return fail(Code::kConfig,
+                "budget.caps.scope is missing; one of team, key, agent, persona, "
+                "session, model, provider");
+  const std::string where = "budget.caps of " + cap.scope;
+  if (cap.scope == "team" && !cap.name.empty())
+    return fail(Code::kConfig, where + ": the team has no name");
+  if (cap.scope != "team" && cap.name.empty())
+    return fail(Code::kConfig, where + ": name is missing; \"*\" is each of them by itself");
+  if (!cap.usd) return fail(Code::kConfig, where + ": usd is missing, the dollars of the cap");
+  const auto same = [&](const CapConfig& other) {
+    return other.scope == cap.scope && other.name == cap.name && other.window == cap.window;
+  };
+  if (std::ranges::any_of(before, same))
+    return fail(Code::kConfig, where + ": there is a cap for this name and window already");
+  return {};
+}
+
 Result<> check_secret(const std::string& value) {
   constexpr std::size_t kSizeMax = 4096;
   if (!value.empty() && value.size() <= kSizeMax && is_visible_ascii(value)) return {};

@@ -17,6 +17,8 @@ Result<> check_mirror(const std::string& value);  // "", an absolute folder, or 
 Result<> check_claude_url(const std::string& value);
 // One [[backends]] entry beside those before it. An API key goes over https, or to this machine.
 Result<> check_backend(const BackendConfig& backend, const std::vector<BackendConfig>& before);
+// One [[budget.caps]] entry beside those before it.
+Result<> check_cap(const CapConfig& cap, const std::vector<CapConfig>& before);
 Result<> check_secret(const std::string& value);  // visible ASCII, 1 to 4096 characters
 
 }  // namespace tophand::config

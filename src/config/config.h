@@ -83,8 +83,21 @@ struct BackendConfig {
 inline constexpr std::array<std::string_view, 7> kBackendKinds{
     "ollama", "llama-server", "localai", "text-generation-webui", "vllm", "openai", "tophand"};
 
+// A cap on what one key, agent, ... may spend. One [[budget.caps]] each.
+struct CapConfig {
+  std::string scope;            // one of kCapScopes
+  std::string name;             // of one of them; "*": each by itself; not for the team
+  std::string window = "week";  // one of kCapWindows
+  std::optional<double> usd;
+};
+inline constexpr std::array<std::string_view, 7> kCapScopes{
+    "team", "key", "agent", "persona", "session", "model", "provider"};
+inline constexpr std::array<std::string_view, 3> kCapWindows{"week", "day", "ever"};
+
 struct BudgetConfig {
   std::optional<double> week_usd;  // cap; absent: no cap
+  bool stop_paid = false;          // no request that costs money begins
+  std::vector<CapConfig> caps;
 };
 
 struct Config {

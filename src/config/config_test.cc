@@ -70,6 +70,17 @@ TEST(Config, EveryFaultNamesItsLineAndWhatWasExpected) {
       {"a backend's key in clear text",
        "[[backends]]\nname = \"a\"\nkind = \"vllm\"\nurl = \"http://ws2\"\nkey_file = \"k\"\n",
        "expected https: over http to 'ws2'"},
+      {"a cap without a scope", "[[budget.caps]]\nusd = 1\n", "budget.caps.scope is missing"},
+      {"a cap's unknown scope", "[[budget.caps]]\nscope = \"agents\"\n", "expected team or key"},
+      {"a cap's unknown window", "[[budget.caps]]\nwindow = \"month\"\n", "week or day or ever"},
+      {"a cap's unknown key", "[[budget.caps]]\nusdd = 1\n", "did you mean `budget.caps.usd`?"},
+      {"a cap for nobody", "[[budget.caps]]\nscope = \"key\"\nusd = 1\n", "name is missing"},
+      {"a named team", "[[budget.caps]]\nscope = \"team\"\nname = \"a\"\nusd = 1\n", "no name"},
+      {"a cap without money", "[[budget.caps]]\nscope = \"team\"\n", "usd is missing"},
+      {"two caps of one kind",
+       "[[budget.caps]]\nscope = \"team\"\nusd = 1\n[[budget.caps]]\nscope = \"team\"\nusd = 2\n",
+       "line 4: budget.caps of team: there is a cap"},
+      {"caps as a value", "[budget]\ncaps = 3\n", "sections [[budget.caps]]"},
       {"one backend as a section", "[backends]\nname = \"a\"\n", "sections [[backends]]"},
       {"twice", "[engine]\nthreads = 1\nthreads = 2\n", "t line 3"},
   };
@@ -93,7 +104,7 @@ TEST(Config, TheDefaultTextParsesToTheDefaultsAlsoWithEveryKeySet) {
     if (line.starts_with("# ") && line.find(" = ") != std::string::npos &&
         line.find(" = { ") == std::string::npos)  // an example in a description
       line.erase(0, 2);
-    if (line == "# [[backends]]") line.erase(0, 2);
+    if (line.starts_with("# [[")) line.erase(0, 2);
     uncommented += line + "\n";
     at = end + 1;
   }

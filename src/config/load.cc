@@ -222,6 +222,15 @@ std::string default_config_text() {
   for (const BackendKey& key : backend_keys())
     text += "# " + std::string(key.help) + "\n# " + std::string(key.name) + " = " +
             toml_value(key.place(backend)) + "\n";
+  text +=
+      "\n# Hard caps beside budget.week_usd: one such section each.\n"
+      "# [[budget.caps]]\n";
+  CapConfig cap;
+  cap.scope = "agent";
+  cap.name = "*";
+  for (const CapKey& key : cap_keys())
+    text += "# " + std::string(key.help) + "\n# " + std::string(key.name) + " = " +
+            toml_value(key.place(cap)) + "\n";
   return text;
 }
 

@@ -37,6 +37,7 @@ std::string known_near(std::string_view typed) {
   std::vector<std::string> names;
   for (const Key& key : keys()) names.push_back(full_name(key.table, key.name));
   for (const BackendKey& key : backend_keys()) names.push_back(full_name(key.table, key.name));
+  for (const CapKey& key : cap_keys()) names.push_back(full_name(key.table, key.name));
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string near = nearest_name(typed, views);
   return near.empty() ? "; `tophand config init` writes a file with every key"
@@ -124,19 +125,23 @@ bool is_section(std::string_view name) {
                              [&](const Key& key) { return !name.empty() && key.table == name; });
 }
 
-Result<> read_backends(Config& config, const toml::node& node, std::string_view origin) {
+// The entries of a list of sections such as [[backends]], each checked beside those before it.
+template <class Owner>
+Result<> read_entries(std::vector<Owner>& entries, std::span<const KeyOf<Owner>> known,
+                      Result<> (*check)(const Owner&, const std::vector<Owner>&),
+                      const toml::node& node, std::string_view origin) {
+  const std::string_view table = known.front().table;
   const toml::array* list = node.as_array();
   if (list == nullptr || !list->is_homogeneous<toml::table>())
-    return fail(Code::kConfig,
-                at_line(origin, node) + "expected sections [[backends]], one for each backend");
+    return fail(Code::kConfig, at_line(origin, node) + "expected sections [[" + std::string(table) +
+                                   "]], one for each");
   for (const toml::node& item : *list) {
-    BackendConfig backend;
+    Owner entry;
     for (const auto& [key, value] : *item.as_table())
-      TOPHAND_CHECK("configuration",
-                    take(backend, backend_keys(), origin, "backends", key.str(), value));
-    const auto checked = check_backend(backend, config.backends);
+      TOPHAND_CHECK("configuration", take(entry, known, origin, table, key.str(), value));
+    const auto checked = check(entry, entries);
     if (!checked) return fail(Code::kConfig, at_line(origin, item) + checked.error().message);
-    config.backends.push_back(std::move(backend));
+    entries.push_back(std::move(entry));
   }
   return {};
 }
@@ -146,7 +151,8 @@ Result<Config> read(const toml::table& root, std::string_view origin) {
   for (const auto& [name, node] : root) {
     const std::string_view section = name.str();
     if (section == "backends") {
-      TOPHAND_CHECK("configuration", read_backends(config, node, origin));
+      TOPHAND_CHECK("configuration",
+                    read_entries(config.backends, backend_keys(), check_backend, node, origin));
       continue;
     }
     if (!is_section(section)) {
@@ -157,8 +163,12 @@ Result<Config> read(const toml::table& root, std::string_view origin) {
     if (table == nullptr)
       return fail(Code::kConfig,
                   at_line(origin, node) + "expected a section [" + std::string(section) + "]");
-    for (const auto& [key, value] : *table)
-      TOPHAND_CHECK("configuration", take(config, keys(), origin, section, key.str(), value));
+    for (const auto& [key, value] : *table) {
+      if (section == "budget" && key.str() == "caps")
+        TOPHAND_CHECK("configuration",
+                      read_entries(config.budget.caps, cap_keys(), check_cap, value, origin));
+      else TOPHAND_CHECK("configuration", take(config, keys(), origin, section, key.str(), value));
+    }
   }
   return config;
 }

@@ -75,6 +75,8 @@ constexpr Key kKeys[] = {
 
     {"budget", "week_usd", [](Config& c) -> Place { return &c.budget.week_usd; },
      "hard cap for a week (Monday to Sunday, UTC), in dollars; unset: no cap"},
+    {"budget", "stop_paid", [](Config& c) -> Place { return &c.budget.stop_paid; },
+     "true refuses every request that would cost money"},
 
     {"", "prices_file", [](Config& c) -> Place { return &c.prices_file; },
      "price book; empty: the one this program was built with"},
@@ -104,6 +106,17 @@ constexpr BackendKey kBackendKeys[] = {
     {"backends", "timeout_s", [](BackendConfig& b) -> Place { return &b.timeout_s; },
      "longest wait for the first byte of an answer, and between its pieces", {1, 3600}},
 };
+
+constexpr CapKey kCapKeys[] = {
+    {"budget.caps", "scope", [](CapConfig& c) -> Place { return &c.scope; },
+     "whom the cap binds", {}, kCapScopes},
+    {"budget.caps", "name", [](CapConfig& c) -> Place { return &c.name; },
+     "which one; \"*\": each of them by itself; the team has no name"},
+    {"budget.caps", "window", [](CapConfig& c) -> Place { return &c.window; },
+     "week (from Monday, UTC), day (UTC) or ever", {}, kCapWindows},
+    {"budget.caps", "usd", [](CapConfig& c) -> Place { return &c.usd; },
+     "dollars that may be spent in that time"},
+};
 // clang-format on
 
 }  // namespace
@@ -114,6 +127,10 @@ std::span<const Key> keys() {
 
 std::span<const BackendKey> backend_keys() {
   return kBackendKeys;
+}
+
+std::span<const CapKey> cap_keys() {
+  return kCapKeys;
 }
 
 }  // namespace tophand::config

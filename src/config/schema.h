@@ -33,8 +33,10 @@ struct KeyOf {
 };
 using Key = KeyOf<Config>;
 using BackendKey = KeyOf<BackendConfig>;  // of one [[backends]] entry; its table is "backends"
+using CapKey = KeyOf<CapConfig>;          // of one [[budget.caps]] entry
 
 std::span<const Key> keys();
 std::span<const BackendKey> backend_keys();
+std::span<const CapKey> cap_keys();
 
 }  // namespace tophand::config

@@ -40,16 +40,12 @@ struct BlockText {
   void operator()(const chat::OpaqueBlock& block) const { out += block.json; }
 };
 
-// The provider's own numbers when they are final. Otherwise the safe side: the input as far as it
-// is known (else the reservation's bound), the output that was seen, or that may have been thought
-// in the time, and what may have been generated before the provider noticed.
-ledger::NanoUsd claude_cost(const Deps& deps, const Job& job, const Attempt& attempt) {
+// The safe side, where the provider's own numbers are not final: the input as far as it is known
+// (else the reservation's bound), the output that was seen, or that may have been thought in the
+// time, and what may have been generated before the provider noticed. Never above the reservation.
+ledger::NanoUsd bound_of_cost(const Deps& deps, const Job& job, const Attempt& attempt) {
   const backend::Report& report = attempt.report;
   const std::string& model = attempt.target.model;
-  if (report.usage_final) {
-    const auto cost = deps.prices->cost(model, counts_of(report.usage));
-    return cost ? *cost : attempt.opened.reserved;
-  }
   const std::int64_t elapsed_s = (deps.clock->mono_ns() - attempt.start_ns) / 1'000'000'000 + 1;
   const bool may_think = attempt.thinking_seen || report.output_bytes == 0 ||
                          job.raw_body.find("\"thinking\"") != std::string_view::npos;
@@ -64,6 +60,18 @@ ledger::NanoUsd claude_cost(const Deps& deps, const Job& job, const Attempt& att
   tokens.output = output;
   const auto cost = deps.prices->cost(model, tokens);
   return cost ? std::min(*cost, attempt.opened.reserved) : attempt.opened.reserved;
+}
+
+// What an attempt that may be billed costs.
+void charge(const Deps& deps, const Job& job, Attempt& attempt, ledger::AttemptEnd& end) {
+  if (attempt.report.usage_final) {
+    if (const auto cost = deps.prices->cost(attempt.target.model, end.tokens, end.terms)) {
+      end.cost = attempt.cost = *cost;
+      end.cost_is_exact = true;
+      return;
+    }
+  }
+  end.cost = attempt.cost = bound_of_cost(deps, job, attempt);
 }
 
 ledger::NanoUsd counterfactual(const Deps& deps, const Job& job, const Attempt& attempt) {
@@ -157,7 +165,7 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
   end.provider_key = report.key;
   const bool charged = attempt.is_claude() && report.end != backend::End::kRefused &&
                        (report.sent || report.usage_known);
-  if (charged) end.cost = attempt.cost = claude_cost(deps, job, attempt);
+  if (charged) charge(deps, job, attempt, end);
   if (!attempt.is_claude() && report.end == backend::End::kFinished)
     end.counterfactual = counterfactual(deps, job, attempt);
   if (attempt.row == 0) return;

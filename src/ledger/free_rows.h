@@ -11,20 +11,9 @@
 #include <unordered_set>
 #include <vector>
 
-#include "ledger/ledger.h"
+#include "ledger/attempts.h"
 
 namespace tophand::ledger {
-
-struct RowStart {
-  std::int64_t id = 0, week_ms = 0, started_ms = 0;
-  AttemptStart start;
-};
-struct RowEnd {
-  std::int64_t id = 0;
-  std::string state;  // settled, released
-  NanoUsd charged = 0;
-  AttemptEnd end;
-};
 
 class FreeRows {
  public:

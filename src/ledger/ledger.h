@@ -13,10 +13,13 @@
 #include "base/result.h"
 #include "ledger/label.h"
 #include "ledger/prices.h"
+#include "ledger/scopes.h"
+#include "ledger/verdict.h"
 
 namespace tophand::ledger {
 
 inline constexpr std::string_view kLedgerFile = "ledger.db";  // in the data folder
+inline constexpr NanoUsd kAmountMax = 1'000'000'000'000'000;  // a million dollars for one attempt
 
 struct AttemptStart {
   std::string request_id = {};
@@ -45,7 +48,9 @@ struct AttemptEnd {
     kCancelled
   } outcome = Outcome::kDone;
   TokenCounts tokens = {};
-  NanoUsd cost = 0;  // in full, whatever was reserved
+  Terms terms = {};
+  NanoUsd cost = 0;            // in full, whatever was reserved
+  bool cost_is_exact = false;  // from the provider's final usage; else a bound on the safe side
   // What Claude would have cost; 0 when it went to Claude. Expected, and the least and most it may
   // have been (all of the context cached, none of it).
   NanoUsd counterfactual = 0, counterfactual_floor = 0, counterfactual_ceiling = 0;
@@ -67,8 +72,8 @@ struct Totals {
   std::int64_t requests = 0, local_requests = 0, claude_requests = 0, failed = 0;
   std::int64_t local_input_tokens = 0, local_output_tokens = 0;    // of every attempt; input
   std::int64_t claude_input_tokens = 0, claude_output_tokens = 0;  // includes cached tokens
-  NanoUsd spent = 0;           // settled with Claude, plus what crashed processes left reserved
-  NanoUsd outstanding = 0;     // reserved, not yet settled
+  NanoUsd spent = 0;        // settled with Claude, what crashed processes left reserved, adjusted
+  NanoUsd outstanding = 0;  // reserved, not yet settled
   NanoUsd counterfactual = 0;  // what the local answers would have cost; failed ones and those
                                // that were then asked of Claude count 0
 };
@@ -80,10 +85,20 @@ struct Row {
       purpose, arm, provider_key, gate, counterfactual_basis;
   std::int64_t attempt = 0, started_ms = 0, ttft_ms = 0, duration_ms = 0;
   TokenCounts tokens;
+  Terms terms;
+  std::string cost_basis;  // "usage": exact; "bound": on the safe side; "": nothing was charged
   std::int64_t deferred_ms = 0, estimated_tokens = 0;
   NanoUsd reserved = 0, counterfactual = 0, counterfactual_floor = 0, counterfactual_ceiling = 0;
   NanoUsd energy = 0;
-  NanoUsd cost = 0;  // what the row takes from the budget: while `reserved`, the reservation
+  NanoUsd cost = 0;      // what the row takes from the budget: while `reserved`, the reservation
+  NanoUsd adjusted = 0;  // part of `cost`: what was booked later, by adjust()
+};
+
+// What one cap allows and how much of it is gone, in the window of the clock's now.
+struct CapState {
+  Cap cap;  // its name is that of one scope, also where the cap is for each ("*")
+  Balance balance;
+  std::int64_t window_start_ms = 0;
 };
 
 class Ledger {
@@ -92,22 +107,29 @@ class Ledger {
   // Creates or migrates the file (mode 0600); rows that a crashed process left reserved become
   // `recovered` and stay charged in full. One process has it open at a time: kUnavailable when
   // another one keeps it for two seconds. kCorrupt when it is damaged or no ledger, kConfig when a
-  // newer version made it. No cap: nothing is refused.
+  // newer version made it. `week_cap` is for the team; none: nothing is refused.
   static Result<std::unique_ptr<Ledger>> open(const std::string& path, const Clock& clock,
                                               std::string price_version,
                                               std::optional<NanoUsd> week_cap);
+  // From now on these hold, for what is spent and reserved already as well. kConfig for a negative
+  // limit; the old ones stay.
+  virtual Result<> set_limits(Limits limits) = 0;
   // Returns the row's id. Durable when it returns (fsync) if anything is reserved. Rows that
   // reserve nothing are written together, some 20 ms later, and synced with the next paid row or
   // checkpoint: what a killed process or a power cut takes is counted savings, never spending.
-  // kBudget when settled + outstanding + reserved > cap, in the week of the clock's now; kConflict
-  // when this attempt of this request has a row already (if anything is reserved); kInvalid for a
-  // negative amount.
+  // kBudget when for any scope of the attempt settled + outstanding + reserved > its cap, in the
+  // window of the clock's now; kConflict when this attempt of this request has a row already (if
+  // anything is reserved); kInvalid for a negative amount, or one above kAmountMax.
   virtual Result<std::int64_t> begin(const AttemptStart& start) = 0;
   // Charges end.cost. The first settle or release of a row wins; later ones change nothing.
   // kNotFound for an unknown row.
   virtual Result<> settle(std::int64_t row_id, const AttemptEnd& end) = 0;
   // Never sent, or refused by the provider with a definite no-charge error: charges nothing.
   virtual Result<> release(std::int64_t row_id, const AttemptEnd& end) = 0;
+  // Books a difference that is known later (the provider's own account) to a row that has ended, in
+  // the windows of that row. Durable. kInvalid without a reason or if the row's cost would become
+  // negative, kConflict while it is reserved, kNotFound for an unknown row.
+  virtual Result<> adjust(std::int64_t row_id, NanoUsd amount, const std::string& reason) = 0;
   virtual Result<Totals> totals(std::int64_t since_ms) = 0;
   // Oldest first; the latest `limit` of those started since.
   virtual Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) = 0;
@@ -126,10 +148,19 @@ class Ledger {
   // MiB. "" where nothing was put.
   virtual Result<> put_state(const std::string& name, const std::string& value);
   virtual Result<std::string> get_state(const std::string& name);
+  // Every cap; one that is for each agent, key ... once for each that has spent in its window.
+  virtual Result<std::vector<CapState>> cap_states() = 0;
+  // The journal's last event: whoever keeps it elsewhere can tell later that nothing before it was
+  // changed.
+  virtual Result<JournalHead> head() = 0;
+  // Recomputes everything in the file: the chain, every row from its events, every charge from its
+  // tokens and the prices of its version (where one of `books` has it), every balance. Others go on
+  // meanwhile. `expected`: a head that was kept elsewhere and must be in the chain.
+  virtual Result<Verdict> verify(const std::vector<PriceBook>& books,
+                                 const std::optional<JournalHead>& expected) = 0;
 };
 
 // "$0.01235": four significant digits below a dollar, cents above; rounded half away from zero.
 std::string format_usd(NanoUsd amount);
-std::int64_t week_start_ms(std::int64_t wall_ms);  // Monday 00:00 UTC
 
 }  // namespace tophand::ledger

@@ -151,10 +151,14 @@ TEST_F(LedgerTest, ReservesNothingWithAZeroCap) {
   EXPECT_TRUE(ledger->begin(local("b")));
 }
 
-TEST_F(LedgerTest, RefusesAReservationWhoseSumWouldOverflow) {
+TEST_F(LedgerTest, RefusesAmountsThatNoAttemptCosts) {
   const auto ledger = open(std::numeric_limits<NanoUsd>::max());
-  ASSERT_TRUE(ledger->begin(paid("a", std::numeric_limits<NanoUsd>::max())));
-  EXPECT_EQ(ledger->begin(paid("b", 1)).error().code, Code::kBudget);
+  const std::int64_t most = ledger->begin(paid("a", kAmountMax)).value();
+  EXPECT_EQ(ledger->begin(paid("b", kAmountMax + 1)).error().code, Code::kInvalid);
+  EXPECT_EQ(ledger->begin(paid("b", std::numeric_limits<NanoUsd>::max())).error().code,
+            Code::kInvalid);
+  EXPECT_EQ(ledger->settle(most, costing(kAmountMax + 1)).error().code, Code::kInvalid);
+  EXPECT_EQ(ledger->totals(0)->outstanding, kAmountMax);
 }
 
 TEST_F(LedgerTest, StartsANewBudgetOnMonday) {

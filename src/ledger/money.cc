@@ -32,12 +32,4 @@ std::string format_usd(NanoUsd amount) {
   return (negative ? "-$" : "$") + std::to_string(nano / kDollar) + "." + decimals;
 }
 
-std::int64_t week_start_ms(std::int64_t wall_ms) {
-  constexpr std::int64_t kDayMs = 86'400'000, kWeekMs = 7 * kDayMs;
-  constexpr std::int64_t kMondayMs = -3 * kDayMs;  // 1970-01-01 was a Thursday
-  const std::int64_t since = wall_ms - kMondayMs;
-  const std::int64_t weeks = since / kWeekMs - (since % kWeekMs < 0 ? 1 : 0);
-  return weeks * kWeekMs + kMondayMs;
-}
-
 }  // namespace tophand::ledger

@@ -165,7 +165,8 @@ const ModelPrice* PriceBook::find(std::string_view model) const {
   return priced(model.substr(0, model.size() - 9));
 }
 
-Result<NanoUsd> PriceBook::cost(std::string_view model, const TokenCounts& tokens) const {
+Result<NanoUsd> PriceBook::cost(std::string_view model, const TokenCounts& tokens,
+                                [[maybe_unused]] Terms terms) const {
   const ModelPrice* found = find(model);
   if (found == nullptr)
     return fail(Code::kInvalid, "model " + std::string(model) +

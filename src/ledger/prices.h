@@ -18,7 +18,15 @@ struct TokenCounts {
   std::int64_t cache_read = 0;
   std::int64_t cache_write_5m = 0;
   std::int64_t cache_write_1h = 0;
-  std::int64_t output = 0;
+  std::int64_t output = 0;    // with what was thought
+  std::int64_t thinking = 0;  // part of output, where the provider says so; no price of its own
+  std::int64_t web_searches = 0;
+};
+
+// What changes the price of every token of a request.
+struct Terms {
+  bool batch = false;    // through the Batch API
+  bool us_only = false;  // inference_geo "us"
 };
 
 struct Price {  // nano-dollars a token
@@ -44,8 +52,9 @@ class PriceBook {
   // (BINDIR/../share/tophand/prices/anthropic.json), or else the copy built into it.
   static Result<PriceBook> load(const std::string& path);
   const ModelPrice* find(std::string_view model) const;
-  // kInvalid when the model has no price, kTooLarge on overflow.
-  Result<NanoUsd> cost(std::string_view model, const TokenCounts& tokens) const;
+  // kInvalid when the model has no price, kTooLarge on overflow. What `terms` make of whole
+  // nano-dollars is rounded up to the next one, once for the request.
+  Result<NanoUsd> cost(std::string_view model, const TokenCounts& tokens, Terms terms = {}) const;
   // Upper bound before the call: every input token at the dearest rate that may apply, plus
   // max_output. input_bytes bounds the tokens (byte-level BPE: at most one token a byte);
   // kHiddenPromptTokens is added for what the provider puts into the prompt itself. It does not

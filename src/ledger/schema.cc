@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "ledger/balances.h"
+#include "ledger/journal.h"
 #include "ledger/labels.h"
 #include "ledger/saved_state.h"
 
@@ -76,14 +78,57 @@ ALTER TABLE attempts ADD COLUMN energy INTEGER NOT NULL DEFAULT 0 CHECK (energy 
 ALTER TABLE attempts ADD COLUMN estimated_tokens INTEGER NOT NULL DEFAULT 0
   CHECK (estimated_tokens >= 0);
 ALTER TABLE attempts ADD COLUMN counterfactual_basis TEXT NOT NULL DEFAULT '';
+
+-- What the price of an attempt hangs on beside its tokens, and what was booked to it later.
+ALTER TABLE attempts ADD COLUMN thinking_tokens INTEGER NOT NULL DEFAULT 0
+  CHECK (thinking_tokens >= 0);
+ALTER TABLE attempts ADD COLUMN web_searches INTEGER NOT NULL DEFAULT 0 CHECK (web_searches >= 0);
+ALTER TABLE attempts ADD COLUMN batch INTEGER NOT NULL DEFAULT 0 CHECK (batch IN (0, 1));
+ALTER TABLE attempts ADD COLUMN us_only INTEGER NOT NULL DEFAULT 0 CHECK (us_only IN (0, 1));
+ALTER TABLE attempts ADD COLUMN cost_basis TEXT NOT NULL DEFAULT ''
+  CHECK (cost_basis IN ('','usage','bound'));
+ALTER TABLE attempts ADD COLUMN adjusted INTEGER NOT NULL DEFAULT 0;
+DROP INDEX attempts_charged;  -- the sums are kept
+
+-- What is spent and outstanding in each window, for the team and for everything else that a paid
+-- row belongs to. Changed in the transaction that changes the row.
+CREATE TABLE balances (
+  scope       TEXT    NOT NULL,
+  name        TEXT    NOT NULL,
+  period      TEXT    NOT NULL,  -- week, day, ever
+  start_ms    INTEGER NOT NULL,
+  spent       INTEGER NOT NULL,
+  outstanding INTEGER NOT NULL,
+  PRIMARY KEY (scope, name, period, start_ms)
+) STRICT, WITHOUT ROWID;
+
+-- Everything that happens to a row, in order: hash is the SHA-256 of the hash before and the event.
+CREATE TABLE journal (
+  seq    INTEGER PRIMARY KEY,
+  row_id INTEGER NOT NULL,
+  event  TEXT    NOT NULL,
+  hash   TEXT    NOT NULL CHECK (length(hash) = 64)
+) STRICT;
+CREATE INDEX journal_row ON journal (row_id);
+CREATE TRIGGER journal_keeps BEFORE UPDATE ON journal
+  BEGIN SELECT raise(ABORT, 'the journal is only added to'); END;
+CREATE TRIGGER journal_stays BEFORE DELETE ON journal
+  BEGIN SELECT raise(ABORT, 'the journal is only added to'); END;
 )sql";
 
 // kSteps[i] takes a file from version i to i + 1. Steps that have been released never change.
 constexpr std::array kSteps{kVersion1, kVersion2};
 
+// What version 2 keeps beside the rows, for those that are there.
+Result<> add_sums_and_journal(Db& db, std::int64_t now_ms) {
+  TOPHAND_CHECK("sums", db.exec(("INSERT INTO balances " + balances_of_rows_sql()).c_str()));
+  TOPHAND_TRY(journal, "journal", Journal::prepare(db));
+  return import_rows(db, journal, now_ms);
+}
+
 }  // namespace
 
-Result<> migrate(Db& db) {
+Result<> migrate(Db& db, std::int64_t now_ms) {
   TOPHAND_TRY(transaction, "schema", Transaction::begin(db));
   TOPHAND_TRY(version, "schema", db.query_integer("PRAGMA user_version"));
   TOPHAND_TRY(owner, "schema", db.query_integer("PRAGMA application_id"));
@@ -97,8 +142,11 @@ Result<> migrate(Db& db) {
                                    "; use the newer tophand that made it");
   for (std::size_t step = static_cast<std::size_t>(version); step < kSteps.size(); ++step)
     TOPHAND_CHECK("schema", db.exec(kSteps[step]));
-  if (version < 2) TOPHAND_CHECK("schema", db.exec(kLabelsSchema));
-  if (version < 2) TOPHAND_CHECK("schema", db.exec(kSavedStateSchema));
+  if (version < 2) {
+    TOPHAND_CHECK("schema", db.exec(kLabelsSchema));
+    TOPHAND_CHECK("schema", db.exec(kSavedStateSchema));
+    TOPHAND_CHECK("schema", add_sums_and_journal(db, now_ms));
+  }
   const std::string stamp = "PRAGMA application_id = " + std::to_string(kApplicationId) +
                             "; PRAGMA user_version = " + std::to_string(kSteps.size());
   TOPHAND_CHECK("schema", db.exec(stamp.c_str()));

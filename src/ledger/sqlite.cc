@@ -88,6 +88,19 @@ void Stmt::reset() {
   bind_failed_ = false;
 }
 
+int Stmt::columns() const {
+  return sqlite3_column_count(statement_.get());
+}
+
+std::string Stmt::name(int column) const {
+  const char* name = sqlite3_column_name(statement_.get(), column);
+  return name == nullptr ? "" : name;
+}
+
+bool Stmt::is_integer(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_INTEGER;
+}
+
 std::int64_t Stmt::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }

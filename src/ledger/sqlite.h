@@ -26,6 +26,9 @@ class Stmt {
   Result<> run();                                // steps to the end, then resets
   void reset();                                  // forgets rows and bindings
 
+  int columns() const;
+  std::string name(int column) const;
+  bool is_integer(int column) const;  // of the value that is there
   std::int64_t integer(int column) const;
   std::string text(int column) const;
 

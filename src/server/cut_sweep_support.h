@@ -167,6 +167,16 @@ class CountingLedger final : public ledger::Ledger {
   Result<std::vector<ledger::Row>> rows_of(const std::string&) override {
     return std::vector<ledger::Row>{};
   }
+  Result<> set_limits(ledger::Limits) override { return {}; }
+  Result<> adjust(std::int64_t, ledger::NanoUsd, const std::string&) override { return {}; }
+  Result<std::vector<ledger::CapState>> cap_states() override {
+    return std::vector<ledger::CapState>{};
+  }
+  Result<ledger::JournalHead> head() override { return ledger::JournalHead{}; }
+  Result<ledger::Verdict> verify(const std::vector<ledger::PriceBook>&,
+                                 const std::optional<ledger::JournalHead>&) override {
+    return ledger::Verdict{};
+  }
   std::vector<int> ended;
 };
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <utility>
 
@@ -18,6 +17,7 @@
 #include "server/handlers.h"
 #include "server/inspector.h"
 #include "server/service.h"
+#include "steering/limits.h"
 
 namespace tophand::server {
 namespace {
@@ -36,11 +36,6 @@ Result<> make_private_dir(const std::string& path) {
 std::string models_dir(const GatewayOptions& options) {
   return options.config.models.dir.empty() ? options.data_dir + "/models"
                                            : options.config.models.dir;
-}
-
-std::optional<ledger::NanoUsd> week_cap(const config::Config& config) {
-  if (!config.budget.week_usd) return std::nullopt;
-  return static_cast<ledger::NanoUsd>(std::llround(*config.budget.week_usd * 1e9));
 }
 
 std::vector<std::string> engine_arguments(const config::Config& config, const std::string& model,
@@ -109,10 +104,10 @@ Result<> RunningGateway::open_account() {
   if (!prices) return tl::unexpected(std::move(prices.error()).within("prices"));
   prices_ = std::move(*prices);
   auto opened = ledger::Ledger::open(options_.data_dir + "/ledger.db", system_clock(),
-                                     prices_.version(), week_cap(options_.config));
+                                     prices_.version(), std::nullopt);
   if (!opened) return tl::unexpected(std::move(opened.error()).within("ledger"));
   ledger_ = std::move(*opened);
-  return {};
+  return ledger_->set_limits(steering::limits_of(options_.config.budget));
 }
 
 Result<> RunningGateway::open_keys() {
