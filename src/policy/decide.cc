@@ -1,15 +1,53 @@
 #include <optional>
+#include <utility>
 
+#include "policy/conversation.h"
 #include "policy/names.h"
+#include "policy/plan.h"
 #include "policy/policy.h"
 #include "policy/priority.h"
 #include "policy/targets.h"
+#include "policy/tiering.h"
 
 namespace tophand::policy {
+namespace {
 
-std::string_view priority_name(Priority priority) {
-  return priority == Priority::kHigh ? "high" : "low";
+std::string or_open(std::string_view model) {
+  return model.empty() ? "no model named" : "model " + printable(model);
 }
+
+// What the caller says of its request, and what follows from that.
+Result<> read_declarations(Plan& plan) {
+  Decision& decision = plan.decision;
+  auto declared = declared_priority(plan.facts, decision.reasons);
+  if (!declared) return tl::unexpected(std::move(declared).error());
+  auto kept_by = declared_egress(plan.facts, decision.reasons);
+  if (!kept_by) return tl::unexpected(std::move(kept_by).error());
+  plan.kept_by = *std::move(kept_by);
+  read_class(plan.facts, plan.settings, decision);
+  const Declared chosen =
+      *declared ? **declared : implied_priority(plan.asked, plan.facts, plan.settings, decision);
+  decision.priority = chosen.priority;
+  plan.say("priority", chosen.reason);
+  plan.trace("class", decision.task_class, !decision.task_class.empty(), decision.class_source);
+  plan.stays = chosen.local_only || plan.asked.kind == AskedKind::kLocal ||
+               plan.asked.kind == AskedKind::kLocalModel;
+  return {};
+}
+
+// The operator's word on keys and personas, and local-only as the last word of all.
+void keep_in_house(Plan& plan) {
+  const auto* key = key_policy(plan.facts, plan.settings);
+  const auto* persona = persona_policy(plan.facts, plan.settings);
+  if (plan.kept_by.empty() && key != nullptr && key->local_only) plan.kept_by = "key";
+  if (plan.kept_by.empty() && persona != nullptr && persona->local_only) plan.kept_by = "persona";
+  plan.decision.local_only = !plan.kept_by.empty();
+  if (!plan.decision.local_only) return plan.trace("egress", "", false, "it may leave");
+  plan.say("egress", "local-only (" + plan.kept_by + ")");
+  set_tier(plan, Tier::kLocal);
+}
+
+}  // namespace
 
 std::string_view place_name(Place place) {
   return place == Place::kClaude ? "claude" : "local";
@@ -21,23 +59,19 @@ std::string backend_name(const Target& target) {
 
 Result<Decision> decide(const Facts& facts, const Settings& settings) {
   auto asked = classify(facts, settings);
-  if (!asked) return tl::unexpected(asked.error());
-  Decision decision;
-  auto declaration = declared_priority(facts, decision.reasons);
-  if (!declaration) return tl::unexpected(declaration.error());
-  const std::optional<Declared>& declared = *declaration;
-  const Declared chosen = declared ? *declared : implied_priority(*asked, facts, settings);
-  decision.priority = chosen.priority;
-  decision.reasons.push_back(chosen.reason);
-  decision.task_class = read_class(facts, decision.reasons);
-
-  const bool local_only = chosen.local_only || asked->kind == AskedKind::kLocal ||
-                          asked->kind == AskedKind::kLocalModel;
-  const Choice choice{*asked, facts, settings, local_only};
-  const auto made = chosen.priority == Priority::kHigh ? choose_high(choice, decision)
-                                                       : choose_low(choice, decision);
-  if (!made) return tl::unexpected(made.error());
-  return decision;
+  if (!asked) return tl::unexpected(std::move(asked).error());
+  Plan plan{.facts = facts, .settings = settings, .asked = *std::move(asked)};
+  plan.trace("names", "", true, or_open(facts.model_asked));
+  if (auto read = read_declarations(plan); !read) return tl::unexpected(std::move(read).error());
+  apply_rules(plan);
+  find_tier(plan);
+  keep_in_house(plan);
+  if (auto able = check_ability(plan); !able) return tl::unexpected(std::move(able).error());
+  stay_with_model(plan);
+  for (const auto step : {spend, choose_targets})
+    if (auto done = step(plan); !done) return tl::unexpected(std::move(done).error());
+  price_switch(plan);
+  return std::move(plan.decision);
 }
 
 }  // namespace tophand::policy

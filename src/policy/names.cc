@@ -37,7 +37,7 @@ std::string list_models(const Facts& facts) {
   std::string out = "auto, low, high, local, claude";
   for (const std::string& name : facts.installed) out += ", " + name;
   for (const Offer& offer : facts.offers) out += ", " + offer.backend + "/" + offer.model;
-  return out;
+  return out + ", haiku, sonnet, opus";
 }
 
 // `local_match`: the installed model that the name means, where the caller has looked it up.
@@ -52,6 +52,8 @@ std::optional<Asked> match_name(std::string name, std::string_view local_match, 
   for (const std::string& installed : facts.installed)
     if (same_model(installed, name)) return Asked{AskedKind::kLocalModel, installed};
   if (auto offered = match_offer(name, facts.offers)) return offered;
+  if (const auto tier = family_tier(lowered(name)))
+    return Asked{AskedKind::kTier, lowered(name), "", *tier};
   if (name.starts_with("claude-")) return Asked{AskedKind::kClaudeModel, name};
   return std::nullopt;
 }
@@ -71,6 +73,11 @@ bool same_model(std::string_view a, std::string_view b) {
     return name.ends_with(kLatest) ? name.substr(0, name.size() - kLatest.size()) : name;
   };
   return bare(a) == bare(b);
+}
+
+std::optional<Asked> classify_name(std::string_view name, const Facts& facts,
+                                   const Settings& settings) {
+  return match_name(std::string(bare_model(name)), "", facts, settings);
 }
 
 Result<Asked> classify(const Facts& facts, const Settings& settings) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,16 +12,29 @@
 
 namespace tophand::policy {
 
-enum class AskedKind : std::uint8_t { kOpen, kLocal, kLow, kHigh, kLocalModel, kClaudeModel };
+enum class AskedKind : std::uint8_t {
+  kOpen,
+  kLocal,
+  kLow,
+  kHigh,
+  kLocalModel,
+  kClaudeModel,
+  kTier
+};
 struct Asked {
   AskedKind kind = AskedKind::kOpen;
   std::string name;          // as it will be shown in reasons
   std::string backend = {};  // of a local model, when it was named with its backend
+  Tier tier = Tier::kLocal;  // of kTier
 };
 
 // What facts.model_asked means under the operator's aliases, the installed models and the offers.
 // kNotFound: nothing.
 Result<Asked> classify(const Facts& facts, const Settings& settings);
+
+// The same of a name that a rule gives; nothing when there is no such model now.
+std::optional<Asked> classify_name(std::string_view name, const Facts& facts,
+                                   const Settings& settings);
 
 // Ollama and its clients write a model without a tag and with ":latest" and mean the same.
 bool same_model(std::string_view a, std::string_view b);

@@ -11,6 +11,12 @@
 #include <vector>
 
 #include "base/result.h"
+#include "policy/budget.h"
+#include "policy/class_model.h"
+#include "policy/classes.h"
+#include "policy/rules.h"
+#include "policy/tiers.h"
+#include "policy/words.h"
 
 namespace tophand::policy {
 
@@ -21,18 +27,19 @@ enum class Escalate : std::uint8_t {
   kFailed,  // also when every local backend failed
 };
 
-enum class Priority : std::uint8_t { kLow, kHigh };
 // kLocal: a machine of the team, which costs nothing a token and keeps the text in the house.
 enum class Place : std::uint8_t { kLocal, kClaude };
 
-std::string_view priority_name(Priority priority);  // "low", "high"
-std::string_view place_name(Place place);           // "local", "claude"
+std::string_view place_name(Place place);  // "local", "claude"
 
 struct Target {
   Place place = Place::kLocal;
   std::string model;         // as that backend knows it
   std::string backend = {};  // a name from [[backends]]; "": the own engine, or the Claude API
-  bool operator==(const Target&) const = default;
+  Tier tier = Tier::kLocal;  // which follows from the rest
+  bool operator==(const Target& other) const {
+    return place == other.place && model == other.model && backend == other.backend;
+  }
 };
 // What people and the ledger call it: "local" (the own engine), "claude", or the backend's name.
 std::string backend_name(const Target& target);
@@ -49,6 +56,16 @@ struct Offer {
   bool stands_for_local = false;  // it is what `local` means on that backend
   bool takes_images = false;
   std::int64_t context_tokens = 0;  // 0: unknown
+  bool outside = false;             // not a machine of the team: nothing private goes there
+};
+
+// Who answered this conversation last, as far as the gateway remembers.
+struct SessionFacts {
+  bool known = false;
+  Target last = {};
+  std::string model_asked = {};    // by the request that was answered
+  std::int64_t cached_tokens = 0;  // of the prompt, now in that model's cache
+  std::int64_t age_ms = 0;         // since that answer
 };
 
 // What is known about one request. The views live as long as the request.
@@ -64,9 +81,39 @@ struct Facts {
   std::string_view header_client_purpose = {};  // x-claude-1p-request-class
   std::vector<std::string> unsupported = {};    // what a local model cannot honour: "image", ...
   std::vector<std::string> installed = {};      // local models, by name
-  std::string local_match = {};    // the installed model that bare_model() names, or ""
-  std::string local_default = {};  // the installed default model, or "" when it is missing
-  std::vector<Offer> offers = {};  // of the other backends, in the order of the configuration
+  std::string local_match = {};         // the installed model that bare_model() names, or ""
+  std::string local_default = {};       // the installed default model, or "" when it is missing
+  std::vector<Offer> offers = {};       // of the other backends, in the order of the configuration
+  std::string_view header_egress = {};  // X-Tophand-Egress: local-only | any
+  std::string_view body_egress = {};    // metadata.egress
+  // Who asks: the key's id and the name a person gave it, the agent as it calls itself, and the
+  // profile or alias that was named as the model.
+  std::string_view key_id = {}, key_name = {}, agent = {}, persona = {};
+  ClassFacts content = {};  // what its class may be inferred from
+  Guess inferred = {};      // its class, where none was declared
+  bool has_tools = false, has_images = false;
+  bool in_tool_loop = false;      // the last message brings what a tool said
+  std::int64_t prompt_bytes = 0;  // of every text in it; 0: unknown
+  std::optional<std::int64_t> max_tokens = {};
+  std::int64_t local_context_tokens = 0;  // of the own engine; 0: unknown
+  LocalTime time = {};
+  SessionFacts session = {};
+  BudgetState budget = {};
+  bool local_work = false;  // embeddings: no rule or class moves it
+  bool explain = false;     // fill in Decision::trace
+};
+
+// Prices of a model, nano-dollars a token.
+struct Rates {
+  std::int64_t input = 0, output = 0, cache_write = 0, cache_read = 0;
+};
+
+// What the operator says of one key or one persona.
+struct CallerPolicy {
+  std::string task_class = {};  // of requests that declare none
+  std::optional<Priority> priority = {};
+  bool local_only = false;
+  std::vector<std::string> models = {};  // patterns; only these may answer. Empty: any
 };
 
 struct Settings {
@@ -77,35 +124,66 @@ struct Settings {
   bool has_claude_key = false;
   bool allow_local_fallback = false;  // high priority may be answered locally when Claude cannot
   Escalate escalate = Escalate::kUnable;
+  TierModels tiers = {};
+  std::vector<Rule> rules = {};
+  std::map<std::string, CallerPolicy, std::less<>> keys = {}, personas = {};  // by name, or key id
+  std::map<std::string, ClassPolicy, std::less<>> classes =
+      {};                                                // beside and over the built-in ones
+  std::map<std::string, Rates, std::less<>> rates = {};  // of Claude's models
+};
+
+// One line of `tophand explain --dry-run`: a step or rule, whether it applied, and why.
+struct TraceLine {
+  std::string step, name;
+  bool matched = false;
+  std::string why;
 };
 
 struct Decision {
   Priority priority = Priority::kLow;
-  std::string task_class;       // lower case, "" when none was declared
-  std::vector<Target> targets;  // in the order to try; never empty
+  std::string task_class;         // lower case, "" when none was declared or found
+  std::string class_source = {};  // "declared", "rule", "inferred", ""
+  double class_confidence = 0;    // 1 unless inferred
+  bool local_only = false;        // it must not leave: no Claude, no judge, no experiment there
+  bool defer = false;             // it may wait for a better time
+  double weight = 1;              // against an ordinary request
+  std::int64_t deadline_s = 0;    // how long it may wait; 0: as any other
+  std::string rule = {};          // the one that applied
+  std::vector<Target> targets;    // in the order to try; never empty
   // Where an answer goes that a local model could not give (a tool call it broke twice); absent
   // when Settings::escalate, the key or the caller forbid it.
   std::optional<Target> escalation = {};
-  std::vector<std::string> reasons;  // for people; lower case, printable ASCII
+  std::vector<std::string> reasons;   // for people; lower case, printable ASCII
+  std::vector<TraceLine> trace = {};  // when Facts::explain
 };
 
-// The rules, first that applies wins:
-//   priority  X-Tophand-Priority, X-Priority, x-llmman-route, metadata.priority, the model's name
-//             (local, low, an installed model: low; claude, high: high), the configured default.
-//             auto and claude-* names declare nothing: agents that are pointed at us ask for
-//             claude-* by default for everything. For them Claude Code's own word on what a request
-//             is for comes before the configured default: titles, summaries and suggestions are
-//             low; the conversation, its sub-agents and its compaction are high where there is a
-//             key.
-//   model     low: the installed model that was named, else the default local one.
-//             high: the claude-* model that was named, else the configured one.
-//   backends  a low-priority request has every local backend that serves the model as a target, the
-//             own engine first, those that the last probe found down last.
-//   content   what a local model cannot take (images, ...) goes to Claude when there is a key and
-//             the caller did not ask for a local model by name or route (or Escalate::kNever).
+// Steps, each of which may overrule those before it; docs/routing.md tells them at length.
+//   names     what the model's name means: an alias, a local model, a claude-* model.
+//   priority  X-Tophand-Priority, X-Priority, x-llmman-route, metadata.priority, the persona's, the
+//             model's name (local, low, an installed model: low; claude, high, haiku, sonnet, opus:
+//             high), the declared class's, the key's, the configured default. auto and claude-*
+//             names declare nothing: agents that are pointed at us ask for claude-* by default for
+//             everything. For them Claude Code's own word on what a request is for comes before the
+//             configured default: titles, summaries and suggestions are low; the conversation, its
+//             sub-agents and its compaction are high where there is a key.
+//   class     header, metadata, the persona's, the key's, what was inferred.
+//   rules     the first of Settings::rules that matches.
+//   tier      low: local. high: the claude-* model that was named, else the configured one. What
+//   the
+//             class or the rule says of tiers comes over that.
+//   egress    local-only: nothing but machines of the team, whatever was said so far.
+//   content   what a local model cannot take (images, a prompt that is surely too long) goes to
+//             Claude when there is a key and the caller did not ask for a local model by name or
+//             route (or Escalate::kNever).
+//   session   inside a tool loop the model that began it goes on.
+//   budget    a dear tier may give way to a cheaper one (choose_tier).
+//   targets   a local request has every local backend that serves the model as a target, the own
+//             engine first, those that the last probe found down last.
 // kNotFound: unknown model, or the local model is not installed. kUnavailable: Claude is needed and
-// there is no key. kInvalid: a value of X-Tophand-Priority that means nothing, or content that
-// nothing allowed here can take.
+// there is no key, or nothing in the house can answer what must not leave it. kInvalid: a value of
+// X-Tophand-Priority or X-Tophand-Egress that means nothing, or content that nothing allowed here
+// can take. kForbidden: the key may use none of the models that could answer. kBudget: low
+// priority, and the rest of the budget is kept for high.
 Result<Decision> decide(const Facts& facts, const Settings& settings);
 
 }  // namespace tophand::policy

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "policy/test_support.h"
+
 namespace tophand::policy {
 namespace {
 
@@ -9,18 +11,6 @@ const Target kSmall{Place::kLocal, "small:1b"};
 const Target kOther{Place::kLocal, "other:7b"};
 const Target kOpus{Place::kClaude, "claude-opus-5-5"};
 const Target kHaiku{Place::kClaude, "claude-haiku-5-5"};
-
-Settings settings_with_key() {
-  return {.local_model = "small:1b", .claude_model = "claude-opus-5-5", .has_claude_key = true};
-}
-
-// `match` is what the model folder says the asked name means.
-Facts facts_for(std::string_view model, std::string match = "") {
-  return {.model_asked = model,
-          .installed = {"other:7b", "small:1b"},
-          .local_match = std::move(match),
-          .local_default = "small:1b"};
-}
 
 struct Row {
   const char* name;

@@ -1,6 +1,8 @@
 #include "policy/priority.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <initializer_list>
 
 namespace tophand::policy {
@@ -36,6 +38,38 @@ std::optional<Declared> hinted_priority(const Facts& facts, const Settings& sett
   return std::nullopt;
 }
 
+// Only a declared class may raise a request; one that was inferred may only lower it.
+std::optional<Declared> class_priority(const Decision& so_far, const Settings& settings) {
+  if (so_far.task_class.empty()) return std::nullopt;
+  const auto own = class_policy(so_far.task_class, settings.classes).priority;
+  if (!own || (so_far.class_source == "inferred" && *own > settings.default_priority))
+    return std::nullopt;
+  return Declared{*own, reason_for("class " + so_far.task_class, *own)};
+}
+
+std::string first_given(std::initializer_list<std::string_view> words) {
+  for (const std::string_view word : words)
+    if (std::string name = trimmed_lower(word); !name.empty()) return name;
+  return "";
+}
+
+bool is_class_name(std::string_view name) {
+  return name.size() <= kClassBytesMax && std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                  c == '.';
+         });
+}
+
+std::string inferred_reason(const Guess& guess) {
+  std::array<char, 8> share;
+  std::snprintf(share.data(), share.size(), "%.2f", guess.confidence);
+  return "class " + guess.task_class + ", inferred (" + share.data() + "): " + guess.why;
+}
+
+std::string key_label(const Facts& facts) {
+  return printable(facts.key_name.empty() ? facts.key_id : facts.key_name);
+}
+
 }  // namespace
 
 Result<std::optional<Declared>> declared_priority(const Facts& facts,
@@ -66,12 +100,17 @@ Result<std::optional<Declared>> declared_priority(const Facts& facts,
   return std::optional<Declared>{};
 }
 
-Declared implied_priority(const Asked& asked, const Facts& facts, const Settings& settings) {
+Declared implied_priority(const Asked& asked, const Facts& facts, const Settings& settings,
+                          const Decision& so_far) {
+  if (const auto* persona = persona_policy(facts, settings); persona && persona->priority)
+    return {*persona->priority,
+            reason_for("persona " + printable(facts.persona), *persona->priority)};
   switch (asked.kind) {
     case AskedKind::kLocal:
     case AskedKind::kLow:
       return {Priority::kLow, "model alias " + asked.name};
     case AskedKind::kHigh:
+    case AskedKind::kTier:
       return {Priority::kHigh, "model alias " + asked.name};
     case AskedKind::kLocalModel:
       return {Priority::kLow, "local model named"};
@@ -79,23 +118,64 @@ Declared implied_priority(const Asked& asked, const Facts& facts, const Settings
     case AskedKind::kClaudeModel:
       break;
   }
+  if (const auto by_class = class_priority(so_far, settings)) return *by_class;
+  if (const auto* key = key_policy(facts, settings); key && key->priority)
+    return {*key->priority, reason_for("key " + key_label(facts), *key->priority)};
   if (const auto hinted = hinted_priority(facts, settings)) return *hinted;
   return {settings.default_priority,
           reason_for("no priority declared, routing.default_priority", settings.default_priority)};
 }
 
-std::string read_class(const Facts& facts, std::vector<std::string>& reasons) {
-  std::string name;
-  for (const std::string_view given : {facts.header_class, facts.body_class,
-                                       facts.header_client_class, facts.header_client_purpose})
-    if (name.empty()) name = trimmed_lower(given);
-  const bool fits =
-      name.size() <= kClassBytesMax && std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-      });
-  if (fits) return name;
-  reasons.push_back("task class is not a short name, passed over");
-  return "";
+void read_class(const Facts& facts, const Settings& settings, Decision& decision) {
+  const auto of = [](const CallerPolicy* policy) {
+    return policy == nullptr ? std::string_view() : std::string_view(policy->task_class);
+  };
+  std::string name =
+      first_given({facts.header_class, facts.body_class, of(persona_policy(facts, settings)),
+                   of(key_policy(facts, settings))});
+  // What a client says of its own accord is of less use than what the request is about.
+  const bool inferred = name.empty() && !facts.inferred.task_class.empty();
+  if (inferred) name = facts.inferred.task_class;
+  if (name.empty()) name = first_given({facts.header_client_class, facts.header_client_purpose});
+  if (!is_class_name(name)) {
+    decision.reasons.push_back("task class is not a short name, passed over");
+  } else if (!name.empty()) {
+    decision.task_class = std::move(name);
+    decision.class_source = inferred ? "inferred" : "declared";
+    decision.class_confidence = inferred ? facts.inferred.confidence : 1;
+    if (inferred) decision.reasons.push_back(inferred_reason(facts.inferred));
+  }
+}
+
+Result<std::string> declared_egress(const Facts& facts, std::vector<std::string>& reasons) {
+  constexpr std::string_view kLocalOnly = "local-only", kAny = "any";
+  if (!facts.header_egress.empty()) {
+    const std::string value = trimmed_lower(facts.header_egress);
+    if (value == kLocalOnly) return std::string("header x-tophand-egress");
+    if (value != kAny)
+      return fail(Code::kInvalid, "X-Tophand-Egress: expected local-only or any, found '" +
+                                      printable(facts.header_egress) + "'");
+  }
+  // Whoever wrote it there meant to keep something: a word that is not known keeps it too.
+  if (!facts.body_egress.empty() && trimmed_lower(facts.body_egress) != kAny) {
+    if (trimmed_lower(facts.body_egress) != kLocalOnly)
+      reasons.push_back("metadata.egress is neither local-only nor any, taken as local-only");
+    return std::string("metadata.egress");
+  }
+  return std::string();
+}
+
+const CallerPolicy* key_policy(const Facts& facts, const Settings& settings) {
+  if (settings.keys.empty()) return nullptr;
+  for (const std::string_view name : {facts.key_id, facts.key_name})
+    if (const auto found = settings.keys.find(name); found != settings.keys.end())
+      return &found->second;
+  return nullptr;
+}
+
+const CallerPolicy* persona_policy(const Facts& facts, const Settings& settings) {
+  const auto found = settings.personas.find(facts.persona);
+  return found == settings.personas.end() ? nullptr : &found->second;
 }
 
 }  // namespace tophand::policy

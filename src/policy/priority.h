@@ -22,9 +22,21 @@ struct Declared {
 // that mean nothing here are passed over, with a reason; our own header must be right (kInvalid).
 Result<std::optional<Declared>> declared_priority(const Facts& facts,
                                                   std::vector<std::string>& reasons);
-// What holds where nothing was declared: the model's name, the client's own hints, the default.
-Declared implied_priority(const Asked& asked, const Facts& facts, const Settings& settings);
-// The declared class in lower case, or "". One that is no short name is passed over with a reason.
-std::string read_class(const Facts& facts, std::vector<std::string>& reasons);
+// What holds where nothing was declared: the persona's word, the model's name, the class's, the
+// key's, the client's own hints, the default.
+Declared implied_priority(const Asked& asked, const Facts& facts, const Settings& settings,
+                          const Decision& so_far);
+
+// Task class and where it comes from, into the decision. One that is no short name is passed over
+// with a reason.
+void read_class(const Facts& facts, const Settings& settings, Decision& decision);
+
+// "local-only" where header or metadata say so; the reason for it, or "". kInvalid for a header
+// that means nothing; such metadata only gives a reason.
+Result<std::string> declared_egress(const Facts& facts, std::vector<std::string>& reasons);
+
+// The operator's policy for the key or the persona of the request; nullptr: none.
+const CallerPolicy* key_policy(const Facts& facts, const Settings& settings);
+const CallerPolicy* persona_policy(const Facts& facts, const Settings& settings);
 
 }  // namespace tophand::policy

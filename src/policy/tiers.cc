@@ -20,10 +20,16 @@ std::string_view tier_name(Tier tier) {
   return kRows[static_cast<std::size_t>(tier)].name;
 }
 
+std::optional<Tier> family_tier(std::string_view name) {
+  for (const Row& row : kRows)
+    if (!name.empty() && name == row.family) return row.tier;
+  return std::nullopt;
+}
+
 std::optional<Tier> tier_named(std::string_view name) {
   for (const Row& row : kRows)
-    if (name == row.name || (!row.family.empty() && name == row.family)) return row.tier;
-  return std::nullopt;
+    if (name == row.name) return row.tier;
+  return family_tier(name);
 }
 
 const std::string& tier_model(Tier tier, const TierModels& models) {

@@ -19,7 +19,9 @@ struct TierModels {
 };
 
 std::string_view tier_name(Tier tier);  // "local", "small", "default", "hard"
-// By tier_name(), or by the family of Claude's models that stands for it: haiku, sonnet, opus.
+// By the family of Claude's models that stands for it: "haiku", "sonnet", "opus".
+std::optional<Tier> family_tier(std::string_view name);
+// The same, or by tier_name().
 std::optional<Tier> tier_named(std::string_view name);
 // The Claude model of a tier; "" for kLocal.
 const std::string& tier_model(Tier tier, const TierModels& models);
