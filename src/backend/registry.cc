@@ -207,7 +207,8 @@ std::vector<policy::Offer> Registry::offers() const {
                      .stands_for_local = !entry->config.local_model.empty() &&
                                          same_model(model.name, entry->config.local_model),
                      .takes_images = model.takes_images,
-                     .context_tokens = model.context_tokens});
+                     .context_tokens = model.context_tokens,
+                     .outside = !config::is_in_house(entry->config)});
   return out;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "base/json.h"
 #include "chat/upstream.h"
@@ -47,7 +48,10 @@ void drop_own_metadata(std::string_view body, const Member& metadata,
   std::vector<std::string_view> kept;
   for (const Member& member : *members) {
     const std::string_view key = cut(body, member.key);
-    if (string_spells(key, "priority") || string_spells(key, "task_class")) continue;
+    const bool ours = std::ranges::any_of(
+        std::array<std::string_view, 5>{"priority", "task_class", "egress", "agent", "session_id"},
+        [&](std::string_view name) { return string_spells(key, name); });
+    if (ours) continue;
     kept.push_back(cut(body, {member.key.begin, member.value.end}));
   }
   if (kept.size() < members->size()) out.push_back({metadata.value, rejoined('{', kept, '}')});

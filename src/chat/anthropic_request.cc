@@ -238,7 +238,7 @@ Result<Request> parse_anthropic_request(const Field& root) {
   request.stream = stream;
   TOPHAND_FIELD_CHECK(parse_output_format(root, request));
   parse_thinking(root["thinking"], request);
-  parse_own_metadata(root["metadata"], request);
+  parse_own_words(root, request);
   return request;
 }
 

@@ -54,7 +54,7 @@ Result<Request> parse_completions_request(const Field& root) {
   request.max_tokens = max_tokens.value_or(kMaxTokensDefault);
   TOPHAND_FIELD_CHECK(parse_openai_stop(root["stop"], request));
   TOPHAND_FIELD_CHECK(parse_openai_stream(root, request));
-  parse_own_metadata(root["metadata"], request);
+  parse_own_words(root, request);
   return request;
 }
 

@@ -77,6 +77,10 @@ struct Request {
   std::string json_schema;                    // asked-for schema, "" when none
   std::string priority;                       // metadata.priority, "" when not given
   std::string task_class;                     // metadata.task_class, "" when not given
+  std::string egress;                         // metadata.egress, "" when not given
+  std::string agent;    // metadata.agent: what the caller calls itself
+  std::string user;     // metadata.user_id, or `user`
+  std::string session;  // metadata.session_id, `conversation`, or `prompt_cache_key`
   bool raw_prompt = false;                    // Ollama generate raw=true: no template
   bool load_only = false;                     // Ollama: empty prompt/messages
   std::optional<bool> keep_loaded;            // Ollama keep_alive: false = 0

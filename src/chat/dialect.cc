@@ -83,12 +83,23 @@ void leave_out(Request& request, std::string_view what) {
   add_once(request.left_out, what);
 }
 
-void parse_own_metadata(const Field& metadata, Request& request) {
-  if (!metadata.is_object()) return;
-  if (const Field priority = metadata["priority"]; priority.is_string())
-    request.priority = priority.json().get<std::string>();
-  if (const Field task_class = metadata["task_class"]; task_class.is_string())
-    request.task_class = task_class.json().get<std::string>();
+void parse_own_words(const Field& root, Request& request) {
+  const auto take = [](const Field& field, std::string& into) {
+    if (into.empty() && field.is_string()) into = field.json().get<std::string>();
+  };
+  if (const Field metadata = root["metadata"]; metadata.is_object()) {
+    take(metadata["priority"], request.priority);
+    take(metadata["task_class"], request.task_class);
+    take(metadata["egress"], request.egress);
+    take(metadata["agent"], request.agent);
+    take(metadata["user_id"], request.user);
+    take(metadata["session_id"], request.session);
+  }
+  take(root["user"], request.user);
+  const Field conversation = root["conversation"];
+  take(conversation, request.session);
+  if (conversation.is_object()) take(conversation["id"], request.session);
+  take(root["prompt_cache_key"], request.session);
 }
 
 std::string arguments_as_object(std::string_view text) {

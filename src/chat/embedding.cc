@@ -198,7 +198,7 @@ Result<EmbeddingRequest> parse_embedding_request(EmbeddingDialect dialect, std::
   }
   if (dialect != EmbeddingDialect::kOpenAi) TOPHAND_FIELD_CHECK(parse_keep_alive_of(root, request));
   Request own;
-  parse_own_metadata(root["metadata"], own);
+  parse_own_words(root, own);
   request.priority = own.priority;
   request.task_class = own.task_class;
   return request;

@@ -287,7 +287,7 @@ Result<Request> parse_ollama_request(const Field& root, bool generate) {
   TOPHAND_FIELD_CHECK(parse_format(root["format"], request));
   TOPHAND_FIELD_CHECK(parse_think(root["think"], request));
   TOPHAND_FIELD_CHECK(check_logprobs(root, request));
-  parse_own_metadata(root["metadata"], request);
+  parse_own_words(root, request);
   return request;
 }
 

@@ -182,7 +182,7 @@ Result<Request> parse_openai_request(const Field& root) {
   TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));
   TOPHAND_FIELD_CHECK(parse_limits(root, request));
   TOPHAND_FIELD_CHECK(parse_output_options(root, request));
-  parse_own_metadata(root["metadata"], request);
+  parse_own_words(root, request);
   return request;
 }
 

@@ -37,8 +37,9 @@ Result<> parse_function_tools(const Field& tools, Request& request);
 // Ollama's keep_alive: seconds, or a Go duration. Sets keep_alive_ms and keep_loaded.
 Result<> parse_keep_alive(const Field& field, Request& request);
 
-// metadata.priority and metadata.task_class, where metadata is an object and they are strings.
-void parse_own_metadata(const Field& metadata, Request& request);
+// What a body says of who asks and what for, where it is a string: priority, task_class, egress,
+// agent, user_id and session_id of its metadata, and OpenAI's user, conversation, prompt_cache_key.
+void parse_own_words(const Field& root, Request& request);
 
 // Adds to request.unsupported, once.
 void note_unsupported(Request& request, std::string_view what);

@@ -137,7 +137,7 @@ Result<Request> parse_responses_request(const Field& root) {
   TOPHAND_FIELD_CHECK(parse_tool_choice(root, request));
   TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));
   TOPHAND_FIELD_CHECK(parse_output(root, request));
-  parse_own_metadata(root["metadata"], request);
+  parse_own_words(root, request);
   request.echo_json = echo_of(root);
   return request;
 }

@@ -26,6 +26,7 @@ struct Flag {
   std::string_view name;   // "--json"
   std::string_view value;  // placeholder, "FILE"; "" for a switch
   std::string_view help;
+  bool repeats = false;  // given several times, its values are lines of one
 };
 
 struct Command {

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "config/config.h"
 #include "config/schema.h"
+#include "steering/settings.h"
 
 namespace tophand::cli {
 namespace {
@@ -19,19 +20,38 @@ config::Paths paths_from(const Arguments& args) {
                             args.get("--data"));
 }
 
+config::Paths paths_to_check(const Arguments& args) {
+  config::Paths paths = paths_from(args);
+  if (args.positional.empty()) return paths;
+  paths.config_file = args.positional.front();
+  paths.config_named = true;
+  return paths;
+}
+
+Result<config::Config> load_whole(const config::Paths& paths) {
+  auto loaded = config::load_config(paths, config::process_environment());
+  if (!loaded) return loaded;
+  if (auto checked = steering::check_routing(*loaded); !checked)
+    return tl::unexpected(std::move(checked).error());
+  return loaded;
+}
+
 int run_check(Io& io, const Arguments& args) {
-  const config::Paths paths = paths_from(args);
-  const auto loaded = config::load_config(paths, config::process_environment());
+  const config::Paths paths = paths_to_check(args);
+  const auto loaded = load_whole(paths);
+  const auto warnings = loaded ? steering::routing_warnings(*loaded) : std::vector<std::string>();
   const bool exists = std::filesystem::exists(paths.config_file);
   if (args.has("--json")) {
     io.out << dump_json({{"file", paths.config_file},
                          {"exists", exists},
                          {"ok", loaded.has_value()},
+                         {"warnings", warnings},
                          {"error", loaded ? "" : loaded.error().message}})
            << '\n';
   } else if (loaded) {
     io.out << (exists ? paths.config_file + ": ok\n"
                       : "ok: there is no " + paths.config_file + ", the defaults hold\n");
+    for (const std::string& warning : warnings) io.out << "warning: " << warning << '\n';
   }
   if (loaded) return 0;
   return args.has("--json") ? info(loaded.error().code).exit_code : report(io, loaded.error());
@@ -42,6 +62,10 @@ Json value_of(const config::Place& place) {
     Json operator()(const std::string* text) const { return *text; }
     Json operator()(const std::int64_t* number) const { return *number; }
     Json operator()(const bool* flag) const { return *flag; }
+    Json operator()(const std::optional<bool>* flag) const {
+      return *flag ? Json(**flag) : Json(nullptr);
+    }
+    Json operator()(const config::Patterns* patterns) const { return patterns->any_of; }
     Json operator()(const std::optional<double>* number) const {
       return *number ? Json(**number) : Json(nullptr);
     }
@@ -106,12 +130,16 @@ const Flag kInitFlags[] = {
 
 const Command kConfigCheck{
     .name = "config check",
-    .arguments = "",
+    .arguments = "[FILE]",
     .summary = "Check the configuration and name the first fault with its line",
-    .help = "",
+    .help =
+        "Also warns of rules that are never reached, because an earlier one takes all of their\n"
+        "requests. A running gateway takes a changed file by itself.\n\n"
+        "  tophand config check\n"
+        "  tophand config check new.toml\n",
     .flags = kCheckFlags,
     .positional_min = 0,
-    .positional_max = 0,
+    .positional_max = 1,
     .run = run_check,
 };
 

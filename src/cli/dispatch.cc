@@ -60,13 +60,17 @@ Result<> take_flag(const Command& command, std::span<const std::string> words, s
     out.flags[name] = "";
     return {};
   }
+  const auto take = [&](std::string value) {
+    std::string& taken = out.flags[name];
+    taken = flag->repeats && !taken.empty() ? taken + "\n" + value : std::move(value);
+  };
   if (equals != std::string::npos) {
-    out.flags[name] = word.substr(equals + 1);
+    take(word.substr(equals + 1));
     return {};
   }
   if (index + 1 >= words.size())
     return fail(Code::kInvalid, name + " needs a value: " + name + " " + std::string(flag->value));
-  out.flags[name] = words[++index];
+  take(words[++index]);
   return {};
 }
 

@@ -31,12 +31,18 @@ std::string outcome_of(const Json& row) {
   return text_of(row, "outcome") + (error.empty() ? "" : ": " + error);
 }
 
+std::string tier_of(const Json& row) {
+  const std::string tier = text_of(row, "tier");
+  return tier.empty() ? "" : " (tier " + tier + ")";
+}
+
 void print_asked(const Json& first, std::ostream& out) {
   const std::string model = text_of(first, "model_asked"), task = text_of(first, "task_class");
   out << "asked    " << moment(int_or(first, "started_ms", 0)) << ", in "
       << text_of(first, "dialect") << ", for " << (model.empty() ? "any model" : model)
       << ", priority " << text_of(first, "priority");
   if (!task.empty()) out << ", class " << task;
+  if (text_of(first, "class_source") == "inferred") out << " (inferred)";
   out << ", key " << text_of(first, "key_id") << '\n';
 }
 
@@ -56,7 +62,7 @@ void print_result(const Json& request, const Json& attempts, std::ostream& out) 
 void print_attempt(const Json& row, std::int64_t begun_ms, std::ostream& out) {
   const std::int64_t first_ms = int_or(row, "ttft_ms", 0);
   out << "attempt " << int_or(row, "attempt", 0) << "  " << text_of(row, "backend") << ", "
-      << text_of(row, "model") << ": " << outcome_of(row) << '\n'
+      << text_of(row, "model") << tier_of(row) << ": " << outcome_of(row) << '\n'
       << "  why      " << text_of(row, "reason") << '\n'
       << "  times    began after " << duration(int_or(row, "started_ms", 0) - begun_ms)
       << ", first content " << (first_ms > 0 ? "after " + duration(first_ms) : "none noted")

@@ -112,12 +112,15 @@ class HttpGatewayClient final : public GatewayClient {
     net::ClientRequest request;
     request.method = "GET";
     request.path = path;
-    authorise(request);
-    TOPHAND_TRY(response, "ask the gateway", client_->send(endpoint_, request, nullptr));
-    TOPHAND_TRY(body, "read the answer", response->read_all(nullptr, request.body_bytes_max));
-    if (response->status() != 200)
-      return fail(code_of_status(response->status()), error_message(body));
-    return std::move(body);
+    return ask(request);
+  }
+
+  Result<std::string> post(std::string_view path, std::string_view json) override {
+    net::ClientRequest request;
+    request.path = path;
+    request.body = json;
+    request.headers.set("content-type", "application/json");
+    return ask(request);
   }
 
   Result<ChatOutcome> chat(const ChatCall& call,
@@ -155,6 +158,15 @@ class HttpGatewayClient final : public GatewayClient {
   }
 
  private:
+  Result<std::string> ask(net::ClientRequest& request) {
+    authorise(request);
+    TOPHAND_TRY(response, "ask the gateway", client_->send(endpoint_, request, nullptr));
+    TOPHAND_TRY(body, "read the answer", response->read_all(nullptr, request.body_bytes_max));
+    if (response->status() != 200)
+      return fail(code_of_status(response->status()), error_message(body));
+    return std::move(body);
+  }
+
   void authorise(net::ClientRequest& request) const {
     if (!key_.empty()) request.headers.set("authorization", "Bearer " + key_);
   }

@@ -56,6 +56,7 @@ class GatewayClient {
                                    const std::function<void(std::string_view)>& on_text,
                                    const net::Cancellation* cancel) = 0;
   virtual Result<std::string> get(std::string_view path) = 0;
+  virtual Result<std::string> post(std::string_view path, std::string_view json) = 0;
   virtual const std::string& url() const = 0;
 };
 

@@ -11,6 +11,7 @@
 #include <ostream>
 #include <thread>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/sd_notify.h"
 #include "cli/commands.h"
@@ -48,20 +49,56 @@ void show_first_key(Io& io, const std::string& key) {
          << std::flush;
 }
 
-sigset_t stop_signals() {
+sigset_t our_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
   return signals;
 }
 
-// Waits for the first signal, then drains; a second one ends the process at once. Workers end with
-// it (they ask the kernel for that), and what was reserved is settled at the next start.
-void serve_until_signalled(Io& io, server::Gateway& gateway, const sigset_t& signals) {
-  int number = 0;
-  while (sigwait(&signals, &number) != 0) {
+// Changes whenever the file is replaced or written; "" while there is none.
+std::string stamp_of(const std::string& path) {
+  struct stat file{};
+  if (::stat(path.c_str(), &file) != 0) return "";
+  return std::to_string(file.st_ino) + "." + std::to_string(file.st_size) + "." +
+         std::to_string(file.st_mtim.tv_sec) + "." + std::to_string(file.st_mtim.tv_nsec);
+}
+
+// Reads the configuration again; an invalid one changes nothing and is told of.
+void reload(const config::Paths& paths, const std::string& listen, server::Gateway& gateway) {
+  auto config = config::load_config(paths, config::process_environment());
+  if (config && !listen.empty()) config->server.listen = listen;
+  auto waiting = config ? gateway.reload(*config)
+                        : Result<std::vector<std::string>>(tl::unexpected(config.error()));
+  if (waiting)
+    return log::info("config.reloaded",
+                     {{"file", paths.config_file}, {"needs_restart", joined(*waiting, ", ")}});
+  gateway.reload_failed(waiting.error());
+  log::error("config.not_reloaded",
+             {{"error", waiting.error().message}, {"kept", "the settings in force"}});
+}
+
+// Until a signal to stop: SIGHUP and a changed file have the configuration read again. A file that
+// is being written is not read: it has to look the same twice.
+void follow_configuration(const config::Paths& paths, const std::string& listen,
+                          server::Gateway& gateway, const sigset_t& signals) {
+  const timespec slice{.tv_sec = 0, .tv_nsec = 500'000'000};
+  std::string in_force = stamp_of(paths.config_file), seen = in_force;
+  for (;;) {
+    const int number = sigtimedwait(&signals, nullptr, &slice);
+    if (number == SIGTERM || number == SIGINT) return;
+    const std::string stamp = stamp_of(paths.config_file);
+    if (number == SIGHUP || (stamp != in_force && stamp == seen)) {
+      in_force = stamp;
+      reload(paths, listen, gateway);
+    }
+    seen = stamp;
   }
+}
+
+// Drains; a further signal ends the process at once. Workers end with it (they ask the kernel for
+// that), and what was reserved is settled at the next start.
+void stop(Io& io, server::Gateway& gateway, const sigset_t& signals) {
   sd_notify("STOPPING=1");
   io.err << "tophand: stopping (again to stop at once)\n" << std::flush;
   std::atomic<bool> stopped{false};
@@ -71,7 +108,8 @@ void serve_until_signalled(Io& io, server::Gateway& gateway, const sigset_t& sig
   });
   const timespec slice{.tv_sec = 0, .tv_nsec = 20'000'000};
   while (!stopped)
-    if (sigtimedwait(&signals, nullptr, &slice) > 0) _exit(1);
+    if (const int number = sigtimedwait(&signals, nullptr, &slice); number > 0 && number != SIGHUP)
+      _exit(1);
   drain.join();
 }
 
@@ -83,8 +121,8 @@ int run_serve(Io& io, const Arguments& args) {
   if (!config) return report(io, config.error());
   if (args.has("--listen")) config->server.listen = args.get("--listen");
 
-  // Before any thread starts, so that all inherit it and only sigwait() takes these two.
-  const sigset_t signals = stop_signals();
+  // Before any thread starts, so that all inherit it and only this one takes these.
+  const sigset_t signals = our_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   using Preload = server::GatewayOptions::Preload;
   using FirstKey = server::GatewayOptions::FirstKey;
@@ -97,7 +135,8 @@ int run_serve(Io& io, const Arguments& args) {
   show_first_key(io, (*gateway)->first_key());
   io.out << "tophand: listening on " << (*gateway)->url() << "\n" << std::flush;
   sd_notify("READY=1");
-  serve_until_signalled(io, **gateway, signals);
+  follow_configuration(paths, args.get("--listen"), **gateway, signals);
+  stop(io, **gateway, signals);
   return 0;
 }
 
@@ -109,7 +148,8 @@ const Command kServe{
     .summary = "Answer the Anthropic, OpenAI and Ollama APIs on this machine",
     .help =
         "Prints its URL when it accepts requests; the model loads meanwhile. One gateway a data\n"
-        "folder. Clients need a key: the first one is shown at the first start.\n"
+        "folder. Clients need a key: the first one is shown at the first start. A changed\n"
+        "configuration is taken while it runs (SIGHUP at once); an invalid one changes nothing.\n"
         "\n"
         "  tophand serve\n"
         "  ANTHROPIC_API_KEY=... tophand serve --listen 127.0.0.1:8080\n",

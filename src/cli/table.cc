@@ -17,6 +17,7 @@ std::span<const Command* const> command_table() {
       &kCommit,
       &kSavings,
       &kExplain,
+      &kReplay,
       &kPull,
       &kList,
       &kRemove,

@@ -30,6 +30,16 @@ std::string_view host_of(std::string_view url) {
   return close == std::string_view::npos ? "" : authority.substr(1, close - 1);
 }
 
+bool is_private_ipv4(std::string_view host) {
+  if (host.starts_with("10.") || host.starts_with("192.168.") || host.starts_with("169.254."))
+    return std::ranges::count(host, '.') == 3;
+  if (!host.starts_with("172.") || std::ranges::count(host, '.') != 3) return false;
+  int second = 0;
+  const std::string_view rest = host.substr(4);
+  std::from_chars(rest.data(), rest.data() + rest.size(), second);
+  return second >= 16 && second <= 31;
+}
+
 bool is_http_url(std::string_view text) {
   return (text.starts_with("https://") || text.starts_with("http://")) && is_visible_ascii(text) &&
          !host_of(text).empty();
@@ -121,6 +131,22 @@ Result<> check_cap(const CapConfig& cap, const std::vector<CapConfig>& before) {
   if (std::ranges::any_of(before, same))
     return fail(Code::kConfig, where + ": there is a cap for this name and window already");
   return {};
+}
+
+bool is_in_house(const BackendConfig& backend) {
+  if (backend.in_house != "auto") return backend.in_house == "yes";
+  const std::string_view host = host_of(backend.url);
+  if (is_loopback(host)) return true;
+  // RFC 1918 and RFC 3927; RFC 4193 and link-local for IPv6.
+  if (host.find(':') != std::string_view::npos)
+    return host.starts_with("fd") || host.starts_with("fc") || host.starts_with("fe80:");
+  if (std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); }))
+    return is_private_ipv4(host);
+  if (host.find('.') == std::string_view::npos) return true;  // "ws2"
+  // RFC 6762, RFC 8375, and what ICANN has set aside for private use.
+  return std::ranges::any_of(
+      std::array<std::string_view, 4>{".local", ".lan", ".home.arpa", ".internal"},
+      [&](std::string_view suffix) { return host.ends_with(suffix); });
 }
 
 Result<> check_secret(const std::string& value) {

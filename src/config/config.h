@@ -78,7 +78,9 @@ struct BackendConfig {
   std::int64_t concurrency = 4;     // more at once wait, or go elsewhere
   std::int64_t context_tokens = 0;  // 0: as the backend says, where it does
   bool images = false;              // its models take images, where it does not say so itself
-  std::int64_t timeout_s = 600;     // to the first byte of an answer, and between its pieces
+  // yes: a machine of the team, to which private requests may go; no; auto: by its address
+  std::string in_house = "auto";
+  std::int64_t timeout_s = 600;  // to the first byte of an answer, and between its pieces
 };
 inline constexpr std::array<std::string_view, 7> kBackendKinds{
     "ollama", "llama-server", "localai", "text-generation-webui", "vllm", "openai", "tophand"};
@@ -93,6 +95,58 @@ struct CapConfig {
 inline constexpr std::array<std::string_view, 7> kCapScopes{
     "team", "key", "agent", "persona", "session", "model", "provider"};
 inline constexpr std::array<std::string_view, 3> kCapWindows{"week", "day", "ever"};
+// Claude's models of the tiers above the local one (policy/tiers.h).
+struct TiersConfig {
+  std::string small = "claude-haiku-5-5";
+  std::string standard = "claude-sonnet-5-5";
+  std::string hard = "claude-opus-5-5";
+};
+
+struct Patterns {  // one text or a list of them in the file; '*' and '?' as in a shell
+  std::vector<std::string> any_of;
+};
+
+// The conditions of a rule: `when.KEY`. What is left out holds for every request.
+struct WhenConfig {
+  Patterns key, agent, persona, task_class, model;
+  std::string priority;
+  std::optional<bool> tools, images;
+  std::int64_t context_tokens_min = 0, context_tokens_max = INT64_MAX;
+  std::string hours;  // "22:00-06:00"
+  Patterns days;      // mon to sun, weekdays, weekend
+  std::optional<double> budget_used_min, budget_used_max;
+};
+
+// What a class or a rule says of tiers.
+struct TierBoundsConfig {
+  std::string exactly, at_most, at_least;
+};
+
+// One [[rules]]; the first whose conditions all hold applies.
+struct RuleConfig {
+  std::string name;   // "rule 3" where none was given
+  std::string where;  // "tophand.toml line 12"
+  WhenConfig when;
+  std::string priority, task_class, model, egress;
+  TierBoundsConfig tier;
+  bool defer = false;
+};
+
+// One [classes.NAME].
+struct ClassConfig {
+  std::optional<double> weight;
+  std::string priority, egress;
+  TierBoundsConfig tier;
+  bool defer = false;
+  std::int64_t deadline_s = 0;
+};
+
+// One [keys.NAME] or [personas.NAME].
+struct CallerConfig {
+  std::string where;
+  std::string task_class, priority, egress;
+  Patterns models;
+};
 
 struct BudgetConfig {
   std::optional<double> week_usd;  // cap; absent: no cap
@@ -107,6 +161,10 @@ struct Config {
   ClaudeConfig claude;
   RoutingConfig routing;
   BudgetConfig budget;
+  TiersConfig tiers;
+  std::vector<RuleConfig> rules;
+  std::map<std::string, ClassConfig> classes;
+  std::map<std::string, CallerConfig> keys, personas;  // a key by its name or its id
   std::vector<BackendConfig> backends;
   std::string prices_file;  // "" = the one installed with the program
 };
@@ -121,6 +179,18 @@ using Environment = std::map<std::string, std::string>;
 Environment process_environment();
 
 Paths find_paths(const Environment& env, std::string_view config_flag, std::string_view data_flag);
+
+// Whether what a request says stays in the house with this backend: as it is set, else when the
+// address is this machine's, a private one, or a name that only a local network knows.
+bool is_in_house(const BackendConfig& backend);
+
+struct Hours {
+  int from_minute = 0, until_minute = 0;  // of the day
+};
+// "22:00-06:00".
+std::optional<Hours> parse_hours(std::string_view text);
+// Bits from Monday on: "mon" ... "sun", "weekdays", "weekend"; 0 for another word.
+std::uint8_t parse_day(std::string_view text);
 
 // Parses and checks TOML text. kConfig with "line 3: ..." on the first fault.
 Result<Config> parse_config(std::string_view toml, std::string_view origin);

@@ -162,11 +162,34 @@ std::string toml_value(const Place& place) {
     std::string operator()(const std::string* text) const { return "\"" + *text + "\""; }
     std::string operator()(const std::int64_t* number) const { return std::to_string(*number); }
     std::string operator()(const bool* flag) const { return *flag ? "true" : "false"; }
+    std::string operator()(const std::optional<bool>*) const { return "true"; }
     std::string operator()(const std::optional<double>*) const { return "100.0"; }
+    std::string operator()(const Patterns*) const { return "[]"; }
     std::string operator()(const std::vector<std::string>*) const { return "[]"; }
     std::string operator()(const std::map<std::string, std::string>*) const { return "{}"; }
   };
   return std::visit(Writer{}, place);
+}
+
+// Keys of sections that there may be many of, with what they mean.
+template <class Owner>
+std::string listed(std::string_view prefix, std::span<const KeyOf<Owner>> known) {
+  std::string text;
+  for (const KeyOf<Owner>& key : known)
+    text +=
+        "#   " + std::string(prefix) + std::string(key.name) + ": " + std::string(key.help) + "\n";
+  return text;
+}
+
+std::string routing_text() {
+  return "\n# Rules, in order: the first whose `when` holds applies. Lists may be given for "
+         "texts,\n"
+         "# with * and ?. docs/routing.md has examples.\n#\n#   [[rules]]\n" +
+         listed("when.", when_keys()) + listed("", rule_keys()) +
+         "#\n# Classes of tasks, your own and the built-in ones:\n#\n#   [classes.NAME]\n" +
+         listed("", class_keys()) +
+         "#\n# What holds for one key or one profile: [keys.NAME], [personas.NAME]\n#\n" +
+         listed("", caller_keys());
 }
 
 }  // namespace
@@ -212,6 +235,7 @@ std::string default_config_text() {
     text += "# " + std::string(key.help) + "\n# " + std::string(key.name) + " = " +
             toml_value(key.place(defaults)) + "\n";
   }
+  text += routing_text();
   text +=
       "\n# Other programs that serve models on your machines: one such section each.\n"
       "# [[backends]]\n";

@@ -8,6 +8,8 @@ namespace {
 constexpr std::array<std::string_view, 2> kPriorities{"low", "high"};
 constexpr std::array<std::string_view, 3> kEscalations{"never", "unable", "failed"};
 
+constexpr std::array<std::string_view, 3> kInHouse{"auto", "yes", "no"};
+
 // clang-format off
 constexpr Key kKeys[] = {
     {"server", "listen", [](Config& c) -> Place { return &c.server.listen; },
@@ -78,6 +80,13 @@ constexpr Key kKeys[] = {
     {"budget", "stop_paid", [](Config& c) -> Place { return &c.budget.stop_paid; },
      "true refuses every request that would cost money"},
 
+    {"tiers", "small", [](Config& c) -> Place { return &c.tiers.small; },
+     "Claude's model of the small tier; `haiku` means it"},
+    {"tiers", "standard", [](Config& c) -> Place { return &c.tiers.standard; },
+     "of the default tier; `sonnet` means it"},
+    {"tiers", "hard", [](Config& c) -> Place { return &c.tiers.hard; },
+     "of the hard tier; `opus` means it"},
+
     {"", "prices_file", [](Config& c) -> Place { return &c.prices_file; },
      "price book; empty: the one this program was built with"},
 };
@@ -103,6 +112,8 @@ constexpr BackendKey kBackendKeys[] = {
      "prompt and answer together; 0: as the program says, where it does", {0, 16'777'216}},
     {"backends", "images", [](BackendConfig& b) -> Place { return &b.images; },
      "true: its models take images (llama-server and Ollama say so by themselves)"},
+    {"backends", "in_house", [](BackendConfig& b) -> Place { return &b.in_house; },
+     "yes: what must not leave may go there; no; auto: when its address is private", {}, kInHouse},
     {"backends", "timeout_s", [](BackendConfig& b) -> Place { return &b.timeout_s; },
      "longest wait for the first byte of an answer, and between its pieces", {1, 3600}},
 };

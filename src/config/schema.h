@@ -20,8 +20,9 @@ struct Range {
 };
 
 // Where a value is kept; the kind of pointer is the kind of value.
-using Place = std::variant<std::string*, std::int64_t*, bool*, std::optional<double>*,
-                           std::vector<std::string>*, std::map<std::string, std::string>*>;
+using Place =
+    std::variant<std::string*, std::int64_t*, bool*, std::optional<bool>*, std::optional<double>*,
+                 std::vector<std::string>*, Patterns*, std::map<std::string, std::string>*>;
 
 template <class Owner>
 struct KeyOf {
@@ -32,11 +33,19 @@ struct KeyOf {
   std::span<const std::string_view> words = {};  // texts that are one of a few
 };
 using Key = KeyOf<Config>;
+using RuleKey = KeyOf<RuleConfig>;        // of one [[rules]] entry
+using WhenKey = KeyOf<WhenConfig>;        // of its `when`
+using ClassKey = KeyOf<ClassConfig>;      // of one [classes.NAME]
+using CallerKey = KeyOf<CallerConfig>;    // of one [keys.NAME] or [personas.NAME]
 using BackendKey = KeyOf<BackendConfig>;  // of one [[backends]] entry; its table is "backends"
 using CapKey = KeyOf<CapConfig>;          // of one [[budget.caps]] entry
 
 std::span<const Key> keys();
 std::span<const BackendKey> backend_keys();
 std::span<const CapKey> cap_keys();
+std::span<const RuleKey> rule_keys();
+std::span<const WhenKey> when_keys();
+std::span<const ClassKey> class_keys();
+std::span<const CallerKey> caller_keys();
 
 }  // namespace tophand::config

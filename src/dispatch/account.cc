@@ -138,7 +138,8 @@ Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
   start.session = job.session;
   start.dialect = job.dialect;
   start.task_class = job.decision.task_class;
-  start.class_source = start.task_class.empty() ? "" : "declared";
+  start.class_source = job.decision.class_source;
+  start.tier = policy::tier_name(attempt.target.tier);
   start.priority = policy::priority_name(job.decision.priority);
   start.backend = policy::backend_name(attempt.target);
   start.model = attempt.target.model;

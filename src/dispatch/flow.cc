@@ -57,6 +57,7 @@ Outcome Flow::run() {
     const bool hedge = deps_.hedge_ms > 0 && choice->target.place == policy::Place::kLocal;
     if (!go_on(hedge ? hedged(*choice) : attempt(*choice))) break;
   }
+  if (job_.decision.local_only) tell_it_stays();
   // The SDKs repeat a 429 by themselves: not one that no repetition can mend.
   if (is_spend_limit(outcome_.report)) outcome_.report.kept.set("x-should-retry", "false");
   return std::move(outcome_);
@@ -93,6 +94,8 @@ Result<Flow::Choice> Flow::choose() {
 
 void Flow::drop_missing() {
   std::erase_if(left_, [&](const policy::Target& target) {
+    // The rules have put none there; this is the last door.
+    if (job_.decision.local_only && target.place == policy::Place::kClaude) return true;
     if (deps_.backend_for(target) != nullptr) return false;
     missing_ = {Code::kUnavailable, target.place == policy::Place::kClaude
                                         ? "no Claude API key is set"
@@ -112,6 +115,16 @@ Result<Flow::Choice> Flow::wait_for(const policy::Target& target) {
   }
   static_cast<void>(lane.try_pass());
   return Choice{target, lane, *std::move(place)};
+}
+
+// Whoever asked is to know why nobody else was asked.
+void Flow::tell_it_stays() {
+  if (!outcome_.report.failure) return;
+  Error& error = outcome_.report.failure->error;
+  if (!info(error.code).retryable || error.code == Code::kExhausted) return;
+  error = {Code::kUnavailable,
+           "this request must not leave (local-only), and no local model could answer: " +
+               error.message};
 }
 
 void Flow::refuse(Error error) {
@@ -202,8 +215,11 @@ bool Flow::go_on(const Attempt& done) {
   } else if (another_is_usable(done.target) || !repeat(done)) {
     std::erase(left_, done.target);
   }
-  if (left_.empty()) return false;
   const auto& failure = done.report.failure;
+  // No other local model is left that might hold it.
+  if (left_.empty() && failure && failure->error.code == Code::kPromptTooLong && !done.is_claude())
+    hand_up();
+  if (left_.empty()) return false;
   note(policy::backend_name(done.target) + " could not answer (" +
        std::string(info(failure ? failure->error.code : Code::kUpstream).name) + ")");
   return true;

@@ -35,6 +35,7 @@ class Flow {
   Result<Choice> choose();
   void drop_missing();
   Result<Choice> wait_for(const policy::Target& target);
+  void tell_it_stays();
   void refuse(Error error);
 
   Attempt attempt(const Choice& choice);

@@ -127,6 +127,18 @@ void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std:
              {"outcome", good || !report.failure ? "ok" : info(report.failure->error.code).name}});
 }
 
+// What the provider now has of the prompt is what the next request would lose elsewhere.
+void note_conversation(Service& service, const Caller& caller, const chat::Request& request,
+                       const dispatch::Outcome& outcome) {
+  if (outcome.report.end != backend::End::kFinished) return;
+  const chat::Usage& usage = outcome.report.usage;
+  service.steering().answered(
+      caller.conversation, {.target = outcome.target,
+                            .model_asked = request.model,
+                            .cached_tokens = usage.cache_read_tokens + usage.cache_write_5m_tokens +
+                                             usage.cache_write_1h_tokens});
+}
+
 }  // namespace
 
 void answer(Service& service, Exchange& exchange) {
@@ -135,7 +147,14 @@ void answer(Service& service, Exchange& exchange) {
   if (!request) return send_error(exchange, request.error());
   chat::Request local = *request;
   chat::prepare_for_local(local);
-  auto decision = service.decide(exchange.request.headers, local);
+  const net::Headers& headers = exchange.request.headers;
+  const Caller caller = caller_of(exchange.key_id, headers, *request);
+  const std::string persona = service.persona_of(request->model);
+  auto decision = service.decide({.headers = headers,
+                                  .local = local,
+                                  .key_id = exchange.key_id,
+                                  .caller = &caller,
+                                  .persona = persona});
   if (!decision) {  // the same request would be decided the same way
     exchange.writer.headers().set("x-should-retry", "false");
     return send_error(exchange, decision.error());
@@ -157,6 +176,9 @@ void answer(Service& service, Exchange& exchange) {
                     .query = exchange.request.query == "beta=true" ? "beta=true" : "",
                     .forward = forwarded(exchange.request.headers),
                     .hops = hops_of(exchange.request.headers),
+                    .agent = caller.agent,
+                    .persona = persona,
+                    .session = caller.session,
                     .decision = std::move(*decision)};
   ClientSink sink(exchange,
                   {.context = context_for(service, exchange, *request),
@@ -177,6 +199,7 @@ void answer(Service& service, Exchange& exchange) {
       service.deps().workers->keep(outcome.target.model, *request->keep_alive_ms);
     else service.deps().workers->unload(outcome.target.model);
   }
+  note_conversation(service, caller, *request, outcome);
   log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);
 }
 
@@ -193,7 +216,14 @@ void count_tokens(Service& service, Exchange& exchange) {
   if (!request) return send_error(exchange, request.error());
   chat::Request local = *request;
   chat::prepare_for_local(local);
-  auto decision = service.decide(exchange.request.headers, local);
+  const net::Headers& headers = exchange.request.headers;
+  const Caller caller = caller_of(exchange.key_id, headers, *request);
+  const std::string persona = service.persona_of(request->model);
+  auto decision = service.decide({.headers = headers,
+                                  .local = local,
+                                  .key_id = exchange.key_id,
+                                  .caller = &caller,
+                                  .persona = persona});
   if (!decision) {  // the same request would be decided the same way
     exchange.writer.headers().set("x-should-retry", "false");
     return send_error(exchange, decision.error());

@@ -39,7 +39,8 @@ Result<policy::Decision> decide(const Service& service, const chat::EmbeddingReq
   chat::Request low;
   low.model = request.model;
   low.priority = "low";
-  return service.decide({}, low);
+  const net::Headers none;
+  return service.decide({.headers = none, .local = low});
 }
 
 // Ollama's way to load a model: nothing to embed. Other backends load when they are asked.

@@ -74,6 +74,10 @@ class RunningGateway final : public Gateway {
 
   const std::string& url() const override { return url_; }
   const std::string& first_key() const override { return first_key_; }
+  Result<std::vector<std::string>> reload(const config::Config& config) override {
+    return service_->reload(config);
+  }
+  void reload_failed(const Error& error) override { service_->reload_failed(error); }
   void stop(int grace_ms) override;
 
  private:
@@ -164,6 +168,7 @@ backend::Backend* RunningGateway::backend_for(const policy::Target& target) cons
 }
 
 Result<> RunningGateway::open() {
+  TOPHAND_CHECK("configuration", steering::check_routing(options_.config));
   TOPHAND_CHECK("data folder", make_private_dir(options_.data_dir));
   TOPHAND_CHECK("data folder", make_private_dir(options_.data_dir + "/run"));
   auto lock = DataLock::take(options_.data_dir + "/run/lock");

@@ -33,6 +33,11 @@ class Gateway {
   // The key that was made at the first start, "" at later ones. To be shown once.
   virtual const std::string& first_key() const = 0;
   // Lets running requests end for up to `grace_ms`, then cancels them and stops the workers.
+  // The configuration has been read again: what can change while it runs, changes now, whole. The
+  // keys that only a restart brings into force. kConfig when it means nothing; then all stays.
+  virtual Result<std::vector<std::string>> reload(const config::Config& config) = 0;
+  // It could not be read: what was in force stays, and `GET /tophand/v1/status` says why.
+  virtual void reload_failed(const Error& error) = 0;
   virtual void stop(int grace_ms) = 0;
 };
 

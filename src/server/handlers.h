@@ -34,6 +34,8 @@ void show_health(Service& service, Exchange& exchange);
 void show_status(Service& service, Exchange& exchange);
 void show_savings(Service& service, Exchange& exchange);
 void show_requests(Service& service, Exchange& exchange);
+// {"body": TEXT, "headers": {...}, "dialect": NAME}: what the rules say of it; nothing is sent.
+void explain_decision(Service& service, Exchange& exchange);
 void show_request(Service& service, Exchange& exchange);  // every attempt of one
 
 // For net::ServerOptions: uploaded blobs go to the disk as they come.

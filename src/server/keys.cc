@@ -25,12 +25,6 @@ constexpr std::size_t kFileBytesMax = 1u << 20;
 constexpr std::size_t kNameBytesMax = 80;
 constexpr std::size_t kSecretBytesMax = 256;
 
-std::string sha256_hex(std::string_view text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  return to_hex(digest);
-}
-
 std::string system_error(std::string_view step, const std::string& path) {
   return std::string(step) + " " + path + ": " + std::strerror(errno);
 }
@@ -63,6 +57,12 @@ Result<std::vector<KeyInfo>> parse_keys(std::string_view text) {
 }
 
 }  // namespace
+
+std::string sha256_hex(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  return to_hex(digest);
+}
 
 Result<> write_private_file(const std::string& path, std::string_view bytes) {
   const std::string part = path + ".new";
@@ -168,6 +168,12 @@ Result<> KeyStore::renew_cli_key(std::int64_t now_ms) {
   const std::lock_guard lock(mutex_);
   TOPHAND_TRY(made, "command-line key", add(std::string(kCliKeyId), "this machine", now_ms));
   return write_private_file(cli_path_, made.secret + "\n");
+}
+
+std::string KeyStore::name_of(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(keys_, id, &KeyInfo::id);
+  return found == keys_.end() ? "" : found->name;
 }
 
 std::optional<std::string> KeyStore::check(std::string_view secret) {

@@ -40,6 +40,8 @@ class KeyStore {
   // A fresh secret for the commands on this machine, written to DATA/run/cli-key.
   Result<> renew_cli_key(std::int64_t now_ms);
   bool has_any_but_cli();
+  // The name that a person gave the key; "" when there is none of that id (any more).
+  std::string name_of(std::string_view id);
   // The id of the key, or nothing. Compares hashes in constant time.
   std::optional<std::string> check(std::string_view secret);
 
@@ -53,6 +55,8 @@ class KeyStore {
   std::vector<KeyInfo> keys_;
   std::string stamp_;  // of the file as it was read
 };
+
+std::string sha256_hex(std::string_view text);  // 64 lower-case digits
 
 // Writes the bytes to a new file (0600), syncs it and renames it over `path`.
 Result<> write_private_file(const std::string& path, std::string_view bytes);

@@ -169,7 +169,8 @@ constexpr std::string_view kBlobs = "/api/blobs/";
 }  // namespace
 
 bool is_reserved(std::string_view name) {
-  for (const std::string_view word : {"auto", "local", "claude", "low", "high"})
+  for (const std::string_view word :
+       {"auto", "local", "claude", "low", "high", "haiku", "sonnet", "opus"})
     if (models::same_name(name, word)) return true;
   return name.starts_with("claude-") || name.starts_with("anthropic/");
 }

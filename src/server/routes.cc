@@ -48,6 +48,8 @@ constexpr std::array kRoutes{
           show_savings},
     Route{"GET", "/tophand/v1/requests", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
           show_requests},
+    Route{"POST", "/tophand/v1/decide", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
+          explain_decision},
     Route{"GET", "/tophand/v1/requests/", Match::kBelow, Access::kKey, Dialect::kOpenAiChat,
           show_request},
 };

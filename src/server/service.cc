@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "config/reload.h"
+#include "server/handlers.h"
 #include "server/reply.h"
 
 namespace tophand::server {
@@ -52,7 +54,29 @@ Service::Service(ServiceDeps deps)
                 deps_.config),
       dispatcher_(dispatch_deps(deps_, steering_)),
       retries_(*deps_.clock),
-      started_ms_(deps_.clock->wall_ms()) {}
+      started_ms_(deps_.clock->wall_ms()),
+      reloads_({.loaded_ms = started_ms_, .warnings = steering::routing_warnings(deps_.config)}) {}
+
+Result<std::vector<std::string>> Service::reload(const config::Config& config) {
+  TOPHAND_CHECK("configuration", steering::check_routing(config));
+  std::vector<std::string> waiting = config::needs_restart(deps_.config, config);
+  steering_.reload(config);
+  const std::lock_guard lock(reloads_mutex_);
+  reloads_ = {.loaded_ms = deps_.clock->wall_ms(),
+              .needs_restart = waiting,
+              .warnings = steering::routing_warnings(config)};
+  return waiting;
+}
+
+void Service::reload_failed(const Error& error) {
+  const std::lock_guard lock(reloads_mutex_);
+  reloads_.error = error.message;
+}
+
+Service::Reloads Service::reloads() const {
+  const std::lock_guard lock(reloads_mutex_);
+  return reloads_;
+}
 
 void Service::handle(const net::Request& request, net::ResponseWriter& writer) {
   const Found found = find_route(request.method, request.path);
@@ -88,8 +112,17 @@ net::ErrorReply Service::format_error(const Error& error, std::string_view path)
   return reply;
 }
 
-Result<policy::Decision> Service::decide(const net::Headers& headers,
-                                         const chat::Request& local) const {
+std::string Service::persona_of(std::string_view model) const {
+  const std::string name(policy::bare_model(model));
+  if (steering_.settings()->aliases.contains(name)) return name;
+  if (name.empty() || is_reserved(name)) return "";  // most requests: no need to look
+  const auto installed = deps_.models->list();
+  const auto* found = installed ? models::find_model(*installed, name) : nullptr;
+  return found != nullptr && found->profile ? found->name : "";
+}
+
+Result<policy::Decision> Service::decide(const Question& question) const {
+  const auto& [headers, local, key_id, caller, persona, explain] = question;
   policy::Facts facts;
   facts.model_asked = local.model;
   facts.header_priority = headers.get("x-tophand-priority");
@@ -100,22 +133,41 @@ Result<policy::Decision> Service::decide(const net::Headers& headers,
   facts.body_class = local.task_class;
   facts.header_client_class = headers.get("x-claude-code-request-class");
   facts.header_client_purpose = headers.get("x-claude-1p-request-class");
+  facts.header_egress = headers.get("x-tophand-egress");
+  facts.body_egress = local.egress;
   facts.unsupported = local.unsupported;
-  const config::Config& config = deps_.config;
-  if (const auto installed = deps_.models->list()) {
-    for (const models::InstalledModel& model : *installed) facts.installed.push_back(model.name);
-    const std::string_view name = policy::bare_model(local.model);
-    if (const auto* match = name.empty() ? nullptr : models::find_model(*installed, name))
-      facts.local_match = match->name;
-    if (const auto* fallback = models::find_model(*installed, config.models.local))
-      facts.local_default = fallback->name;
-  } else {
-    log::warn("models.unreadable", {{"error", installed.error().message}});
+  facts.has_tools = !local.tools.empty();
+  facts.max_tokens = local.max_tokens;
+  facts.local_context_tokens = deps_.config.engine.context_tokens;
+  facts.key_id = key_id;
+  facts.explain = explain;
+  facts.local_work = caller == nullptr;
+  const auto settings = steering_.settings();
+  const std::string key_name = deps_.guard != nullptr ? deps_.guard->key_name(key_id) : "";
+  facts.key_name = key_name;
+  facts.persona = persona;
+  if (caller != nullptr) {
+    facts.agent = caller->agent;
+    facts.in_tool_loop = caller->in_tool_loop;
+    facts.has_images = caller->has_images;
+    facts.prompt_bytes = caller->prompt_bytes;
   }
-
+  find_local_models(local.model, settings->local_model, facts);
   if (deps_.offers) facts.offers = deps_.offers();
+  return steering_.decide(std::move(facts),
+                          caller != nullptr ? caller->conversation : steering::ConversationId{});
+}
 
-  return steering_.decide(std::move(facts));
+void Service::find_local_models(std::string_view asked, const std::string& standard,
+                                policy::Facts& facts) const {
+  const auto installed = deps_.models->list();
+  if (!installed) return log::warn("models.unreadable", {{"error", installed.error().message}});
+  for (const models::InstalledModel& model : *installed) facts.installed.push_back(model.name);
+  const std::string_view name = policy::bare_model(asked);
+  if (const auto* match = name.empty() ? nullptr : models::find_model(*installed, name))
+    facts.local_match = match->name;
+  if (const auto* fallback = models::find_model(*installed, standard))
+    facts.local_default = fallback->name;
 }
 
 }  // namespace tophand::server

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "models/store.h"
 #include "net/http.h"
 #include "policy/policy.h"
+#include "server/caller.h"
 #include "server/guard.h"
 #include "server/keys.h"
 #include "server/pulse.h"
@@ -67,17 +69,43 @@ class Service {
   Pulse& pulse() { return pulse_; }
   std::int64_t started_ms() const { return started_ms_; }
 
-  // Names, priorities and classes of one request, put to the policy. `local` is the request readied
-  // for a local model.
-  Result<policy::Decision> decide(const net::Headers& headers, const chat::Request& local) const;
+  // See server/gateway.h.
+  Result<std::vector<std::string>> reload(const config::Config& config);
+  void reload_failed(const Error& error);
+  // What became of the configuration since the start.
+  struct Reloads {
+    std::int64_t loaded_ms = 0;                   // when what is in force was read
+    std::string error = {};                       // of the last reading; "" when it was taken
+    std::vector<std::string> needs_restart = {};  // keys that have changed and wait
+    std::vector<std::string> warnings = {};
+  };
+  Reloads reloads() const;
+
+  // Names, priorities and classes of one request, put to the policy.
+  struct Question {
+    const net::Headers& headers;
+    const chat::Request& local;  // the request, readied for a local model
+    std::string_view key_id = {};
+    const Caller* caller = nullptr;  // nullptr: nobody's conversation (embeddings)
+    std::string_view persona = {};   // persona_of() its model
+    bool explain = false;
+  };
+  Result<policy::Decision> decide(const Question& question) const;
+  // The profile or alias that a request names as its model; "" when it names none.
+  std::string persona_of(std::string_view model) const;
 
  private:
+  void find_local_models(std::string_view asked, const std::string& standard,
+                         policy::Facts& facts) const;
+
   ServiceDeps deps_;
   steering::Steering steering_;
   dispatch::Dispatcher dispatcher_;
   Retries retries_;
   Pulse pulse_;
   std::int64_t started_ms_;
+  mutable std::mutex reloads_mutex_;
+  Reloads reloads_;
 };
 
 }  // namespace tophand::server

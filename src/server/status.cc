@@ -74,6 +74,11 @@ Json row_json(const ledger::Row& row) {
           {"key_id", row.key_id},
           {"dialect", row.dialect},
           {"task_class", row.task_class},
+          {"class_source", row.class_source},
+          {"tier", row.tier},
+          {"agent", row.agent},
+          {"persona", row.persona},
+          {"session", row.session},
           {"priority", row.priority},
           {"backend", row.backend},
           {"model", row.model},
@@ -88,6 +93,14 @@ Json row_json(const ledger::Row& row) {
           {"cost_nano_usd", row.cost},
           {"counterfactual_nano_usd", row.counterfactual},
           {"price_version", row.price_version}};
+}
+
+Json reloads_json(const Service& service) {
+  const Service::Reloads reloads = service.reloads();
+  return {{"loaded_ms", reloads.loaded_ms},
+          {"error", reloads.error},
+          {"needs_restart", reloads.needs_restart},
+          {"warnings", reloads.warnings}};
 }
 
 void send_json(Exchange& exchange, const Json& body) {
@@ -106,6 +119,7 @@ void show_health(Service& service, Exchange& exchange) {
 
 void show_status(Service& service, Exchange& exchange) {
   const config::Config& config = service.deps().config;
+  const auto settings = service.steering().settings();
   Json models = Json::array();
   if (const auto installed = service.deps().models->list())
     for (const models::InstalledModel& model : *installed) models.push_back(model.name);
@@ -115,14 +129,20 @@ void show_status(Service& service, Exchange& exchange) {
                        {"uptime_ms", service.deps().clock->wall_ms() - service.started_ms()},
                        {"workers", workers_json(service)},
                        {"models", models},
-                       {"local_model", config.models.local},
+                       {"local_model", settings->local_model},
                        {"backends", backends_json(service)},
                        {"claude",
                         {{"key_set", service.deps().has_claude_key},
                          {"base_url", config.claude.base_url},
-                         {"model", config.claude.model},
-                         {"allow_local_fallback", config.claude.allow_local_fallback}}},
-                       {"default_priority", config.routing.default_priority},
+                         {"model", settings->claude_model},
+                         {"allow_local_fallback", settings->allow_local_fallback}}},
+                       {"default_priority", policy::priority_name(settings->default_priority)},
+                       {"tiers",
+                        {{"small", settings->tiers.small},
+                         {"default", settings->tiers.standard},
+                         {"hard", settings->tiers.hard}}},
+                       {"rules", settings->rules.size()},
+                       {"configuration", reloads_json(service)},
                        {"price_version", service.deps().prices->version()}});
 }
 

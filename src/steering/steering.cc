@@ -2,36 +2,33 @@
 
 #include <utility>
 
-namespace tophand::steering {
+#include "steering/local_time.h"
 
-policy::Settings policy_settings(const config::Config& config, bool has_claude_key) {
-  policy::Settings settings;
-  settings.default_priority =
-      config.routing.default_priority == "high" ? policy::Priority::kHigh : policy::Priority::kLow;
-  settings.local_model = config.models.local;
-  settings.claude_model = config.claude.model;
-  settings.aliases = config.models.aliases;
-  settings.has_claude_key = has_claude_key;
-  settings.escalate = config.routing.escalate == "never"    ? policy::Escalate::kNever
-                      : config.routing.escalate == "failed" ? policy::Escalate::kFailed
-                                                            : policy::Escalate::kUnable;
-  settings.allow_local_fallback = config.claude.allow_local_fallback;
-  return settings;
-}
+namespace tophand::steering {
 
 Steering::Steering(Deps deps, const config::Config& config) : deps_(deps) {
   reload(config);
 }
 
-Result<policy::Decision> Steering::decide(policy::Facts facts) const {
-  return policy::decide(facts, *settings());
+Result<policy::Decision> Steering::decide(policy::Facts facts,
+                                          const ConversationId& conversation) const {
+  const auto settings = this->settings();
+  const std::int64_t now_ms = deps_.clock->wall_ms();
+  if (!settings->rules.empty()) facts.time = local_time(now_ms);
+  facts.session = sessions_.find(conversation, now_ms);
+  return policy::decide(facts, *settings);
+}
+
+void Steering::answered(const ConversationId& conversation, LastAnswer answer) {
+  answer.at_ms = deps_.clock->wall_ms();
+  sessions_.answered(conversation, answer);
 }
 
 void Steering::ended(const ledger::AttemptStart&, const ledger::AttemptEnd&) {}
 
 void Steering::reload(const config::Config& config) {
-  auto fresh =
-      std::make_shared<const policy::Settings>(policy_settings(config, deps_.has_claude_key));
+  auto fresh = std::make_shared<const policy::Settings>(
+      policy_settings(config, deps_.has_claude_key, deps_.prices));
   const std::lock_guard guard(mutex_);
   settings_ = std::move(fresh);
 }

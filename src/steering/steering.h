@@ -13,6 +13,8 @@
 #include "ledger/ledger.h"
 #include "ledger/prices.h"
 #include "policy/policy.h"
+#include "steering/session_book.h"
+#include "steering/settings.h"
 
 namespace tophand::steering {
 
@@ -29,21 +31,21 @@ class Steering {
 
   // The rules' answer for what the caller knows of a request; everything else is put in here. For
   // its errors see policy::decide.
-  Result<policy::Decision> decide(policy::Facts facts) const;
+  Result<policy::Decision> decide(policy::Facts facts,
+                                  const ConversationId& conversation = {}) const;
+  // A conversation has been answered to its end.
+  void answered(const ConversationId& conversation, LastAnswer answer);
   // An attempt is over and its row closed.
   void ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end);
   // The configuration has been read again and is valid: requests that come now are decided by it.
   void reload(const config::Config& config);
-
- private:
   std::shared_ptr<const policy::Settings> settings() const;
 
+ private:
   const Deps deps_;
   mutable std::mutex mutex_;  // guards the pointer
   std::shared_ptr<const policy::Settings> settings_;
+  SessionBook sessions_;
 };
-
-// What the configuration says to the rules.
-policy::Settings policy_settings(const config::Config& config, bool has_claude_key);
 
 }  // namespace tophand::steering

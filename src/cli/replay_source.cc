@@ -1,0 +1,153 @@
+#include "cli/replay_source.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "cli/text_input.h"
+
+namespace tophand::cli {
+namespace {
+
+constexpr std::size_t kRowsMax = 1'000'000;
+constexpr std::int64_t kPageRows = 5000;
+constexpr std::string_view kSqlite = "SQLite format 3";
+
+std::string stamp_of(const std::string& path) {
+  struct stat file{};
+  if (::stat(path.c_str(), &file) != 0) return "";
+  return std::to_string(file.st_size) + "." + std::to_string(file.st_mtim.tv_sec) + "." +
+         std::to_string(file.st_mtim.tv_nsec);
+}
+
+// A folder of our own that goes when we do.
+class Folder {
+ public:
+  Folder() : path_(std::filesystem::temp_directory_path() / random_id("tophand-replay-")) {
+    if (::mkdir(path_.c_str(), 0700) != 0) path_.clear();
+  }
+  ~Folder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// The file and its write-ahead log as they were at one moment: neither changed meanwhile.
+Result<std::string> copy_of(const std::string& path, const Folder& folder) {
+  constexpr int kTries = 100;
+  if (folder.path().empty()) return fail(Code::kIo, "cannot make a temporary folder");
+  const std::string copy = folder.path() / std::string(ledger::kLedgerFile);
+  for (int i = 0; i < kTries; ++i) {
+    const std::string before = stamp_of(path) + stamp_of(path + "-wal");
+    std::error_code failed, no_log;
+    constexpr auto kOver = std::filesystem::copy_options::overwrite_existing;
+    std::filesystem::copy_file(path, copy, kOver, failed);
+    if (failed) return fail(Code::kIo, "copy " + path + ": " + failed.message());
+    std::filesystem::remove(copy + "-wal", no_log);
+    std::filesystem::copy_file(path + "-wal", copy + "-wal", kOver, no_log);
+    if (before == stamp_of(path) + stamp_of(path + "-wal")) return copy;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return fail(Code::kUnavailable, path + " changes all the time; try again when it is quiet");
+}
+
+Result<std::vector<ledger::Row>> read_ledger(const std::string& path, std::int64_t since_ms) {
+  const Folder folder;
+  TOPHAND_TRY(copy, "ledger", copy_of(path, folder));
+  TOPHAND_TRY(opened, path, ledger::Ledger::open(copy, system_clock(), "", {}));
+  std::vector<ledger::Row> rows;
+  for (std::int64_t last = 0;;) {
+    TOPHAND_TRY(page, path, opened->rows_after(last, since_ms, kPageRows));
+    if (page.empty()) return rows;
+    last = page.back().id;
+    rows.insert(rows.end(), std::make_move_iterator(page.begin()),
+                std::make_move_iterator(page.end()));
+    if (rows.size() > kRowsMax)
+      return fail(Code::kTooLarge, "more than a million rows: give --since");
+  }
+}
+
+std::string text_of(const Json& row, const char* key) {
+  return std::string(string_or(row, key, ""));
+}
+
+Result<ledger::Row> row_of(const Json& json, std::size_t line) {
+  ledger::Row row;
+  for (const char* key : {"started_ms", "input_tokens", "output_tokens"})
+    if (int_or(json, key, -1) < 0)
+      return fail(Code::kInvalid, std::string(key) + ": expected a whole number, 0 or more");
+  for (const char* key : {"backend", "model"})
+    if (text_of(json, key).empty())
+      return fail(Code::kInvalid, std::string(key) + ": expected a text");
+  row.request_id = text_of(json, "request_id");
+  if (row.request_id.empty()) row.request_id = "line " + std::to_string(line);
+  row.started_ms = int_or(json, "started_ms", 0);
+  row.tokens.input = int_or(json, "input_tokens", 0);
+  row.tokens.output = int_or(json, "output_tokens", 0);
+  row.cost = int_or(json, "cost_nano_usd", 0);
+  struct Text {
+    const char* key;
+    std::string& to;
+  };
+  for (const Text& text : std::array{
+           Text{"backend", row.backend}, Text{"model", row.model},
+           Text{"model_asked", row.model_asked}, Text{"key_id", row.key_id},
+           Text{"agent", row.agent}, Text{"persona", row.persona}, Text{"session", row.session},
+           Text{"task_class", row.task_class}, Text{"class_source", row.class_source},
+           Text{"priority", row.priority}, Text{"reason", row.reason}, Text{"tier", row.tier},
+           Text{"dialect", row.dialect}, Text{"outcome", row.outcome}, Text{"state", row.state}})
+    text.to = text_of(json, text.key);
+  return row;
+}
+
+}  // namespace
+
+Result<std::vector<ledger::Row>> parse_trace(std::string_view text, std::int64_t since_ms) {
+  std::vector<ledger::Row> rows;
+  std::size_t number = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    at = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const std::string where = "line " + std::to_string(number);
+    TOPHAND_TRY(json, where, parse_json(line));
+    if (!json.is_object()) return fail(Code::kInvalid, where + ": expected an object");
+    TOPHAND_TRY(row, where, row_of(json, number));
+    if (row.started_ms >= since_ms) rows.push_back(std::move(row));
+    if (rows.size() > kRowsMax)
+      return fail(Code::kTooLarge, "more than a million rows: give --since");
+  }
+  return rows;
+}
+
+Result<std::vector<ledger::Row>> read_past(const std::string& path, std::int64_t since_ms) {
+  std::error_code ignored;
+  const std::string file = std::filesystem::is_directory(path, ignored)
+                               ? path + "/" + std::string(ledger::kLedgerFile)
+                               : path;
+  std::array<char, kSqlite.size()> head{};
+  std::ifstream(file).read(head.data(), head.size());
+  if (std::string_view(head.data(), head.size()) == kSqlite) return read_ledger(file, since_ms);
+  TOPHAND_TRY(text, "replay", read_text_file(file));
+  return parse_trace(text, since_ms);
+}
+
+}  // namespace tophand::cli
