@@ -9,18 +9,19 @@
 namespace tophand::config {
 namespace {
 
-// What steering takes anew. Rules, classes, keys and personas always are.
-constexpr std::array<std::string_view, 8> kHot{"routing.default_priority",
+// What is taken anew. Rules, classes, keys, personas and [budget] always are.
+constexpr std::array<std::string_view, 9> kHot{"routing.default_priority",
                                                "routing.escalate",
                                                "models.local",
                                                "models.aliases",
                                                "claude.model",
                                                "claude.allow_local_fallback",
                                                "tiers.small",
-                                               "tiers.standard"};
+                                               "tiers.standard",
+                                               "tiers.hard"};
 
 bool is_hot(const std::string& name) {
-  return name == "tiers.hard" || std::ranges::find(kHot, name) != kHot.end();
+  return name.starts_with("budget.") || std::ranges::find(kHot, name) != kHot.end();
 }
 
 bool same(const Patterns& a, const Patterns& b) {

@@ -103,6 +103,31 @@ TEST(Classes, ADeclaredClassMayRaiseARequestAndHasItsWeight) {
   EXPECT_EQ(first(facts, settings), kSmall) << "the request's own priority comes first";
 }
 
+TEST(Classes, AnInferredClassLowersARequestAndNeverRaisesIt) {
+  Settings settings = settings_with_key();
+  settings.classes["customer"] = {.priority = Priority::kHigh, .tier = {.at_least = Tier::kHard}};
+  settings.classes["git_commit"] = {.priority = Priority::kLow};
+  Facts facts = facts_for("auto");
+  facts.inferred = {.task_class = "customer", .confidence = .97, .why = "words"};
+  const auto kept = decide(facts, settings);
+  EXPECT_EQ(kept->targets.front(), kSmall);
+  EXPECT_EQ(kept->class_source, "inferred");
+  EXPECT_EQ(kept->class_confidence, .97);
+  EXPECT_THAT(kept->reasons, Contains(HasSubstr("class customer, inferred (0.97): words")));
+  settings.default_priority = Priority::kHigh;
+  facts.inferred.task_class = "git_commit";
+  EXPECT_EQ(first(facts, settings), kSmall);
+  // A rule may: it is the operator's word.
+  Rule rule = always({.priority = Priority::kHigh});
+  rule.when.classes = {"git_commit"};
+  settings.rules = {rule};
+  EXPECT_EQ(first(facts, settings), claude("claude-opus-5-5"));
+  // What is declared is not guessed at.
+  settings.rules.clear();
+  facts.header_class = "customer";
+  EXPECT_EQ(first(facts, settings), claude("claude-opus-5-5"));
+}
+
 TEST(Classes, ComeFromThePersonaAndTheKeyWhereTheRequestDeclaresNone) {
   Settings settings = settings_with_key();
   settings.keys["ci"] = {.task_class = "git_commit"};

@@ -7,6 +7,7 @@
 #include "config/reload.h"
 #include "server/handlers.h"
 #include "server/reply.h"
+#include "steering/limits.h"
 
 namespace tophand::server {
 namespace {
@@ -60,6 +61,7 @@ Service::Service(ServiceDeps deps)
 Result<std::vector<std::string>> Service::reload(const config::Config& config) {
   TOPHAND_CHECK("configuration", steering::check_routing(config));
   std::vector<std::string> waiting = config::needs_restart(deps_.config, config);
+  TOPHAND_CHECK("configuration", deps_.ledger->set_limits(steering::limits_of(config.budget)));
   steering_.reload(config);
   const std::lock_guard lock(reloads_mutex_);
   reloads_ = {.loaded_ms = deps_.clock->wall_ms(),

@@ -141,6 +141,31 @@ class Routing(unittest.TestCase):
         self.assertIn("cost     was", run_tophand(*arguments, env=self.gateway.env).stdout)
 
 
+class EveryLocalModelDown(unittest.TestCase):
+    """No worker can start, and low priority would go up to Claude for that."""
+
+    def setUp(self):
+        self.stage = Stage()
+        self.addCleanup(self.stage.close)
+        self.claude = self.stage.simulator()
+        self.gateway = self.stage.gateway(
+            self.claude.url, config='kernel = "none-such"\n[routing]\nescalate = "failed"\n'
+            '[[backends]]\nname = "dead"\nkind = "ollama"\nurl = "http://127.0.0.1:9"\n'
+            'local_model = "m"\n')
+
+    def test_local_only_is_a_503_that_says_so_and_claude_sees_nothing(self):
+        for path, body in (("/v1/messages", ASK), ("/v1/chat/completions", ASK),
+                           ("/v1/messages", {**ASK, "stream": True}),
+                           ("/v1/responses", {"model": "opus", "input": "Hi"})):
+            answer = self.gateway.post(path, body, headers=LOCAL_ONLY)
+            self.assertEqual(answer.status, 503, answer.body)
+            self.assertIn(b"must not leave", answer.body)
+        self.assertEqual(self.claude.requests(), [])
+        control = self.gateway.post("/v1/messages", ASK)
+        self.assertEqual((control.status, control.headers["x-tophand-backend"]), (200, "claude"))
+        self.assertEqual(len(self.claude.requests()), 1)
+
+
 class Reload(unittest.TestCase):
     def setUp(self):
         self.stage = Stage()
@@ -174,6 +199,14 @@ class Reload(unittest.TestCase):
         self.write(self.text)
         wait_until(lambda: self.told()["default_priority"] == "low", "the old priority", 20)
         self.assertEqual(self.told()["configuration"]["error"], "")
+
+    def test_a_cap_holds_from_the_moment_it_is_read(self):
+        self.assertEqual(self.gateway.post("/v1/messages", ASK, priority="high").status, 200)
+        self.write(self.text + "[budget]\nweek_usd = 0.000001\n")
+        self.gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.gateway.post("/v1/messages", ASK, priority="high").status == 402,
+                   "the refusal", 20)
+        self.assertEqual(self.told()["configuration"]["needs_restart"], [])
 
     def test_hangup_reads_it_at_once(self):
         self.write(self.text + "[[rules]]\ntier = \"local\"\n[[rules]]\ntier = \"hard\"\n")
