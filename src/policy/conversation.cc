@@ -27,7 +27,8 @@ bool stay_local(Plan& plan, const Target& last) {
     plan.asked = before;
     return false;
   }
-  std::ranges::stable_partition(same, [&](const Target& target) { return target == last; });
+  if (const auto found = std::ranges::find(same, last); found != same.end())
+    std::rotate(same.begin(), found, found + 1);
   plan.local = std::move(same);
   set_tier(plan, Tier::kLocal);
   return true;
