@@ -146,7 +146,7 @@ Result<std::vector<ledger::Row>> read_past(const std::string& path, std::int64_t
   std::array<char, kSqlite.size()> head{};
   std::ifstream(file).read(head.data(), head.size());
   if (std::string_view(head.data(), head.size()) == kSqlite) return read_ledger(file, since_ms);
-  TOPHAND_TRY(text, "replay", read_text_file(file));
+  TOPHAND_TRY(text, "read", read_text_file(file));
   return parse_trace(text, since_ms);
 }
 

@@ -29,7 +29,8 @@ Result<> read_declarations(Plan& plan) {
       *declared ? **declared : implied_priority(plan.asked, plan.facts, plan.settings, decision);
   decision.priority = chosen.priority;
   plan.say("priority", chosen.reason);
-  plan.trace("class", decision.task_class, !decision.task_class.empty(), decision.class_source);
+  plan.trace("class", decision.task_class, !decision.task_class.empty(),
+             decision.task_class.empty() ? "none declared or inferred" : decision.class_source);
   plan.stays = chosen.local_only || plan.asked.kind == AskedKind::kLocal ||
                plan.asked.kind == AskedKind::kLocalModel;
   return {};

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "policy/conversation.h"
 
 namespace tophand::policy {
@@ -39,12 +40,29 @@ RuleFacts rule_facts(const Plan& plan) {
           .budget_used = facts.budget.has_cap ? facts.budget.used : 0};
 }
 
+// What a rule does, in the words of its file.
+std::string told(const Actions& then) {
+  std::vector<std::string> out;
+  const auto add = [&](std::string_view key, std::string_view value) {
+    if (!value.empty()) out.push_back(std::string(key) + " " + std::string(value));
+  };
+  const auto tier = [](const std::optional<Tier>& bound) {
+    return bound ? tier_name(*bound) : std::string_view();
+  };
+  add("priority", then.priority ? priority_name(*then.priority) : std::string_view());
+  add("class", then.task_class);
+  add("model", then.model);
+  add("tier", tier(then.tier.exactly));
+  add("tier at most", tier(then.tier.at_most));
+  add("tier at least", tier(then.tier.at_least));
+  add("egress", then.local_only ? "local-only" : "");
+  if (then.defer) out.emplace_back("may wait");
+  return out.empty() ? "changes nothing" : joined(out, ", ");
+}
+
 void trace_rules(Plan& plan, const RuleFacts& seen, const Rule* applied) {
   for (const Rule& rule : plan.settings.rules) {
-    if (&rule == applied) {
-      plan.trace(kRuleStep, rule.name, true, "every condition holds");
-      return plan.trace(kRuleStep, "", true, "the first that matches applies");
-    }
+    if (&rule == applied) return plan.trace(kRuleStep, rule.name, true, told(rule.then));
     plan.trace(kRuleStep, rule.name, false, why_not(rule, seen));
   }
 }
@@ -66,7 +84,7 @@ void carry_out(Plan& plan, const Rule& rule) {
   Decision& decision = plan.decision;
   const Actions& then = rule.then;
   decision.rule = rule.name;
-  plan.say(kRuleStep, "rule " + rule.name);
+  decision.reasons.push_back("rule " + rule.name);
   if (then.priority) decision.priority = *then.priority;
   if (!then.task_class.empty()) {
     decision.task_class = then.task_class;
@@ -167,6 +185,7 @@ void find_tier(Plan& plan) {
   if (tier != by_priority)
     plan.say(kTierStep, "tier " + std::string(tier_name(tier)) + " in place of " +
                             std::string(tier_name(by_priority)));
+  else plan.trace(kTierStep, "", true, std::string(tier_name(tier)) + ", by priority");
   set_tier(plan, tier);
 }
 
