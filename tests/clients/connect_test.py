@@ -5,7 +5,10 @@ import unittest
 
 from agent_test_case import AgentTest, harness, program
 from claude_code_test import QUIET as CLAUDE_QUIET
+from codex_test import CODEX
 from openclaw_test import QUIET as OPENCLAW_QUIET
+from opencode_test import OPENCODE
+from opencode_test import QUIET as OPENCODE_QUIET
 
 CLAUDE_SETTINGS = '{\n    "cleanupPeriodDays": 9,\n    "env": {"MINE": "1"}\n}\n'
 OPENCLAW_CONFIG = """// my own notes
@@ -33,18 +36,24 @@ class Connect(AgentTest):
     def connect(self, client, *arguments, **more):
         return self.tophand("connect", client, "--config", str(self.gateway.config), *arguments, **more)
 
+    def check_is(self, path, text):
+        """None: there is no such file."""
+        self.assertEqual(path.read_text() if path.exists() else None, text)
+
     def check_round_trip(self, client, file, before, use):
         """Connects, lets `use` run the client, connects again, undoes."""
         path = self.home / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(before)
+        if before is not None:
+            path.write_text(before)
         url = ("--url", self.gateway.url)
         self.assertIn("say --yes", self.connect(client, *url, code=2))
-        self.assertEqual(path.read_text(), before)
+        self.check_is(path, before)
 
         shown = self.connect(client, *url, "--yes")
         self.assertIn("+ ", shown)
-        self.assertEqual((path.parent / (path.name + ".before-tophand")).read_text(), before)
+        if before is not None:
+            self.check_is(path.parent / (path.name + ".before-tophand"), before)
         self.assertIn(f"connect {client}", self.key_names())
         key = json.loads((self.gateway.data / "connect" / f"{client}.json").read_text())["key"]
         self.assertNotIn(key, shown)
@@ -57,7 +66,7 @@ class Connect(AgentTest):
         self.assertEqual(path.read_text(), after)
 
         self.connect(client, "--undo", "--yes")
-        self.assertEqual(path.read_text(), before)
+        self.check_is(path, before)
         self.assertNotIn(f"connect {client}", self.key_names())
         self.connect(client, "--undo", "--yes", code=3)
 
@@ -75,6 +84,25 @@ class Connect(AgentTest):
             self.assertEqual(json.loads(out[out.index("{"):])["final"], "connected")
             self.assertEqual({row["backend"] for row in self.new_rows()}, {"claude"})
         self.check_round_trip("openclaw", ".openclaw/openclaw.json", OPENCLAW_CONFIG, use)
+
+    def test_opencode(self):
+        def use():
+            out = self.succeed(OPENCODE, "run", "Hi [[say connected]]", **OPENCODE_QUIET)
+            self.assertIn("connected", out)
+            rows = self.new_rows()
+            self.assertIn("claude", {row["backend"] for row in rows}, rows)
+        self.check_round_trip("opencode", ".config/opencode/opencode.json", OPENCODE_CONFIG, use)
+
+    def test_codex(self):
+        def use():
+            out = self.succeed(CODEX, "exec", "--json", "--skip-git-repo-check", "--profile", "tophand",
+                               "Hi [[say connected]]")
+            said = [event["item"]["text"] for event in map(json.loads, out.splitlines())
+                    if event["type"] == "item.completed" and event["item"]["type"] == "agent_message"]
+            self.assertEqual(said, ["connected"])
+            self.assertEqual({(row["backend"], row["dialect"]) for row in self.new_rows()},
+                             {("claude", "openai_responses")})
+        self.check_round_trip("codex", ".codex/tophand.config.toml", None, use)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class OpenClaw(AgentTest):
             "models": {"mode": "merge", "providers": {
                 "tophand": provider("openai-completions", f"{url}/v1"),
                 "tophand-anthropic": provider("anthropic-messages", url),
+                "tophand-responses": provider("openai-responses", f"{url}/v1"),
                 "ollama": provider("ollama", url)}},
             "agents": {"defaults": {
                 "skipBootstrap": True, "model": {"primary": "tophand/claude"},
@@ -61,6 +62,9 @@ class OpenClaw(AgentTest):
 
     def test_runs_a_tool_through_messages(self):
         self.check_tool_turn("tophand-anthropic", "anthropic_messages")
+
+    def test_runs_a_tool_through_responses(self):
+        self.check_tool_turn("tophand-responses", "openai_responses")
 
     def test_runs_a_tool_through_ollama(self):
         self.check_tool_turn("ollama", "ollama_chat")
