@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from agent_test_case import INSTALLED, AgentTest
+from agent_test_case import INSTALLED, AgentTest, harness
 
 OPENCODE = str(INSTALLED / "node_modules/opencode-linux-x64/bin/opencode")
 QUIET = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1",
@@ -11,6 +11,9 @@ QUIET = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1
 
 
 class OpenCode(AgentTest):
+    # Its title prompt is read by the local model: the smallest one does.
+    installed = harness.installed_model("smollm2:135m", "qwen2.5-coder:1.5b")
+
     def opencode(self, prompt):
         model = {"limit": {"context": 200000, "output": 4096}}
         (self.folder / "opencode.json").write_text(json.dumps({
@@ -18,7 +21,8 @@ class OpenCode(AgentTest):
                 "npm": "@ai-sdk/openai-compatible", "models": {"claude": model, "local": model},
                 "options": {"baseURL": self.gateway.url + "/v1", "apiKey": self.gateway.key}}},
             "model": "tophand/claude", "small_model": "tophand/local"}))
-        return self.succeed(OPENCODE, "run", prompt, **QUIET)
+        # An argument with blanks in it would reach the model in quotes.
+        return self.succeed(OPENCODE, "run", *prompt.split(" "), **QUIET)
 
     def test_runs_a_command_and_has_its_title_made_locally(self):
         command = json.dumps({"command": "echo OK-$((6*7)) > made.txt", "description": "Make a file"})
