@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from agent_test_case import INSTALLED, AgentTest, harness
+from agent_test_case import INSTALLED, AgentTest
 
 OPENCODE = str(INSTALLED / "node_modules/opencode-linux-x64/bin/opencode")
 QUIET = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1",
@@ -11,9 +11,6 @@ QUIET = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1
 
 
 class OpenCode(AgentTest):
-    # Its title prompt is read by the local model: the smallest one does.
-    installed = harness.installed_model("smollm2:135m", "qwen2.5-coder:1.5b")
-
     def opencode(self, prompt):
         model = {"limit": {"context": 200000, "output": 4096}}
         (self.folder / "opencode.json").write_text(json.dumps({
