@@ -32,6 +32,12 @@ void update_usage(Usage& into, const Json& usage) {
   const std::int64_t known = total;
   update(total, usage, "cache_creation_input_tokens");
   if (total > known) into.cache_write_5m_tokens += total - known;
+  update(into.web_searches, member(usage, "server_tool_use"), "web_search_requests");
+  update(into.thinking_tokens, member(usage, "output_tokens_details"), "thinking_tokens");
+  if (const auto geo = string_or(usage, "inference_geo", ""); !geo.empty())
+    into.us_only = geo == "us";
+  if (const auto tier = string_or(usage, "service_tier", ""); !tier.empty())
+    into.batch = tier == "batch";
 }
 
 struct ErrorType {

@@ -239,6 +239,7 @@ Result<Request> parse_anthropic_request(const Field& root) {
   TOPHAND_FIELD_CHECK(parse_output_format(root, request));
   parse_thinking(root["thinking"], request);
   parse_own_words(root, request);
+  request.billing = read_anthropic_billing(root.json());
   return request;
 }
 

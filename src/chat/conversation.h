@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "chat/billing.h"
+
 namespace tophand::chat {
 
 enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
@@ -92,6 +94,7 @@ struct Request {
   // Tools and items that only their vendor knows ("web_search", "namespace"); answered without them
   // unless the bytes go to that vendor as they came.
   std::vector<std::string> left_out;
+  Billing billing;        // of a Messages body, whose bytes Claude gets as they are
   std::string echo_json;  // Responses: the settings that its answers repeat, an object
 };
 
@@ -107,6 +110,9 @@ struct Usage {
   std::int64_t cache_write_5m_tokens = 0;
   std::int64_t cache_write_1h_tokens = 0;
   std::int64_t output_tokens = 0;
+  std::int64_t thinking_tokens = 0;  // part of output_tokens
+  std::int64_t web_searches = 0;
+  bool us_only = false, batch = false;  // terms that change the price
   std::int64_t total_input() const {
     return input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens;
   }

@@ -1,6 +1,7 @@
 #include "chat/dialect.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/json.h"
 #include "chat/json_span.h"
@@ -16,9 +17,19 @@ bool is_ollama(Dialect dialect) {
 // JSON leaves the meaning of repeated keys open; readers differ. For what decides price and route,
 // a body that says it twice is refused instead of interpreted.
 Result<> check_said_once(std::string_view body) {
-  for (const std::string_view key : {"model", "max_tokens", "stream"})
-    if (count_top_level_key(body, key) > 1)
-      return fail(Code::kInvalid, std::string(key) + ": given more than once");
+  constexpr std::array<std::string_view, 10> kKeys{
+      "model", "max_tokens", "stream",      "system",        "messages",
+      "tools", "speed",      "mcp_servers", "inference_geo", "cache_control"};
+  std::array<int, kKeys.size()> seen{};
+  const auto members = object_members(body, {0, body.size()});
+  if (!members) return {};
+  for (const Member& member : *members)
+    for (std::size_t i = 0; i < kKeys.size(); ++i) {
+      const Span key = member.key;
+      if (!string_spells(body.substr(key.begin, key.end - key.begin), kKeys[i])) continue;
+      if (++seen[i] > 1)
+        return fail(Code::kInvalid, std::string(kKeys[i]) + ": given more than once");
+    }
   return {};
 }
 

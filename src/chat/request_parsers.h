@@ -5,12 +5,16 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/json_fwd.h"
+#include "chat/billing.h"
 #include "chat/conversation.h"
 #include "chat/field.h"
 
 namespace tophand::chat {
 
 Result<Request> parse_anthropic_request(const Field& root);
+// Of the object that is a Messages body.
+Billing read_anthropic_billing(const Json& root);
 Result<Request> parse_openai_request(const Field& root);
 Result<Request> parse_responses_request(const Field& root);
 Result<Request> parse_completions_request(const Field& root);

@@ -17,13 +17,28 @@ constexpr std::int64_t kUnnoticedTokens = 256;
 constexpr std::int64_t kTokensPerSecondMax = 500;
 
 ledger::TokenCounts counts_of(const chat::Usage& usage) {
-  return {usage.input_tokens, usage.cache_read_tokens, usage.cache_write_5m_tokens,
-          usage.cache_write_1h_tokens, usage.output_tokens};
+  return {.input = usage.input_tokens,
+          .cache_read = usage.cache_read_tokens,
+          .cache_write_5m = usage.cache_write_5m_tokens,
+          .cache_write_1h = usage.cache_write_1h_tokens,
+          .output = usage.output_tokens,
+          .thinking = usage.thinking_tokens,
+          .web_searches = usage.web_searches};
 }
 
-std::int64_t input_bytes(const Job& job) {
-  return static_cast<std::int64_t>(job.raw_body.empty() ? prompt_text(*job.request).size()
-                                                        : job.raw_body.size());
+// The images of a request that is written anew for Claude.
+chat::Billing images_of(const chat::Request& request) {
+  chat::Billing billing;
+  for (const chat::Message& message : request.messages)
+    for (const chat::Block& block : message.blocks) {
+      if (const auto* image = std::get_if<chat::ImageBlock>(&block)) {
+        ++billing.images;
+        billing.image_bytes += static_cast<std::int64_t>(image->base64.size());
+      } else if (std::holds_alternative<chat::OpaqueBlock>(block)) {
+        billing.documents = true;
+      }
+    }
+  return billing;
 }
 
 struct BlockText {
@@ -40,6 +55,38 @@ struct BlockText {
   void operator()(const chat::OpaqueBlock& block) const { out += block.json; }
 };
 
+// What Claude makes of a translated request's structure: names of roles, frames of blocks and
+// tools.
+constexpr std::int64_t kFrameTokens = 32;
+// What each tool of Anthropic's own adds to the prompt; computer use, the longest, some 1,200.
+constexpr std::int64_t kProviderToolTokens = 2048;
+
+// A byte is at most one token, but for images, which have a maximum of their own.
+ledger::Exposure exposure_of(const Job& job, std::int64_t output) {
+  const chat::Billing billing =
+      job.raw_body.empty() ? images_of(*job.request) : job.request->billing;
+  std::int64_t text = static_cast<std::int64_t>(job.raw_body.size());
+  if (job.raw_body.empty()) {
+    text = static_cast<std::int64_t>(prompt_text(*job.request).size());
+    std::size_t frames = job.request->tools.size();
+    for (const chat::Message& message : job.request->messages) frames += message.blocks.size();
+    text += static_cast<std::int64_t>(frames) * kFrameTokens;
+  }
+  using Write = chat::Billing::CacheWrite;
+  return {.prompt_tokens = std::max<std::int64_t>(0, text - billing.image_bytes) +
+                           billing.images * chat::kImageTokensMax +
+                           billing.provider_tools * kProviderToolTokens,
+          .whole_context = billing.documents,
+          .cache_write = billing.cache_write == Write::kNone ? ledger::CacheWrite::kNone
+                         : billing.cache_write == Write::k5m ? ledger::CacheWrite::k5m
+                                                             : ledger::CacheWrite::k1h,
+          .rounds = billing.rounds,
+          .tool_tokens = billing.tool_tokens,
+          .web_searches = billing.web_searches,
+          .max_output = output,
+          .terms = {.us_only = billing.us_only}};
+}
+
 // The safe side, where the provider's own numbers are not final: the input as far as it is known
 // (else the reservation's bound), the output that was seen, or that may have been thought in the
 // time, and what may have been generated before the provider noticed. Never above the reservation.
@@ -52,13 +99,14 @@ ledger::NanoUsd bound_of_cost(const Deps& deps, const Job& job, const Attempt& a
   const std::int64_t seen = std::max(report.usage.output_tokens, report.output_bytes);
   const std::int64_t hidden = may_think ? elapsed_s * kTokensPerSecondMax : 0;
   const std::int64_t output = std::min(max_output(job), std::max(seen, hidden) + kUnnoticedTokens);
-  if (!report.usage_known) {
-    const auto bound = deps.prices->worst_case(model, input_bytes(job), output);
+  const ledger::Exposure exposure = exposure_of(job, output);
+  if (!report.usage_known || exposure.rounds > 1) {  // server tools go on where nobody sees it
+    const auto bound = deps.prices->worst_case(model, exposure);
     return bound ? std::min(*bound, attempt.opened.reserved) : attempt.opened.reserved;
   }
   ledger::TokenCounts tokens = counts_of(report.usage);
   tokens.output = output;
-  const auto cost = deps.prices->cost(model, tokens);
+  const auto cost = deps.prices->cost(model, tokens, exposure.terms);
   return cost ? std::min(*cost, attempt.opened.reserved) : attempt.opened.reserved;
 }
 
@@ -123,11 +171,20 @@ std::int64_t max_output(const Job& job) {
   return std::max<std::int64_t>(0, job.request->max_tokens.value_or(kMaxTokensDefault));
 }
 
+namespace {
+
+Result<ledger::NanoUsd> reservation(const Deps& deps, const Job& job, const Attempt& attempt) {
+  if (!job.raw_body.empty() && !job.request->billing.unbounded.empty())
+    return fail(Code::kInvalid, job.request->billing.unbounded);
+  return deps.prices->worst_case(attempt.target.model, exposure_of(job, max_output(job)));
+}
+
+}  // namespace
+
 Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
   ledger::AttemptStart& start = attempt.opened;
   if (attempt.is_claude()) {
-    TOPHAND_TRY(bound, "reserve",
-                deps.prices->worst_case(attempt.target.model, input_bytes(job), max_output(job)));
+    TOPHAND_TRY(bound, "reserve", reservation(deps, job, attempt));
     start.reserved = bound;
   }
   start.request_id = job.request_id;
@@ -158,6 +215,7 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
   ledger::AttemptEnd end;
   end.outcome = outcome_of(attempt);
   end.tokens = tokens_of(deps, attempt);
+  end.terms = {.batch = report.usage.batch, .us_only = report.usage.us_only};
   end.ttft_ms = attempt.ttft_ms;
   end.duration_ms = (deps.clock->mono_ns() - attempt.start_ns) / 1'000'000;
   if (report.failure && report.end != backend::End::kFinished)

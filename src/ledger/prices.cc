@@ -10,11 +10,13 @@
 #include <iterator>
 #include <optional>
 #include <system_error>
+#include <tuple>
 
 #include "base/checked.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "ledger/default_prices.h"
+#include "ledger/scopes.h"
 
 namespace tophand::ledger {
 namespace {
@@ -62,12 +64,21 @@ Result<Price> read_price(const Json& object) {
   return price;
 }
 
+// As parse_price; 0 when it is not there.
+std::optional<NanoUsd> optional_price(const Json& object, std::string_view name) {
+  if (find_key(object, name) == nullptr) return 0;
+  return parse_price(string_or(object, name, ""));
+}
+
 Result<ModelPrice> read_model(const Json& object) {
   ModelPrice model;
   model.model = string_or(object, "id", "");
   if (model.model.empty()) return fail(Code::kConfig, "a model without \"id\"");
   TOPHAND_TRY(price, "model " + model.model, read_price(object));
   model.price = price;
+  model.context_tokens = int_or(object, "context", 0);
+  if (model.context_tokens < 0 || model.context_tokens > kContextTokensMax)
+    return fail(Code::kConfig, "model " + model.model + ": \"context\" must be a number of tokens");
   const Json* tier = find_key(object, "long_prompt");
   if (tier == nullptr) return model;
   model.long_prompt_over = int_or(*tier, "over", 0);
@@ -90,8 +101,35 @@ bool is_date(std::string_view text) {  // 2026-10-07
          all_digits(text.substr(5, 2)) && all_digits(text.substr(8));
 }
 
-std::int64_t dearest_input(const Price& price) {
-  return std::max({price.input, price.cache_write_5m, price.cache_write_1h, price.cache_read});
+std::int64_t dearest_input(const Price& price, CacheWrite write) {
+  const std::int64_t read = std::max(price.input, price.cache_read);
+  switch (write) {
+    case CacheWrite::kNone:
+      return read;
+    case CacheWrite::k5m:
+      return std::max(read, price.cache_write_5m);
+    case CacheWrite::k1h:
+      break;
+  }
+  return std::max({read, price.cache_write_5m, price.cache_write_1h});
+}
+
+// The prompt tokens of every round together. Nothing on overflow, or for an absurd number of
+// rounds.
+std::optional<std::int64_t> prompt_bound(const Exposure& exposure, std::int64_t context) {
+  constexpr std::int64_t kRoundsMax = 1000;
+  if (exposure.rounds < 1 || exposure.rounds > kRoundsMax) return std::nullopt;
+  const auto first = checked_add(exposure.prompt_tokens, kHiddenPromptTokens);
+  if (!first) return std::nullopt;
+  std::int64_t all = 0;
+  std::int64_t prompt = exposure.whole_context ? context : std::min(*first, context);
+  for (std::int64_t round = 0; round < exposure.rounds; ++round) {
+    all += prompt;  // at most 1000 contexts
+    const auto grown = checked_add(exposure.tool_tokens, exposure.max_output);
+    const auto next = grown ? checked_add(prompt, *grown) : std::nullopt;
+    prompt = next ? std::min(*next, context) : context;
+  }
+  return all;
 }
 
 // a += b * c, false on overflow.
@@ -135,6 +173,18 @@ Result<PriceBook> PriceBook::parse(std::string_view json, std::string_view origi
     return fail(Code::kConfig, step + ": needs \"models\", a list of 1 to 1000");
   PriceBook book;
   book.origin_ = origin;
+  book.date_ = date;
+  const auto batch = optional_price(*parsed, "batch");
+  const auto us_only = optional_price(*parsed, "us_only");
+  const auto web_search = optional_price(*parsed, "web_search");
+  if (!batch || !us_only || !web_search)
+    return fail(Code::kConfig, step +
+                                   ": \"batch\", \"us_only\" (times the price of a token) and "
+                                   "\"web_search\" (dollars for 1,000) must be decimal text "
+                                   "with at most three decimals");
+  book.batch_permille_ = *batch;
+  book.us_only_permille_ = *us_only;
+  book.web_search_ = *web_search * 1000;
   book.version_ = date + "-" + content_hash(json);
   for (const Json& object : *models) {
     TOPHAND_TRY(model, step, read_model(object));
@@ -154,26 +204,40 @@ Result<PriceBook> PriceBook::load(const std::string& path) {
 }
 
 const ModelPrice* PriceBook::find(std::string_view model) const {
-  const auto priced = [&](std::string_view id) -> const ModelPrice* {
-    for (const ModelPrice& candidate : models_)
-      if (candidate.model == id) return &candidate;
-    return nullptr;
+  const auto priced = [&](std::string_view id) {
+    return std::ranges::find(models_, id, &ModelPrice::model);
   };
-  if (const ModelPrice* exact = priced(model)) return exact;
-  if (model.size() < 10 || model[model.size() - 9] != '-') return nullptr;
-  if (!all_digits(model.substr(model.size() - 8))) return nullptr;
-  return priced(model.substr(0, model.size() - 9));
+  if (const auto exact = priced(model); exact != models_.end()) return &*exact;
+  const auto undated = priced(undated_model(model));
+  return undated == models_.end() ? nullptr : &*undated;
+}
+
+// Rounded up to a whole nano-dollar.
+Result<NanoUsd> PriceBook::with_terms(NanoUsd tokens, Terms terms) const {
+  std::int64_t numerator = tokens, denominator = 1;
+  for (const auto& [applies, permille, what] :
+       {std::tuple{terms.batch, batch_permille_, "\"batch\""},
+        std::tuple{terms.us_only, us_only_permille_, "\"us_only\""}}) {
+    if (!applies) continue;
+    if (permille == 0)
+      return fail(Code::kInvalid, "the prices file (" + origin_ + ") has no " + what);
+    const auto product = checked_mul(numerator, permille);
+    if (!product) return fail(Code::kTooLarge, "the cost of that many tokens does not fit");
+    numerator = *product;
+    denominator *= 1000;
+  }
+  return numerator / denominator + (numerator % denominator > 0 ? 1 : 0);
 }
 
 Result<NanoUsd> PriceBook::cost(std::string_view model, const TokenCounts& tokens,
-                                [[maybe_unused]] Terms terms) const {
+                                Terms terms) const {
   const ModelPrice* found = find(model);
   if (found == nullptr)
     return fail(Code::kInvalid, "model " + std::string(model) +
                                     " has no price; add it to the prices file (" + origin_ +
                                     ", see prices_file in the configuration)");
   if (std::min({tokens.input, tokens.cache_read, tokens.cache_write_5m, tokens.cache_write_1h,
-                tokens.output}) < 0)
+                tokens.output, tokens.web_searches}) < 0)
     return fail(Code::kInvalid, "a negative number of tokens");
   std::int64_t prompt = 0;
   NanoUsd total = 0;
@@ -188,27 +252,44 @@ Result<NanoUsd> PriceBook::cost(std::string_view model, const TokenCounts& token
          add_product(total, tokens.cache_write_1h, price.cache_write_1h) &&
          add_product(total, tokens.output, price.output);
   if (!fits) return fail(Code::kTooLarge, "the cost of that many tokens does not fit");
-  return total;
+  TOPHAND_TRY(sum, "cost", with_terms(total, terms));
+  if (tokens.web_searches == 0) return sum;
+  if (web_search_ == 0)
+    return fail(Code::kInvalid, "the prices file (" + origin_ + ") has no \"web_search\"");
+  NanoUsd with_searches = sum;
+  if (!add_product(with_searches, tokens.web_searches, web_search_))
+    return fail(Code::kTooLarge, "the cost of that many searches does not fit");
+  return with_searches;
 }
 
-Result<NanoUsd> PriceBook::worst_case(std::string_view model, std::int64_t input_bytes,
-                                      std::int64_t max_output) const {
-  TOPHAND_TRY(nothing, "worst case", cost(model, {}));  // the same errors for unknown models
-  NanoUsd total = nothing;
-  if (input_bytes < 0 || max_output < 0)
+Result<NanoUsd> PriceBook::worst_case(std::string_view model, const Exposure& exposure) const {
+  // The same errors as the cost has: unknown models, terms and searches without a price.
+  TOPHAND_TRY(searches, "worst case",
+              cost(model, {.web_searches = exposure.web_searches}, exposure.terms));
+  if (exposure.prompt_tokens < 0 || exposure.max_output < 0 || exposure.tool_tokens < 0)
     return fail(Code::kInvalid, "worst case: a negative number of tokens");
-  const auto prompt = checked_add(input_bytes, kHiddenPromptTokens);
   const ModelPrice& found = *find(model);
-  const bool may_be_long = found.long_prompt_over > 0 && prompt > found.long_prompt_over;
-  std::int64_t input_rate = dearest_input(found.price), output_rate = found.price.output;
-  if (may_be_long) {
-    input_rate = std::max(input_rate, dearest_input(found.long_price));
-    output_rate = std::max(output_rate, found.long_price.output);
+  const std::int64_t context = found.context_tokens > 0 ? found.context_tokens : kContextTokensMax;
+  const auto prompt = prompt_bound(exposure, context);
+  NanoUsd tokens = 0;
+  bool fits = prompt.has_value();
+  if (fits) {
+    // The provider caches between the rounds of a server tool by itself.
+    const CacheWrite write = exposure.rounds > 1 ? std::max(exposure.cache_write, CacheWrite::k5m)
+                                                 : exposure.cache_write;
+    std::int64_t input_rate = dearest_input(found.price, write), output_rate = found.price.output;
+    if (found.long_prompt_over > 0 && *prompt > found.long_prompt_over) {
+      input_rate = std::max(input_rate, dearest_input(found.long_price, write));
+      output_rate = std::max(output_rate, found.long_price.output);
+    }
+    fits = add_product(tokens, *prompt, input_rate) &&
+           add_product(tokens, exposure.max_output, output_rate);
   }
-  if (!prompt || !add_product(total, *prompt, input_rate) ||
-      !add_product(total, max_output, output_rate))
-    return fail(Code::kTooLarge, "worst case: the cost of that many tokens does not fit");
-  return total;
+  if (!fits) return fail(Code::kTooLarge, "worst case: the cost of that many tokens does not fit");
+  TOPHAND_TRY(sum, "worst case", with_terms(tokens, exposure.terms));
+  const auto total = checked_add(sum, searches);
+  if (!total) return fail(Code::kTooLarge, "worst case: the cost does not fit");
+  return *total;
 }
 
 }  // namespace tophand::ledger

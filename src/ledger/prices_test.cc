@@ -107,34 +107,106 @@ TEST(PriceBook, RefusesAmountsThatDoNotFit) {
   EXPECT_EQ(book().cost("claude-opus-5-5", {.input = kMost, .cache_read = 1}).error().code,
             Code::kTooLarge);
   EXPECT_EQ(book().cost("claude-opus-5-5", {.output = -1}).error().code, Code::kInvalid);
-  EXPECT_EQ(book().worst_case("claude-opus-5-5", kMost, 1).error().code, Code::kTooLarge);
-  EXPECT_EQ(book().worst_case("claude-opus-5-5", 1, kMost).error().code, Code::kTooLarge);
-  EXPECT_EQ(book().worst_case("claude-opus-5-5", -1, 1).error().code, Code::kInvalid);
-  EXPECT_EQ(book().worst_case("claude-future-9", 1, 1).error().code, Code::kInvalid);
+  const auto worst = [](std::string_view model, Exposure exposure) {
+    return book().worst_case(model, exposure).error().code;
+  };
+  EXPECT_EQ(worst("claude-opus-5-5", {.prompt_tokens = kMost}), Code::kTooLarge);
+  EXPECT_EQ(worst("claude-opus-5-5", {.max_output = kMost}), Code::kTooLarge);
+  EXPECT_EQ(worst("claude-opus-5-5", {.rounds = kMost}), Code::kTooLarge);
+  EXPECT_EQ(worst("claude-opus-5-5", {.web_searches = kMost}), Code::kTooLarge);
+  EXPECT_EQ(worst("claude-opus-5-5", {.prompt_tokens = -1}), Code::kInvalid);
+  EXPECT_EQ(worst("claude-opus-5-5", {.tool_tokens = -1}), Code::kInvalid);
+  EXPECT_EQ(worst("claude-future-9", {}), Code::kInvalid);
 }
 
-TEST(PriceBook, WorstCaseTakesTheDearestInputRate) {
-  // (976 + 1024 hidden) tokens at the one-hour cache write, $8, and 100 at $20.
-  EXPECT_EQ(book().worst_case("claude-opus-5-5", 976, 100).value(), 2000 * 8000 + 100 * 20'000);
+NanoUsd worst(std::string_view model, const Exposure& exposure) {
+  return book().worst_case(model, exposure).value();
+}
+
+TEST(PriceBook, WorstCaseTakesTheDearestInputRateThatWasAskedFor) {
+  // (976 + 1024 hidden) tokens at $4, at the 5-minute write, $5, at the one-hour write, $8; and 100
+  // at $20.
+  Exposure small{.prompt_tokens = 976, .max_output = 100};
+  EXPECT_EQ(worst("claude-opus-5-5", small), 2000 * 4000 + 100 * 20'000);
+  small.cache_write = CacheWrite::k5m;
+  EXPECT_EQ(worst("claude-opus-5-5", small), 2000 * 5000 + 100 * 20'000);
+  small.cache_write = CacheWrite::k1h;
+  EXPECT_EQ(worst("claude-opus-5-5", small), 2000 * 8000 + 100 * 20'000);
   // Haiku could be over the long-prompt limit: (99,000 + 1024) at $1.00, 10 at $2.50.
-  EXPECT_EQ(book().worst_case("claude-haiku-5-5", 99'000, 10).value(), 100'024 * 1000 + 10 * 2500);
+  Exposure large{.prompt_tokens = 99'000, .cache_write = CacheWrite::k1h, .max_output = 10};
+  EXPECT_EQ(worst("claude-haiku-5-5", large), 100'024 * 1000 + 10 * 2500);
   // And here it could not: (98,976 + 1024) at $0.20, 10 at $0.50.
-  EXPECT_EQ(book().worst_case("claude-haiku-5-5", 98'976, 10).value(), 100'000 * 200 + 10 * 500);
+  large.prompt_tokens = 98'976;
+  EXPECT_EQ(worst("claude-haiku-5-5", large), 100'000 * 200 + 10 * 500);
+}
+
+TEST(PriceBook, WorstCaseIsBoundedByTheContext) {
+  // Claude Haiku 4.5 takes 200,000 tokens at $1, others at most a million.
+  EXPECT_EQ(worst("claude-haiku-4-5", {.prompt_tokens = 900'000}), 200'000 * 1000);
+  EXPECT_EQ(worst("claude-haiku-4-5", {.whole_context = true}), 200'000 * 1000);
+  EXPECT_EQ(worst("claude-opus-5-5", {.prompt_tokens = 9'000'000}), 1'000'000LL * 4000);
+}
+
+TEST(PriceBook, WorstCaseOfServerToolsReadsThePromptAgainAndAgain) {
+  // Rounds of 2,000, then 2,000 + 500 + 100, then 3,200 tokens, which the provider may write into
+  // its cache ($5); 100 out at $20; 2 searches of a cent.
+  const Exposure exposure{
+      .prompt_tokens = 976, .rounds = 3, .tool_tokens = 500, .web_searches = 2, .max_output = 100};
+  EXPECT_EQ(worst("claude-opus-5-5", exposure),
+            (2000 + 2600 + 3200) * 5000 + 100 * 20'000 + 2 * 10'000'000);
+}
+
+TEST(PriceBook, ChargesWebSearchesAndTermsToTheNanoDollar) {
+  const auto cost = [](std::string_view model, const TokenCounts& tokens, Terms terms) {
+    return book().cost(model, tokens, terms).value();
+  };
+  const TokenCounts tokens{.input = 100, .output = 10, .web_searches = 3};
+  // 100 * 4000 + 10 * 20000 = 600,000 for tokens, 30,000,000 for searches ($10 for 1,000).
+  EXPECT_EQ(cost("claude-opus-5-5", tokens, {}), 30'600'000);
+  EXPECT_EQ(cost("claude-opus-5-5", tokens, {.batch = true}), 30'300'000);
+  EXPECT_EQ(cost("claude-opus-5-5", tokens, {.us_only = true}), 30'660'000);
+  EXPECT_EQ(cost("claude-opus-5-5", tokens, {.batch = true, .us_only = true}), 30'330'000);
+  // 1 * 125 * 0.5 = 62.5 and 1 * 10 * 1.1 * 0.5 = 5.5: rounded up, once.
+  EXPECT_EQ(cost("claude-haiku-5-5", {.cache_write_5m = 1}, {.batch = true}), 63);
+  EXPECT_EQ(cost("claude-haiku-5-5", {.cache_read = 1}, {.batch = true, .us_only = true}), 6);
+  EXPECT_EQ(cost("claude-haiku-5-5", {.cache_read = 2}, {.batch = true, .us_only = true}), 11);
+  // What was thought is part of the output.
+  EXPECT_EQ(cost("claude-opus-5-5", {.output = 10, .thinking = 8}, {}), 200'000);
+}
+
+TEST(PriceBook, RefusesTermsAndSearchesThatItHasNoPriceFor) {
+  const PriceBook bare =
+      PriceBook::parse(R"({"date":"2026-01-01","models":[{"id":"m","input":"1","output":"2",
+        "cache_write_5m":"1","cache_write_1h":"1","cache_read":"1"}]})",
+                       "bare")
+          .value();
+  EXPECT_TRUE(bare.cost("m", {.input = 1}));
+  EXPECT_EQ(bare.cost("m", {.input = 1}, {.batch = true}).error().code, Code::kInvalid);
+  EXPECT_EQ(bare.worst_case("m", {.terms = {.us_only = true}}).error().code, Code::kInvalid);
+  EXPECT_EQ(bare.worst_case("m", {.web_searches = 1}).error().code, Code::kInvalid);
 }
 
 TEST(PriceBook, WorstCaseBoundsEverySplitOfThePromptIntoKindsOfTokens) {
   for (const ModelPrice& model : book().models())
-    for (const std::int64_t bytes : {0, 1, 5000, 98'976, 98'977, 100'000, 150'000, 3'000'000}) {
-      const NanoUsd bound = book().worst_case(model.model, bytes, 300).value();
-      const std::int64_t most = bytes + kHiddenPromptTokens;
-      for (const TokenCounts& tokens :
-           std::vector<TokenCounts>{{.input = most, .output = 300},
-                                    {.cache_read = most, .output = 300},
-                                    {.cache_write_5m = most, .output = 300},
-                                    {.cache_write_1h = most, .output = 300},
-                                    {.input = most / 2, .cache_write_1h = most / 2, .output = 1}})
-        EXPECT_LE(book().cost(model.model, tokens).value(), bound) << model.model << " " << bytes;
-    }
+    for (const std::int64_t bytes : {0, 1, 5000, 98'976, 98'977, 100'000, 150'000, 3'000'000})
+      for (const Terms terms : {Terms{}, Terms{.us_only = true}}) {
+        const Exposure exposure{.prompt_tokens = bytes,
+                                .cache_write = CacheWrite::k1h,
+                                .max_output = 300,
+                                .terms = terms};
+        const NanoUsd bound = worst(model.model, exposure);
+        const std::int64_t context =
+            model.context_tokens > 0 ? model.context_tokens : kContextTokensMax;
+        const std::int64_t most = std::min(context, bytes + kHiddenPromptTokens);
+        for (const TokenCounts& tokens :
+             std::vector<TokenCounts>{{.input = most, .output = 300},
+                                      {.cache_read = most, .output = 300},
+                                      {.cache_write_5m = most, .output = 300},
+                                      {.cache_write_1h = most, .output = 300},
+                                      {.input = most / 2, .cache_write_1h = most / 2, .output = 1}})
+          EXPECT_LE(book().cost(model.model, tokens, terms).value(), bound)
+              << model.model << " " << bytes;
+      }
 }
 
 TEST(PriceBook, HasTheBuiltInFileAsItIsInTheRepository) {
@@ -190,6 +262,13 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"EmptyDecimals", one_model(R"("input":"1.")"), "\"input\""},
         FaultCase{"HugePrice", one_model(R"("input":"99999999999999999999")"), "\"input\""},
         FaultCase{"LongPromptWithoutALimit", one_model(kGood + R"(,"long_prompt":{})"), "\"over\""},
+        FaultCase{"ContextOfWords", one_model(kGood + R"(,"context":-1)"), "\"context\""},
+        FaultCase{"BatchAsANumber",
+                  R"({"date":"2026-01-01","batch":0.5,"models":[{"id":"m",)" + kGood + "}]}",
+                  "\"batch\""},
+        FaultCase{"UsOnlyAsWords",
+                  R"({"date":"2026-01-01","us_only":"x","models":[{"id":"m",)" + kGood + "}]}",
+                  "\"us_only\""},
         FaultCase{"TheSameModelTwice",
                   R"({"date":"2026-01-01","models":[{"id":"m",)" + kGood + R"(},{"id":"m",)" +
                       kGood + "}]}",

@@ -5,6 +5,7 @@ Tests steer it with magic words in the last user message:
   [[say TEXT]]               answers TEXT
   [[tool NAME {json}]]       asks for that tool (may be given several times)
   [[words N]]                answers N words
+  [[search N]]               counts N web searches, where the tool for them is given
   [[fail STATUS]]            answers that HTTP status; [[fail 429 7]] adds retry-after: 7
   [[fail-mid ERROR_TYPE]]    starts the stream, then sends an error event
   [[cut]]                    starts the response, then drops the connection
@@ -23,6 +24,7 @@ NOTICE = "This answer comes from a simulator of the Claude API (test equipment),
 TOOL = re.compile(r"\[\[tool ([A-Za-z0-9_-]{1,128}) ")
 SAY = re.compile(r"\[\[say (.*?)\]\]", re.DOTALL)
 WORDS = re.compile(r"\[\[words (\d{1,5})\]\]")
+SEARCH = re.compile(r"\[\[search (\d{1,3})\]\]")
 FAIL = re.compile(r"\[\[fail (\d{3})(?: (\d+))?\]\]")
 FAIL_MID = re.compile(r"\[\[fail-mid ([a-z_]+)\]\]")
 THEN = "[[then]]"
@@ -171,9 +173,22 @@ def answer_text(value):
     return f"{NOTICE} You asked: \"{first}\" ({input_tokens(value)} input tokens by its own rule)."
 
 
+def add_terms(usage, value):
+    """What else is billed: web searches, as many as allowed, and where it was inferred."""
+    if "inference_geo" in value:
+        usage["inference_geo"] = value["inference_geo"]
+    searched = SEARCH.search(steering_text(value))
+    for tool in value.get("tools", []) if searched else []:
+        if tool.get("type", "").startswith("web_search_"):
+            count = min(int(searched.group(1)), tool.get("max_uses", 1000))
+            usage["server_tool_use"] = {"web_search_requests": count}
+            usage["input_tokens"] += 1000 * count
+
+
 def answer(value, cache):
     """-> (blocks, stop_reason, stop_sequence, usage). Each block carries its output `pieces`."""
     usage = cache.usage(value)
+    add_terms(usage, value)
     prompt = steering_text(value)
     calls = tool_calls(prompt) if value.get("tools") else []
     choice = value.get("tool_choice") or {"type": "auto"}

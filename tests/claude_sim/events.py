@@ -61,7 +61,8 @@ def stream(message_id, model, blocks, reason, stop, usage):
         index += 1
     # usage of message_delta is cumulative: it repeats the input counts and carries the whole output.
     totals = {name: usage[name] for name in ("input_tokens", "cache_creation_input_tokens",
-                                             "cache_read_input_tokens", "output_tokens")}
+                                             "cache_read_input_tokens", "output_tokens",
+                                             "server_tool_use") if name in usage}
     yield {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": stop},
            "usage": totals}, False
     yield {"type": "message_stop"}, False
