@@ -7,6 +7,6 @@ namespace tophand::cli {
 
 extern const Command kServe, kEngine, kPull, kList, kRemove, kRun, kAsk, kCommit, kSavings, kDoctor,
     kConfigCheck, kConfigShow, kConfigInit, kTokenize, kPerplexity, kQuantize, kBench, kCompletion,
-    kKeys, kBackends, kConnect, kVersion, kExplain, kReplay;
+    kKeys, kBackends, kConnect, kVersion, kExplain, kReplay, kLedgerVerify, kLedgerHead, kPrices;
 
 }  // namespace tophand::cli

@@ -59,6 +59,30 @@ void print_result(const Json& request, const Json& attempts, std::ostream& out) 
   out << '\n';
 }
 
+std::string tokens_of(const Json& row) {
+  std::string out = std::to_string(int_or(row, "input_tokens", 0)) + " in";
+  if (const auto read = int_or(row, "cache_read_tokens", 0); read > 0)
+    out += " (" + std::to_string(read) + " from the cache)";
+  out += ", " + std::to_string(int_or(row, "output_tokens", 0)) + " out";
+  if (const auto thought = int_or(row, "thinking_tokens", 0); thought > 0)
+    out += " (" + std::to_string(thought) + " thinking)";
+  if (const auto searches = int_or(row, "web_searches", 0); searches > 0)
+    out += ", " + std::to_string(searches) + " web searches";
+  return out;
+}
+
+std::string money_of(const Json& row) {
+  std::string out = ledger::format_usd(int_or(row, "reserved_nano_usd", 0)) + " reserved, " +
+                    ledger::format_usd(int_or(row, "cost_nano_usd", 0)) +
+                    (text_of(row, "state") == "reserved" ? " held for it" : " charged");
+  if (text_of(row, "cost_basis") == "bound") out += " (on the safe side: the usage is not known)";
+  if (bool_or(row, "us_only", false)) out += ", US-only inference";
+  if (bool_or(row, "batch", false)) out += ", as a batch";
+  if (const auto adjusted = int_or(row, "adjusted_nano_usd", 0); adjusted != 0)
+    out += ", " + ledger::format_usd(adjusted) + " of it booked later";
+  return out;
+}
+
 void print_attempt(const Json& row, std::int64_t begun_ms, std::ostream& out) {
   const std::int64_t first_ms = int_or(row, "ttft_ms", 0);
   out << "attempt " << int_or(row, "attempt", 0) << "  " << text_of(row, "backend") << ", "
@@ -67,11 +91,8 @@ void print_attempt(const Json& row, std::int64_t begun_ms, std::ostream& out) {
       << "  times    began after " << duration(int_or(row, "started_ms", 0) - begun_ms)
       << ", first content " << (first_ms > 0 ? "after " + duration(first_ms) : "none noted")
       << ", ended after " << duration(int_or(row, "duration_ms", 0)) << '\n'
-      << "  tokens   " << int_or(row, "input_tokens", 0) << " in, "
-      << int_or(row, "output_tokens", 0) << " out\n"
-      << "  money    " << ledger::format_usd(int_or(row, "reserved_nano_usd", 0)) << " reserved, "
-      << ledger::format_usd(int_or(row, "cost_nano_usd", 0))
-      << (text_of(row, "state") == "reserved" ? " held for it\n" : " charged\n");
+      << "  tokens   " << tokens_of(row) << '\n'
+      << "  money    " << money_of(row) << '\n';
 }
 
 }  // namespace

@@ -37,6 +37,8 @@ void show_requests(Service& service, Exchange& exchange);
 // {"body": TEXT, "headers": {...}, "dialect": NAME}: what the rules say of it; nothing is sent.
 void explain_decision(Service& service, Exchange& exchange);
 void show_request(Service& service, Exchange& exchange);  // every attempt of one
+void verify_ledger(Service& service, Exchange& exchange);
+void show_ledger_head(Service& service, Exchange& exchange);
 
 // For net::ServerOptions: uploaded blobs go to the disk as they come.
 Result<net::BodyPlace> choose_body_place(const models::Store& store, const net::Request& head);

@@ -52,6 +52,10 @@ constexpr std::array kRoutes{
           explain_decision},
     Route{"GET", "/tophand/v1/requests/", Match::kBelow, Access::kKey, Dialect::kOpenAiChat,
           show_request},
+    Route{"GET", "/tophand/v1/ledger/verify", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
+          verify_ledger},
+    Route{"GET", "/tophand/v1/ledger/head", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
+          show_ledger_head},
 };
 
 bool path_fits(const Route& route, std::string_view path) {
