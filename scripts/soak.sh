@@ -21,7 +21,7 @@ repeat_room() {  # repeat_room NAME: every test of a room, $rounds times over in
   return $status
 }
 
-for room in ledger backend net server; do run_suite "$room" repeat_room "$room"; done
+for room in ledger ledger_crash backend net server; do run_suite "$room" repeat_room "$room"; done
 for round in $(seq 1 "$rounds"); do
   run_suite "end-to-end, round $round of $rounds" bash tests/e2e/run.sh
 done
