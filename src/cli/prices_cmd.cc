@@ -69,6 +69,10 @@ std::string book_json(const ledger::PriceBook& book, std::int64_t age) {
                     {"models", std::move(models)}});
 }
 
+std::string whence(const ledger::PriceBook& book) {
+  return (book.origin() == "built in" ? "" : "from ") + book.origin();
+}
+
 void print_row(std::ostream& out, const std::string& name, const ledger::Price& price) {
   out << std::left << std::setw(32) << name << std::right;
   for (const ledger::NanoUsd each :
@@ -78,7 +82,7 @@ void print_row(std::ostream& out, const std::string& name, const ledger::Price& 
 }
 
 void print_book(const ledger::PriceBook& book, std::int64_t age, std::ostream& out) {
-  out << "version  " << book.version() << ", " << age << " days old, from " << book.origin()
+  out << "version  " << book.version() << ", " << age << " days old, " << whence(book)
       << "\n\nUS dollars per million tokens\n"
       << std::left << std::setw(32) << "model" << std::right;
   for (const char* column : {"input", "output", "write 5m", "write 1h", "cached"})
@@ -137,7 +141,7 @@ int run_prices(Io& io, const Arguments& args) {
   if (args.has("--json")) io.out << book_json(*book, age) << '\n';
   else if (args.has("--check"))
     io.out << book->version() << ": " << book->models().size() << " models, " << age
-           << " days old, from " << book->origin() << '\n';
+           << " days old, " << whence(*book) << '\n';
   else print_book(*book, age, io.out);
   return args.has("--check") && !found.empty() ? 1 : 0;
 }

@@ -20,7 +20,7 @@ using policy::Target;
 
 // $4 a million tokens in, $20 out (nano-dollars a token: 4000 and 20000).
 inline constexpr const char* kPrices =
-    R"({"date":"2026-01-01","models":[{"id":"claude-x","input":"4",
+    R"({"date":"2026-01-01","us_only":"1.1","web_search":"10","models":[{"id":"claude-x","input":"4",
   "output":"20","cache_write_5m":"5","cache_write_1h":"8","cache_read":"0.40"}]})";
 
 // A ledger that keeps what it is told, in order.
