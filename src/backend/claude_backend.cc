@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <utility>
 
 #include "backend/sse_frames.h"
@@ -22,6 +23,8 @@ constexpr std::string_view kDefaultVersion = "2023-06-01";
 constexpr std::int64_t kRefusedRestMs = 600'000;
 constexpr std::int64_t kLimitedRestMs = 30'000;
 constexpr std::int64_t kRestMsMax = 3'600'000;
+// How often a request that waits for a key looks whether its client is still there.
+constexpr std::chrono::milliseconds kLook{50};
 
 // What of the upstream's headers concerns the client: its request id, its limits, when to retry.
 net::Headers keep_headers(const net::Headers& from) {
@@ -46,6 +49,13 @@ std::int64_t rest_ms(int status, const net::Headers& headers) {
 
 std::int64_t now_ms() {
   return system_clock().mono_ns() / 1'000'000;
+}
+
+std::vector<KeyLimits> limits_of(const std::vector<config::ClaudeKey>& keys) {
+  std::vector<KeyLimits> limits;
+  for (const config::ClaudeKey& key : keys)
+    limits.push_back({key.concurrency, key.requests_per_minute});
+  return limits;
 }
 
 bool is_success(int status) {
@@ -80,6 +90,22 @@ Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
 // The stream failed without an error event of the provider's own (which has a type).
 bool is_unreadable(const Report& report) {
   return report.failure && report.failure->upstream_type.empty();
+}
+
+// No key may be used now: the client has gone while all were in use, or their minute is full.
+Report no_key(std::int64_t wait_ms, const net::Cancellation& client) {
+  if (client.cancelled()) {
+    Report report;
+    end_with(report, {Code::kCancelled, "the client has gone"});
+    return report;
+  }
+  const std::int64_t wait_s = (wait_ms + 999) / 1000;
+  Report report = refused({Code::kExhausted,
+                           "every Claude key has had its requests_per_minute; one "
+                           "is free in " +
+                               std::to_string(wait_s) + " s"});
+  report.kept.add("retry-after", std::to_string(wait_s));
+  return report;
 }
 
 Error reading(Error error) {
@@ -138,7 +164,7 @@ ClaudeBackend::ClaudeBackend(ClaudeOptions options, net::Endpoint endpoint,
     : options_(std::move(options)),
       endpoint_(std::move(endpoint)),
       client_(std::move(client)),
-      ring_(options_.keys.size()) {}
+      ring_(limits_of(options_.keys)) {}
 
 net::ClientRequest ClaudeBackend::make_request(const Call& call, std::string_view path,
                                                const config::ClaudeKey& key) const {
@@ -164,12 +190,23 @@ Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellati
                   : chat::pass_through_anthropic_request(call.raw_body, call.model);
   if (!body) return refused(body.error());
   for (std::size_t tries = 1;; ++tries) {
-    const std::size_t at = ring_.take(now_ms());
+    KeyRing::Turn turn = wait_for_key(client);
+    if (!turn.lease) return no_key(turn.wait_ms, client);
+    const std::size_t at = turn.lease->key();
     Try made = answer_once(call, *body, options_.keys[at], sink, client);
     if (options_.keys.size() > 1) made.report.key = options_.keys[at].name;
     if (made.rest_ms == 0) return std::move(made.report);
     const bool other_is_ready = ring_.rest(at, now_ms(), made.rest_ms);
     if (!other_is_ready || tries >= options_.keys.size()) return std::move(made.report);
+  }
+}
+
+// While every key is in use, until one comes free or the client has gone.
+KeyRing::Turn ClaudeBackend::wait_for_key(const net::Cancellation& client) {
+  for (;;) {
+    KeyRing::Turn turn = ring_.take(now_ms());
+    if (turn.lease || turn.wait_ms > 0 || client.cancelled()) return turn;
+    ring_.wait_for_one(kLook);
   }
 }
 
@@ -301,7 +338,7 @@ Result<std::int64_t> ClaudeBackend::count(const Call& call, const net::Cancellat
   TOPHAND_TRY(body, "count tokens",
               chat::pass_through_anthropic_request(call.raw_body, call.model));
   net::ClientRequest request =
-      make_request(call, "/v1/messages/count_tokens", options_.keys[ring_.take(now_ms())]);
+      make_request(call, "/v1/messages/count_tokens", options_.keys[ring_.pick(now_ms())]);
   request.body = body;
   request.first_byte_timeout_ms = request.idle_timeout_ms = std::min(options_.timeout_ms, 30'000);
   TOPHAND_TRY(response, "count tokens", client_->send(endpoint_, request, &client));

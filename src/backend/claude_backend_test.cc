@@ -295,6 +295,20 @@ TEST(ClaudeKeys, WhenAllAreUsedUpTheClientIsTold) {
   EXPECT_EQ(rig.keys_seen(), "sk-a sk-b ");
 }
 
+TEST(ClaudeKeys, AreNotUsedBeyondTheirMinuteAndTheClientIsToldWhenToComeBack) {
+  KeyRig rig(429, {}, {{.name = "alice", .secret = "sk-a", .requests_per_minute = 2}});
+  EXPECT_EQ(rig.answer().end, End::kFinished);
+  EXPECT_EQ(rig.answer().end, End::kFinished);
+  const Report third = rig.answer();
+  EXPECT_EQ(third.end, End::kRefused);
+  EXPECT_EQ(third.failure->error.code, Code::kExhausted);
+  const int wait_s = std::stoi(std::string(third.kept.get("retry-after")));
+  EXPECT_GT(wait_s, 50);
+  EXPECT_LE(wait_s, 60);
+  EXPECT_FALSE(third.sent);
+  EXPECT_EQ(rig.keys_seen(), "sk-a sk-a ");
+}
+
 TEST(ClaudeKeys, ATokenIsSentAsABearer) {
   KeyRig rig(429, {}, {{.name = "token", .secret = "oat", .bearer = true}});
   EXPECT_EQ(rig.answer().end, End::kFinished);

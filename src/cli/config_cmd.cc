@@ -71,8 +71,22 @@ Json value_of(const config::Place& place) {
     }
     Json operator()(const std::vector<std::string>* list) const { return *list; }
     Json operator()(const std::map<std::string, std::string>* table) const { return *table; }
+    Json operator()(const std::map<std::string, std::int64_t>* table) const { return *table; }
   };
   return std::visit(Reader{}, place);
+}
+
+// One object for each section that may be there more than once.
+template <class Owner>
+Json list_of(std::vector<Owner>& owners, std::span<const config::KeyOf<Owner>> keys) {
+  Json list = Json::array();
+  for (Owner& owner : owners) {
+    Json entry;
+    for (const config::KeyOf<Owner>& key : keys)
+      entry[std::string(key.name)] = value_of(key.place(owner));
+    list.push_back(std::move(entry));
+  }
+  return list;
 }
 
 int run_show(Io& io, const Arguments& args) {
@@ -84,13 +98,8 @@ int run_show(Io& io, const Arguments& args) {
     Json& table = key.table.empty() ? all : all[std::string(key.table)];
     table[std::string(key.name)] = value_of(key.place(*loaded));
   }
-  all["backends"] = Json::array();
-  for (config::BackendConfig& backend : loaded->backends) {
-    Json entry;
-    for (const config::BackendKey& key : config::backend_keys())
-      entry[std::string(key.name)] = value_of(key.place(backend));
-    all["backends"].push_back(std::move(entry));
-  }
+  all["backends"] = list_of(loaded->backends, config::backend_keys());
+  all["claude"]["keys"] = list_of(loaded->claude.limited_keys, config::claude_key_keys());
   all["claude"]["api_key"] = loaded->claude.keys.empty() ? "(not set)" : "(set)";
   io.out << all.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   return 0;

@@ -149,6 +149,11 @@ bool is_in_house(const BackendConfig& backend) {
       [&](std::string_view suffix) { return host.ends_with(suffix); });
 }
 
+Result<> check_claude_key(const ClaudeKeyConfig& key, const std::vector<ClaudeKeyConfig>&) {
+  if (key.file.empty()) return fail(Code::kConfig, "claude.keys.file is missing");
+  return {};
+}
+
 Result<> check_secret(const std::string& value) {
   constexpr std::size_t kSizeMax = 4096;
   if (!value.empty() && value.size() <= kSizeMax && is_visible_ascii(value)) return {};

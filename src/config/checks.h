@@ -19,6 +19,8 @@ Result<> check_claude_url(const std::string& value);
 Result<> check_backend(const BackendConfig& backend, const std::vector<BackendConfig>& before);
 // One [[budget.caps]] entry beside those before it.
 Result<> check_cap(const CapConfig& cap, const std::vector<CapConfig>& before);
+// One [[claude.keys]] entry.
+Result<> check_claude_key(const ClaudeKeyConfig& key, const std::vector<ClaudeKeyConfig>& before);
 Result<> check_secret(const std::string& value);  // visible ASCII, 1 to 4096 characters
 
 }  // namespace tophand::config

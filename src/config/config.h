@@ -45,15 +45,24 @@ struct ClaudeKey {
   std::string name;     // of its file, for people; "env" and "token" where it came from there
   std::string secret;   // never printed
   bool bearer = false;  // sent as Authorization: Bearer, not as x-api-key
+  std::int64_t concurrency = 0;          // requests at once; 0: no limit
+  std::int64_t requests_per_minute = 0;  // 0: no limit
+};
+
+// A key with limits of its own. One [[claude.keys]] each.
+struct ClaudeKeyConfig {
+  std::string file;
+  std::int64_t concurrency = 0, requests_per_minute = 0;  // as ClaudeKey's
 };
 
 struct ClaudeConfig {
   std::string base_url = "https://api.anthropic.com";
   std::vector<ClaudeKey> keys;  // from the files and the environment; they take turns
   std::string key_file;
-  std::vector<std::string> key_files;     // beside key_file
-  std::string model = "claude-opus-5-5";  // what `claude` and `high` mean
-  std::string ca_file;                    // extra trusted root
+  std::vector<std::string> key_files;         // beside key_file
+  std::vector<ClaudeKeyConfig> limited_keys;  // [[claude.keys]], beside those
+  std::string model = "claude-opus-5-5";      // what `claude` and `high` mean
+  std::string ca_file;                        // extra trusted root
   bool allow_local_fallback = false;  // high priority without Claude: answer locally, and say so
   std::int64_t timeout_s = 600;
 };
@@ -100,6 +109,7 @@ struct TiersConfig {
   std::string small = "claude-haiku-5-5";
   std::string standard = "claude-sonnet-5-5";
   std::string hard = "claude-opus-5-5";
+  std::int64_t hard_concurrency = 0;  // requests to the hard tier at once; 0: no limit
 };
 
 struct Patterns {  // one text or a list of them in the file; '*' and '?' as in a shell
@@ -148,6 +158,11 @@ struct CallerConfig {
   Patterns models;
 };
 
+// How agents that wait for the same backend share it.
+struct FairConfig {
+  std::map<std::string, std::int64_t> weights;  // agent, or id of a key -> turns; others have 1
+};
+
 struct BudgetConfig {
   std::optional<double> week_usd;  // cap; absent: no cap
   bool stop_paid = false;          // no request that costs money begins
@@ -160,6 +175,7 @@ struct Config {
   EngineConfig engine;
   ClaudeConfig claude;
   RoutingConfig routing;
+  FairConfig fair;
   BudgetConfig budget;
   TiersConfig tiers;
   std::vector<RuleConfig> rules;

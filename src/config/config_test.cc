@@ -81,6 +81,13 @@ TEST(Config, EveryFaultNamesItsLineAndWhatWasExpected) {
        "[[budget.caps]]\nscope = \"team\"\nusd = 1\n[[budget.caps]]\nscope = \"team\"\nusd = 2\n",
        "line 4: budget.caps of team: there is a cap"},
       {"caps as a value", "[budget]\ncaps = 3\n", "sections [[budget.caps]]"},
+      {"a key's limit without a file", "[[claude.keys]]\nconcurrency = 1\n",
+       "line 1: claude.keys.file is missing"},
+      {"a key's unknown limit", "[[claude.keys]]\nconcurency = 1\n",
+       "did you mean `claude.keys.concurrency`?"},
+      {"one Claude key as a section", "[claude.keys]\nfile = \"a\"\n", "sections [[claude.keys]]"},
+      {"a weight that is none", "[fair]\nweights = { a = 0 }\n",
+       "fair.weights: expected 1 to 1000, found 0 for a"},
       {"one backend as a section", "[backends]\nname = \"a\"\n", "sections [[backends]]"},
       {"twice", "[engine]\nthreads = 1\nthreads = 2\n", "t line 3"},
   };
@@ -209,6 +216,28 @@ TEST(Config, SeveralKeysHaveTheNamesOfTheirFiles) {
   for (const ClaudeKey& key : config->claude.keys)
     keys += key.name + (key.bearer ? "* " : " ") + key.secret + "; ";
   EXPECT_EQ(keys, "token* of-a-proxy; alice sk-ant-api03-a; bob* sk-ant-oat01-b; ");
+}
+
+TEST(Config, KeysMayHaveLimitsOfTheirOwn) {
+  const Folder folder;
+  folder.write("alice.key", "sk-ant-api03-a\n");
+  folder.write("bob.key", "sk-ant-api03-b\n");
+  const Paths paths{.config_file = folder.write(
+                        "t.toml",
+                        "[claude]\nkey_file = \"alice.key\"\n[[claude.keys]]\nfile = \"bob.key\"\n"
+                        "concurrency = 2\nrequests_per_minute = 50\n"
+                        "[tiers]\nhard_concurrency = 3\n[fair.weights]\nrelease = 3\n"),
+                    .data_dir = folder.path,
+                    .config_named = true};
+  const auto config = load_config(paths, {});
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->claude.keys.size(), 2u);
+  EXPECT_EQ(config->claude.keys[0].concurrency, 0);
+  EXPECT_EQ(config->claude.keys[1].name, "bob");
+  EXPECT_EQ(config->claude.keys[1].concurrency, 2);
+  EXPECT_EQ(config->claude.keys[1].requests_per_minute, 50);
+  EXPECT_EQ(config->tiers.hard_concurrency, 3);
+  EXPECT_EQ(config->fair.weights.at("release"), 3);
 }
 
 // Clients of the gateway are pointed at it by this variable.

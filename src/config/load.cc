@@ -95,6 +95,7 @@ void resolve_paths(Config& config, const Paths& paths, const Environment& env) {
                                      &config.claude.key_file, &config.claude.ca_file,
                                      &config.prices_file};
   for (std::string& path : config.claude.key_files) settings.push_back(&path);
+  for (ClaudeKeyConfig& key : config.claude.limited_keys) settings.push_back(&key.file);
   for (BackendConfig& backend : config.backends)
     for (std::string* path : {&backend.key_file, &backend.ca_file}) settings.push_back(path);
   for (std::string* path : settings) {
@@ -118,10 +119,12 @@ bool is_token(const std::string& secret) {
   return secret.starts_with("sk-ant-oat");
 }
 
-Result<> add_key_file(ClaudeConfig& claude, const std::string& setting, const std::string& path) {
-  TOPHAND_TRY(secret, "read the Claude key", read_key_file(setting, path));
+Result<> add_key_file(ClaudeConfig& claude, const std::string& setting,
+                      const ClaudeKeyConfig& key) {
+  TOPHAND_TRY(secret, "read the Claude key", read_key_file(setting, key.file));
   const bool bearer = is_token(secret);
-  claude.keys.push_back({key_name(path), std::move(secret), bearer});
+  claude.keys.push_back(
+      {key_name(key.file), std::move(secret), bearer, key.concurrency, key.requests_per_minute});
   return {};
 }
 
@@ -129,13 +132,16 @@ Result<> find_claude_keys(ClaudeConfig& claude, const Environment& env) {
   std::string key, token;
   TOPHAND_CHECK("environment", override_from(env, "ANTHROPIC_API_KEY", check_secret, key));
   TOPHAND_CHECK("environment", override_from(env, "ANTHROPIC_AUTH_TOKEN", check_secret, token));
-  if (!key.empty()) claude.keys.push_back({"env", key, is_token(key)});
+  if (!key.empty()) claude.keys.push_back({.name = "env", .secret = key, .bearer = is_token(key)});
   // One of our own keys is there for the clients that are started from the same shell.
-  if (!token.empty() && !token.starts_with("th-")) claude.keys.push_back({"token", token, true});
+  if (!token.empty() && !token.starts_with("th-"))
+    claude.keys.push_back({.name = "token", .secret = token, .bearer = true});
   if (claude.keys.empty() && !claude.key_file.empty())
-    TOPHAND_CHECK("claude", add_key_file(claude, "claude.key_file", claude.key_file));
+    TOPHAND_CHECK("claude", add_key_file(claude, "claude.key_file", {.file = claude.key_file}));
   for (const std::string& path : claude.key_files)
-    TOPHAND_CHECK("claude", add_key_file(claude, "claude.key_files", path));
+    TOPHAND_CHECK("claude", add_key_file(claude, "claude.key_files", {.file = path}));
+  for (const ClaudeKeyConfig& limited : claude.limited_keys)
+    TOPHAND_CHECK("claude", add_key_file(claude, "claude.keys.file", limited));
   return {};
 }
 
@@ -167,6 +173,7 @@ std::string toml_value(const Place& place) {
     std::string operator()(const Patterns*) const { return "[]"; }
     std::string operator()(const std::vector<std::string>*) const { return "[]"; }
     std::string operator()(const std::map<std::string, std::string>*) const { return "{}"; }
+    std::string operator()(const std::map<std::string, std::int64_t>*) const { return "{}"; }
   };
   return std::visit(Writer{}, place);
 }
@@ -236,6 +243,12 @@ std::string default_config_text() {
             toml_value(key.place(defaults)) + "\n";
   }
   text += routing_text();
+  text += "\n# Keys with limits of their own: one such section each.\n# [[claude.keys]]\n";
+  ClaudeKeyConfig claude_key;
+  claude_key.file = "keys/alice.key";
+  for (const ClaudeKeyKey& key : claude_key_keys())
+    text += "# " + std::string(key.help) + "\n# " + std::string(key.name) + " = " +
+            toml_value(key.place(claude_key)) + "\n";
   text +=
       "\n# Other programs that serve models on your machines: one such section each.\n"
       "# [[backends]]\n";

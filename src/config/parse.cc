@@ -62,10 +62,14 @@ Result<Config> read(const toml::table& root, std::string_view origin) {
       return fail(Code::kConfig,
                   at_line(origin, node) + "expected a section [" + std::string(section) + "]");
     for (const auto& [key, value] : *table) {
+      Result<> taken;
       if (section == "budget" && key.str() == "caps")
-        TOPHAND_CHECK("configuration",
-                      read_entries(config.budget.caps, cap_keys(), check_cap, value, origin));
-      else TOPHAND_CHECK("configuration", take(config, keys(), origin, section, key.str(), value));
+        taken = read_entries(config.budget.caps, cap_keys(), check_cap, value, origin);
+      else if (section == "claude" && key.str() == "keys")
+        taken = read_entries(config.claude.limited_keys, claude_key_keys(), check_claude_key, value,
+                             origin);
+      else taken = take(config, keys(), origin, section, key.str(), value);
+      TOPHAND_CHECK("configuration", std::move(taken));
     }
   }
   return config;

@@ -75,6 +75,10 @@ constexpr Key kKeys[] = {
      "ask a second local backend when the first has said nothing for so long, and take the answer of "
      "the first to speak; 0: never", {0, 600'000}},
 
+    {"fair", "weights", [](Config& c) -> Place { return &c.fair.weights; },
+     "how many turns an agent (X-Tophand-Agent, else the key's id) has where others have one, when "
+     "they wait for the same backend: weights = { release = 3 }", {1, 1000}},
+
     {"budget", "week_usd", [](Config& c) -> Place { return &c.budget.week_usd; },
      "hard cap for a week (Monday to Sunday, UTC), in dollars; unset: no cap"},
     {"budget", "stop_paid", [](Config& c) -> Place { return &c.budget.stop_paid; },
@@ -86,6 +90,8 @@ constexpr Key kKeys[] = {
      "of the default tier; `sonnet` means it"},
     {"tiers", "hard", [](Config& c) -> Place { return &c.tiers.hard; },
      "of the hard tier; `opus` means it"},
+    {"tiers", "hard_concurrency", [](Config& c) -> Place { return &c.tiers.hard_concurrency; },
+     "requests to the dearest step at once; more wait, and agents take turns; 0: no limit", {0, 10'000}},
 
     {"", "prices_file", [](Config& c) -> Place { return &c.prices_file; },
      "price book; empty: the one this program was built with"},
@@ -128,6 +134,16 @@ constexpr CapKey kCapKeys[] = {
     {"budget.caps", "usd", [](CapConfig& c) -> Place { return &c.usd; },
      "dollars that may be spent in that time"},
 };
+
+constexpr ClaudeKeyKey kClaudeKeyKeys[] = {
+    {"claude.keys", "file", [](ClaudeKeyConfig& k) -> Place { return &k.file; },
+     "file with the API key, mode 0600"},
+    {"claude.keys", "concurrency", [](ClaudeKeyConfig& k) -> Place { return &k.concurrency; },
+     "requests with this key at once; 0: no limit", {0, 10'000}},
+    {"claude.keys", "requests_per_minute",
+     [](ClaudeKeyConfig& k) -> Place { return &k.requests_per_minute; },
+     "requests with this key in any minute; 0: no limit", {0, 1'000'000}},
+};
 // clang-format on
 
 }  // namespace
@@ -142,6 +158,10 @@ std::span<const BackendKey> backend_keys() {
 
 std::span<const CapKey> cap_keys() {
   return kCapKeys;
+}
+
+std::span<const ClaudeKeyKey> claude_key_keys() {
+  return kClaudeKeyKeys;
 }
 
 }  // namespace tophand::config

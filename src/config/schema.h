@@ -22,23 +22,25 @@ struct Range {
 // Where a value is kept; the kind of pointer is the kind of value.
 using Place =
     std::variant<std::string*, std::int64_t*, bool*, std::optional<bool>*, std::optional<double>*,
-                 std::vector<std::string>*, Patterns*, std::map<std::string, std::string>*>;
+                 std::vector<std::string>*, Patterns*, std::map<std::string, std::string>*,
+                 std::map<std::string, std::int64_t>*>;
 
 template <class Owner>
 struct KeyOf {
   std::string_view table, name;
   Place (*place)(Owner&);
   std::string_view help;
-  Range range = {};                              // whole numbers
+  Range range = {};                              // whole numbers, also those of a table
   std::span<const std::string_view> words = {};  // texts that are one of a few
 };
 using Key = KeyOf<Config>;
-using RuleKey = KeyOf<RuleConfig>;        // of one [[rules]] entry
-using WhenKey = KeyOf<WhenConfig>;        // of its `when`
-using ClassKey = KeyOf<ClassConfig>;      // of one [classes.NAME]
-using CallerKey = KeyOf<CallerConfig>;    // of one [keys.NAME] or [personas.NAME]
-using BackendKey = KeyOf<BackendConfig>;  // of one [[backends]] entry; its table is "backends"
-using CapKey = KeyOf<CapConfig>;          // of one [[budget.caps]] entry
+using RuleKey = KeyOf<RuleConfig>;            // of one [[rules]] entry
+using WhenKey = KeyOf<WhenConfig>;            // of its `when`
+using ClassKey = KeyOf<ClassConfig>;          // of one [classes.NAME]
+using CallerKey = KeyOf<CallerConfig>;        // of one [keys.NAME] or [personas.NAME]
+using BackendKey = KeyOf<BackendConfig>;      // of one [[backends]] entry; its table is "backends"
+using CapKey = KeyOf<CapConfig>;              // of one [[budget.caps]] entry
+using ClaudeKeyKey = KeyOf<ClaudeKeyConfig>;  // of one [[claude.keys]] entry
 
 std::span<const Key> keys();
 std::span<const BackendKey> backend_keys();
@@ -47,5 +49,6 @@ std::span<const RuleKey> rule_keys();
 std::span<const WhenKey> when_keys();
 std::span<const ClassKey> class_keys();
 std::span<const CallerKey> caller_keys();
+std::span<const ClaudeKeyKey> claude_key_keys();
 
 }  // namespace tophand::config

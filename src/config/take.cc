@@ -27,6 +27,7 @@ std::string known_near(std::string_view typed) {
   add(when_keys());
   add(class_keys());
   add(caller_keys());
+  add(claude_key_keys());
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string near = nearest_name(typed, views);
   return near.empty() ? "; `tophand config init` writes a file with every key"
@@ -90,6 +91,17 @@ std::string Taker::operator()(std::map<std::string, std::string>* to) const {
     const auto text = item.value_exact<std::string>();
     if (!text) return "expected a text for " + std::string(name.str());
     to->insert_or_assign(std::string(name.str()), *text);
+  }
+  return "";
+}
+
+std::string Taker::operator()(std::map<std::string, std::int64_t>* to) const {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return "expected a table of names and whole numbers";
+  for (const auto& [name, item] : *table) {
+    const std::string key(name.str());
+    const std::string problem = Taker{range, words, item}(&(*to)[key]);
+    if (!problem.empty()) return problem + " for " + key;
   }
   return "";
 }

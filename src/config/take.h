@@ -29,6 +29,7 @@ struct Taker {
   std::string operator()(std::optional<double>* to) const;
   std::string operator()(std::vector<std::string>* to) const;
   std::string operator()(std::map<std::string, std::string>* to) const;
+  std::string operator()(std::map<std::string, std::int64_t>* to) const;
   std::string operator()(std::optional<bool>* to) const;
   std::string operator()(Patterns* to) const;
 };

@@ -15,6 +15,10 @@ constexpr std::int64_t kMaxTokensDefault = 4096;  // of a request that names non
 constexpr std::int64_t kUnnoticedTokens = 256;
 // No Claude model is known to write faster; bounds what was thought but not shown.
 constexpr std::int64_t kTokensPerSecondMax = 500;
+// For a request's place in the queue, before anything is known of its answer: English and code take
+// about four bytes a token, and few answers are longer. What it really cost is made up for later.
+constexpr std::int64_t kExpectedBytesPerToken = 4;
+constexpr std::int64_t kExpectedOutput = 1000;
 
 ledger::TokenCounts counts_of(const chat::Usage& usage) {
   return {.input = usage.input_tokens,
@@ -180,6 +184,14 @@ Result<ledger::NanoUsd> reservation(const Deps& deps, const Job& job, const Atte
 }
 
 }  // namespace
+
+std::int64_t expected_cost(const Deps& deps, const Job& job, const policy::Target& target) {
+  if (target.place != policy::Place::kClaude) return 1;
+  ledger::TokenCounts tokens;
+  tokens.input = exposure_of(job, 0).prompt_tokens / kExpectedBytesPerToken;  // counted as bytes
+  tokens.output = std::min(max_output(job), kExpectedOutput);
+  return deps.prices->cost(target.model, tokens).value_or(1);
+}
 
 Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
   ledger::AttemptStart& start = attempt.opened;

@@ -9,6 +9,10 @@ namespace tophand::dispatch {
 // What the answer may be as long as, in tokens: the request's limit, or the default that is sent.
 std::int64_t max_output(const Job& job);
 
+// What a request is counted as while it waits for a place: of Claude, about what it will cost, in
+// nano-dollars; elsewhere 1, so that agents take turns by request.
+std::int64_t expected_cost(const Deps& deps, const Job& job, const policy::Target& target);
+
 // Opens the row and notes it in `attempt`. An error means that nothing may be sent: no price, no
 // budget, or no room for the reservation. (A row of local work that cannot be written is only
 // logged: it costs nothing.)

@@ -74,6 +74,9 @@ struct Deps {  // all outlive the dispatcher
   std::function<backend::Backend*(const policy::Target&)> backend_for;
   // How many requests a backend takes at once; empty: any number.
   std::function<Places(const policy::Target&)> places_for = {};
+  // Whether a target's places are counted apart from those of its backend's other models; empty:
+  // none are.
+  std::function<bool(const policy::Target&)> is_scarce = {};
   // Estimated Claude tokens of a text.
   std::function<std::int64_t(std::string_view)> estimate_tokens;
   std::string counterfactual_model;    // whose list price local answers are compared with

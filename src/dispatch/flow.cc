@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "dispatch/account.h"
 #include "dispatch/race.h"
 #include "dispatch/retry_after.h"
 #include "dispatch/verdict.h"
@@ -83,7 +84,7 @@ Result<Flow::Choice> Flow::choose() {
     if (!lane.try_pass()) continue;  // another request has just become its probe
     if (paused) note(policy::backend_name(*paused) + " keeps failing, passed over");
     if (full) note(policy::backend_name(*full) + " is busy, passed over");
-    return Choice{target, lane, *std::move(place)};
+    return Choice{target, lane, *std::move(place), 0};
   }
   if (full) return wait_for(*full);
   // The breaker steers to others; where there is none it does not refuse (as in Envoy, where
@@ -108,13 +109,20 @@ Result<Flow::Choice> Flow::wait_for(const policy::Target& target) {
   // The client hears from us while it waits.
   sink_.trying({.target = target, .reasons = outcome_.reasons, .number = outcome_.attempts + 1});
   Lane& lane = shared_.lanes.at(target);
-  auto place = lane.limiter.enter(stop_, *deps_.clock, deadline_ns_);
+  const Asker asker{asking_agent(), expected_cost(deps_, job_, target)};
+  auto place = lane.limiter.enter(asker, stop_, *deps_.clock, deadline_ns_);
   if (!place) {
     outcome_.target = target;
     return tl::unexpected(std::move(place.error()).within(policy::backend_name(target)));
   }
   static_cast<void>(lane.try_pass());
-  return Choice{target, lane, *std::move(place)};
+  return Choice{target, lane, *std::move(place), asker.cost};
+}
+
+// Who takes turns with others for a place: callers that do not say which agent they are, a key
+// each.
+const std::string& Flow::asking_agent() const {
+  return job_.agent.empty() ? job_.key_id : job_.agent;
 }
 
 // Whoever asked is to know why nobody else was asked.
@@ -144,8 +152,10 @@ Attempt Flow::begin(const Choice& choice, std::int64_t number) const {
   return attempt;
 }
 
-void Flow::settle(const Attempt& done, Lane& lane) {
-  lane.report(done.asked ? health_of(done.report) : Health::kUnknown);
+void Flow::settle(const Attempt& done, const Choice& choice) {
+  choice.lane.report(done.asked ? health_of(done.report) : Health::kUnknown);
+  if (choice.charged > 0 && done.is_claude())
+    choice.lane.limiter.correct(asking_agent(), choice.charged, done.cost);
   if (done.asked) ++outcome_.attempts;
   outcome_.cost += done.cost;
 }
@@ -153,7 +163,7 @@ void Flow::settle(const Attempt& done, Lane& lane) {
 Attempt Flow::attempt(const Choice& choice) {
   Attempt attempt = begin(choice, outcome_.attempts + 1);
   run_attempt(deps_, job_, attempt, sink_, stop_);
-  settle(attempt, choice.lane);
+  settle(attempt, choice);
   outcome_.target = attempt.target;
   outcome_.report = attempt.report;
   return attempt;
@@ -182,8 +192,8 @@ Attempt Flow::hedged(const Choice& choice) {
   run_attempt(deps_, job_, mine, race.lane(0), mine_stop);
   over.set_value();
   second.join();  // it goes on when mine has failed
-  settle(mine, choice.lane);
-  if (rival_choice) settle(rival, rival_choice->lane);
+  settle(mine, choice);
+  if (rival_choice) settle(rival, *rival_choice);
   const bool rival_won =
       rival_choice && (race.winner() == 1 || rival.report.end == backend::End::kFinished);
   if (rival_choice && !rival_won) std::erase(left_, rival.target);
@@ -202,7 +212,7 @@ std::optional<Flow::Choice> Flow::rival_of(const policy::Target& target) const {
     auto place = lane.limiter.try_enter();
     if (!place) continue;
     if (!shared_.hedges.take()) return std::nullopt;
-    if (lane.try_pass()) return Choice{other, lane, *std::move(place)};
+    if (lane.try_pass()) return Choice{other, lane, *std::move(place), 0};
   }
   return std::nullopt;
 }

@@ -13,7 +13,7 @@
 namespace tophand::dispatch {
 
 struct Shared {
-  explicit Shared(const Deps& deps) : lanes(deps.places_for, *deps.clock) {}
+  explicit Shared(const Deps& deps) : lanes(deps.places_for, deps.is_scarce, *deps.clock) {}
   Lanes lanes;
   RetryBudget budget;
   HedgeBudget hedges;
@@ -29,20 +29,22 @@ class Flow {
   struct Choice {
     policy::Target target;
     Lane& lane;
-    Limiter::Place place;  // held for as long as the attempt runs
+    Limiter::Place place;      // held for as long as the attempt runs
+    std::int64_t charged = 0;  // to its agent's turn, where it had to wait for the place
   };
   // The next target: the first that is well and has room, else one that is well, waited for.
   Result<Choice> choose();
   void drop_missing();
   Result<Choice> wait_for(const policy::Target& target);
   void tell_it_stays();
+  const std::string& asking_agent() const;
   void refuse(Error error);
 
   Attempt attempt(const Choice& choice);
   Attempt hedged(const Choice& choice);
   Attempt begin(const Choice& choice, std::int64_t number) const;
   std::optional<Choice> rival_of(const policy::Target& target) const;
-  void settle(const Attempt& done, Lane& lane);
+  void settle(const Attempt& done, const Choice& choice);
   bool go_on(const Attempt& done);
   bool repeat(const Attempt& done);
   void hand_up();

@@ -33,6 +33,7 @@ Lane& Lanes::at(const policy::Target& target) {
   const bool own_engine = target.place == policy::Place::kLocal && target.backend.empty();
   std::string name = policy::backend_name(target);
   if (own_engine) name += "/" + target.model;
+  else if (is_scarce_ && is_scarce_(target)) name += "/scarce";
   const std::lock_guard lock(mutex_);
   auto& lane = lanes_[name];
   if (!lane) lane = std::make_unique<Lane>(places_for_ ? places_for_(target) : Places{}, clock_);

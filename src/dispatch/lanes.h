@@ -22,7 +22,7 @@ enum class Health : std::uint8_t { kWell, kFailing, kUnknown };
 
 class Lane {
  public:
-  Lane(Places places, const Clock& clock) : limiter(places), clock_(clock) {}
+  Lane(const Places& places, const Clock& clock) : limiter(places), clock_(clock) {}
 
   bool would_pass() const;
   bool try_pass();
@@ -40,15 +40,17 @@ class Lane {
 class Lanes {
  public:
   using PlacesFor = std::function<Places(const policy::Target&)>;
-  Lanes(PlacesFor places_for, const Clock& clock)
-      : places_for_(std::move(places_for)), clock_(clock) {}
+  using IsScarce = std::function<bool(const policy::Target&)>;
+  Lanes(PlacesFor places_for, IsScarce is_scarce, const Clock& clock)
+      : places_for_(std::move(places_for)), is_scarce_(std::move(is_scarce)), clock_(clock) {}
 
-  // One a backend; of the own engine, whose workers are a process a model, one a model. Lives as
-  // long as this.
+  // One a backend; of the own engine, whose workers are a process a model, one a model; of a
+  // backend with scarce models, one for those and one for the others. Lives as long as this.
   Lane& at(const policy::Target& target);
 
  private:
   const PlacesFor places_for_;
+  const IsScarce is_scarce_;
   const Clock& clock_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Lane>, std::less<>> lanes_;

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -35,7 +38,7 @@ TEST(Limiter, RefusesAtOnceWhenTooManyWait) {
   Limiter limiter({.running_max = 1, .waiting_max = 0});
   const auto held = limiter.try_enter();
   const net::CancelFlag never;
-  const auto refused = limiter.enter(never, system_clock(), kNever);
+  const auto refused = limiter.enter({}, never, system_clock(), kNever);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kExhausted);
 }
@@ -44,10 +47,10 @@ TEST(Limiter, StopsWaitingAtTheDeadlineOrWhenToldTo) {
   Limiter limiter({.running_max = 1, .waiting_max = 5});
   const auto held = limiter.try_enter();
   net::CancelFlag stop;
-  const auto late = limiter.enter(stop, system_clock(), system_clock().mono_ns());
+  const auto late = limiter.enter({}, stop, system_clock(), system_clock().mono_ns());
   EXPECT_EQ(late.error().code, Code::kDeadline);
   stop.cancel();
-  const auto stopped = limiter.enter(stop, system_clock(), kNever);
+  const auto stopped = limiter.enter({}, stop, system_clock(), kNever);
   EXPECT_EQ(stopped.error().code, Code::kCancelled);
   EXPECT_EQ(limiter.load().waiting, 0);
   EXPECT_EQ(limiter.load().running, 1);
@@ -62,7 +65,7 @@ TEST(Limiter, NeverRunsMoreThanItsPlacesAndServesEverybody) {
   for (int i = 0; i < 16; ++i)
     threads.emplace_back([&] {
       for (int round = 0; round < 200; ++round) {
-        const auto place = limiter.enter(never, system_clock(), kNever);
+        const auto place = limiter.enter({}, never, system_clock(), kNever);
         if (!place) continue;
         const int now = ++running;
         for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
@@ -76,6 +79,70 @@ TEST(Limiter, NeverRunsMoreThanItsPlacesAndServesEverybody) {
   EXPECT_EQ(served, 16 * 200);
   EXPECT_LE(most, 3);
   EXPECT_EQ(limiter.load().running, 0);
+}
+
+// Requests that wait for the one place of a limiter, each on a thread; who got it is kept in order.
+class Crowd {
+ public:
+  explicit Crowd(const Places& places) : limiter_(places), first_(limiter_.try_enter()) {}
+  ~Crowd() { let_go(); }
+
+  // Returns when it waits, or is over.
+  void ask(const std::string& agent, std::int64_t cost = 1) {
+    const std::size_t before = over_;
+    const std::int64_t waited = limiter_.load().waiting;
+    threads_.emplace_back([this, agent, cost] {
+      auto place = limiter_.enter({agent, cost}, never_, system_clock(), kNever);
+      const std::lock_guard lock(mutex_);
+      (place ? entered : refused).push_back(agent);
+      ++over_;
+    });
+    while (over_ == before && limiter_.load().waiting == waited) std::this_thread::yield();
+  }
+  void let_go() {
+    first_.reset();
+    threads_.clear();
+  }
+  Limiter& limiter() { return limiter_; }
+
+  std::vector<std::string> entered, refused;
+
+ private:
+  Limiter limiter_;
+  std::optional<Limiter::Place> first_;
+  const net::CancelFlag never_;
+  std::mutex mutex_;  // guards entered and refused
+  std::atomic<std::size_t> over_ = 0;
+  std::vector<std::jthread> threads_;  // joined before the rest goes
+};
+
+TEST(Limiter, GivesItsPlacesToTheAgentsInTurn) {
+  Crowd crowd({.running_max = 1, .waiting_max = 10});
+  for (int i = 0; i < 4; ++i) crowd.ask("greedy");
+  crowd.ask("modest");
+  crowd.ask("quiet");
+  crowd.let_go();
+  EXPECT_EQ(crowd.entered,
+            (std::vector<std::string>{"greedy", "modest", "quiet", "greedy", "greedy", "greedy"}));
+}
+
+TEST(Limiter, GivesMoreTurnsToMoreWeightAndFewerToDearRequests) {
+  Crowd crowd({.running_max = 1, .waiting_max = 10, .quantum = 1, .weights = {{"heavy", 2}}});
+  for (int i = 0; i < 3; ++i) crowd.ask("dear", 2);
+  for (int i = 0; i < 4; ++i) crowd.ask("heavy", 1);
+  crowd.let_go();
+  EXPECT_EQ(crowd.entered,
+            (std::vector<std::string>{"heavy", "heavy", "dear", "heavy", "heavy", "dear", "dear"}));
+}
+
+TEST(Limiter, AFullRoomPushesOutWhoFloodsIt) {
+  Crowd crowd({.running_max = 1, .waiting_max = 3});
+  for (int i = 0; i < 4; ++i) crowd.ask("greedy");
+  EXPECT_EQ(crowd.refused, std::vector<std::string>{"greedy"}) << "there is room for three";
+  crowd.ask("modest");
+  crowd.let_go();
+  EXPECT_EQ(crowd.entered, (std::vector<std::string>{"greedy", "modest", "greedy"}));
+  EXPECT_EQ(crowd.refused, (std::vector<std::string>{"greedy", "greedy"}));
 }
 
 TEST(RetryBudget, IsAShareOfWhatIsActiveAndAFewInAnyCase) {

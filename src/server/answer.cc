@@ -8,6 +8,7 @@
 #include "chat/model_list.h"
 #include "chat/token_estimate.h"
 #include "chat/upstream.h"
+#include "server/caller.h"
 #include "server/client_sink.h"
 #include "server/handlers.h"
 #include "server/profiles.h"

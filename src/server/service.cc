@@ -6,21 +6,12 @@
 #include "base/random.h"
 #include "config/reload.h"
 #include "server/handlers.h"
+#include "server/places.h"
 #include "server/reply.h"
 #include "steering/limits.h"
 
 namespace tophand::server {
 namespace {
-
-// The own engine answers one request at a time; what waits for it waits here, where it may still go
-// elsewhere. Claude's limits are Anthropic's to tell.
-dispatch::Places places_for(const config::Config& config, const policy::Target& target) {
-  if (target.place == policy::Place::kClaude) return {};
-  std::int64_t at_once = 1;
-  for (const config::BackendConfig& backend : config.backends)
-    if (backend.name == target.backend) at_once = backend.concurrency;
-  return {.running_max = at_once, .waiting_max = config.engine.queue_max};
-}
 
 dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steering) {
   return {.ledger = deps.ledger,
@@ -29,6 +20,8 @@ dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steeri
           .backend_for = deps.backend_for,
           .places_for = [config = deps.config](
                             const policy::Target& target) { return places_for(config, target); },
+          .is_scarce = [config = deps.config](
+                           const policy::Target& target) { return is_scarce(config, target); },
           .estimate_tokens = deps.estimate_tokens,
           .counterfactual_model = deps.config.claude.model,
           .deadline_ms = deps.config.routing.deadline_s * 1000,
