@@ -25,9 +25,11 @@ struct ServerConfig {
 };
 
 struct ModelsConfig {
-  std::string dir;                                    // "" = DATA/models
-  std::string local = "qwen2.5-coder:1.5b";           // what `local`, `low` and `auto` mean here
-  std::string mirror;                                 // URL or folder, tried after the publisher
+  std::string dir;                           // "" = DATA/models
+  std::string local = "qwen2.5-coder:1.5b";  // what `local`, `low` and `auto` mean here
+  std::string mirror;                        // URL or folder, tried after the publisher
+  std::string on_overflow =
+      "refuse";  // or "truncate": a conversation that does not fit the context
   std::map<std::string, std::string> aliases;         // name -> model
   std::map<std::string, std::string> templates;       // model -> built-in chat template
   std::map<std::string, std::string> pre_tokenizers;  // model -> built-in pre-tokenizer

@@ -6,6 +6,7 @@ namespace tophand::config {
 namespace {
 
 constexpr std::array<std::string_view, 2> kPriorities{"low", "high"};
+constexpr std::array<std::string_view, 2> kOverflows{"refuse", "truncate"};
 constexpr std::array<std::string_view, 3> kEscalations{"never", "unable", "failed"};
 
 constexpr std::array<std::string_view, 3> kInHouse{"auto", "yes", "no"};
@@ -31,6 +32,9 @@ constexpr Key kKeys[] = {
      "what `local`, `low` and `auto` mean on this machine"},
     {"models", "mirror", [](Config& c) -> Place { return &c.models.mirror; },
      "URL or folder with model files, tried after the publisher (TOPHAND_MODEL_MIRROR)"},
+    {"models", "on_overflow", [](Config& c) -> Place { return &c.models.on_overflow; },
+     "a conversation that does not fit a local model's context: refuse (with the numbers), or truncate "
+     "(leave out the oldest turns, and say so in x-tophand-truncated)", {}, kOverflows},
     {"models", "aliases", [](Config& c) -> Place { return &c.models.aliases; },
      "other names for models, as a table: aliases = { monday = \"qwen2.5-coder:1.5b\" }"},
     {"models", "templates", [](Config& c) -> Place { return &c.models.templates; },

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "dispatch/account.h"
-#include "dispatch/tool_gate.h"
+#include "dispatch/overflow.h"
 #include "dispatch/watching_sink.h"
 
 namespace tophand::dispatch {
@@ -23,13 +23,13 @@ backend::Call call_for(const Job& job, const Attempt& attempt, Sink::Takes takes
 
 // The one place where a backend is asked.
 backend::Report ask(const Deps& deps, const Job& job, const Attempt& attempt, Sink::Takes takes,
-                    WatchingSink& watch, const Stop& stop) {
+                    WatchingSink& watch, Sink& sink, const Stop& stop) {
   backend::Backend* backend = deps.backend_for(attempt.target);
   if (backend == nullptr)  // it was there when it was chosen
     return backend::refused({Code::kUnavailable, "the backend is gone"});
   const backend::Call call = call_for(job, attempt, takes);
   return attempt.is_claude() ? backend->answer(call, watch, stop)
-                             : answer_checked(*backend, call, watch, stop);
+                             : answer_fitting(job, attempt, *backend, call, watch, sink, stop);
 }
 
 // Backends know one reason to stop; which it was decides whether another one is tried.
@@ -53,7 +53,7 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
   attempt.asked = true;
   {
     WatchingSink watch(sink, *deps.clock, stop);
-    attempt.report = ask(deps, job, attempt, takes, watch, stop);
+    attempt.report = ask(deps, job, attempt, takes, watch, sink, stop);
     name_the_stop(deps, stop, attempt.report);
     if (attempt.report.end == backend::End::kFinished && watch.empty()) {
       if (attempt.may_move_on) {

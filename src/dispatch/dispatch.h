@@ -35,7 +35,15 @@ struct Job {
   net::Headers forward = {};
   int hops = 0;                                        // gateways it came through before this one
   std::string agent = {}, persona = {}, session = {};  // as the caller declared them
+  // A local model may be asked without the oldest turns when they do not fit; else it refuses.
+  bool may_shorten = false;
   policy::Decision decision;
+};
+
+// What a local model was asked without.
+struct Shortened {
+  std::int64_t messages = 0;
+  std::int64_t tokens = 0;  // about so many
 };
 
 // A backend's sink that is also told what goes on around it.
@@ -56,6 +64,9 @@ class Sink : public backend::Sink {
   // at most once, from any thread but not under a lock that the other methods take, when a second
   // has passed. An empty one takes the wish back; when it returns, none runs.
   virtual void held(std::function<void()> release) = 0;
+  // The conversation will be asked without its oldest turns. False when the client cannot be told,
+  // because its answer has begun: then it is not done.
+  virtual bool shortened(const Shortened&) { return false; }
 };
 
 struct Outcome {

@@ -104,6 +104,12 @@ class FakeSink final : public Sink {
     all += bytes;
     return {};
   }
+  bool shortened(const Shortened& by) override {
+    left_out.push_back(by.messages);
+    return can_be_told;
+  }
+  std::vector<std::int64_t> left_out;  // messages, as it was told
+  bool can_be_told = true;
   std::function<void()> release;  // of what is held back now
   std::vector<Target> tried;
   std::vector<chat::StreamEvent> events;

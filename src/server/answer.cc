@@ -58,6 +58,24 @@ net::Headers forwarded(const net::Headers& from) {
   return out;
 }
 
+// Whether a conversation that does not fit a local model may lose its oldest turns: the header
+// says, else Ollama's own field, else the configuration.
+Result<bool> may_shorten(const Service& service, const Exchange& exchange) {
+  constexpr std::string_view kHeader = "x-tophand-on-overflow";
+  if (const auto said = exchange.request.headers.find(kHeader)) {
+    if (*said == "truncate" || *said == "refuse") return *said == "truncate";
+    return fail(Code::kInvalid, std::string(kHeader) + ": expected refuse or truncate, found '" +
+                                    header_text(*said) + "'");
+  }
+  if (exchange.dialect == chat::Dialect::kOllamaChat ||
+      exchange.dialect == chat::Dialect::kOllamaGenerate) {
+    const std::string_view body = exchange.request.body;
+    if (const auto field = chat::find_top_level_value(body, "truncate"))
+      return body.substr(field->begin, field->end - field->begin) == "true";
+  }
+  return service.deps().config.models.on_overflow == "truncate";
+}
+
 // What is no number counts as too many: such a request stays here.
 int hops_of(const net::Headers& headers) {
   constexpr int kTooMany = 1000;
@@ -146,6 +164,8 @@ void answer(Service& service, Exchange& exchange) {
   if (service.retries().join(exchange)) return;
   auto request = parse(exchange, exchange.request.body);
   if (!request) return send_error(exchange, request.error());
+  const auto shortens = may_shorten(service, exchange);
+  if (!shortens) return send_error(exchange, shortens.error());
   chat::Request local = *request;
   chat::prepare_for_local(local);
   const net::Headers& headers = exchange.request.headers;
@@ -180,11 +200,13 @@ void answer(Service& service, Exchange& exchange) {
                     .agent = caller.agent,
                     .persona = persona,
                     .session = caller.session,
+                    .may_shorten = *shortens,
                     .decision = std::move(*decision)};
   ClientSink sink(exchange,
                   {.context = context_for(service, exchange, *request),
                    .stream = request->stream,
                    .priority = std::string(policy::priority_name(job.decision.priority)),
+                   .may_be_shortened = *shortens,
                    .left_out = joined(request->left_out, ", "),
                    .estimate_input_tokens = [&] { return estimate(service, *request); }},
                   clock, &service.pulse());

@@ -53,10 +53,20 @@ ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   const bool passes_on = claude && exchange_->dialect == chat::Dialect::kAnthropicMessages;
   if (passes_on || shape_.left_out.empty()) headers.erase("x-tophand-left-out");
   else headers.set("x-tophand-left-out", header_text(shape_.left_out));
+  headers.erase("x-tophand-truncated");  // that was another attempt
   // A preamble of ours and a provider's bytes would make two beginnings of one stream.
   raw_expected_ = passes_on && !exchange_->writer.started();
   if (shape_.stream && !raw_expected_) start_beating();
   return raw_expected_ ? Takes::kRaw : Takes::kEvents;
+}
+
+bool ClientSink::shortened(const dispatch::Shortened& by) {
+  const std::lock_guard lock(mutex_);
+  if (exchange_->writer.started()) return false;
+  exchange_->writer.headers().set(
+      "x-tophand-truncated",
+      std::to_string(by.tokens) + " tokens, " + std::to_string(by.messages) + " messages");
+  return true;
 }
 
 bool ClientSink::move_to(Exchange& other) {
@@ -112,6 +122,7 @@ Result<> ClientSink::breathe() {
 
 Result<> ClientSink::breathe_locked() {
   if (!shape_.stream || raw_ || raw_expected_ || is_over_) return {};
+  if (shape_.may_be_shortened && !exchange_->writer.started()) return {};
   const std::int64_t silent_ns = clock_.mono_ns() - last_write_ns_;
   const bool due = silent_ns >= (exchange_->writer.started() ? kBreatheEveryNs : kStartAfterNs);
   if (!due) return {};
@@ -210,6 +221,7 @@ void ClientSink::finish_whole(const dispatch::Outcome& outcome) {
 
 void ClientSink::fail_before_start(const dispatch::Outcome& outcome) {
   const backend::Report& report = outcome.report;
+  exchange_->writer.headers().erase("x-tophand-truncated");
   for (const net::Header& header : report.kept.all())
     exchange_->writer.headers().set(header.name, header.value);
   if (report.status != 0 && !report.raw_error.empty() &&

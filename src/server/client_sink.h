@@ -26,7 +26,9 @@ namespace tophand::server {
 struct AnswerShape {
   chat::AnswerContext context;
   bool stream = false;
-  std::string priority;       // for x-tophand-priority
+  std::string priority;  // for x-tophand-priority
+  // The head waits for content, because it may have to say what was left out.
+  bool may_be_shortened = false;
   std::string left_out = {};  // for x-tophand-left-out, unless the bytes are passed on as they came
   // Called at most once, when a stream has to begin before its backend knows the number.
   std::function<std::int64_t()> estimate_input_tokens = {};
@@ -40,6 +42,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
 
   Takes trying(const Trying& attempt) override;
   void held(std::function<void()> release) override;
+  bool shortened(const dispatch::Shortened& by) override;
   Result<> event(const chat::StreamEvent& event) override;
   Result<> head(int status, const net::Headers& kept, std::string_view content_type) override;
   Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;

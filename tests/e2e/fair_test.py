@@ -100,7 +100,7 @@ class LimitedKey(unittest.TestCase):
         self.assertIn("requests_per_minute", refused.json()["error"]["message"])
         self.assertEqual(len(simulator.requests()), 2)
         row = gateway.rows(refused.headers["x-request-id"])[0]
-        self.assertEqual((row["state"], row["cost_usd"] if "cost_usd" in row else 0), ("released", 0), row)
+        self.assertEqual((row["state"], row["cost_nano_usd"]), ("released", 0), row)
 
 
 if __name__ == "__main__":
