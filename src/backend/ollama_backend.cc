@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/random.h"
+#include "chat/embedding_upstream.h"
 #include "chat/ollama_upstream.h"
 #include "chat/token_estimate.h"
 #include "net/sse.h"
@@ -101,6 +102,16 @@ Result<std::int64_t> OllamaBackend::count(const Call&, const net::Cancellation&)
   return fail(Code::kUnavailable, door_.name() + ": Ollama has no way to count tokens");
 }
 
+Result<chat::EmbeddingAnswer> OllamaBackend::embed(const std::string& model,
+                                                   const chat::EmbeddingRequest& request,
+                                                   const net::Cancellation& client) {
+  const std::string body =
+      chat::write_ollama_embedding_ask(request, model, context_for(info_of(model)));
+  TOPHAND_TRY(text, door_.name(), door_.ask_text("/api/embed", body, client));
+  TOPHAND_TRY(answer, door_.name(), chat::read_ollama_embeddings(text, request.inputs.size()));
+  return std::move(answer);
+}
+
 Result<ModelInfo> OllamaBackend::show(const std::string& model,
                                       const net::Cancellation& stop) const {
   Json body = Json::object();
@@ -135,10 +146,8 @@ Result<Probed> OllamaBackend::probe(const net::Cancellation& stop) {
       }
       if (known.info.context_tokens == 0)
         if (auto shown = show(name, stop)) known.info = std::move(*shown);
-      if (known.info.can_generate) {
-        probed.models.push_back(known.info);
-        probed.models.back().context_tokens = context_for(known.info);
-      }
+      probed.models.push_back(known.info);
+      probed.models.back().context_tokens = context_for(known.info);
       now.emplace(name, std::move(known));
     }
   const std::lock_guard lock(mutex_);

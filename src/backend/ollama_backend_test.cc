@@ -111,11 +111,28 @@ TEST(OllamaBackend, DiscoversModelsAndLooksAtEachOnce) {
   EXPECT_EQ(shown, 2);
 }
 
-TEST(OllamaBackend, DoesNotOfferEmbeddingModels) {
+TEST(OllamaBackend, KnowsModelsThatOnlyMakeEmbeddings) {
   FakeServer::Answers given = answers();
   given["POST /api/show"].body = R"({"capabilities":["embedding"],"model_info":{}})";
   Rig rig(given);
-  EXPECT_TRUE(rig.adapter->probe(rig.never)->models.empty());
+  const auto probed = rig.adapter->probe(rig.never);
+  ASSERT_EQ(probed->models.size(), 2u);
+  EXPECT_FALSE(probed->models[0].can_generate);
+}
+
+TEST(OllamaBackend, PassesEmbeddingsOnAndRefusesRatherThanCut) {
+  FakeServer::Answers given = answers();
+  given["POST /api/embed"].body = R"({"embeddings":[[0.6,0.8]],"prompt_eval_count":3})";
+  Rig rig(given);
+  const chat::EmbeddingRequest request{.inputs = {"text"}};
+  const auto answer = rig.adapter->embed("nomic", request, rig.never);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->items.front().values, (std::vector<float>{0.6F, 0.8F}));
+  EXPECT_EQ(rig.asked("/api/embed")["truncate"], false);
+
+  given["POST /api/embed"] = {400, R"({"error":"the input length exceeds the context length"})"};
+  Rig full(given);
+  EXPECT_EQ(full.adapter->embed("nomic", request, full.never).error().code, Code::kPromptTooLong);
 }
 
 TEST(OllamaBackend, DoesNotAskAModelToThinkThatCannot) {

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/random.h"
+#include "chat/embedding_upstream.h"
 #include "chat/upstream.h"
 #include "net/sse.h"
 
@@ -119,6 +120,15 @@ Result<std::int64_t> OpenAiBackend::count(const Call& call, const net::Cancellat
     }
   }
   return fail(Code::kUnavailable, door_.name() + " has no way to count tokens");
+}
+
+Result<chat::EmbeddingAnswer> OpenAiBackend::embed(const std::string& model,
+                                                   const chat::EmbeddingRequest& request,
+                                                   const net::Cancellation& client) {
+  const std::string body = chat::write_openai_embedding_ask(request, model);
+  TOPHAND_TRY(text, door_.name(), door_.ask_text(door_.api_root() + "/embeddings", body, client));
+  TOPHAND_TRY(answer, door_.name(), chat::read_openai_embeddings(text, request.inputs.size()));
+  return std::move(answer);
 }
 
 Result<> OpenAiBackend::load(const std::string& model, const net::Cancellation& client) {

@@ -94,6 +94,37 @@ TEST(OpenAiBackend, AnErrorInsideAStreamFailsTheAnswer) {
   EXPECT_TRUE(rig.sink.events.empty());
 }
 
+// None of these is the request's fault: the next backend may answer it.
+TEST(OpenAiBackend, WhatCannotBeReadIsTheServersFault) {
+  const std::string half_call =
+      R"(data: {"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":"{\"a"}}]}}]})";
+  for (const std::string& body :
+       {std::string("not JSON"), std::string("data: not JSON\n\n"), std::string("data: [1]\n\n"),
+        std::string("{\"choices\":"), std::string("<html>502</html>"), half_call + "\n\n",
+        "data: " + std::string(9u << 20, 'x') + "\n\n"}) {
+    Rig rig("vllm", {{"POST /v1/chat/completions", {200, body, kSse}}});
+    const Report report = rig.answer();
+    EXPECT_EQ(report.end, End::kFailed) << body.substr(0, 80);
+    ASSERT_TRUE(report.failure) << body.substr(0, 80);
+    EXPECT_EQ(report.failure->error.code, Code::kUpstream) << body.substr(0, 80);
+  }
+}
+
+TEST(OpenAiBackend, PassesEmbeddingsOn) {
+  Rig rig("vllm",
+          {{"POST /v1/embeddings",
+            {200, R"({"data":[{"index":0,"embedding":[0.5,1]}],"usage":{"prompt_tokens":2}})"}}});
+  const auto answer = rig.adapter->embed("bge", {.inputs = {"text"}}, rig.never);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->items.front().values, (std::vector<float>{0.5F, 1}));
+  EXPECT_EQ(answer->input_tokens(), 2);
+  EXPECT_EQ(rig.asked("/v1/embeddings")["model"], "bge");
+
+  Rig broken("vllm", {{"POST /v1/embeddings", {200, "{"}}});
+  EXPECT_EQ(broken.adapter->embed("bge", {.inputs = {"text"}}, broken.never).error().code,
+            Code::kUpstream);
+}
+
 TEST(OpenAiBackend, ARefusalNamesTheBackend) {
   Rig rig("llama-server", {{"POST /v1/chat/completions",
                             {503, R"({"error":{"code":503,"message":"Loading model"}})"}}});

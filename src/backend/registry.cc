@@ -47,6 +47,17 @@ struct Registry::Entry final : Backend {
   Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override {
     return adapter->count(call, client);
   }
+  Result<chat::EmbeddingAnswer> embed(const std::string& model,
+                                      const chat::EmbeddingRequest& request,
+                                      const net::Cancellation& client) override {
+    ++in_flight;
+    auto answer = adapter->embed(model, request, client);
+    --in_flight;
+    if (answer) owner.report_success(config.name);
+    else if (answer.error().code != Code::kCancelled)
+      owner.report_failure(config.name, answer.error());
+    return answer;
+  }
   std::vector<ModelInfo> offered() const;
 
   Registry& owner;
@@ -200,7 +211,8 @@ std::vector<policy::Offer> Registry::offers() const {
   std::vector<policy::Offer> out;
   const std::lock_guard lock(mutex_);
   for (const std::unique_ptr<Entry>& entry : entries_)
-    for (const ModelInfo& model : entry->offered())
+    for (const ModelInfo& model : entry->offered()) {
+      if (!model.can_generate) continue;
       out.push_back({.backend = entry->config.name,
                      .model = model.name,
                      .up = entry->up,
@@ -209,7 +221,21 @@ std::vector<policy::Offer> Registry::offers() const {
                      .takes_images = model.takes_images,
                      .context_tokens = model.context_tokens,
                      .outside = !config::is_in_house(entry->config)});
+    }
   return out;
+}
+
+std::optional<policy::Target> Registry::embedder(std::string_view model) const {
+  const std::lock_guard lock(mutex_);
+  for (const bool up : {true, false})
+    for (const std::unique_ptr<Entry>& entry : entries_)
+      for (const ModelInfo& offered : entry->offered()) {
+        const bool named = same_model(model, offered.name) ||
+                           same_model(model, entry->config.name + "/" + offered.name);
+        if (named && !offered.can_generate && entry->up == up && config::is_in_house(entry->config))
+          return policy::Target{policy::Place::kLocal, offered.name, entry->config.name};
+      }
+  return std::nullopt;
 }
 
 std::vector<BackendStatus> Registry::status() const {

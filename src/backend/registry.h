@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -58,7 +59,11 @@ class Registry {
   Result<> load(std::string_view name, const std::string& model, const net::Cancellation& client);
   Result<> unload(std::string_view name, const std::string& model, const net::Cancellation& client);
 
-  std::vector<policy::Offer> offers() const;  // in the order of the configuration
+  // In the order of the configuration; without those that only make embeddings.
+  std::vector<policy::Offer> offers() const;
+  // The model of this name (or "BACKEND/MODEL") that only makes embeddings; of several one whose
+  // backend is up. Only of machines of the team: no rule is asked about it.
+  std::optional<policy::Target> embedder(std::string_view model) const;
   std::vector<BackendStatus> status() const;
 
   // What an answer (or its lack) told. A backend that cannot be reached is down at once; any other

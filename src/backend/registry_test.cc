@@ -68,6 +68,26 @@ TEST(Registry, TheConfigurationLimitsWhatIsOffered) {
   EXPECT_EQ(registry->status()[0].missing, Names{"c"});
 }
 
+TEST(Registry, OffersAModelThatOnlyMakesEmbeddingsForThose) {
+  const FakeServer server(
+      {{"GET /api/version", {200, R"({"version":"0.33.0"})"}},
+       {"GET /api/tags", {200, R"({"models":[{"name":"nomic:latest","digest":"d"}]})"}},
+       {"POST /api/show", {200, R"({"capabilities":["embedding"],"model_info":{}})"}},
+       {"POST /api/embed", {200, R"({"embeddings":[[1]]})"}}});
+  const auto registry = registry_of({config_for("ollama", server.url())});
+  registry->probe_all();
+  EXPECT_TRUE(registry->offers().empty());
+  for (const char* name : {"nomic", "nomic:latest", "ws2/nomic"}) {
+    const auto target = registry->embedder(name);
+    ASSERT_TRUE(target) << name;
+    EXPECT_EQ(target->backend, "ws2");
+    EXPECT_EQ(target->model, "nomic:latest");
+  }
+  EXPECT_FALSE(registry->embedder("other"));
+  const net::CancelFlag never;
+  EXPECT_TRUE(registry->find("ws2")->embed("nomic:latest", {.inputs = {"a"}}, never));
+}
+
 TEST(Registry, AFailedProbeMarksItDownWithTheReason) {
   config::BackendConfig config = config_for("vllm", dead_url());
   config.models = {"a"};

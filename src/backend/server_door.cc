@@ -10,8 +10,9 @@ namespace tophand::backend {
 namespace {
 
 constexpr std::size_t kErrorBytesMax = 1u << 20;
-constexpr std::size_t kShortAnswerBytesMax = 8u << 20;  // a model's own licence is in some of them
-constexpr int kConnectTimeoutMs = 2'000;                // a machine of the team, or it is down
+constexpr std::size_t kShortAnswerBytesMax = 8u << 20;   // a model's own licence is in some of them
+constexpr std::size_t kAskedAnswerBytesMax = 64u << 20;  // 2048 embeddings
+constexpr int kConnectTimeoutMs = 2'000;                 // a machine of the team, or it is down
 constexpr int kProbeTimeoutMs = 5'000;
 constexpr std::int64_t kBytesPerToken = 4;
 constexpr std::string_view kV1 = "/v1";
@@ -73,10 +74,13 @@ Result<std::string> ServerDoor::ask_text(const std::string& path, std::string_vi
   request.first_byte_timeout_ms = request.idle_timeout_ms =
       body.empty() ? kProbeTimeoutMs : timeout_ms_;
   TOPHAND_TRY(response, path, client_->send(endpoint_, request, &client));
-  TOPHAND_TRY(text, path, response->read_all(&client, kShortAnswerBytesMax));
+  const std::size_t bytes_max = body.empty() ? kShortAnswerBytesMax : kAskedAnswerBytesMax;
+  auto text = response->read_all(&client, bytes_max);
+  if (!text && text.error().code == Code::kTooLarge) text.error().code = Code::kUpstream;
+  if (!text) return tl::unexpected(std::move(text.error()).within(path));
   if (!is_success(response->status()))
-    return tl::unexpected(chat::read_server_error(response->status(), text).error.within(path));
-  return std::move(text);
+    return tl::unexpected(chat::read_server_error(response->status(), *text).error.within(path));
+  return text;
 }
 
 Result<Json> ServerDoor::ask(const std::string& path, std::string_view body,
@@ -141,7 +145,8 @@ Report ServerDoor::read(const Question& question, net::ClientResponse& response,
     if (piece->empty()) {
       reader.end(events);  // gives out an end of its own, if none was there yet
     } else if (auto pushed = reader.push(*piece, events); !pushed) {
-      end_with(report, Error(pushed.error()).within(name_));
+      // Its fault, never the request's, whatever could not be read.
+      end_with(report, Error{Code::kUpstream, pushed.error().message}.within(name_));
       return report;
     }
     for (chat::StreamEvent& event : events) {

@@ -36,6 +36,12 @@ Result<policy::Decision> decide(const Service& service, const chat::EmbeddingReq
   if (request.model.starts_with("claude"))
     return fail(Code::kNotFound,
                 "model '" + request.model + "' not found: Claude makes no embeddings");
+  if (service.deps().others != nullptr)
+    if (auto target = service.deps().others->embedder(request.model)) {
+      policy::Decision decision;
+      decision.targets.push_back(*std::move(target));
+      return decision;
+    }
   chat::Request low;
   low.model = request.model;
   low.priority = "low";
