@@ -5,13 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <utility>
 
 #include "base/hex.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "models/store.h"
 #include "models/transfer.h"
@@ -19,7 +22,8 @@
 namespace tophand::models {
 namespace {
 
-constexpr std::uint64_t kDiskSlack = 64u << 20;        // left for everything else
+constexpr std::uint64_t kDiskSlack = 64u << 20;  // left for everything else
+constexpr std::chrono::hours kUnusedAfter{24};
 constexpr std::uint64_t kCheckDiskEvery = 256u << 20;  // where the size was not announced
 
 tl::unexpected<Error> io_error(const std::string& what) {
@@ -49,6 +53,31 @@ std::string blob_path(const std::string& dir, std::string_view hex) {
 bool has_blob(const std::string& dir, std::string_view hex) {
   struct stat status{};
   return ::stat(blob_path(dir, hex).c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+std::int64_t remove_unused_blobs(const std::string& dir, const std::vector<std::string>& used) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::int64_t removed = 0;
+  for (fs::directory_iterator at(dir + "/blobs", error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string path = at->path().string();
+    const auto same_file = [&](const std::string& other) {
+      std::error_code ignored;
+      return other == path || fs::equivalent(other, path, ignored);
+    };
+    std::error_code gone;
+    const auto age = fs::file_time_type::clock::now() - at->last_write_time(gone);
+    if (gone || !at->is_regular_file(gone) || age < kUnusedAfter ||
+        !at->path().filename().string().starts_with("sha256-") ||
+        std::ranges::any_of(used, same_file))
+      continue;
+    const std::uintmax_t bytes = at->file_size(gone);
+    if (!fs::remove(at->path(), gone) || gone) continue;
+    log::info("blob.removed", {{"file", path}, {"bytes", static_cast<std::int64_t>(bytes)}});
+    ++removed;
+  }
+  return removed;
 }
 
 BlobWriter::BlobWriter(std::string dir, std::string hex)

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -20,6 +21,12 @@ std::optional<std::string> digest_hex(std::string_view digest);
 
 std::string blob_path(const std::string& dir, std::string_view hex);
 bool has_blob(const std::string& dir, std::string_view hex);
+
+// Deletes what uploads have left behind in DIR/blobs: files that none of `used` (paths) is, and
+// parts of uploads that broke off. Only what nobody has written to for a day goes: a client may be
+// about to create a model of what it has just uploaded. Logs what it deletes; returns how many
+// files.
+std::int64_t remove_unused_blobs(const std::string& dir, const std::vector<std::string>& used);
 
 // One upload: bytes to a temporary file, hashed on the way, then checked, synced and renamed.
 class BlobWriter {

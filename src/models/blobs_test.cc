@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -63,6 +64,29 @@ TEST_F(BlobTest, OfAnotherHashLeavesNothingBehind) {
 
 TEST_F(BlobTest, ThatCannotFitIsRefusedBeforeItIsWritten) {
   EXPECT_EQ(BlobWriter::create(dir_, kHello, kBlobBytesMax + 1).error().code, Code::kTooLarge);
+}
+
+TEST_F(BlobTest, ThatNoModelUsesGoesAfterADay) {
+  namespace fs = std::filesystem;
+  fs::create_directories(dir_ + "/blobs");
+  const auto write = [&](const std::string& name, int hours_old) {
+    const std::string path = dir_ + "/blobs/" + name;
+    std::ofstream(path) << "x";
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(hours_old));
+    return path;
+  };
+  const std::string used = write("sha256-" + kHello, 100);
+  const std::string unused = write("sha256-" + kNothing, 25);
+  const std::string fresh = write("sha256-" + std::string(64, 'a'), 23);
+  const std::string part = write("sha256-" + kHello + ".123456.part", 25);
+  const std::string of_somebody = write("notes.txt", 100);
+  EXPECT_EQ(remove_unused_blobs(dir_, {"/elsewhere/model.gguf", used}), 2);
+  EXPECT_TRUE(fs::exists(used));
+  EXPECT_TRUE(fs::exists(fresh));
+  EXPECT_TRUE(fs::exists(of_somebody));
+  EXPECT_FALSE(fs::exists(unused));
+  EXPECT_FALSE(fs::exists(part));
+  EXPECT_EQ(remove_unused_blobs(dir_ + "/no such folder", {}), 0);
 }
 
 TEST(BlobDigest, IsSixtyFourHexDigits) {

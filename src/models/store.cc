@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "models/blobs.h"
 #include "models/catalogue.h"
 #include "models/name.h"
 
@@ -273,6 +274,19 @@ Result<> Store::read_folder(const struct stat* settled) const {
   std::ranges::sort(records_->listed, {}, &InstalledModel::name);
   records_->folder = settled == nullptr ? std::nullopt : std::optional(Records::stamp_of(*settled));
   return {};
+}
+
+std::int64_t Store::remove_unused_uploads() const {
+  if (!list()) return 0;
+  std::vector<std::string> used;
+  {
+    const std::lock_guard lock(records_->mutex);
+    for (const auto& [file, record] : records_->entries) {
+      if (!record.model) return 0;
+      used.push_back(record.model->path);
+    }
+  }
+  return remove_unused_blobs(dir_, used);
 }
 
 const InstalledModel* find_model(const std::vector<InstalledModel>& models, std::string_view name) {

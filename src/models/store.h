@@ -71,6 +71,9 @@ class Store {
   Result<> add(const InstalledModel& model);
   // Removes the record; the file goes with the last record that names it, if it is in dir().
   Result<> remove(std::string_view name);
+  // Deletes uploads that no record names (blobs.h). Nothing while a record is damaged: nobody knows
+  // what it names. Returns how many files went.
+  std::int64_t remove_unused_uploads() const;
 
  private:
   Result<> check_record_is_free(const InstalledModel& model) const;

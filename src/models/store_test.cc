@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -107,6 +108,25 @@ TEST_F(StoreTest, DamagedRecordsHideOnlyThemselves) {
   std::ofstream(dir_ + "/worse.model.json")
       << R"({"name":"x","path":"../../etc/passwd","sha256":"zz"})";
   EXPECT_EQ(store.list()->size(), 1u);
+}
+
+TEST_F(StoreTest, UploadsThatNoRecordNamesGoUnlessARecordIsDamaged) {
+  namespace fs = std::filesystem;
+  fs::create_directories(dir_ + "/blobs");
+  const std::string used = dir_ + "/blobs/sha256-" + std::string(64, 'a');
+  const std::string unused = dir_ + "/blobs/sha256-" + std::string(64, 'b');
+  Store store(dir_);
+  ASSERT_TRUE(store.add(file("mine", used)));
+  for (const std::string& path : {used, unused}) {
+    std::ofstream(path) << "GGUF";
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(48));
+  }
+  std::ofstream(dir_ + "/broken.model.json") << "{";
+  EXPECT_EQ(store.remove_unused_uploads(), 0);
+  fs::remove(dir_ + "/broken.model.json");
+  EXPECT_EQ(store.remove_unused_uploads(), 1);
+  EXPECT_TRUE(fs::exists(used));
+  EXPECT_FALSE(fs::exists(unused));
 }
 
 TEST_F(StoreTest, RemovesOwnFilesAndOnlyForgetsImportedOnes) {

@@ -228,6 +228,7 @@ Result<> RunningGateway::listen() {
   url_ = "http://" + (v6 ? "[" + address.host + "]" : address.host) + ":" +
          std::to_string(server_->port());
   TOPHAND_CHECK("endpoint", write_private_file(options_.data_dir + "/run/endpoint", url_ + "\n"));
+  store_.remove_unused_uploads();
   if (options_.preload == GatewayOptions::Preload::kDefaultModel) {
     if (const auto model = store_.find(config.models.local)) supervisor_->preload(model->name);
     else log::warn("model.missing", {{"hint", "tophand pull " + config.models.local}});

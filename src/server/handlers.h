@@ -25,6 +25,7 @@ void copy_model(Service& service, Exchange& exchange);
 void delete_model(Service& service, Exchange& exchange);
 void create_model(Service& service, Exchange& exchange);
 void pull_model(Service& service, Exchange& exchange);
+void push_model(Service& service, Exchange& exchange);  // says that there is no such thing here
 void upload_blob(Service& service, Exchange& exchange);
 void check_blob(Service& service, Exchange& exchange);
 void show_ollama_status(Service& service, Exchange& exchange);

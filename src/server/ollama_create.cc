@@ -229,6 +229,14 @@ Result<net::BodyPlace> choose_body_place(const models::Store& store, const net::
   return net::BodyPlace{std::make_shared<BlobSink>(std::move(blob)), models::kBlobBytesMax};
 }
 
+void push_model(Service&, Exchange& exchange) {
+  send_error(exchange,
+             {Code::kInvalid,
+              "models are not pushed from here: this gateway has no account at a registry; the "
+              "model's file is in its model folder (`tophand list` names it)"},
+             {.status = 501});
+}
+
 void upload_blob(Service& service, Exchange& exchange) {
   const auto hex = models::digest_hex(exchange.rest);
   if (!hex) return send_error(exchange, {Code::kInvalid, "invalid digest format"});

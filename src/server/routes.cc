@@ -32,6 +32,7 @@ constexpr std::array kRoutes{
     Route{"DELETE", "/api/delete", Match::kExact, Access::kKey, Dialect::kOllamaChat, delete_model},
     Route{"POST", "/api/create", Match::kExact, Access::kKey, Dialect::kOllamaChat, create_model},
     Route{"POST", "/api/pull", Match::kExact, Access::kKey, Dialect::kOllamaChat, pull_model},
+    Route{"POST", "/api/push", Match::kExact, Access::kKey, Dialect::kOllamaChat, push_model},
     Route{"POST", "/api/blobs/", Match::kBelow, Access::kKey, Dialect::kOllamaChat, upload_blob},
     Route{"HEAD", "/api/blobs/", Match::kBelow, Access::kKey, Dialect::kOllamaChat, check_blob},
     Route{"GET", "/api/status", Match::kExact, Access::kKey, Dialect::kOllamaChat,
