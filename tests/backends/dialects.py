@@ -197,7 +197,58 @@ class Ollama:
                 self.last(value, answer)
 
 
-DIALECTS = {"anthropic": Anthropic(), "openai": OpenAi(), "ollama": Ollama()}
+class Responses:
+    path = "/v1/responses"
+    # Calls are items: the response is complete with them.
+    reasons = {"stop": "completed", "length": "max_output_tokens", "tools": "completed"}
+
+    def body(self, model, turns, stream=False, tools=False, limit=64):
+        items = []
+        for kind, value in turns:
+            if kind == "results":
+                items += [{"type": "function_call_output", "call_id": call, "output": text} for call, _, text in value]
+            elif kind == "calls":
+                items += [{"type": "function_call", "call_id": call, "name": name, "arguments": json.dumps(arguments)}
+                          for call, name, arguments in value]
+            elif kind == "image":
+                items.append({"role": "user", "content": [
+                    {"type": "input_text", "text": "What is this?"},
+                    {"type": "input_image", "image_url": "data:image/png;base64," + value}]})
+            else:
+                items.append({"role": kind, "content": value})
+        body = {"model": model, "max_output_tokens": limit, "input": items, "stream": stream}
+        if tools:
+            body["tools"] = [{"type": "function", "name": TOOL[0], "description": TOOL[1], "parameters": TOOL[2]}]
+        return body
+
+    def error(self, value):
+        return value["error"]["message"]
+
+    def whole(self, value, answer):
+        usage = value["usage"]
+        answer.input_tokens, answer.output_tokens = usage["input_tokens"], usage["output_tokens"]
+        answer.cached_tokens = usage["input_tokens_details"]["cached_tokens"]
+        answer.reason = (value.get("incomplete_details") or {}).get("reason") or value["status"]
+        for item in value["output"]:
+            if item["type"] == "function_call":
+                answer.tools.append((item["call_id"], item["name"], json.loads(item["arguments"])))
+            for part in item.get("content") or []:
+                if part["type"] == "output_text":
+                    answer.text += part["text"]
+                elif part["type"] == "reasoning_text":
+                    answer.thinking += part["text"]
+
+    def streamed(self, data, answer):
+        found = streams.check_responses(data)
+        last = json.loads(streams.sse_frames(data)[-1][1])["response"]
+        if found.error:
+            answer.error, answer.text = found.error, found.text
+        else:
+            self.whole(last, answer)
+            assert answer.text == found.text
+
+
+DIALECTS = {"anthropic": Anthropic(), "openai": OpenAi(), "ollama": Ollama(), "responses": Responses()}
 
 
 def ask(gateway, dialect, model, turns, stream=False, temperature=None, force=False, **more):

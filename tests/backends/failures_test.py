@@ -48,6 +48,16 @@ class FailuresTest(EveryKind, unittest.TestCase):
                 answer = self.play(kind, dialect, Script(status=429, headers={"retry-after": "17"}))
                 self.assertEqual(answer.headers.get("retry-after"), "17", answer.raw)
 
+    def test_an_error_inside_a_stream_before_content_is_still_a_status(self):
+        """With nobody else to ask, in a 200 stream of the backend's."""
+        for kind, dialect in pairs():
+            for stream in (False, True):
+                with self.subTest(kind, dialect=dialect, stream=stream):
+                    answer = self.play(kind, dialect, Script(error_after=0, message="out of memory"), stream)
+                    self.assertIn(answer.status, (500, 502, 503), answer.raw)
+                    self.assertIn("out of memory", answer.error)
+                    self.assertEqual(self.only_row(answer)["outcome"], "failed")
+
     def test_an_error_inside_a_stream_after_content_ends_it_in_the_dialects_own_form(self):
         for kind, dialect in pairs():
             with self.subTest(kind, dialect=dialect):

@@ -9,7 +9,7 @@ for folder in (HERE / "sim", HERE.parent / "e2e"):
 
 import ollama_kind  # noqa: E402
 import openai_kinds  # noqa: E402
-from harness import Stage, wait_until  # noqa: E402
+from harness import Stage, run_tophand, wait_until  # noqa: E402, F401 - run_tophand is for the tests
 from serve import Simulator  # noqa: E402
 
 KINDS = {**openai_kinds.KINDS, **ollama_kind.KINDS}

@@ -1,4 +1,4 @@
-"""Independent checkers of the three dialects' streams: bytes in, a summary out, AssertionError on
+"""Independent checkers of the dialects' streams: bytes in, a summary out, AssertionError on
 anything that the dialect's documentation does not allow."""
 
 import json
@@ -148,4 +148,50 @@ def check_ollama(data, chat=True):
             out.reason = value["done_reason"]
             out.input_tokens, out.output_tokens = value["prompt_eval_count"], value["eval_count"]
             assert isinstance(value["total_duration"], int)
+    return out
+
+
+def check_responses(data):
+    """https://platform.openai.com/docs/api-reference/responses-streaming: numbered events; an item is added, its
+    deltas come, it is done; response.completed, .incomplete or .failed is the last event and holds what was streamed."""
+    out, items, last, deltas = Summary(), {}, None, {}
+    for number, (event, text) in enumerate(sse_frames(data)):
+        value = json.loads(text)
+        assert value["type"] == event, f"event {event} carries {value['type']}"
+        assert value["sequence_number"] == number, f"{event} is number {value['sequence_number']}, not {number}"
+        assert last is None, f"{event} after the end"
+        assert number > 0 or event == "response.created", f"{event} first"
+        index = value.get("output_index")
+        if event == "response.output_item.added":
+            assert index == len(items) and index not in items
+            items[index] = None
+        elif event == "response.output_item.done":
+            assert items[index] is None, "done twice"
+            items[index] = value["item"]
+        elif event in ("response.output_text.delta", "response.function_call_arguments.delta"):
+            assert items[index] is None, f"{event} of an item that is done"
+            deltas[index] = deltas.get(index, "") + value["delta"]
+            out.pieces += 1
+        elif event == "error":
+            out.error = value["message"]
+        elif event in ("response.completed", "response.incomplete", "response.failed"):
+            last = value["response"]
+    assert last is not None, "no last event"
+    if last["status"] == "failed":
+        out.error = out.error or last["error"]["message"]
+        out.text = "".join(deltas.values())
+        return out
+    assert [item["id"] for item in last["output"]] == [item["id"] for item in items.values()]
+    for index, item in items.items():
+        if item["type"] == "message":
+            text = "".join(part["text"] for part in item["content"])
+            out.text += text
+        elif item["type"] == "function_call":
+            text = item["arguments"]
+            out.tools.append((item["name"], json.loads(text)))
+        else:
+            continue
+        assert deltas.get(index, "") == text, "the deltas are not the item"
+    out.reason = (last.get("incomplete_details") or {}).get("reason") or last["status"]
+    out.input_tokens, out.output_tokens = last["usage"]["input_tokens"], last["usage"]["output_tokens"]
     return out
