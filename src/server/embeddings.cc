@@ -1,5 +1,6 @@
 // The three embedding routes. Embeddings are local work: no priority sends them to Claude, which
 // has none.
+#include <algorithm>
 #include <string>
 
 #include "base/log.h"
@@ -32,6 +33,14 @@ std::string_view ledger_name(EmbeddingDialect dialect) {
   return "openai_embeddings";
 }
 
+bool is_outside(const Service& service, const policy::Target& target) {
+  if (target.backend.empty() || !service.deps().offers) return false;
+  const auto offers = service.deps().offers();
+  return std::ranges::any_of(offers, [&](const policy::Offer& offer) {
+    return offer.backend == target.backend && offer.outside;
+  });
+}
+
 Result<policy::Decision> decide(const Service& service, const chat::EmbeddingRequest& request) {
   if (request.model.starts_with("claude"))
     return fail(Code::kNotFound,
@@ -46,7 +55,15 @@ Result<policy::Decision> decide(const Service& service, const chat::EmbeddingReq
   low.model = request.model;
   low.priority = "low";
   const net::Headers none;
-  return service.decide({.headers = none, .local = low});
+  auto decision = service.decide({.headers = none, .local = low});
+  if (!decision) return decision;
+  // No rule of privacy is asked about embeddings, so that none of them leaves the house.
+  std::erase_if(decision->targets, [&](const auto& target) { return is_outside(service, target); });
+  if (decision->targets.empty())
+    return fail(Code::kForbidden, "'" + request.model +
+                                      "' is outside the house, where no embeddings are asked: say "
+                                      "in_house = \"yes\" in its [[backends]] if it is not");
+  return decision;
 }
 
 // Ollama's way to load a model: nothing to embed. Other backends load when they are asked.

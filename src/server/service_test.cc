@@ -486,6 +486,13 @@ TEST_F(ServiceTest, ModelIdsMayHoldSlashesInThePath) {
   EXPECT_NE(reply.body.find(R"("id":"shed/qwen/big:7b")"), std::string::npos) << reply.body;
 }
 
+TEST_F(ServiceTest, EmbeddingsAreNotAskedOutsideTheHouse) {
+  offers_ = {{.backend = "cloud", .model = "bge", .outside = true}};
+  const Reply reply = post("/v1/embeddings", R"({"model":"cloud/bge","input":"private"})");
+  EXPECT_EQ(reply.status, 403);
+  EXPECT_NE(reply.body.find("outside the house"), std::string::npos) << reply.body;
+}
+
 TEST_F(ServiceTest, AClaudeCodePickerFindsLocalModelsAndCanAskForThem) {
   net::ClientRequest list = request("GET", "/v1/models?limit=1000", "");
   list.headers.add("anthropic-version", "2023-06-01");
