@@ -55,8 +55,11 @@ bool same_backends(const Config& before, const Config& after) {
 }
 
 bool same_claude_keys(const Config& before, const Config& after) {
-  return std::ranges::equal(before.claude.keys, after.claude.keys, {}, &ClaudeKey::secret,
-                            &ClaudeKey::secret);
+  return std::ranges::equal(before.claude.keys, after.claude.keys,
+                            [](const auto& a, const auto& b) {
+                              return a.secret == b.secret && a.concurrency == b.concurrency &&
+                                     a.requests_per_minute == b.requests_per_minute;
+                            });
 }
 
 }  // namespace
