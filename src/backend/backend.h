@@ -14,6 +14,7 @@
 #include "chat/embedding.h"
 #include "chat/events.h"
 #include "net/http.h"
+#include "policy/provider_limit.h"
 
 namespace tophand::backend {
 
@@ -65,6 +66,7 @@ struct Report {
   int status = 0;              // of the upstream's refusal, 0 when there was none
   std::string key = {};        // the name of the key that was used, where there are several
   net::Headers kept = {};      // retry-after, request-id, anthropic-ratelimit-*
+  std::vector<policy::ProviderLimit> limits = {};  // of the account, as the provider told them
   std::string raw_error = {};  // the refusal's body, when it may be forwarded unchanged
   bool unable = false;         // a local model tried twice: another one has to do it
   std::string note = {};       // for the ledger: what happened on the way

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "backend/provider_limits.h"
 #include "backend/sse_frames.h"
 #include "base/ascii.h"
 #include "base/clock.h"
@@ -84,6 +85,7 @@ Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
       report.raw_error = std::move(*body);
   }
   report.kept = keep_headers(response.headers());
+  report.limits = read_provider_limits(report.kept);
   return report;
 }
 
@@ -242,6 +244,7 @@ ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view
                            : read_whole(**response, call, key, sink, client);
   report.sent = true;
   report.kept = kept((*response)->headers(), key);
+  report.limits = read_provider_limits(report.kept);
   return {std::move(report)};
 }
 

@@ -169,6 +169,7 @@ struct BudgetConfig {
   std::optional<double> week_usd;  // cap; absent: no cap
   bool stop_paid = false;          // no request that costs money begins
   std::vector<CapConfig> caps;
+  std::optional<double> five_hour_usd;  // paced like the week, but never refused; absent: none
 };
 
 struct Config {

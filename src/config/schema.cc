@@ -87,6 +87,8 @@ constexpr Key kKeys[] = {
      "hard cap for a week (Monday to Sunday, UTC), in dollars; unset: no cap"},
     {"budget", "stop_paid", [](Config& c) -> Place { return &c.budget.stop_paid; },
      "true refuses every request that would cost money"},
+    {"budget", "five_hour_usd", [](Config& c) -> Place { return &c.budget.five_hour_usd; },
+     "what five hours should not exceed, in dollars: spending is paced by it, never refused; unset: none"},
 
     {"tiers", "small", [](Config& c) -> Place { return &c.tiers.small; },
      "Claude's model of the small tier; `haiku` means it"},

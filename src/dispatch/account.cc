@@ -239,6 +239,7 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
   if (charged) charge(deps, job, attempt, end);
   if (!attempt.is_claude() && report.end == backend::End::kFinished)
     end.counterfactual = counterfactual(deps, job, attempt);
+  if (deps.limits_seen && !report.limits.empty()) deps.limits_seen(report.key, report.limits);
   if (attempt.row == 0) return;
   const bool free_of_charge = attempt.is_claude() && !charged;
   const auto closed = free_of_charge ? deps.ledger->release(attempt.row, end)

@@ -97,6 +97,9 @@ struct Deps {  // all outlive the dispatcher
   std::int64_t hedge_ms = 0;
   // Called when an attempt's row has been closed, by the thread that ran it. May be empty.
   std::function<void(const ledger::AttemptStart&, const ledger::AttemptEnd&)> ended = {};
+  // What a provider said of the account of one of its keys. May be empty.
+  std::function<void(const std::string& key, const std::vector<policy::ProviderLimit>&)>
+      limits_seen = {};
 };
 
 struct Shared;  // what requests know of each other

@@ -14,20 +14,23 @@ namespace tophand::server {
 namespace {
 
 dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steering) {
-  return {.ledger = deps.ledger,
-          .prices = deps.prices,
-          .clock = deps.clock,
-          .backend_for = deps.backend_for,
-          .places_for = [config = deps.config](
-                            const policy::Target& target) { return places_for(config, target); },
-          .is_scarce = [config = deps.config](
-                           const policy::Target& target) { return is_scarce(config, target); },
-          .estimate_tokens = deps.estimate_tokens,
-          .counterfactual_model = deps.config.claude.model,
-          .deadline_ms = deps.config.routing.deadline_s * 1000,
-          .hedge_ms = deps.config.routing.hedge_ms,
-          .ended = [&steering](const ledger::AttemptStart& start,
-                               const ledger::AttemptEnd& end) { steering.ended(start, end); }};
+  return {
+      .ledger = deps.ledger,
+      .prices = deps.prices,
+      .clock = deps.clock,
+      .backend_for = deps.backend_for,
+      .places_for = [config = deps.config](
+                        const policy::Target& target) { return places_for(config, target); },
+      .estimate_tokens = deps.estimate_tokens,
+      .counterfactual_model = deps.config.claude.model,
+      .deadline_ms = deps.config.routing.deadline_s * 1000,
+      .hedge_ms = deps.config.routing.hedge_ms,
+      .ended = [&steering](const ledger::AttemptStart& start,
+                           const ledger::AttemptEnd& end) { steering.ended(start, end); },
+      .limits_seen =
+          [&steering](const std::string& key, const std::vector<policy::ProviderLimit>& limits) {
+            steering.budget().limits_seen(key, limits);
+          }};
 }
 
 // /v1/models serves two vendors' clients; the header tells them apart.

@@ -6,7 +6,8 @@
 
 namespace tophand::steering {
 
-Steering::Steering(Deps deps, const config::Config& config) : deps_(deps) {
+Steering::Steering(Deps deps, const config::Config& config)
+    : deps_(deps), budget_({.ledger = deps.ledger, .clock = deps.clock}, config.budget) {
   reload(config);
 }
 
@@ -15,6 +16,7 @@ Result<policy::Decision> Steering::decide(policy::Facts facts,
   const auto settings = this->settings();
   const std::int64_t now_ms = deps_.clock->wall_ms();
   if (!settings->rules.empty()) facts.time = local_time(now_ms);
+  facts.budget = budget_.state();
   facts.session = sessions_.find(conversation, now_ms);
   return policy::decide(facts, *settings);
 }
@@ -24,11 +26,14 @@ void Steering::answered(const ConversationId& conversation, LastAnswer answer) {
   sessions_.answered(conversation, answer);
 }
 
-void Steering::ended(const ledger::AttemptStart&, const ledger::AttemptEnd&) {}
+void Steering::ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end) {
+  budget_.ended(start, end);
+}
 
 void Steering::reload(const config::Config& config) {
   auto fresh = std::make_shared<const policy::Settings>(
       policy_settings(config, deps_.has_claude_key, deps_.prices));
+  budget_.configure(config.budget);
   const std::lock_guard guard(mutex_);
   settings_ = std::move(fresh);
 }

@@ -13,6 +13,7 @@
 #include "ledger/ledger.h"
 #include "ledger/prices.h"
 #include "policy/policy.h"
+#include "steering/budget_watch.h"
 #include "steering/session_book.h"
 #include "steering/settings.h"
 
@@ -37,12 +38,14 @@ class Steering {
   void answered(const ConversationId& conversation, LastAnswer answer);
   // An attempt is over and its row closed.
   void ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end);
+  BudgetWatch& budget() { return budget_; }
   // The configuration has been read again and is valid: requests that come now are decided by it.
   void reload(const config::Config& config);
   std::shared_ptr<const policy::Settings> settings() const;
 
  private:
   const Deps deps_;
+  mutable BudgetWatch budget_;  // brings itself to now when it is asked
   mutable std::mutex mutex_;  // guards the pointer
   std::shared_ptr<const policy::Settings> settings_;
   SessionBook sessions_;
