@@ -7,6 +7,7 @@ namespace tophand::cli {
 
 extern const Command kServe, kEngine, kPull, kList, kRemove, kRun, kAsk, kCommit, kSavings, kDoctor,
     kConfigCheck, kConfigShow, kConfigInit, kTokenize, kPerplexity, kQuantize, kBench, kCompletion,
-    kKeys, kBackends, kConnect, kVersion, kExplain, kReplay, kLedgerVerify, kLedgerHead, kPrices;
+    kKeys, kBackends, kConnect, kVersion, kExplain, kReplay, kLedgerVerify, kLedgerHead, kPrices,
+    kBudget;
 
 }  // namespace tophand::cli

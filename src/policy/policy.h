@@ -149,7 +149,8 @@ struct Decision {
   double weight = 1;              // against an ordinary request
   std::int64_t deadline_s = 0;    // how long it may wait; 0: as any other
   std::string rule = {};          // the one that applied
-  std::vector<Target> targets;    // in the order to try; never empty
+  double asked_usd = 0;         // where a budget is paced: expected, at the tier before it pressed
+  std::vector<Target> targets;  // in the order to try; never empty
   // Where an answer goes that a local model could not give (a tool call it broke twice); absent
   // when Settings::escalate, the key or the caller forbid it.
   std::optional<Target> escalation = {};

@@ -195,7 +195,9 @@ Tier tier_above_local(const Plan& plan) {
 
 Result<> spend(Plan& plan) {
   const BudgetState& budget = plan.facts.budget;
-  if (!budget.has_cap || plan.tier == Tier::kLocal || plan.tier_fixed) return {};
+  if (!budget.has_cap || plan.tier == Tier::kLocal) return {};
+  plan.decision.asked_usd = expected_cost_usd(plan, plan.claude_model);
+  if (plan.tier_fixed) return {};
   const BuiltInClass& guess = guesses(plan);
   const Tier least = plan.bounds.at_least.value_or(Tier::kLocal);
   std::vector<TierCandidate> candidates;

@@ -187,6 +187,12 @@ void answer(Service& service, Exchange& exchange) {
 
   const Clock& clock = *service.deps().clock;
   const std::int64_t start_ns = clock.mono_ns();
+  if (decision->asked_usd > 0)
+    service.steering().budget().asked(
+        {.usd = decision->asked_usd,
+         .high_priority = decision->priority == policy::Priority::kHigh});
+  if (const std::string note = service.steering().budget().note(); !note.empty())
+    exchange.writer.headers().set("x-tophand-budget", note);
   const bool anthropic = exchange.dialect == chat::Dialect::kAnthropicMessages;
   dispatch::Job job{.request_id = exchange.request_id,
                     .key_id = exchange.key_id,

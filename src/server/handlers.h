@@ -34,6 +34,7 @@ void greet(Service& service, Exchange& exchange);  // "Ollama is running"
 void show_health(Service& service, Exchange& exchange);
 void show_status(Service& service, Exchange& exchange);
 void show_savings(Service& service, Exchange& exchange);
+void show_budget(Service& service, Exchange& exchange);
 void show_requests(Service& service, Exchange& exchange);
 // {"body": TEXT, "headers": {...}, "dialect": NAME}: what the rules say of it; nothing is sent.
 void explain_decision(Service& service, Exchange& exchange);

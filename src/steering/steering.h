@@ -46,7 +46,7 @@ class Steering {
  private:
   const Deps deps_;
   mutable BudgetWatch budget_;  // brings itself to now when it is asked
-  mutable std::mutex mutex_;  // guards the pointer
+  mutable std::mutex mutex_;    // guards the pointer
   std::shared_ptr<const policy::Settings> settings_;
   SessionBook sessions_;
 };
