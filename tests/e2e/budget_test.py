@@ -1,0 +1,83 @@
+"""The budget as a user sees it: `tophand budget`, the header on answers, what a subscription reports, and a
+restart."""
+
+import json
+import time
+import unittest
+
+from harness import Stage, run_tophand
+from raw_upstream import HEAD, RawUpstream, whole
+
+MODEL = "claude-opus-5-5"
+
+
+def ask():
+    return {"model": MODEL, "max_tokens": 16, "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def subscription(used, reset_s, status="allowed"):
+    lines = (f"anthropic-ratelimit-unified-5h-utilization: {used}\r\n"
+             f"anthropic-ratelimit-unified-5h-reset: {reset_s}\r\n"
+             f"anthropic-ratelimit-unified-5h-status: {status}\r\n\r\n")
+    return HEAD[:-2] + lines.encode() + whole()
+
+
+class Budget(unittest.TestCase):
+    def setUp(self):
+        self.stage = Stage()
+        self.addCleanup(self.stage.close)
+        self.upstream = RawUpstream()
+        self.stage.running.append(self.upstream)
+
+    def gateway(self, config=""):
+        return self.stage.gateway(self.upstream.url, config=config)
+
+    def budget(self, gateway, *flags):
+        done = run_tophand("budget", *flags, "--data", str(gateway.data), "--config", str(gateway.config),
+                           env=gateway.env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def answer(self, gateway):
+        reply = gateway.post("/v1/messages", ask(), priority="high")
+        self.assertEqual(reply.status, 200, reply.body)
+        return reply
+
+    def test_without_a_cap_it_says_so_and_changes_nothing(self):
+        gateway = self.gateway()
+        reply = self.answer(gateway)
+        self.assertIsNone(reply.headers.get("x-tophand-budget"))
+        self.assertNotIn("budget", reply.headers["x-tophand-reason"])
+        self.assertIn("No budget is set", self.budget(gateway))
+
+    def test_a_week_is_counted_and_noted_when_nearly_gone(self):
+        # 9 tokens in and 4 out at $4 and $20 a million: $0.000116 an answer. A reservation has to fit too.
+        gateway = self.gateway("[budget]\nweek_usd = 0.01\n")
+        self.answer(gateway)
+        [week] = json.loads(self.budget(gateway, "--json"))["windows"]
+        self.assertAlmostEqual(week["spent"], 0.000116, places=9)
+        self.assertEqual(week["cap"], 0.01)
+        self.assertIn("The week, until", self.budget(gateway))
+
+    def test_a_subscription_is_believed_and_remembered(self):
+        reset_s = int(time.time()) + 7200
+        self.upstream.script = lambda connection: connection.sendall(subscription(0.83, reset_s))
+        gateway = self.gateway()
+        self.answer(gateway)
+        self.assertEqual(self.answer(gateway).headers["x-tophand-budget"], "5h 83%")
+        gateway.stop()
+        gateway.start()
+        [window] = json.loads(self.budget(gateway, "--json"))["windows"]
+        self.assertEqual((window["unit"], window["spent"], window["end_ms"]), ("share", 0.83, reset_s * 1000))
+        self.assertIn("Claude subscription, 5h", self.budget(gateway))
+
+    def test_high_priority_goes_to_claude_on_an_empty_window(self):
+        self.upstream.script = lambda connection: connection.sendall(
+            subscription(1.0, int(time.time()) + 7200, "rejected"))
+        gateway = self.gateway()
+        self.answer(gateway)
+        self.assertEqual(self.answer(gateway).headers["x-tophand-backend"], "claude")
+
+
+if __name__ == "__main__":
+    unittest.main()
