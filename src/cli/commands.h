@@ -7,7 +7,9 @@ namespace tophand::cli {
 
 extern const Command kServe, kEngine, kPull, kList, kRemove, kRun, kAsk, kCommit, kSavings, kDoctor,
     kConfigCheck, kConfigShow, kConfigInit, kTokenize, kPerplexity, kQuantize, kBench, kCompletion,
-    kKeys, kBackends, kConnect, kVersion, kExplain, kReplay, kLedgerVerify, kLedgerHead, kPrices,
-    kBudget;
+    extern const Command kServe, kEngine, kPull, kList, kRemove, kRun, kAsk, kCommit, kSavings,
+    kDoctor, kConfigCheck, kConfigShow, kConfigInit, kTokenize, kPerplexity, kQuantize, kBench,
+    kCompletion, kKeys, kBackends, kConnect, kVersion, kExplain, kReplay, kLedgerVerify,
+    kLedgerHead, kPrices, kBudget, kReconcile;
 
 }  // namespace tophand::cli

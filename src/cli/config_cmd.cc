@@ -66,6 +66,7 @@ Json value_of(const config::Place& place) {
       return *flag ? Json(**flag) : Json(nullptr);
     }
     Json operator()(const config::Patterns* patterns) const { return patterns->any_of; }
+    Json operator()(const double* number) const { return *number; }
     Json operator()(const std::optional<double>* number) const {
       return *number ? Json(**number) : Json(nullptr);
     }

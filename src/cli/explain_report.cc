@@ -55,7 +55,9 @@ void print_result(const Json& request, const Json& attempts, std::ostream& out) 
       << (attempts.size() == 1 ? " attempt, " : " attempts, ") << duration(took) << ", "
       << ledger::format_usd(int_or(request, "cost_nano_usd", 0));
   if (const std::int64_t saved = int_or(last, "counterfactual_nano_usd", 0); saved > 0)
-    out << " (about " << ledger::format_usd(saved) << " with Claude)";
+    out << " (about " << ledger::format_usd(saved) << " with Claude, "
+        << ledger::format_usd(int_or(last, "counterfactual_floor_nano_usd", saved)) << " to "
+        << ledger::format_usd(int_or(last, "counterfactual_ceiling_nano_usd", saved)) << ")";
   out << '\n';
 }
 
@@ -93,6 +95,8 @@ void print_attempt(const Json& row, std::int64_t begun_ms, std::ostream& out) {
       << ", ended after " << duration(int_or(row, "duration_ms", 0)) << '\n'
       << "  tokens   " << tokens_of(row) << '\n'
       << "  money    " << money_of(row) << '\n';
+  if (const std::int64_t energy = int_or(row, "energy_nano_usd", 0); energy > 0)
+    out << "  power    " << ledger::format_usd(energy) << '\n';
 }
 
 }  // namespace

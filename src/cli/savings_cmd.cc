@@ -6,58 +6,99 @@
 #include "cli/gateway_client.h"
 #include "cli/savings_report.h"
 #include "config/config.h"
+#include "ledger/ledger.h"
+#include "ledger/prices.h"
+#include "net/query.h"
+#include "steering/savings.h"
 
 namespace tophand::cli {
 namespace {
 
+struct Wanted {
+  std::int64_t since_ms = 0;
+  steering::SavingsFilter filter;
+};
+
+Result<Wanted> read_flags(const Arguments& args) {
+  if (args.has("--week") + args.has("--days") + args.has("--since") > 1)
+    return fail(Code::kInvalid, "give one of --week, --days and --since");
+  TOPHAND_TRY(days, "savings", args.get_int("--days", 0, 1, 36'500));
+  std::string since(args.has("--week") ? "week" : args.get("--since", "all"));
+  if (args.has("--days")) since = std::to_string(days) + "d";
+  TOPHAND_TRY(since_ms, "savings", parse_since(since, system_clock().wall_ms()));
+  return Wanted{since_ms,
+                {.key_id = args.get("--key"),
+                 .agent = args.get("--agent"),
+                 .task_class = args.get("--class"),
+                 .model = args.get("--model")}};
+}
+
 // Without a gateway this process owns the ledger for a moment. A ledger that does not exist is not
 // made: nothing has been recorded.
-Result<Savings> savings_of_file(const Arguments& args, std::int64_t since_ms) {
+Result<std::string> savings_of_file(const Arguments& args, const Wanted& wanted) {
   const config::Environment env = config::process_environment();
   const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
   TOPHAND_TRY(settings, "configuration", config::load_config(paths, env));
   TOPHAND_TRY(prices, "prices", ledger::PriceBook::load(settings.prices_file));
-  Savings out;
-  out.since_ms = since_ms;
-  out.until_ms = system_clock().wall_ms();
-  out.model = settings.claude.model;
-  out.price_version = prices.version();
+  const steering::SavingsQuery query{.since_ms = wanted.since_ms,
+                                     .until_ms = system_clock().wall_ms(),
+                                     .filter = wanted.filter,
+                                     .counterfactual_model = settings.claude.model,
+                                     .energy_known = settings.energy.is_known()};
   const std::string path = paths.data_dir + "/" + std::string(ledger::kLedgerFile);
   std::error_code failed;
-  if (!std::filesystem::exists(path, failed) && !failed) return out;
+  if (!std::filesystem::exists(path, failed) && !failed)
+    return steering::savings_json(steering::nothing_saved(prices, query));
   TOPHAND_TRY(account, "savings",
               ledger::Ledger::open(path, system_clock(), prices.version(), std::nullopt));
-  TOPHAND_TRY(totals, "savings", account->totals(since_ms));
-  out.totals = totals;
-  return out;
+  TOPHAND_TRY(report, "savings", steering::savings_of(*account, prices, query));
+  return steering::savings_json(report);
 }
 
-Result<Savings> find_savings(Io& io, const Arguments& args) {
-  TOPHAND_TRY(since_ms, "savings",
-              parse_since(args.get("--since", "all"), system_clock().wall_ms()));
+std::string path_of(const Wanted& wanted) {
+  std::string path = "/tophand/v1/savings?since_ms=" + std::to_string(wanted.since_ms);
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) ((path += '&') += name) += '=' + net::query_escaped(value);
+  };
+  add("key", wanted.filter.key_id);
+  add("agent", wanted.filter.agent);
+  add("class", wanted.filter.task_class);
+  add("model", wanted.filter.model);
+  return path;
+}
+
+Result<std::string> find_savings(Io& io, const Arguments& args) {
+  TOPHAND_TRY(wanted, "savings", read_flags(args));
   auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
-  if (gateway) {
-    TOPHAND_TRY(body, "savings",
-                (*gateway)->get("/tophand/v1/savings?since_ms=" + std::to_string(since_ms)));
-    return parse_savings(body);
-  }
+  if (gateway) return (*gateway)->get(path_of(wanted));
   const bool named = config::process_environment().contains("TOPHAND_URL");
   if (named || gateway.error().code != Code::kUnavailable)
     return tl::unexpected(std::move(gateway).error());
-  return savings_of_file(args, since_ms);
+  return savings_of_file(args, wanted);
 }
 
 int run_savings(Io& io, const Arguments& args) {
   const auto savings = find_savings(io, args);
   if (!savings) return report(io, savings.error());
-  if (args.has("--json")) io.out << savings_json(*savings) << '\n';
-  else print_savings(*savings, io.out);
-  return 0;
+  if (args.has("--json")) {
+    io.out << *savings << '\n';
+    return 0;
+  }
+  const auto printed =
+      args.has("--csv") ? print_savings_csv(*savings, io.out) : print_savings(*savings, io.out);
+  return printed ? 0 : report(io, printed.error());
 }
 
 const Flag kFlags[] = {
+    {"--week", "", "since Monday 00:00 UTC"},
+    {"--days", "N", "the last N days"},
     {"--since", "TIME", "all (default), week, or hours or days: 12h, 7d"},
+    {"--class", "NAME", "of tasks of this class only"},
+    {"--agent", "NAME", "asked by this agent only"},
+    {"--key", "ID", "asked with this key only (`tophand keys list` shows the ids)"},
+    {"--model", "NAME", "answered by this model, or asked for it"},
     {"--json", "", "print JSON; money in nano-dollars (1e-9 dollar)"},
+    {"--csv", "", "print a line a class; money in nano-dollars"},
     kDataFlag,
     kConfigFlag,
 };
@@ -69,8 +110,11 @@ const Command kSavings{
     .arguments = "",
     .summary = "Show what was answered where, what it cost and what it saved",
     .help =
-        "Asks the running gateway, or reads the ledger when none runs.\n\n"
+        "Asks the running gateway, or reads the ledger when none runs. docs/savings.md has the\n"
+        "formulas; the figures can be reckoned again from the ledger's file.\n\n"
         "  tophand savings\n"
+        "  tophand savings --week --class git_commit\n"
+        "  tophand savings --days 14 --csv > savings.csv\n"
         "  tophand savings --since 7d --json\n",
     .flags = kFlags,
     .positional_min = 0,

@@ -1,4 +1,5 @@
-// What `tophand savings` prints: the JSON of GET /tophand/v1/savings, as a table for people.
+// What `tophand savings` prints: the JSON of GET /tophand/v1/savings, as tables for people and as
+// CSV. docs/savings.md says what its figures are.
 #pragma once
 
 #include <cstdint>
@@ -7,24 +8,13 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "ledger/ledger.h"
 
 namespace tophand::cli {
 
-struct Savings {
-  std::int64_t since_ms = 0, until_ms = 0;
-  ledger::Totals totals;
-  std::string model;  // whose list prices the estimate uses
-  std::string price_version;
-
-  // Saved of what would have been spent, in tenths of a percent; 0 when nothing was.
-  std::int64_t share_permille() const;
-};
-
 // kUpstream when it is not that JSON.
-Result<Savings> parse_savings(std::string_view json);
-std::string savings_json(const Savings& savings);
-void print_savings(const Savings& savings, std::ostream& out);
+Result<> print_savings(std::string_view json, std::ostream& out);
+// A line a class and one for all of them; money in nano-dollars.
+Result<> print_savings_csv(std::string_view json, std::ostream& out);
 
 std::string moment(std::int64_t wall_ms);  // "2026-11-23 00:00 UTC"
 

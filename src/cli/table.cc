@@ -22,6 +22,7 @@ std::span<const Command* const> command_table() {
       &kLedgerVerify,
       &kLedgerHead,
       &kPrices,
+      &kReconcile,
       &kPull,
       &kList,
       &kRemove,

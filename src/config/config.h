@@ -65,6 +65,9 @@ struct ClaudeConfig {
   std::vector<ClaudeKeyConfig> limited_keys;  // [[claude.keys]], beside those
   std::string model = "claude-opus-5-5";      // what `claude` and `high` mean
   std::string ca_file;                        // extra trusted root
+  std::string admin_key_file;
+  std::vector<std::string> admin_api_key_ids;  // whose usage is ours; empty: all of it
+  std::string admin_key;                       // from admin_key_file; never printed
   bool allow_local_fallback = false;  // high priority without Claude: answer locally, and say so
   std::int64_t timeout_s = 600;
 };
@@ -172,6 +175,14 @@ struct BudgetConfig {
   std::optional<double> five_hour_usd;  // paced like the week, but never refused; absent: none
 };
 
+// What local work costs in power.
+struct EnergyConfig {
+  std::int64_t watts_idle = 0;  // what the machine draws anyway
+  std::int64_t watts_busy = 0;  // while it answers
+  double usd_per_kwh = 0;       // 0: not reckoned
+  bool is_known() const { return watts_busy > watts_idle && usd_per_kwh > 0; }
+};
+
 struct Config {
   ServerConfig server;
   ModelsConfig models;
@@ -184,6 +195,7 @@ struct Config {
   std::vector<RuleConfig> rules;
   std::map<std::string, ClassConfig> classes;
   std::map<std::string, CallerConfig> keys, personas;  // a key by its name or its id
+  EnergyConfig energy;
   std::vector<BackendConfig> backends;
   std::string prices_file;  // "" = the one installed with the program
 };

@@ -91,9 +91,9 @@ void resolve_paths(Config& config, const Paths& paths, const Environment& env) {
   const std::size_t slash = paths.config_file.rfind('/');
   const std::string folder =
       slash == std::string::npos ? "./" : paths.config_file.substr(0, slash + 1);
-  std::vector<std::string*> settings{&config.models.dir, &config.models.mirror,
-                                     &config.claude.key_file, &config.claude.ca_file,
-                                     &config.prices_file};
+  std::vector<std::string*> settings{
+      &config.models.dir,     &config.models.mirror,         &config.claude.key_file,
+      &config.claude.ca_file, &config.claude.admin_key_file, &config.prices_file};
   for (std::string& path : config.claude.key_files) settings.push_back(&path);
   for (ClaudeKeyConfig& key : config.claude.limited_keys) settings.push_back(&key.file);
   for (BackendConfig& backend : config.backends)
@@ -148,6 +148,8 @@ Result<> find_claude_keys(ClaudeConfig& claude, const Environment& env) {
 Result<> check(const Config& config) {
   TOPHAND_CHECK("claude.base_url", check_claude_url(config.claude.base_url));
   TOPHAND_CHECK("server.listen", check_listen(config.server.listen));
+  if (config.energy.watts_busy != 0 && config.energy.watts_busy < config.energy.watts_idle)
+    return fail(Code::kConfig, "energy.watts_busy is below energy.watts_idle");
   return {};
 }
 
@@ -169,6 +171,7 @@ std::string toml_value(const Place& place) {
     std::string operator()(const std::int64_t* number) const { return std::to_string(*number); }
     std::string operator()(const bool* flag) const { return *flag ? "true" : "false"; }
     std::string operator()(const std::optional<bool>*) const { return "true"; }
+    std::string operator()(const double*) const { return "0.0"; }
     std::string operator()(const std::optional<double>*) const { return "100.0"; }
     std::string operator()(const Patterns*) const { return "[]"; }
     std::string operator()(const std::vector<std::string>*) const { return "[]"; }
@@ -215,6 +218,11 @@ Result<Config> load_config(const Paths& paths, const Environment& env) {
                 override_from(env, "TOPHAND_MODEL_MIRROR", check_mirror, config.models.mirror));
   if (auto found = find_claude_keys(config.claude, env); !found)
     return tl::unexpected(found.error());
+  if (!config.claude.admin_key_file.empty()) {
+    TOPHAND_TRY(key, "read the Admin key",
+                read_key_file("claude.admin_key_file", config.claude.admin_key_file));
+    config.claude.admin_key = std::move(key);
+  }
   for (BackendConfig& backend : config.backends) {
     if (backend.key_file.empty()) continue;
     const std::string setting = "backends." + backend.name + ".key_file";

@@ -63,6 +63,11 @@ constexpr Key kKeys[] = {
      "what `claude` and `high` mean, and the price that savings are measured against"},
     {"claude", "ca_file", [](Config& c) -> Place { return &c.claude.ca_file; },
      "extra trusted root certificate (PEM), for a private endpoint"},
+    {"claude", "admin_key_file", [](Config& c) -> Place { return &c.claude.admin_key_file; },
+     "file with an Admin API key, mode 0600: what was spent is compared with Anthropic's own account "
+     "(`tophand ledger reconcile`, and every night); empty: it is not"},
+    {"claude", "admin_api_key_ids", [](Config& c) -> Place { return &c.claude.admin_api_key_ids; },
+     "ids of this gateway's API keys in Anthropic's account; empty: the whole organisation is compared"},
     {"claude", "allow_local_fallback", [](Config& c) -> Place { return &c.claude.allow_local_fallback; },
      "true answers high-priority requests locally when there is no Claude key, and says so"},
     {"claude", "timeout_s", [](Config& c) -> Place { return &c.claude.timeout_s; },
@@ -98,6 +103,13 @@ constexpr Key kKeys[] = {
      "of the hard tier; `opus` means it"},
     {"tiers", "hard_concurrency", [](Config& c) -> Place { return &c.tiers.hard_concurrency; },
      "requests to the dearest step at once; more wait, and agents take turns; 0: no limit", {0, 10'000}},
+
+    {"energy", "watts_idle", [](Config& c) -> Place { return &c.energy.watts_idle; },
+     "what the machine draws when it does nothing, and so is not the work's cost", {0, 100'000}},
+    {"energy", "watts_busy", [](Config& c) -> Place { return &c.energy.watts_busy; },
+     "what it draws while it answers; 0: power is not reckoned", {0, 100'000}},
+    {"energy", "usd_per_kwh", [](Config& c) -> Place { return &c.energy.usd_per_kwh; },
+     "price of power, in dollars a kilowatt-hour; 0: power is not reckoned"},
 
     {"", "prices_file", [](Config& c) -> Place { return &c.prices_file; },
      "price book; empty: the one this program was built with"},

@@ -21,9 +21,9 @@ struct Range {
 
 // Where a value is kept; the kind of pointer is the kind of value.
 using Place =
-    std::variant<std::string*, std::int64_t*, bool*, std::optional<bool>*, std::optional<double>*,
-                 std::vector<std::string>*, Patterns*, std::map<std::string, std::string>*,
-                 std::map<std::string, std::int64_t>*>;
+    std::variant<std::string*, std::int64_t*, bool*, double*, std::optional<bool>*,
+                 std::optional<double>*, std::vector<std::string>*, Patterns*,
+                 std::map<std::string, std::string>*, std::map<std::string, std::int64_t>*>;
 
 template <class Owner>
 struct KeyOf {

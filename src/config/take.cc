@@ -63,13 +63,20 @@ std::string Taker::operator()(bool* to) const {
   return "";
 }
 
-std::string Taker::operator()(std::optional<double>* to) const {
+std::string Taker::operator()(double* to) const {
   const auto number = node.value<double>();
   // A billion dollars: far inside int64 nano-dollars.
   if (!number || !std::isfinite(*number) || *number < 0 || *number > 1e9)
     return "expected a number, 0 or more";
-  *to = number;
+  *to = *number;
   return "";
+}
+
+std::string Taker::operator()(std::optional<double>* to) const {
+  double number = 0;
+  std::string wrong = (*this)(&number);
+  if (wrong.empty()) *to = number;
+  return wrong;
 }
 
 std::string Taker::operator()(std::vector<std::string>* to) const {

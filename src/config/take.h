@@ -26,6 +26,7 @@ struct Taker {
   std::string operator()(std::string* to) const;
   std::string operator()(std::int64_t* to) const;
   std::string operator()(bool* to) const;
+  std::string operator()(double* to) const;
   std::string operator()(std::optional<double>* to) const;
   std::string operator()(std::vector<std::string>* to) const;
   std::string operator()(std::map<std::string, std::string>* to) const;

@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
+#include "chat/token_estimate.h"
 
 namespace tophand::dispatch {
 namespace {
@@ -126,12 +127,59 @@ void charge(const Deps& deps, const Job& job, Attempt& attempt, ledger::AttemptE
   end.cost = attempt.cost = bound_of_cost(deps, job, attempt);
 }
 
-ledger::NanoUsd counterfactual(const Deps& deps, const Job& job, const Attempt& attempt) {
-  if (!deps.estimate_tokens) return 0;
-  ledger::TokenCounts tokens;
-  tokens.input = deps.estimate_tokens(prompt_text(*job.request));
-  tokens.output = deps.estimate_tokens(attempt.text);
-  return deps.prices->cost(deps.counterfactual_model, tokens).value_or(0);
+// The Claude model that was asked for, else the one that is configured.
+struct Rival {
+  std::string model, why;
+};
+Rival rival_of(const Deps& deps, const Job& job) {
+  const std::string asked(policy::bare_model(job.request->model));
+  if (asked.starts_with("claude-") && deps.prices->find(asked) != nullptr) return {asked, "asked"};
+  return {deps.counterfactual_model, "configured"};
+}
+
+// What the savings are reckoned from, whichever way they turn out: the estimate beside what the
+// provider counted, and of a whole answer its length without its thinking.
+void note_claude_answer(const Job& job, const Attempt& attempt, ledger::AttemptEnd& end) {
+  const auto family = chat::claude_token_family(attempt.target.model);
+  end.estimated_tokens = chat::estimate_tokens(family, *job.request);
+  const std::int64_t answer = chat::estimate_tokens(family, attempt.text);
+  std::int64_t thinking = end.tokens.thinking;
+  if (thinking == 0 && attempt.thinking_seen)  // it does not say how much
+    thinking = std::max<std::int64_t>(0, end.tokens.output - answer);
+  end.counterfactual_basis = std::string(ledger::kBasisVersion) +
+                             " answer=" + std::to_string(answer) +
+                             " thinking=" + std::to_string(thinking);
+}
+
+void note_local_answer(const Deps& deps, const Job& job, const Attempt& attempt,
+                       ledger::AttemptEnd& end) {
+  if (!deps.counterfactual) return;
+  const Rival rival = rival_of(deps, job);
+  const auto family = chat::claude_token_family(rival.model);
+  end.estimated_tokens = chat::estimate_tokens(family, *job.request);
+  ledger::Counterfactual claude = deps.counterfactual(
+      job.decision.task_class, {.model = rival.model,
+                                .why = rival.why,
+                                .prompt_tokens = end.estimated_tokens,
+                                .answer_tokens = chat::estimate_tokens(family, attempt.text)});
+  end.counterfactual_basis = std::move(claude.basis);
+  if (attempt.opened.purpose != "answer") return;  // nobody was given it: nothing was saved
+  end.counterfactual = claude.expected;
+  end.counterfactual_floor = claude.floor;
+  end.counterfactual_ceiling = claude.ceiling;
+}
+
+// By the time the backend says it worked; where it says none (it broke off), by all of it.
+void note_energy(const Deps& deps, const Attempt& attempt, ledger::AttemptEnd& end) {
+  if (!deps.energy) return;
+  const chat::Timing& timing = attempt.report.timing;
+  const std::int64_t work_ms =
+      timing.total_ns > 0 ? (timing.total_ns + timing.load_ns) / 1'000'000 : end.duration_ms;
+  ledger::Energy energy = deps.energy(std::min(work_ms, end.duration_ms));
+  end.energy = energy.cost;
+  if (end.counterfactual_basis.empty()) end.counterfactual_basis = std::move(energy.basis);
+  else if (!energy.basis.empty())
+    end.counterfactual_basis += energy.basis.substr(ledger::kBasisVersion.size());
 }
 
 ledger::AttemptEnd::Outcome outcome_of(const Attempt& attempt) {
@@ -152,8 +200,8 @@ ledger::AttemptEnd::Outcome outcome_of(const Attempt& attempt) {
 // Of an answer that broke off no backend tells how long it was: what came is estimated.
 ledger::TokenCounts tokens_of(const Deps& deps, const Attempt& attempt) {
   ledger::TokenCounts tokens = counts_of(attempt.report.usage);
-  if (!attempt.report.usage_final && !attempt.text.empty() && deps.estimate_tokens)
-    tokens.output = std::max(tokens.output, deps.estimate_tokens(attempt.text));
+  if (!attempt.report.usage_final && deps.estimate_tokens)
+    tokens.output = std::max(tokens.output, deps.estimate_tokens(attempt.text + attempt.thinking));
   return tokens;
 }
 
@@ -237,8 +285,10 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
   const bool charged = attempt.is_claude() && report.end != backend::End::kRefused &&
                        (report.sent || report.usage_known);
   if (charged) charge(deps, job, attempt, end);
-  if (!attempt.is_claude() && report.end == backend::End::kFinished)
-    end.counterfactual = counterfactual(deps, job, attempt);
+  const bool finished = report.end == backend::End::kFinished;
+  if (finished && attempt.is_claude()) note_claude_answer(job, attempt, end);
+  if (finished && !attempt.is_claude()) note_local_answer(deps, job, attempt, end);
+  if (!attempt.is_claude()) note_energy(deps, attempt, end);
   if (deps.limits_seen && !report.limits.empty()) deps.limits_seen(report.key, report.limits);
   if (attempt.row == 0) return;
   const bool free_of_charge = attempt.is_claude() && !charged;

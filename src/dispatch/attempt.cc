@@ -64,6 +64,7 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
       }
     }
     attempt.text = watch.text();
+    attempt.thinking = watch.thinking();
     attempt.thinking_seen = watch.thinking_seen();
     attempt.untouched = watch.untouched();
     if (const auto first_ns = watch.first_content_ns())

@@ -25,8 +25,9 @@ struct Attempt {
   ledger::AttemptStart opened = {};  // what its row says
   std::int64_t row = 0;              // 0: none
   backend::Report report = {};
-  std::string text = {};  // of the answer
-  bool asked = false;     // the backend was, so that its report tells something about it
+  std::string text = {};      // of the answer
+  std::string thinking = {};  // before it, as far as it was shown
+  bool asked = false;         // the backend was, so that its report tells something about it
   bool thinking_seen = false;
   bool untouched = true;  // no content has reached the client
   std::int64_t ttft_ms = 0;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "chat/conversation.h"
 #include "dispatch/limiter.h"
+#include "ledger/counterfactual.h"
 #include "ledger/ledger.h"
 #include "ledger/prices.h"
 #include "policy/policy.h"
@@ -90,7 +91,13 @@ struct Deps {  // all outlive the dispatcher
   std::function<bool(const policy::Target&)> is_scarce = {};
   // Estimated Claude tokens of a text.
   std::function<std::int64_t(std::string_view)> estimate_tokens;
-  std::string counterfactual_model;    // whose list price local answers are compared with
+  std::string counterfactual_model;  // would have answered where no Claude model was asked for
+  // What an answer to a task of that class would have cost with Claude; empty: not reckoned.
+  std::function<ledger::Counterfactual(std::string_view task_class,
+                                       const ledger::LocalAnswer& answer)>
+      counterfactual = {};
+  // What local work of that time costs in power; empty: not reckoned.
+  std::function<ledger::Energy(std::int64_t work_ms)> energy = {};
   std::int64_t deadline_ms = 900'000;  // to the first content, over all attempts and waits
   // A local backend that has said nothing for so long gets a rival, where another one may answer;
   // 0: never.

@@ -15,8 +15,11 @@ TEST(Dispatch, ALocalAnswerCostsNothingAndSaysWhatClaudeWouldHave) {
   ASSERT_EQ(rig.ledger.settled.size(), 1u);
   const auto& end = rig.ledger.settled[0].second;
   EXPECT_EQ(end.cost, 0);
-  // The estimator above counts bytes: "twelve bytes\n" and "answer".
-  EXPECT_EQ(end.counterfactual, 13 * 4000 + 6 * 20000);
+  EXPECT_EQ(end.counterfactual_floor, 1);
+  EXPECT_EQ(end.counterfactual, 2);
+  EXPECT_EQ(end.counterfactual_ceiling, 3);
+  EXPECT_EQ(end.counterfactual_basis, "cf1 class= model=claude-x why=configured");
+  EXPECT_GT(end.estimated_tokens, 0);
   EXPECT_EQ(rig.claude.calls, 0);
 }
 

@@ -158,7 +158,14 @@ struct Rig {
             .places_for = std::move(places_for),
             .estimate_tokens =
                 [](std::string_view text) { return static_cast<std::int64_t>(text.size()); },
-            .counterfactual_model = "claude-x"};
+            .counterfactual_model = "claude-x",
+            .counterfactual =
+                [](std::string_view task_class, const ledger::LocalAnswer& answer) {
+                  return ledger::Counterfactual{1, 2, 3,
+                                                "cf1 class=" + std::string(task_class) +
+                                                    " model=" + std::string(answer.model) +
+                                                    " why=" + std::string(answer.why)};
+                }};
   }
   Outcome run_on(const Dispatcher& dispatcher, std::vector<Target> targets) {
     job.decision.targets = std::move(targets);

@@ -28,7 +28,7 @@ void WatchingSink::observe(const chat::StreamEvent& event) {
     text_ += text->text;
     content = !text->text.empty();
   } else if (const auto* thinking = std::get_if<chat::ThinkingDelta>(&event)) {
-    text_ += thinking->text;
+    thinking_ += thinking->text;
     thinking_seen_ = true;
     content = !thinking->text.empty() || !thinking->signature.empty();
   } else if (const auto* start = std::get_if<chat::ToolUseStart>(&event)) {

@@ -37,7 +37,8 @@ class WatchingSink final : public backend::Sink {
   bool untouched() const { return !touched_; }  // the client may still get another attempt's answer
   bool empty() const { return empty_; }         // it finished without content, which is held
   std::optional<std::int64_t> first_content_ns() const { return first_content_ns_; }
-  const std::string& text() const { return text_; }
+  const std::string& text() const { return text_; }          // of the answer
+  const std::string& thinking() const { return thinking_; }  // before it, as far as it is shown
   bool thinking_seen() const { return thinking_seen_; }
 
  private:
@@ -62,7 +63,7 @@ class WatchingSink final : public backend::Sink {
   bool empty_ = false;
   bool thinking_seen_ = false;
   std::optional<std::int64_t> first_content_ns_;
-  std::string text_;
+  std::string text_, thinking_;
   std::optional<Head> held_head_;
   std::string held_raw_;
   std::vector<chat::StreamEvent> held_meaning_, held_events_;

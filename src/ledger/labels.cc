@@ -8,7 +8,7 @@ namespace tophand::ledger {
 namespace {
 
 constexpr std::string_view kFind =
-    "SELECT id, attempt, task_class, model, backend, "
+    "SELECT id, attempt, task_class, model, backend, arm, "
     "(SELECT count(*) FROM labels WHERE row_id = attempts.id) "
     "FROM attempts WHERE request_id = ?1 AND (attempt = ?2 OR (?2 = 0 AND purpose = 'answer')) "
     "ORDER BY attempt DESC LIMIT 1";
@@ -74,7 +74,7 @@ Result<Labels> Labels::prepare(Db& db) {
 
 Result<Label> Labels::add(Db& db, Label label, std::int64_t now_ms) {
   const Result<bool> found = find_.bind(1, label.request_id).bind(2, label.attempt).step();
-  std::string backend;
+  std::string backend, arm;
   std::int64_t labels = 0;
   if (found && *found) {
     label.row_id = find_.integer(0);
@@ -83,12 +83,13 @@ Result<Label> Labels::add(Db& db, Label label, std::int64_t now_ms) {
     backend = find_.text(4);
     if (label.model.empty())
       label.model = (backend == "local" ? "" : backend + "/") + find_.text(3);
-    labels = find_.integer(5);
+    arm = find_.text(5);
+    labels = find_.integer(6);
   }
   find_.reset();
   if (!found) return tl::unexpected(found.error());
   if (!*found) return fail(Code::kNotFound, "no request " + label.request_id + " is in the ledger");
-  if (backend == "claude")
+  if (backend == "claude" && arm != "holdout")  // those are compared with the local ones
     return fail(Code::kConflict, "claude answered request " + label.request_id +
                                      "; labels are for answers of local models");
   if (labels >= kLabelsOfARowMax)

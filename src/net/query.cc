@@ -28,4 +28,17 @@ std::optional<std::int64_t> query_int(std::string_view query, std::string_view n
   return value;
 }
 
+std::string query_escaped(std::string_view value) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : value) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-._~").find(c) != std::string_view::npos;
+    const auto byte = static_cast<unsigned char>(c);
+    if (plain) out += c;
+    else ((out += '%') += kDigits[byte >> 4]) += kDigits[byte & 15];
+  }
+  return out;
+}
+
 }  // namespace tophand::net

@@ -22,5 +22,12 @@ TEST(Query, GivesNothingForBadEscapesAndNumbers) {
     EXPECT_EQ(query_int(query, "n"), std::nullopt) << query;
 }
 
+TEST(Query, EscapesSoThatTheSameComesBack) {
+  EXPECT_EQ(query_escaped("git_commit-1.a~"), "git_commit-1.a~");
+  EXPECT_EQ(query_escaped("a b&c=\xC3\xA9"), "a%20b%26c%3D%C3%A9");
+  const std::string odd = "100% + a/b?c#d\"";
+  EXPECT_EQ(query_text("x=1&name=" + query_escaped(odd), "name"), odd);
+}
+
 }  // namespace
 }  // namespace tophand::net

@@ -95,9 +95,14 @@ chat::AnswerContext context_for(const Service& service, const Exchange& exchange
           .echo_json = request.echo_json};
 }
 
-std::int64_t estimate(const Service& service, const chat::Request& request) {
-  return chat::estimate_tokens(chat::claude_token_family(service.deps().config.claude.model),
-                               request);
+// As Claude would count them, by what it counted of that class before.
+std::int64_t estimate(Service& service, const policy::Decision& decision,
+                      const chat::Request& request) {
+  const policy::Target& target = decision.targets.front();
+  const std::string& model =
+      target.place == policy::Place::kClaude ? target.model : service.deps().config.claude.model;
+  return service.steering().corrected_tokens(
+      decision.task_class, chat::estimate_tokens(chat::claude_token_family(model), request));
 }
 
 // Ollama's way to load a model before it is needed, or to let go of it. Clients of the Responses
@@ -208,14 +213,15 @@ void answer(Service& service, Exchange& exchange) {
                     .session = caller.session,
                     .may_shorten = *shortens,
                     .decision = std::move(*decision)};
-  ClientSink sink(exchange,
-                  {.context = context_for(service, exchange, *request),
-                   .stream = request->stream,
-                   .priority = std::string(policy::priority_name(job.decision.priority)),
-                   .may_be_shortened = *shortens,
-                   .left_out = joined(request->left_out, ", "),
-                   .estimate_input_tokens = [&] { return estimate(service, *request); }},
-                  clock, &service.pulse());
+  ClientSink sink(
+      exchange,
+      {.context = context_for(service, exchange, *request),
+       .stream = request->stream,
+       .priority = std::string(policy::priority_name(job.decision.priority)),
+       .may_be_shortened = *shortens,
+       .left_out = joined(request->left_out, ", "),
+       .estimate_input_tokens = [&] { return estimate(service, job.decision, *request); }},
+      clock, &service.pulse());
   CurrentClient client(exchange.writer.client());
   dispatch::Outcome outcome;
   {
@@ -272,7 +278,7 @@ void count_tokens(Service& service, Exchange& exchange) {
   // An estimate serves the client better than an error: it only draws a meter.
   if (!tokens) {
     exchange.writer.headers().set("x-tophand-estimate", "true");
-    tokens = estimate(service, *request);
+    tokens = estimate(service, *decision, *request);
   }
   exchange.writer.headers().set("x-tophand-backend", policy::backend_name(target));
   exchange.writer.headers().set("x-tophand-model", header_text(target.model));

@@ -16,6 +16,8 @@
 #include "server/data_lock.h"
 #include "server/handlers.h"
 #include "server/inspector.h"
+#include "server/nightly.h"
+#include "server/reconcile.h"
 #include "server/service.h"
 #include "steering/limits.h"
 
@@ -84,6 +86,7 @@ class RunningGateway final : public Gateway {
   Result<> open_account();
   Result<> open_keys();
   Result<> open_backends();
+  void compare_accounts();  // the ledger with Anthropic's
   backend::Backend* backend_for(const policy::Target& target) const;
 
   GatewayOptions options_;
@@ -99,6 +102,7 @@ class RunningGateway final : public Gateway {
   std::unique_ptr<backend::Registry> others_;
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<Service> service_;
+  std::optional<Nightly> nightly_;
   std::unique_ptr<net::Server> server_;  // last: stops before what its handlers use
   std::string url_, first_key_;
 };
@@ -229,6 +233,8 @@ Result<> RunningGateway::listen() {
          std::to_string(server_->port());
   TOPHAND_CHECK("endpoint", write_private_file(options_.data_dir + "/run/endpoint", url_ + "\n"));
   store_.remove_unused_uploads();
+  if (!config.claude.admin_key.empty())
+    nightly_.emplace(system_clock(), [this] { compare_accounts(); });
   if (options_.preload == GatewayOptions::Preload::kDefaultModel) {
     if (const auto model = store_.find(config.models.local)) supervisor_->preload(model->name);
     else log::warn("model.missing", {{"hint", "tophand pull " + config.models.local}});
@@ -236,7 +242,21 @@ Result<> RunningGateway::listen() {
   return {};
 }
 
+void RunningGateway::compare_accounts() {
+  const auto found = reconcile(*ledger_, prices_, options_.config.claude, kReconcileDaysDefault,
+                               system_clock().wall_ms(), nullptr);
+  if (!found) return log::warn("ledger.not_reconciled", {{"error", found.error().message}});
+  for (const ReconcileLine& line : found->lines)
+    if (line.complete && line.residual() != 0)
+      log::warn("ledger.residual", {{"day_ms", line.day_ms},
+                                    {"model", line.model},
+                                    {"ledger_nano_usd", line.our_cost},
+                                    {"account_nano_usd", line.their_cost}});
+  log::info("ledger.reconciled", {{"lines", found->lines.size()}});
+}
+
 void RunningGateway::stop(int grace_ms) {
+  nightly_.reset();
   if (server_) {
     server_->stop(grace_ms);
     server_.reset();

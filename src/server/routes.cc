@@ -49,6 +49,8 @@ constexpr std::array kRoutes{
           show_savings},
     Route{"GET", "/tophand/v1/budget", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
           show_budget},
+    Route{"GET", "/tophand/v1/reconcile", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
+          show_reconciliation},
     Route{"GET", "/tophand/v1/requests", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
           show_requests},
     Route{"POST", "/tophand/v1/decide", Match::kExact, Access::kKey, Dialect::kOpenAiChat,

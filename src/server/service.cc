@@ -21,8 +21,15 @@ dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steeri
       .backend_for = deps.backend_for,
       .places_for = [config = deps.config](
                         const policy::Target& target) { return places_for(config, target); },
+      .is_scarce = [config = deps.config](
+                       const policy::Target& target) { return is_scarce(config, target); },
       .estimate_tokens = deps.estimate_tokens,
       .counterfactual_model = deps.config.claude.model,
+      .counterfactual =
+          [&steering](std::string_view task_class, const ledger::LocalAnswer& answer) {
+            return steering.counterfactual(task_class, answer);
+          },
+      .energy = [&steering](std::int64_t work_ms) { return steering.energy(work_ms); },
       .deadline_ms = deps.config.routing.deadline_s * 1000,
       .hedge_ms = deps.config.routing.hedge_ms,
       .ended = [&steering](const ledger::AttemptStart& start,

@@ -8,8 +8,10 @@
 #include "base/json.h"
 #include "net/query.h"
 #include "server/handlers.h"
+#include "server/reconcile.h"
 #include "server/reply.h"
 #include "server/service.h"
+#include "steering/savings.h"
 
 namespace tophand::server {
 namespace {
@@ -106,6 +108,11 @@ Json row_json(const ledger::Row& row) {
           {"cost_basis", row.cost_basis},
           {"adjusted_nano_usd", row.adjusted},
           {"counterfactual_nano_usd", row.counterfactual},
+          {"counterfactual_floor_nano_usd", row.counterfactual_floor},
+          {"counterfactual_ceiling_nano_usd", row.counterfactual_ceiling},
+          {"counterfactual_basis", row.counterfactual_basis},
+          {"energy_nano_usd", row.energy},
+          {"estimated_tokens", row.estimated_tokens},
           {"price_version", row.price_version}};
 }
 
@@ -161,25 +168,31 @@ void show_status(Service& service, Exchange& exchange) {
 }
 
 void show_savings(Service& service, Exchange& exchange) {
-  const std::int64_t since = since_ms(service, exchange);
-  const auto totals = service.deps().ledger->totals(since);
-  if (!totals) return send_error(exchange, totals.error());
-  send_json(exchange, {{"since_ms", since},
-                       {"until_ms", service.deps().clock->wall_ms()},
-                       {"requests", totals->requests},
-                       {"local_requests", totals->local_requests},
-                       {"claude_requests", totals->claude_requests},
-                       {"failed", totals->failed},
-                       {"local_input_tokens", totals->local_input_tokens},
-                       {"local_output_tokens", totals->local_output_tokens},
-                       {"claude_input_tokens", totals->claude_input_tokens},
-                       {"claude_output_tokens", totals->claude_output_tokens},
-                       {"spent_nano_usd", totals->spent},
-                       {"outstanding_nano_usd", totals->outstanding},
-                       {"counterfactual_nano_usd", totals->counterfactual},
-                       {"counterfactual_model", service.deps().config.claude.model},
-                       {"counterfactual_is_estimate", true},
-                       {"price_version", service.deps().prices->version()}});
+  const config::Config& config = service.deps().config;
+  const std::string_view query = exchange.request.query;
+  const auto text = [&](const char* name) { return net::query_text(query, name).value_or(""); };
+  const auto report = steering::savings_of(*service.deps().ledger, *service.deps().prices,
+                                           {.since_ms = since_ms(service, exchange),
+                                            .until_ms = service.deps().clock->wall_ms(),
+                                            .filter = {.key_id = text("key"),
+                                                       .agent = text("agent"),
+                                                       .task_class = text("class"),
+                                                       .model = text("model")},
+                                            .counterfactual_model = config.claude.model,
+                                            .energy_known = config.energy.is_known()});
+  if (!report) return send_error(exchange, report.error());
+  send_body(exchange, "application/json; charset=utf-8", steering::savings_json(*report));
+}
+
+void show_reconciliation(Service& service, Exchange& exchange) {
+  const std::int64_t days = std::clamp<std::int64_t>(
+      net::query_int(exchange.request.query, "days").value_or(kReconcileDaysDefault), 1,
+      kReconcileDaysMax);
+  const auto found =
+      reconcile(*service.deps().ledger, *service.deps().prices, service.deps().config.claude, days,
+                service.deps().clock->wall_ms(), &exchange.writer.client());
+  if (!found) return send_error(exchange, found.error());
+  send_body(exchange, "application/json; charset=utf-8", reconcile_json(*found));
 }
 
 void show_requests(Service& service, Exchange& exchange) {

@@ -79,6 +79,7 @@ Result<bool> RouteBook::read_page() {
 
 void RouteBook::learn(const ledger::Label& label) {
   last_label_ = label.id;
+  if (label.model.starts_with("claude/")) return;  // of the hold-out arm: for the savings
   const auto source = policy::parse_label_source(label.source);
   if (!source) return;  // of a newer program
   learner_.observe({.route = {label.task_class, label.model},

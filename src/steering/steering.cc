@@ -7,7 +7,9 @@
 namespace tophand::steering {
 
 Steering::Steering(Deps deps, const config::Config& config)
-    : deps_(deps), budget_({.ledger = deps.ledger, .clock = deps.clock}, config.budget) {
+    : deps_(deps),
+      savings_(deps.ledger),
+      budget_({.ledger = deps.ledger, .clock = deps.clock}, config.budget) {
   reload(config);
 }
 
@@ -28,6 +30,25 @@ void Steering::answered(const ConversationId& conversation, LastAnswer answer) {
 
 void Steering::ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end) {
   budget_.ended(start, end);
+  savings_.ended(start, end);
+}
+
+ledger::Counterfactual Steering::counterfactual(std::string_view task_class,
+                                                const ledger::LocalAnswer& answer) const {
+  return savings_.counterfactual(*deps_.prices, task_class, answer);
+}
+
+ledger::Energy Steering::energy(std::int64_t work_ms) const {
+  ledger::Power power;
+  {
+    const std::lock_guard guard(mutex_);
+    power = power_;
+  }
+  return ledger::energy_of(power, work_ms);
+}
+
+std::int64_t Steering::corrected_tokens(std::string_view task_class, std::int64_t estimated) const {
+  return savings_.corrected(task_class, estimated);
 }
 
 void Steering::reload(const config::Config& config) {
@@ -36,6 +57,7 @@ void Steering::reload(const config::Config& config) {
   budget_.configure(config.budget);
   const std::lock_guard guard(mutex_);
   settings_ = std::move(fresh);
+  power_ = power_of(config.energy);
 }
 
 std::shared_ptr<const policy::Settings> Steering::settings() const {

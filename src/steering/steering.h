@@ -14,6 +14,7 @@
 #include "ledger/prices.h"
 #include "policy/policy.h"
 #include "steering/budget_watch.h"
+#include "steering/savings_book.h"
 #include "steering/session_book.h"
 #include "steering/settings.h"
 
@@ -39,15 +40,23 @@ class Steering {
   // An attempt is over and its row closed.
   void ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end);
   BudgetWatch& budget() { return budget_; }
+  // What a local answer would have cost, what its work costs, and Claude's tokens of a text as the
+  // provider would count them: see SavingsBook.
+  ledger::Counterfactual counterfactual(std::string_view task_class,
+                                        const ledger::LocalAnswer& answer) const;
+  ledger::Energy energy(std::int64_t work_ms) const;
+  std::int64_t corrected_tokens(std::string_view task_class, std::int64_t estimated) const;
   // The configuration has been read again and is valid: requests that come now are decided by it.
   void reload(const config::Config& config);
   std::shared_ptr<const policy::Settings> settings() const;
 
  private:
   const Deps deps_;
+  SavingsBook savings_;
   mutable BudgetWatch budget_;  // brings itself to now when it is asked
-  mutable std::mutex mutex_;    // guards the pointer
+  mutable std::mutex mutex_;    // guards what follows
   std::shared_ptr<const policy::Settings> settings_;
+  ledger::Power power_;
   SessionBook sessions_;
 };
 

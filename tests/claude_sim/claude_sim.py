@@ -15,6 +15,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import account  # noqa: E402
 import answers  # noqa: E402
 import events  # noqa: E402
 import faults  # noqa: E402
@@ -31,6 +32,7 @@ class Simulator:
         self.options = options
         self.plan = faults.Plan(options.fail)
         self.cache = answers.PromptCache()
+        self.account = account.Account(options.admin_key, options.report_page, options.report_lag_s)
         self.numbers = itertools.count(1)
         self.log = open(options.log, "a", encoding="utf-8") if options.log else None
 
@@ -77,6 +79,9 @@ class Simulator:
             return
         if request.body_too_large:
             raise ApiError(413, "Request exceeds the maximum size")
+        if request.path.startswith("/v1/organizations/"):
+            await self.report(request, responder, request_id)
+            return
         validate.check_headers(request.headers, self.options.api_key)
         if request.path == "/v1/messages" and request.method == "POST":
             await self.messages(request, responder, request_id)
@@ -92,6 +97,13 @@ class Simulator:
         else:
             raise ApiError(404, "Not Found")
 
+    async def report(self, request, responder, request_id):
+        self.account.check(request.headers)
+        name = request.path[len("/v1/organizations/"):]
+        if request.method != "GET" or name not in ("usage_report/messages", "cost_report"):
+            raise ApiError(404, "Not Found")
+        await self.send_json(responder, 200, self.account.report(name, request.query), request_id)
+
     async def messages(self, request, responder, request_id):
         value = validate.parse_body(request.body)
         validate.check_request(value)
@@ -99,6 +111,7 @@ class Simulator:
         await asyncio.sleep(self.options.latency_ms / 1000)
         fault.raise_if_status()
         blocks, reason, stop, usage = answers.answer(value, self.cache)
+        self.account.note(value["model"], usage)  # billed, whatever becomes of the answer
         message_id = "msg_sim" + request_id[7:]
         if value.get("stream"):
             await self.stream(responder, request_id, fault,
@@ -195,6 +208,9 @@ def parse_options(argv):
                              "comma-separated, *N repeats, a final * goes on for ever")
     parser.add_argument("--log", metavar="FILE", help="JSON lines: each request on arrival, then its status")
     parser.add_argument("--api-key", metavar="KEY", help="the only key that is right; else any is")
+    parser.add_argument("--admin-key", metavar="KEY", help="opens the Usage and Cost API; else nothing does")
+    parser.add_argument("--report-page", type=int, default=31, metavar="N", help="days on a page of it")
+    parser.add_argument("--report-lag-s", type=float, default=0, help="what is younger is not in it yet")
     options = parser.parse_args(argv)
     try:
         faults.Plan(options.fail)

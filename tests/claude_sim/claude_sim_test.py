@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEY = {"x-api-key": "sk-test", "anthropic-version": "2023-06-01"}
@@ -293,6 +294,42 @@ class PlanTest(unittest.TestCase):
                               stderr=subprocess.PIPE, check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn(b"often", done.stderr)
+
+
+class AccountTest(unittest.TestCase):
+    ADMIN = {"x-api-key": "sk-ant-admin-test", "anthropic-version": "2023-06-01"}
+
+    def report(self, running, name, headers=None, **query):
+        group = "description" if name == "cost_report" else "model"
+        fields = {"starting_at": time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() - 3 * 86400)),
+                  "ending_at": time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() + 86400)),
+                  "group_by[]": group, **query}
+        return running.call(b"", f"/v1/organizations/{name}?{urllib.parse.urlencode(fields)}", "GET",
+                            self.ADMIN if headers is None else headers)
+
+    def test_adds_up_what_was_asked_and_tells_only_an_admin(self):
+        running = Running("--admin-key", "sk-ant-admin-test", "--report-page", "3")
+        self.addCleanup(running.stop)
+        usage = [json.loads(running.call(ask("Hi " * n))[2])["usage"] for n in (1, 50)]
+        self.assertEqual(self.report(running, "cost_report", headers=KEY)[0], 401)
+        page = json.loads(self.report(running, "usage_report/messages")[2])
+        self.assertEqual((len(page["data"]), page["has_more"]), (3, True))
+        page = json.loads(self.report(running, "usage_report/messages", page=page["next_page"])[2])
+        self.assertFalse(page["has_more"])
+        found = page["data"][-1]["results"]
+        self.assertEqual([one["uncached_input_tokens"] for one in found],
+                         [sum(one["input_tokens"] for one in usage)])
+        cost = json.loads(self.report(running, "cost_report", page="page_3")[2])
+        cents = sum(float(one["amount"]) for one in cost["data"][-1]["results"])
+        tokens = [sum(one[kind] for one in usage) for kind in ("input_tokens", "output_tokens")]
+        self.assertAlmostEqual(cents, (tokens[0] * 4 + tokens[1] * 20) / 1e6 * 100, places=6)
+
+    def test_tells_nothing_of_the_latest_while_it_lags(self):
+        running = Running("--admin-key", "sk-ant-admin-test", "--report-lag-s", "3600")
+        self.addCleanup(running.stop)
+        running.call(ask())
+        page = json.loads(self.report(running, "usage_report/messages")[2])
+        self.assertEqual([bucket["results"] for bucket in page["data"]], [[]] * 4)
 
 
 if __name__ == "__main__":
