@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "config/reload.h"
+#include "server/class_facts.h"
 #include "server/handlers.h"
 #include "server/places.h"
 #include "server/reply.h"
@@ -141,6 +142,7 @@ Result<policy::Decision> Service::decide(const Question& question) const {
   facts.header_egress = headers.get("x-tophand-egress");
   facts.body_egress = local.egress;
   facts.unsupported = local.unsupported;
+  if (caller != nullptr) facts.content = class_facts(local);
   facts.has_tools = !local.tools.empty();
   facts.max_tokens = local.max_tokens;
   facts.local_context_tokens = deps_.config.engine.context_tokens;

@@ -20,6 +20,8 @@ Result<policy::Decision> Steering::decide(policy::Facts facts,
   if (!settings->rules.empty()) facts.time = local_time(now_ms);
   facts.budget = budget_.state();
   facts.session = sessions_.find(conversation, now_ms);
+  if (facts.inferred.task_class.empty())
+    facts.inferred = policy::infer_class(facts.content, policy::ClassModel::built_in());
   return policy::decide(facts, *settings);
 }
 
