@@ -52,11 +52,6 @@ const ClassModel& ClassModel::built_in() {
   return model;
 }
 
-std::string inferred_reason(const Guess& guess) {
-  return "class inferred: " + guess.task_class + ", " + percent(guess.confidence) + " (" +
-         guess.why + ")";
-}
-
 Guess infer_class(const ClassFacts& facts, const ClassModel& model, const Beside& beside) {
   if (facts.user.empty() && !facts.tool_result_last) return {.why = "there is no text of a user"};
   if (const auto mark = marked_class(facts))

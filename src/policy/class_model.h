@@ -61,9 +61,6 @@ struct Beside {
 
 Guess infer_class(const ClassFacts& facts, const ClassModel& model, const Beside& beside = {});
 
-// "class inferred: git_commit, 97 % (a diff and 'commit message')".
-std::string inferred_reason(const Guess& guess);
-
 // The text of the weights that were built in.
 std::string_view class_weights();
 
