@@ -21,7 +21,7 @@ ClassFeatures features_of(const ClassFacts& facts) {
 }
 
 Guess guess(const ClassFacts& facts, const ClassShift& shift) {
-  return infer_class(facts, model(), {.learned = shift.score(features_of(facts))});
+  return infer_class(facts, model(), {.learned = &shift});
 }
 
 // A team's own words, which no training template has.

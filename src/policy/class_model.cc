@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/assert.h"
+#include "policy/class_learning.h"
 #include "policy/class_rules.h"
 
 namespace tophand::policy {
@@ -59,7 +60,9 @@ Guess infer_class(const ClassFacts& facts, const ClassModel& model, const Beside
   ClassFeatures features;
   extract_features(facts, features);
   ClassScores log_odds = model.score(features);
-  for (std::size_t c = 0; c < kTaskClasses; ++c) log_odds[c] += beside.learned[c] + beside.prior[c];
+  const ClassScores learned =
+      beside.learned != nullptr ? beside.learned->score(features) : ClassScores{};
+  for (std::size_t c = 0; c < kTaskClasses; ++c) log_odds[c] += learned[c] + beside.prior[c];
   const ClassScores shares = softmax(log_odds);
   const auto top = static_cast<std::size_t>(std::ranges::max_element(shares) - shares.begin());
   Guess guess{.confidence = shares[top]};

@@ -53,10 +53,10 @@ class ClassModel {
   std::uint64_t id_ = 0;
 };
 
-// What is known beside the text: log-odds to add, zero where nothing is. Bounded by its maker.
+// What is known beside the text and its words.
 struct Beside {
-  ClassScores learned = {};  // the text model's shift from declared requests (ClassShift)
-  ClassScores prior = {};    // what this caller declares (ClassPrior)
+  const ClassShift* learned = nullptr;  // from declared requests
+  ClassScores prior = {};               // what this caller declares (ClassPrior): log-odds to add
 };
 
 Guess infer_class(const ClassFacts& facts, const ClassModel& model, const Beside& beside = {});

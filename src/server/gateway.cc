@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "backend/claude_backend.h"
@@ -60,6 +61,24 @@ std::vector<std::string> engine_arguments(const config::Config& config, const st
   if (const auto found = pre_tokenizers.find(model); found != pre_tokenizers.end())
     add("--pre-tokenizer", found->second);
   return words;
+}
+
+// What declared requests taught of classes, in the data folder (0600); see docs/routing.md.
+constexpr std::string_view kClassFile = "/class_model.bin";
+
+// "" when there is none.
+std::string read_learned(const std::string& path) {
+  constexpr std::size_t kBytesMax = 4u << 20;
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes(kBytesMax, '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(in.gcount()));
+  return bytes;
+}
+
+void keep_learned(const std::string& path, const std::string& bytes) {
+  if (const auto kept = write_private_file(path, bytes); !kept)
+    log::warn("classes.not_kept", {{"error", kept.error().message}});
 }
 
 class RunningGateway final : public Gateway {
@@ -210,7 +229,10 @@ Result<> RunningGateway::listen() {
       .offers = [this] { return others_->offers(); },
       .worker_status = [this] { return supervisor_->status(); },
       .estimate_tokens =
-          [family](std::string_view text) { return chat::estimate_tokens(family, text); }});
+          [family](std::string_view text) { return chat::estimate_tokens(family, text); },
+      .learned_classes = read_learned(options_.data_dir + std::string(kClassFile)),
+      .keep_classes = [path = options_.data_dir + std::string(kClassFile)](
+                          const std::string& bytes) { keep_learned(path, bytes); }});
   net::ServerOptions server;
   server.address = address.host;
   server.port = address.port;

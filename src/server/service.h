@@ -51,6 +51,8 @@ struct ServiceDeps {  // pointers outlive the service
   std::function<std::vector<policy::Offer>()> offers;  // of [[backends]], as last probed
   std::function<std::vector<backend::WorkerStatus>()> worker_status;
   std::function<std::int64_t(std::string_view)> estimate_tokens;
+  std::string learned_classes = {};  // see steering::Deps
+  std::function<void(const std::string&)> keep_classes = {};
 };
 
 class Service {

@@ -6,11 +6,24 @@
 
 namespace tophand::steering {
 
+namespace {
+
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kHabitDays = 14;
+constexpr std::int64_t kHabitRows = 2000;  // a start must not take long
+
+}  // namespace
+
 Steering::Steering(Deps deps, const config::Config& config)
-    : deps_(deps),
-      savings_(deps.ledger),
-      budget_({.ledger = deps.ledger, .clock = deps.clock}, config.budget) {
+    : deps_(std::move(deps)),
+      savings_(deps_.ledger),
+      budget_({.ledger = deps_.ledger, .clock = deps_.clock}, config.budget),
+      classes_(deps_.learned_classes, deps_.keep_classes) {
   reload(config);
+  if (deps_.ledger == nullptr) return;
+  if (const auto rows =
+          deps_.ledger->rows(deps_.clock->wall_ms() - kHabitDays * kDayMs, kHabitRows))
+    classes_.load(*rows);
 }
 
 Result<policy::Decision> Steering::decide(policy::Facts facts,
@@ -20,9 +33,11 @@ Result<policy::Decision> Steering::decide(policy::Facts facts,
   if (!settings->rules.empty()) facts.time = local_time(now_ms);
   facts.budget = budget_.state();
   facts.session = sessions_.find(conversation, now_ms);
-  if (facts.inferred.task_class.empty())
-    facts.inferred = policy::infer_class(facts.content, policy::ClassModel::built_in());
-  return policy::decide(facts, *settings);
+  if (facts.inferred.task_class.empty()) facts.inferred = classes_.infer(facts);
+  auto decision = policy::decide(facts, *settings);
+  if (decision && decision->class_source == "declared" && !facts.explain && !facts.local_work)
+    classes_.declared(facts, decision->task_class, now_ms / kDayMs);
+  return decision;
 }
 
 void Steering::answered(const ConversationId& conversation, LastAnswer answer) {
@@ -33,6 +48,8 @@ void Steering::answered(const ConversationId& conversation, LastAnswer answer) {
 void Steering::ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end) {
   budget_.ended(start, end);
   savings_.ended(start, end);
+  classes_.ended(start, end.tokens.input + end.tokens.cache_read + end.tokens.cache_write_5m +
+                            end.tokens.cache_write_1h);
 }
 
 ledger::Counterfactual Steering::counterfactual(std::string_view task_class,

@@ -4,8 +4,10 @@
 // says of its limits, and asked once a request. Thread-safe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -14,6 +16,7 @@
 #include "ledger/prices.h"
 #include "policy/policy.h"
 #include "steering/budget_watch.h"
+#include "steering/class_book.h"
 #include "steering/savings_book.h"
 #include "steering/session_book.h"
 #include "steering/settings.h"
@@ -25,6 +28,8 @@ struct Deps {  // all outlive it
   const ledger::PriceBook* prices = nullptr;
   const Clock* clock = nullptr;
   bool has_claude_key = false;
+  std::string learned_classes = {};  // bytes of the last run's `keep_classes`
+  std::function<void(const std::string&)> keep_classes = {};
 };
 
 class Steering {
@@ -58,6 +63,7 @@ class Steering {
   std::shared_ptr<const policy::Settings> settings_;
   ledger::Power power_;
   SessionBook sessions_;
+  mutable ClassBook classes_;  // learns from what it is asked
 };
 
 }  // namespace tophand::steering
