@@ -39,6 +39,7 @@ ClassShift::ClassShift(const ClassModel& model) : model_(&model), weights_(kFeat
 
 ClassScores ClassShift::score(const ClassFeatures& features) const {
   ClassScores out{};
+  if (std::ranges::all_of(square_, [](double s) { return s == 0; })) return out;  // nothing learned
   for (std::size_t g = 0; g < ClassFeatures::kGroups; ++g) {
     Row sums{};
     for (const std::uint16_t bucket : features.group(g))

@@ -44,9 +44,9 @@ TEST(ClassPrior, IsBoundedHoweverOftenAClassIsDeclared) {
 
 TEST(ClassPrior, HasRoomForSoManyCallersAndNoMore) {
   ClassPrior prior;
-  for (int i = 0; i < 3000; ++i) prior.observe({.key_id = std::to_string(i)}, TaskClass::kQa);
+  for (int i = 0; i < 20'000; ++i) prior.observe({.key_id = std::to_string(i)}, TaskClass::kQa);
   EXPECT_GT(prior.score({.key_id = "5"})[at(TaskClass::kQa)], 0);
-  EXPECT_EQ(prior.score({.key_id = "2999"})[at(TaskClass::kReview)], 0);
+  EXPECT_EQ(prior.score({.key_id = "19999"})[at(TaskClass::kReview)], 0);
 }
 
 }  // namespace
