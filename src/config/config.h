@@ -168,6 +168,15 @@ struct FairConfig {
   std::map<std::string, std::int64_t> weights;  // agent, or id of a key -> turns; others have 1
 };
 
+// What local models are seen to manage, and what is done about it (docs/learning.md).
+struct LearningConfig {
+  bool enabled = false;              // what was learned moves requests that declare no priority
+  std::int64_t holdout_percent = 2;  // of low-priority work, while enabled
+  std::string audit = "off";         // or "claude": sampled answers are judged by Claude
+  std::optional<double> audit_week_usd = {};  // for judges and what they compare with; absent: 0
+  bool keep_rejected = false;                 // in DATA/rejected.jsonl
+};
+
 struct BudgetConfig {
   std::optional<double> week_usd;  // cap; absent: no cap
   bool stop_paid = false;          // no request that costs money begins
@@ -196,6 +205,7 @@ struct Config {
   std::map<std::string, ClassConfig> classes;
   std::map<std::string, CallerConfig> keys, personas;  // a key by its name or its id
   EnergyConfig energy;
+  LearningConfig learning;
   std::vector<BackendConfig> backends;
   std::string prices_file;  // "" = the one installed with the program
 };

@@ -10,7 +10,7 @@ namespace tophand::config {
 namespace {
 
 // What is taken anew. Rules, classes, keys, personas and [budget] always are.
-constexpr std::array<std::string_view, 9> kHot{"routing.default_priority",
+constexpr std::array<std::string_view, 11> kHot{"routing.default_priority",
                                                "routing.escalate",
                                                "models.local",
                                                "models.aliases",
@@ -18,7 +18,9 @@ constexpr std::array<std::string_view, 9> kHot{"routing.default_priority",
                                                "claude.allow_local_fallback",
                                                "tiers.small",
                                                "tiers.standard",
-                                               "tiers.hard"};
+                                               "tiers.hard",
+                                               "learning.enabled",
+                                               "learning.holdout_percent"};
 
 bool is_hot(const std::string& name) {
   return name.starts_with("budget.") || std::ranges::find(kHot, name) != kHot.end();

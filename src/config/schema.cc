@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kPriorities{"low", "high"};
 constexpr std::array<std::string_view, 2> kOverflows{"refuse", "truncate"};
+constexpr std::array<std::string_view, 2> kAudits{"off", "claude"};
 constexpr std::array<std::string_view, 3> kEscalations{"never", "unable", "failed"};
 
 constexpr std::array<std::string_view, 3> kInHouse{"auto", "yes", "no"};
@@ -110,6 +111,19 @@ constexpr Key kKeys[] = {
      "what it draws while it answers; 0: power is not reckoned", {0, 100'000}},
     {"energy", "usd_per_kwh", [](Config& c) -> Place { return &c.energy.usd_per_kwh; },
      "price of power, in dollars a kilowatt-hour; 0: power is not reckoned"},
+
+    {"learning", "enabled", [](Config& c) -> Place { return &c.learning.enabled; },
+     "true: what local models were seen to manage decides where requests go that declare no priority; "
+     "false: it is only noted (docs/learning.md)"},
+    {"learning", "holdout_percent", [](Config& c) -> Place { return &c.learning.holdout_percent; },
+     "low-priority requests that go to Claude by lot, to measure what local answers save; only while "
+     "enabled", {0, 50}},
+    {"learning", "audit", [](Config& c) -> Place { return &c.learning.audit; },
+     "off, or claude: sampled local answers are compared with Claude's by a small Claude model", {}, kAudits},
+    {"learning", "audit_week_usd", [](Config& c) -> Place { return &c.learning.audit_week_usd; },
+     "what such comparisons may cost in a week, in dollars; unset: nothing, so there are none"},
+    {"learning", "keep_rejected", [](Config& c) -> Place { return &c.learning.keep_rejected; },
+     "true keeps local answers that a gate threw out, in DATA/rejected.jsonl (0600), with their requests"},
 
     {"", "prices_file", [](Config& c) -> Place { return &c.prices_file; },
      "price book; empty: the one this program was built with"},
