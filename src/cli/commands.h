@@ -7,9 +7,7 @@ namespace tophand::cli {
 
 extern const Command kServe, kEngine, kPull, kList, kRemove, kRun, kAsk, kCommit, kSavings, kDoctor,
     kConfigCheck, kConfigShow, kConfigInit, kTokenize, kPerplexity, kQuantize, kBench, kCompletion,
-    extern const Command kServe, kEngine, kPull, kList, kRemove, kRun, kAsk, kCommit, kSavings,
-    kDoctor, kConfigCheck, kConfigShow, kConfigInit, kTokenize, kPerplexity, kQuantize, kBench,
-    kCompletion, kKeys, kBackends, kConnect, kVersion, kExplain, kReplay, kLedgerVerify,
-    kLedgerHead, kPrices, kBudget, kReconcile;
+    kKeys, kBackends, kConnect, kVersion, kExplain, kReplay, kLedgerVerify, kLedgerHead, kPrices,
+    kBudget, kReconcile, kRoutes, kGood, kBad;
 
 }  // namespace tophand::cli

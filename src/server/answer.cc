@@ -151,6 +151,18 @@ void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std:
              {"outcome", good || !report.failure ? "ok" : info(report.failure->error.code).name}});
 }
 
+// A person who asks the same again was not helped. Agents repeat themselves for other reasons: what
+// has tools or another class says nothing.
+void note_question(Service& service, const Exchange& exchange, const chat::Request& request,
+                   std::string_view task_class) {
+  const bool plain = task_class.empty() || task_class == "qa";
+  if (!plain || !request.tools.empty() || request.messages.empty()) return;
+  const chat::Message& last = request.messages.back();
+  if (last.role != chat::Role::kUser || last.blocks.size() != 1) return;
+  if (const auto* text = std::get_if<chat::TextBlock>(&last.blocks.front()))
+    service.steering().routes().asked(exchange.key_id, text->text, exchange.request_id);
+}
+
 // What the provider now has of the prompt is what the next request would lose elsewhere.
 void note_conversation(Service& service, const Caller& caller, const chat::Request& request,
                        const dispatch::Outcome& outcome) {
@@ -180,11 +192,13 @@ void answer(Service& service, Exchange& exchange) {
                                   .local = local,
                                   .key_id = exchange.key_id,
                                   .caller = &caller,
-                                  .persona = persona});
+                                  .persona = persona,
+                                  .request_id = exchange.request_id});
   if (!decision) {  // the same request would be decided the same way
     exchange.writer.headers().set("x-should-retry", "false");
     return send_error(exchange, decision.error());
   }
+  note_question(service, exchange, *request, decision->task_class);
   if (request->load_only && decision->targets.front().place == policy::Place::kLocal)
     return load_or_unload(service, exchange, *request, decision->targets.front());
   if (auto applied = apply_profile(service, decision->targets, local); !applied)
@@ -235,6 +249,7 @@ void answer(Service& service, Exchange& exchange) {
     else service.deps().workers->unload(outcome.target.model);
   }
   note_conversation(service, caller, *request, outcome);
+  service.dispatcher().compare(job, outcome);
   log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);
 }
 

@@ -13,12 +13,14 @@
 #include "backend/registry.h"
 #include "backend/worker_supervisor.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "chat/token_estimate.h"
 #include "server/data_lock.h"
 #include "server/handlers.h"
 #include "server/inspector.h"
 #include "server/nightly.h"
 #include "server/reconcile.h"
+#include "server/rejected_answers.h"
 #include "server/service.h"
 #include "steering/limits.h"
 
@@ -106,6 +108,8 @@ class RunningGateway final : public Gateway {
   Result<> open_keys();
   Result<> open_backends();
   void compare_accounts();  // the ledger with Anthropic's
+  Result<> open_sample_seed();
+  std::function<void(const dispatch::Rejected&)> rejected_sink();
   backend::Backend* backend_for(const policy::Target& target) const;
 
   GatewayOptions options_;
@@ -113,6 +117,8 @@ class RunningGateway final : public Gateway {
   models::Store store_;
   ModelInspector inspector_;
   std::optional<DataLock> lock_;
+  policy::SampleSeed sample_seed_ = {};
+  std::optional<RejectedAnswers> rejected_;
   ledger::PriceBook prices_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<backend::WorkerSupervisor> supervisor_;
@@ -135,6 +141,31 @@ Result<> RunningGateway::open_account() {
   if (!opened) return tl::unexpected(std::move(opened.error()).within("ledger"));
   ledger_ = std::move(*opened);
   return ledger_->set_limits(steering::limits_of(options_.config.budget));
+}
+
+// Made once: a request's draw must not hang on when the gateway was started.
+Result<> RunningGateway::open_sample_seed() {
+  const std::string path = options_.data_dir + "/sample-seed";
+  std::string text;
+  std::ifstream(path) >> text;
+  if (text.size() != 32) {
+    text = random_hex(16);
+    TOPHAND_CHECK("sample seed", write_private_file(path, text + "\n"));
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    const char* digits = text.data() + 16 * i;
+    if (std::from_chars(digits, digits + 16, sample_seed_.at(i), 16).ptr != digits + 16)
+      return fail(Code::kCorrupt, path + " holds no 32 hexadecimal digits: remove it");
+  }
+  return {};
+}
+
+std::function<void(const dispatch::Rejected&)> RunningGateway::rejected_sink() {
+  if (!options_.config.learning.keep_rejected) return {};
+  rejected_.emplace(options_.data_dir + "/rejected.jsonl");
+  return [this](const dispatch::Rejected& rejected) {
+    rejected_->add(rejected, system_clock().wall_ms());
+  };
 }
 
 Result<> RunningGateway::open_keys() {
@@ -199,6 +230,7 @@ Result<> RunningGateway::open() {
   lock_.emplace(std::move(*lock));
   TOPHAND_CHECK("start", open_account());
   TOPHAND_CHECK("start", open_keys());
+  TOPHAND_CHECK("start", open_sample_seed());
   return open_backends();
 }
 
@@ -225,6 +257,8 @@ Result<> RunningGateway::listen() {
       .workers = supervisor_.get(),
       .backend_for = [this](const policy::Target& target) { return backend_for(target); },
       .has_claude_key = claude_ != nullptr,
+      .rejected = rejected_sink(),
+      .sample_seed = sample_seed_,
       .others = others_.get(),
       .offers = [this] { return others_->offers(); },
       .worker_status = [this] { return supervisor_->status(); },

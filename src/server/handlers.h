@@ -42,6 +42,8 @@ void explain_decision(Service& service, Exchange& exchange);
 void show_request(Service& service, Exchange& exchange);  // every attempt of one
 void verify_ledger(Service& service, Exchange& exchange);
 void show_ledger_head(Service& service, Exchange& exchange);
+void show_routes(Service& service, Exchange& exchange);  // what was learned
+void add_label(Service& service, Exchange& exchange);    // what became of an answer
 
 // For net::ServerOptions: uploaded blobs go to the disk as they come.
 Result<net::BodyPlace> choose_body_place(const models::Store& store, const net::Request& head);

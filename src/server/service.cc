@@ -1,5 +1,6 @@
 #include "server/service.h"
 
+#include <cmath>
 #include <utility>
 
 #include "base/log.h"
@@ -13,6 +14,24 @@
 
 namespace tophand::server {
 namespace {
+
+// Without a budget of its own nothing is audited: nobody is to pay for what nobody asked for.
+std::optional<dispatch::Audit> audit_of(const ServiceDeps& deps) {
+  const config::LearningConfig& learning = deps.config.learning;
+  if (learning.audit != "claude" || !learning.audit_week_usd || !deps.has_claude_key) return {};
+  return dispatch::Audit{
+      .model = deps.config.tiers.small,
+      .week_max = static_cast<ledger::NanoUsd>(std::llround(*learning.audit_week_usd * 1e9))};
+}
+
+void take_judgement(steering::Steering& steering, const dispatch::Judgement& found) {
+  const auto added = steering.routes().add({.request_id = found.request_id,
+                                            .attempt = found.attempt,
+                                            .source = policy::LabelSource::kJudge,
+                                            .good = found.good,
+                                            .note = found.note});
+  if (!added) log::warn("learning.no_label", {{"error", added.error().message}});
+}
 
 dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steering) {
   return {
@@ -38,7 +57,22 @@ dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steeri
       .limits_seen =
           [&steering](const std::string& key, const std::vector<policy::ProviderLimit>& limits) {
             steering.budget().limits_seen(key, limits);
-          }};
+          },
+      .audit = audit_of(deps),
+      .judged = [&steering](const dispatch::Judgement& found) { take_judgement(steering, found); },
+      .rejected = deps.rejected};
+}
+
+// Of the own engine the file, and of all the gates and prompts. What another server runs under a
+// name is its own affair.
+std::string model_version(const models::Store& models, const std::string& backend,
+                          const std::string& model) {
+  constexpr std::size_t kDigits = 12;
+  std::string version(policy::kGateVersion);
+  if (backend != "local") return version;
+  const auto found = models.find(model);
+  return found && !found->sha256.empty() ? found->sha256.substr(0, kDigits) + "/" + version
+                                         : version;
 }
 
 // /v1/models serves two vendors' clients; the header tells them apart.
@@ -57,7 +91,12 @@ Service::Service(ServiceDeps deps)
                  .clock = deps_.clock,
                  .has_claude_key = deps_.has_claude_key,
                  .learned_classes = std::move(deps_.learned_classes),
-                 .keep_classes = deps_.keep_classes},
+                 .keep_classes = deps_.keep_classes,
+                 .model_version =
+                     [models = deps_.models](const std::string& backend, const std::string& model) {
+                       return model_version(*models, backend, model);
+                     },
+                 .sample_seed = deps_.sample_seed},
                 deps_.config),
       dispatcher_(dispatch_deps(deps_, steering_)),
       retries_(*deps_.clock),
@@ -130,7 +169,7 @@ std::string Service::persona_of(std::string_view model) const {
 }
 
 Result<policy::Decision> Service::decide(const Question& question) const {
-  const auto& [headers, local, key_id, caller, persona, explain] = question;
+  const auto& [headers, local, key_id, caller, persona, explain, request_id] = question;
   policy::Facts facts;
   facts.model_asked = local.model;
   facts.header_priority = headers.get("x-tophand-priority");
@@ -150,6 +189,7 @@ Result<policy::Decision> Service::decide(const Question& question) const {
   facts.local_context_tokens = deps_.config.engine.context_tokens;
   facts.key_id = key_id;
   facts.explain = explain;
+  facts.request_id = request_id;
   facts.local_work = caller == nullptr;
   const auto settings = steering_.settings();
   const std::string key_name = deps_.guard != nullptr ? deps_.guard->key_name(key_id) : "";

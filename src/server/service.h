@@ -47,7 +47,10 @@ struct ServiceDeps {  // pointers outlive the service
   // nullptr: there is none of that name, or no key for it.
   std::function<backend::Backend*(const policy::Target&)> backend_for;
   bool has_claude_key = false;
-  backend::Registry* others = nullptr;                 // of [[backends]]; nullptr: there is none
+  // See dispatch::Deps; empty: not kept.
+  std::function<void(const dispatch::Rejected&)> rejected = {};
+  policy::SampleSeed sample_seed = {};  // draws the requests that are looked at more closely
+  backend::Registry* others = nullptr;  // of [[backends]]; nullptr: there is none
   std::function<std::vector<policy::Offer>()> offers;  // of [[backends]], as last probed
   std::function<std::vector<backend::WorkerStatus>()> worker_status;
   std::function<std::int64_t(std::string_view)> estimate_tokens;
@@ -91,6 +94,7 @@ class Service {
     const Caller* caller = nullptr;  // nullptr: nobody's conversation (embeddings)
     std::string_view persona = {};   // persona_of() its model
     bool explain = false;
+    std::string_view request_id = {};  // "": asked for an explanation only
   };
   Result<policy::Decision> decide(const Question& question) const;
   // The profile or alias that a request names as its model; "" when it names none.

@@ -107,6 +107,7 @@ policy::Settings policy_settings(const config::Config& config, bool has_claude_k
   for (const auto& [name, own] : config.classes) settings.classes[name] = class_of(name, own);
   for (const auto& [name, caller] : config.keys) settings.keys[name] = caller_of(caller);
   for (const auto& [name, caller] : config.personas) settings.personas[name] = caller_of(caller);
+  settings.shares.holdout = static_cast<double>(config.learning.holdout_percent) / 100;
   if (prices != nullptr)
     for (const ledger::ModelPrice& model : prices->models())
       settings.rates[model.model] = {model.price.input, model.price.output,

@@ -18,6 +18,11 @@ Steering::Steering(Deps deps, const config::Config& config)
     : deps_(std::move(deps)),
       savings_(deps_.ledger),
       budget_({.ledger = deps_.ledger, .clock = deps_.clock}, config.budget),
+      routes_({.ledger = deps_.ledger,
+               .clock = deps_.clock,
+               .version_of = deps_.model_version,
+               .seed = deps_.sample_seed}),
+      learning_(config.learning),
       classes_(deps_.learned_classes, deps_.keep_classes) {
   reload(config);
   if (deps_.ledger == nullptr) return;
@@ -33,11 +38,35 @@ Result<policy::Decision> Steering::decide(policy::Facts facts,
   if (!settings->rules.empty()) facts.time = local_time(now_ms);
   facts.budget = budget_.state();
   facts.session = sessions_.find(conversation, now_ms);
+  const bool governs = learning().enabled;
+  const auto routes = governs ? routes_.table() : nullptr;
+  facts.routes = routes.get();
+  facts.sample_seed = deps_.sample_seed;
   if (facts.inferred.task_class.empty()) facts.inferred = classes_.infer(facts);
   auto decision = policy::decide(facts, *settings);
   if (decision && decision->class_source == "declared" && !facts.explain && !facts.local_work)
     classes_.declared(facts, decision->task_class, now_ms / kDayMs);
+  if (decision) draw_audit(facts, *settings, *decision);
   return decision;
+}
+
+// Only where somebody will judge what is drawn: a gate's noes alone would make every route bad.
+void Steering::draw_audit(const policy::Facts& facts, const policy::Settings& settings,
+                          policy::Decision& decision) const {
+  const config::LearningConfig learning = this->learning();
+  const policy::Target& first = decision.targets.front();
+  const bool may_leave = decision.escalation.has_value() && !decision.local_only;
+  if (learning.audit != "claude" || !learning.audit_week_usd || facts.request_id.empty() ||
+      facts.local_work || first.place != policy::Place::kLocal || !may_leave)
+    return;
+  const policy::RouteName route{decision.task_class,
+                                policy::route_model(first.backend, first.model)};
+  decision.arm = policy::arm_name(routes_.draw_arm(facts.request_id, route, settings.shares));
+}
+
+config::LearningConfig Steering::learning() const {
+  const std::lock_guard guard(mutex_);
+  return learning_;
 }
 
 void Steering::answered(const ConversationId& conversation, LastAnswer answer) {
@@ -48,6 +77,7 @@ void Steering::answered(const ConversationId& conversation, LastAnswer answer) {
 void Steering::ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end) {
   budget_.ended(start, end);
   savings_.ended(start, end);
+  routes_.ended(start, end);
   classes_.ended(start, end.tokens.input + end.tokens.cache_read + end.tokens.cache_write_5m +
                             end.tokens.cache_write_1h);
 }
@@ -77,6 +107,7 @@ void Steering::reload(const config::Config& config) {
   const std::lock_guard guard(mutex_);
   settings_ = std::move(fresh);
   power_ = power_of(config.energy);
+  learning_.enabled = config.learning.enabled;  // who audits is settled at the start
 }
 
 std::shared_ptr<const policy::Settings> Steering::settings() const {

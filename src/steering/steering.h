@@ -15,8 +15,10 @@
 #include "ledger/ledger.h"
 #include "ledger/prices.h"
 #include "policy/policy.h"
+#include "policy/sampling.h"
 #include "steering/budget_watch.h"
 #include "steering/class_book.h"
+#include "steering/route_book.h"
 #include "steering/savings_book.h"
 #include "steering/session_book.h"
 #include "steering/settings.h"
@@ -30,6 +32,10 @@ struct Deps {  // all outlive it
   bool has_claude_key = false;
   std::string learned_classes = {};  // bytes of the last run's `keep_classes`
   std::function<void(const std::string&)> keep_classes = {};
+  // See RouteBookDeps.
+  std::function<std::string(const std::string& backend, const std::string& model)> model_version =
+      {};
+  policy::SampleSeed sample_seed = {};
 };
 
 class Steering {
@@ -51,17 +57,23 @@ class Steering {
                                         const ledger::LocalAnswer& answer) const;
   ledger::Energy energy(std::int64_t work_ms) const;
   std::int64_t corrected_tokens(std::string_view task_class, std::int64_t estimated) const;
+  RouteBook& routes() { return routes_; }
   // The configuration has been read again and is valid: requests that come now are decided by it.
   void reload(const config::Config& config);
   std::shared_ptr<const policy::Settings> settings() const;
 
  private:
+  config::LearningConfig learning() const;
+  void draw_audit(const policy::Facts& facts, const policy::Settings& settings,
+                  policy::Decision& decision) const;
   const Deps deps_;
   SavingsBook savings_;
   mutable BudgetWatch budget_;  // brings itself to now when it is asked
+  mutable RouteBook routes_;    // counts what it draws
   mutable std::mutex mutex_;    // guards what follows
   std::shared_ptr<const policy::Settings> settings_;
   ledger::Power power_;
+  config::LearningConfig learning_;
   SessionBook sessions_;
   mutable ClassBook classes_;  // learns from what it is asked
 };
