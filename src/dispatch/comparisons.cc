@@ -54,7 +54,8 @@ class Comparisons::Spending {
   bool allows(const chat::Request& request, std::int64_t max_tokens) {
     if (!deps_.audit) return false;
     const auto bytes = static_cast<std::int64_t>(prompt_text(request).size());
-    const auto most = deps_.prices->worst_case(deps_.audit->model, bytes, max_tokens);
+    const auto most = deps_.prices->worst_case(deps_.audit->model,
+                                               {.prompt_tokens = bytes, .max_output = max_tokens});
     if (!most || !know_this_week()) return false;
     const auto after = checked_add(spent_, *most);
     return after && *after <= deps_.audit->week_max;
