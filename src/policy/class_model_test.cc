@@ -146,7 +146,8 @@ TEST(ClassModel, NamesTheLineOfADamagedFile) {
 
 TEST(ClassFeatures, AreBoundedAndDistinctForAnyBytes) {
   std::string bytes;
-  for (int i = 0; i < 100'000; ++i) bytes += static_cast<char>(i * 2654435761u >> 24);
+  for (int i = 0; i < 100'000; ++i)
+    bytes += static_cast<char>(static_cast<unsigned>(i) * 2654435761u >> 24);
   ClassFeatures features;
   extract_features({.system = bytes, .user = {bytes, bytes}, .tools = {bytes, bytes}}, features);
   double square = 0;
