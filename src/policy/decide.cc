@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "policy/conversation.h"
+#include "policy/learned.h"
 #include "policy/names.h"
 #include "policy/plan.h"
 #include "policy/policy.h"
@@ -28,6 +29,7 @@ Result<> read_declarations(Plan& plan) {
   const Declared chosen =
       *declared ? **declared : implied_priority(plan.asked, plan.facts, plan.settings, decision);
   decision.priority = chosen.priority;
+  plan.nobody_said = chosen.by_default;
   plan.say("priority", chosen.reason);
   plan.trace("class", decision.task_class, !decision.task_class.empty(),
              decision.task_class.empty() ? "none declared or inferred" : decision.class_source);
@@ -69,8 +71,10 @@ Result<Decision> decide(const Facts& facts, const Settings& settings) {
   keep_in_house(plan);
   if (auto able = check_ability(plan); !able) return tl::unexpected(std::move(able).error());
   stay_with_model(plan);
+  apply_learned(plan);
   for (const auto step : {spend, choose_targets})
     if (auto done = step(plan); !done) return tl::unexpected(std::move(done).error());
+  if (plan.decision.targets.front().place == Place::kLocal) plan.decision.beside.reset();
   price_switch(plan);
   return std::move(plan.decision);
 }

@@ -43,6 +43,11 @@ std::optional<LabelSource> parse_label_source(std::string_view name) {
   return static_cast<LabelSource>(found - kSources.begin());
 }
 
+std::string route_model(std::string_view backend, std::string_view model) {
+  return (backend.empty() || backend == "local" ? "" : std::string(backend) + "/") +
+         std::string(model);
+}
+
 RouteTable::RouteTable(std::vector<RouteState> states) : states_(std::move(states)) {
   std::ranges::sort(states_, {}, &RouteState::route);
 }
@@ -86,8 +91,8 @@ void Learner::observe(const Label& label) {
   channel.add(success);
   rows_[label.row_id] = {label.source, success, channel.ever, route->stage_serial};
   if (rows_.size() > settings_.rows_max) rows_.erase(rows_.begin());
-  if (!same && route->cusum.observe(success, drift_for(label.source)) &&
-      (route->stage == Stage::kCanary || route->stage == Stage::kTrusted))
+  const bool answers = route->stage == Stage::kCanary || route->stage == Stage::kTrusted;
+  if (answers && !same && route->cusum.observe(success, drift_for(label.source)))
     return enter(*route, Stage::kDemoted, label.time_ms,
                  "fell: cusum reached " + in_digits("%.1f", settings_.drift.threshold));
   move(*route, label);

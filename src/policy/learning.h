@@ -40,6 +40,10 @@ struct RouteName {
   auto operator<=>(const RouteName&) const = default;
 };
 
+// What is learned of a model is learned of it where it runs: "ws2/MODEL"; of the own engine
+// ("" or "local"), the name alone.
+std::string route_model(std::string_view backend, std::string_view model);
+
 struct Label {
   RouteName route;
   std::string version;

@@ -16,6 +16,7 @@ struct Plan {
   const Settings& settings;
   Asked asked = {};          // the model's name, as the caller or a rule gave it
   bool stays = false;        // the caller named a local model, or the local route
+  bool nobody_said = false;  // what the request is worth
   std::string kept_by = {};  // what made it local-only
   TierBounds bounds = {};    // of the class or the rule
   Tier tier = Tier::kLocal;

@@ -14,7 +14,9 @@
 #include "policy/budget.h"
 #include "policy/class_model.h"
 #include "policy/classes.h"
+#include "policy/learning.h"
 #include "policy/rules.h"
+#include "policy/sampling.h"
 #include "policy/tiers.h"
 #include "policy/words.h"
 
@@ -99,8 +101,11 @@ struct Facts {
   LocalTime time = {};
   SessionFacts session = {};
   BudgetState budget = {};
-  bool local_work = false;  // embeddings: no rule or class moves it
-  bool explain = false;     // fill in Decision::trace
+  std::string_view request_id = {};  // "": nothing is drawn by lot
+  SampleSeed sample_seed = {};
+  const RouteTable* routes = nullptr;  // what was learned, where requests go by it
+  bool local_work = false;             // embeddings: no rule or class moves it
+  bool explain = false;                // fill in Decision::trace
 };
 
 // Prices of a model, nano-dollars a token.
@@ -130,6 +135,7 @@ struct Settings {
   std::map<std::string, ClassPolicy, std::less<>> classes =
       {};                                                // beside and over the built-in ones
   std::map<std::string, Rates, std::less<>> rates = {};  // of Claude's models
+  Shares shares = {};                                    // of experiments
 };
 
 // One line of `tophand explain --dry-run`: a step or rule, whether it applied, and why.
@@ -155,6 +161,10 @@ struct Decision {
   std::optional<Target> escalation = {};
   std::vector<std::string> reasons;   // for people; lower case, printable ASCII
   std::vector<TraceLine> trace = {};  // when Facts::explain
+  // Of an experiment: "holdout", "canary", "audit" (sampling.h); "" for most.
+  std::string arm = {};
+  // Claude answers, and this local model is to answer beside it, for nobody, to be compared.
+  std::optional<Target> beside = {};
 };
 
 // Steps, each of which may overrule those before it; docs/routing.md tells them at length.
@@ -176,6 +186,8 @@ struct Decision {
 //             Claude when there is a key and the caller did not ask for a local model by name or
 //             route (or Escalate::kNever).
 //   session   inside a tool loop the model that began it goes on.
+//   learned   what local is not known to manage goes to Claude's small tier, and a share by lot to
+//             Claude (only with Facts::routes; docs/learning.md).
 //   budget    a dear tier may give way to a cheaper one (choose_tier).
 //   targets   a local request has every local backend that serves the model as a target, the own
 //             engine first, those that the last probe found down last.

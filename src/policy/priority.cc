@@ -123,7 +123,8 @@ Declared implied_priority(const Asked& asked, const Facts& facts, const Settings
     return {*key->priority, reason_for("key " + key_label(facts), *key->priority)};
   if (const auto hinted = hinted_priority(facts, settings)) return *hinted;
   return {settings.default_priority,
-          reason_for("no priority declared, routing.default_priority", settings.default_priority)};
+          reason_for("no priority declared, routing.default_priority", settings.default_priority),
+          false, true};
 }
 
 void read_class(const Facts& facts, const Settings& settings, Decision& decision) {

@@ -16,6 +16,7 @@ struct Declared {
   Priority priority;
   std::string reason;
   bool local_only = false;  // x-llmman-route: local
+  bool by_default = false;  // nobody has said anything
 };
 
 // What the caller said in so many words. Values of shared names (X-Priority is also a mail header)

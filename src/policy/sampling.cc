@@ -67,8 +67,7 @@ bool draws_holdout(std::string_view request_id, const SampleSeed& seed, const Sh
 Arm sample_arm(std::string_view request_id, Stage stage, const DayCount& today,
                const SampleSeed& seed, const Shares& shares) {
   const double drawn = draw(seed, "audit", request_id);
-  if (stage == Stage::kCanary) return drawn < shares.canary ? Arm::kCanary : Arm::kNone;
-  if (stage != Stage::kTrusted) return Arm::kNone;  // local beside Claude: all of it is compared
+  if (stage != Stage::kTrusted) return drawn < shares.canary ? Arm::kCanary : Arm::kNone;
   const std::int64_t expected = today.yesterday > 0 ? today.yesterday : shares.expected_a_day;
   const std::int64_t due =
       std::min(shares.trusted_a_day, shares.trusted_a_day * (today.requests + 1) / expected);

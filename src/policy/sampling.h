@@ -20,7 +20,7 @@ std::uint64_t siphash(const SampleSeed& key, std::string_view text);
 double draw(const SampleSeed& seed, std::string_view purpose, std::string_view request_id);
 
 // kHoldout: Claude answers what local would have. kCanary, kAudit: local answers, and the answer is
-// judged. kNone: nothing special.
+// judged; kAudit on routes that are trusted. kNone: nothing special.
 enum class Arm : std::uint8_t { kNone, kHoldout, kCanary, kAudit };
 std::string_view arm_name(Arm arm);  // "", "holdout", ...
 

@@ -35,7 +35,6 @@ TEST(SampleArm, TakesTheSharesItIsToldAndAlwaysTheSame) {
     ++canary[sample_arm(id, Stage::kCanary, {}, kSeed, {})];
     trusted += sample_arm(id, Stage::kTrusted, busy, kSeed, {}) == Arm::kAudit ? 1 : 0;
     holdouts += draws_holdout(id, kSeed, {}) ? 1 : 0;
-    EXPECT_EQ(sample_arm(id, Stage::kShadow, {}, kSeed, {}), Arm::kNone);
   }
   // Within four standard deviations: sqrt(100,000 p (1 - p)).
   EXPECT_NEAR(canary[Arm::kCanary], 20'000, 4 * 126);

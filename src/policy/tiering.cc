@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "policy/conversation.h"
+#include "policy/learned.h"
 
 namespace tophand::policy {
 namespace {
@@ -205,11 +206,12 @@ Result<> spend(Plan& plan) {
           {tier, expected_cost_usd(plan, claude_model_at(plan, tier)), p_success(guess, tier)});
   const bool may_be_local = least == Tier::kLocal && !plan.local.empty() &&
                             (plan.low() || plan.settings.allow_local_fallback);
-  if (may_be_local) candidates.push_back({Tier::kLocal, 0, guess.p_local});
+  const double p_local = learned_success(plan, guess.p_local);
+  if (may_be_local) candidates.push_back({Tier::kLocal, 0, p_local});
   if (candidates.empty()) return {};  // bounds that contradict each other
   const TierChoice choice = choose_tier(candidates,
                                         {.weight = plan.decision.weight,
-                                         .p_local = may_be_local ? guess.p_local : 0,
+                                         .p_local = may_be_local ? p_local : 0,
                                          .high_priority = !plan.low()},
                                         budget);
   if (choice.refused) return fail(Code::kBudget, choice.reason);

@@ -32,11 +32,6 @@ bool is_local(const ledger::AttemptStart& start) {
 
 }  // namespace
 
-std::string route_model(std::string_view backend, std::string_view model) {
-  return (backend.empty() || backend == "local" ? "" : std::string(backend) + "/") +
-         std::string(model);
-}
-
 RouteBook::RouteBook(RouteBookDeps deps)
     : deps_(std::move(deps)),
       table_(std::make_shared<const policy::RouteTable>()),
@@ -114,7 +109,7 @@ std::shared_ptr<const policy::RouteTable> RouteBook::table() const {
 std::string RouteBook::version_of(const std::string& backend, const std::string& model) {
   if (!deps_.version_of) return std::string(policy::kGateVersion);
   const std::int64_t now_ns = deps_.clock->mono_ns();
-  Version& known = versions_[route_model(backend, model)];
+  Version& known = versions_[policy::route_model(backend, model)];
   if (known.name.empty() || now_ns - known.known_ns > kVersionHoldsNs)
     known = {now_ns, deps_.version_of(backend, model)};
   return known.name;
@@ -126,7 +121,7 @@ policy::Arm RouteBook::draw_arm(std::string_view request_id, const policy::Route
                                 const policy::Shares& shares) {
   const std::lock_guard guard(mutex_);
   const policy::RouteState* state = table_->find(route.task_class, route.model);
-  if (state == nullptr || state->stage == policy::Stage::kShadow) return policy::Arm::kNone;
+  const policy::Stage stage = state == nullptr ? policy::Stage::kShadow : state->stage;
   if (days_.size() > kDaysMax) days_.clear();
   Day& day = days_[route];
   const std::int64_t today = deps_.clock->wall_ms() / kDayMs;
@@ -134,8 +129,7 @@ policy::Arm RouteBook::draw_arm(std::string_view request_id, const policy::Route
     const std::int64_t yesterday = day.number + 1 == today ? day.count.requests : 0;
     day = {today, {.yesterday = yesterday}};
   }
-  const policy::Arm arm =
-      policy::sample_arm(request_id, state->stage, day.count, deps_.seed, shares);
+  const policy::Arm arm = policy::sample_arm(request_id, stage, day.count, deps_.seed, shares);
   ++day.count.requests;
   if (arm == policy::Arm::kAudit) ++day.count.audits;
   return arm;
@@ -145,7 +139,7 @@ void RouteBook::ended(const ledger::AttemptStart& start, const ledger::AttemptEn
   if (deps_.ledger == nullptr || !is_local(start)) return;
   const bool gate_failed = end.gate == "failed";
   if (end.outcome != ledger::AttemptEnd::Outcome::kDone && !gate_failed) return;
-  const policy::RouteName route{start.task_class, route_model(start.backend, start.model)};
+  const policy::RouteName route{start.task_class, policy::route_model(start.backend, start.model)};
   {
     const std::lock_guard guard(mutex_);
     const std::string version = version_of(start.backend, start.model);
@@ -202,7 +196,7 @@ RouteBook::Answer RouteBook::recall(const Opinion& opinion) {
   if (!rows) return {};
   for (const ledger::Row& row : *rows) {
     if (opinion.attempt == 0 ? row.purpose != "answer" : row.attempt != opinion.attempt) continue;
-    const auto state = learner_.find({row.task_class, route_model(row.backend, row.model)});
+    const auto state = learner_.find({row.task_class, policy::route_model(row.backend, row.model)});
     const bool same = !state || state->since_ms <= row.started_ms;
     const std::string version = state ? state->version : version_of(row.backend, row.model);
     return {row.attempt, same ? version : "", label_gate(row.gate)};

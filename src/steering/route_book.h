@@ -24,9 +24,6 @@
 
 namespace tophand::steering {
 
-// What is learned of a model is learned of it where it runs.
-std::string route_model(std::string_view backend, std::string_view model);
-
 struct RouteBookDeps {
   ledger::Ledger* ledger = nullptr;  // nullptr: nothing is learned
   const Clock* clock = nullptr;
@@ -56,8 +53,8 @@ class RouteBook {
   bool is_loaded() const { return loaded_; }
   void wait_until_loaded() const;
 
-  // Whether the request that `model` of this name (see route_model) is about to answer is one to
-  // look at more closely. Counts it.
+  // Whether the request that `model` of this name (see policy::route_model) is about to answer is
+  // one to look at more closely. Counts it.
   policy::Arm draw_arm(std::string_view request_id, const policy::RouteName& route,
                        const policy::Shares& shares);
   void ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end);

@@ -142,12 +142,12 @@ TEST_F(RouteBookTest, SaysNothingOfAQuestionThatLocalDidNotAnswer) {
   EXPECT_TRUE(ledger_->labels_after(0, 10)->empty());
 }
 
-TEST_F(RouteBookTest, DrawsFromRoutesThatAnswer) {
+TEST_F(RouteBookTest, DrawsManyBeforeARouteIsTrustedAndThenThreeADay) {
   const policy::RouteName route{"qa", "small:1b"};
   const policy::Shares all{.canary = 1};
-  EXPECT_EQ(book_->draw_arm("req", route, all), policy::Arm::kNone);  // nothing is known
-  answer_many(0, 50);
   EXPECT_EQ(book_->draw_arm("req", route, all), policy::Arm::kCanary);
+  answer_many(0, 50);
+  EXPECT_EQ(book_->draw_arm("req", route, {.canary = 0}), policy::Arm::kNone);
   answer_many(50, 100);
   ASSERT_EQ(state().stage, Stage::kTrusted);
   int audits = 0;
