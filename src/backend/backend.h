@@ -68,6 +68,8 @@ struct Report {
   std::string raw_error = {};  // the refusal's body, when it may be forwarded unchanged
   bool unable = false;         // a local model tried twice: another one has to do it
   std::string note = {};       // for the ledger: what happened on the way
+  std::string gate = {};       // what a gate said of the answer: "passed", "mended", "failed"
+  std::string rejected = {};   // the answer that a gate threw out
 };
 
 class Backend {

@@ -144,6 +144,8 @@ Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
   start.backend = policy::backend_name(attempt.target);
   start.model = attempt.target.model;
   start.model_asked = job.request->model;
+  start.purpose = job.purpose;
+  start.arm = job.decision.arm;
   start.reason = joined(attempt.reasons, "; ");
   auto row = deps.ledger->begin(start);
   if (row) attempt.row = *row;
@@ -163,6 +165,7 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
   if (report.failure && report.end != backend::End::kFinished)
     end.error_code = info(report.failure->error.code).name;
   end.note = report.note;
+  end.gate = report.gate;
   end.provider_key = report.key;
   const bool charged = attempt.is_claude() && report.end != backend::End::kRefused &&
                        (report.sent || report.usage_known);
@@ -177,6 +180,8 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
     log::error("ledger.not_settled",
                {{"request", job.request_id}, {"error", closed.error().message}});
   if (deps.ended) deps.ended(attempt.opened, end);
+  if (deps.rejected && !report.rejected.empty())
+    deps.rejected({attempt.opened, report.note, report.rejected, prompt_text(*job.request)});
 }
 
 }  // namespace tophand::dispatch

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,7 @@ struct Job {
   int hops = 0;                                        // gateways it came through before this one
   std::string agent = {}, persona = {}, session = {};  // as the caller declared them
   policy::Decision decision;
+  std::string purpose = "answer";  // "shadow", "judge": for no client
 };
 
 // A backend's sink that is also told what goes on around it.
@@ -64,6 +66,27 @@ struct Outcome {
   std::vector<std::string> reasons;
   std::int64_t attempts = 0;  // rows in the ledger
   ledger::NanoUsd cost = 0;   // of all of them
+  std::string text = {};      // of the answer, where the decision wants it compared
+};
+
+// Comparisons of local answers with Claude's (comparisons.h).
+struct Audit {
+  std::string model;             // that answers for comparison, and judges
+  ledger::NanoUsd week_max = 0;  // what both may cost in a week (Monday 00:00 UTC)
+};
+// What a judge found.
+struct Judgement {
+  std::string request_id;
+  std::int64_t attempt = 0;  // whose answer it is about
+  bool good = false;
+  std::string note;
+};
+
+// What a gate threw out. The views live as long as the call.
+struct Rejected {
+  const ledger::AttemptStart& attempt;
+  std::string_view why, answer;
+  std::string prompt;
 };
 
 struct Deps {  // all outlive the dispatcher
@@ -83,9 +106,14 @@ struct Deps {  // all outlive the dispatcher
   std::int64_t hedge_ms = 0;
   // Called when an attempt's row has been closed, by the thread that ran it. May be empty.
   std::function<void(const ledger::AttemptStart&, const ledger::AttemptEnd&)> ended = {};
+  std::optional<Audit> audit = {};  // absent: nothing is judged
+  std::function<void(const Judgement&)> judged = {};
+  // An answer that a gate has thrown out, which no client gets. May be empty.
+  std::function<void(const Rejected&)> rejected = {};
 };
 
 struct Shared;  // what requests know of each other
+class Comparisons;
 
 class Dispatcher {
  public:
@@ -94,10 +122,15 @@ class Dispatcher {
   // Any thread. The sink's answer is complete when End is kFinished; with kRefused and kFailed the
   // caller tells the client, unless report.told_client.
   Outcome run(const Job& job, Sink& sink, const net::Cancellation& client) const;
+  // After the client has its answer: what is to be learned from it may be, beside other work. The
+  // job's pointers and views need not live on.
+  void compare(const Job& job, const Outcome& outcome) const;
+  void wait_for_comparisons() const;  // for tests
 
  private:
   Deps deps_;
   std::unique_ptr<Shared> shared_;
+  std::unique_ptr<Comparisons> comparisons_;  // ends before what it uses
 };
 
 // What local answers are compared by, and what reservations start from: every text of the request.

@@ -30,6 +30,10 @@ bool pause(const net::Cancellation& stop, std::int64_t wait_ms) {
   }
 }
 
+bool is_compared(const policy::Decision& decision) {
+  return decision.beside.has_value() || !decision.arm.empty();
+}
+
 }  // namespace
 
 Flow::Flow(const Deps& deps, Shared& shared, const Job& job, Sink& sink,
@@ -156,6 +160,7 @@ Attempt Flow::attempt(const Choice& choice) {
   settle(attempt, choice.lane);
   outcome_.target = attempt.target;
   outcome_.report = attempt.report;
+  if (is_compared(job_.decision)) outcome_.text = attempt.text;
   return attempt;
 }
 
@@ -191,6 +196,7 @@ Attempt Flow::hedged(const Choice& choice) {
   outcome_.target = done.target;
   outcome_.reasons = done.reasons;
   outcome_.report = done.report;
+  if (is_compared(job_.decision)) outcome_.text = done.text;
   return done;
 }
 

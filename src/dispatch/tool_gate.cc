@@ -1,5 +1,6 @@
 #include "dispatch/tool_gate.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ namespace {
 
 // No local model writes as much; what does passes unchecked rather than fill the memory.
 constexpr std::size_t kHeldBytesMax = 8u << 20;
+constexpr std::size_t kRejectedBytesMax = 64u << 10;
 
 std::vector<text::Tool> offered_tools(const chat::Request& request) {
   std::vector<text::Tool> out;
@@ -219,6 +221,15 @@ void give_up(backend::Report& report, const std::string& why) {
   report.kept.set("x-should-retry", "false");  // it would fail the same way
 }
 
+// As the model wrote it, more or less.
+std::string rejected_text(const chat::LocalAnswer& answer) {
+  std::string out = answer.text;
+  for (const auto& call : answer.calls) out += "\n" + call.name + " " + call.input_json;
+  if (!answer.broken_call.empty()) out += "\n" + answer.broken_call;
+  out.resize(std::min(out.size(), kRejectedBytesMax));
+  return out;
+}
+
 }  // namespace
 
 backend::Report answer_checked(backend::Backend& backend, const backend::Call& call,
@@ -232,6 +243,7 @@ backend::Report answer_checked(backend::Backend& backend, const backend::Call& c
   if (first.end != backend::End::kFinished) return first;
   auto fault = chat::find_fault(request, gate.answer());
   if (!fault) {
+    first.gate = "passed";
     if (auto put = gate.deliver(); !put) backend::end_with(first, put.error());
     return first;
   }
@@ -251,9 +263,12 @@ backend::Report answer_checked(backend::Backend& backend, const backend::Call& c
   fault = chat::find_fault(again, gate.answer());
   if (fault) {
     report.note += ", then " + std::string(chat::fault_name(fault->kind));
+    report.gate = "failed";
+    report.rejected = rejected_text(gate.answer());
     give_up(report, fault->finding);
-  } else if (auto put = gate.deliver(); !put) {
-    backend::end_with(report, put.error());
+  } else {
+    report.gate = "mended";
+    if (auto put = gate.deliver(); !put) backend::end_with(report, put.error());
   }
   return report;
 }
