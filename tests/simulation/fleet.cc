@@ -171,7 +171,9 @@ Request Fleet::new_request() {
   Request out;
   out.id = "r" + std::to_string(tally_.requests);
   out.reserve = between(kReserveMin, kReserveMax);
-  out.cost = chance(0.1) ? out.reserve : between(out.reserve / 50, out.reserve);
+  // With a flaw each costs all that it may: what is reserved too much must not hide the overrun.
+  out.cost = plan_.flaw != Flaw::kNone || chance(0.1) ? out.reserve
+                                                      : between(out.reserve / 50, out.reserve);
   out.runs_ms = between(kSecondMs, 60 * kSecondMs);
   return out;
 }

@@ -122,7 +122,7 @@ NanoUsd overspent_with(Flaw flaw, Plan plan) {
   plan.flaw = flaw;
   plan.faults = false;
   plan.streams = flaw == Flaw::kCountsApart ? 0 : 16;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 8; ++i) {
     ++plan.seed;
     sum.add(Fleet(plan).run());
   }
