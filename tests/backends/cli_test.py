@@ -57,8 +57,8 @@ class CliTest(unittest.TestCase):
         checks = {check["name"]: check for check in json.loads(self.tophand("doctor", "--json", code=None))["checks"]
                   if check["name"].startswith("backend ")}
         self.assertEqual(set(checks), {"backend well", "backend gone", "backend lacking"})
-        self.assertEqual(checks["backend well"]["health"], "ok")
-        self.assertNotEqual(checks["backend gone"]["health"], "ok")
+        self.assertEqual(checks["backend well"]["status"], "ok")
+        self.assertNotEqual(checks["backend gone"]["status"], "ok")
         self.assertIn("start it", checks["backend gone"]["mend"])
         self.assertIn("unheard-of", checks["backend lacking"]["found"])
 

@@ -55,7 +55,8 @@ class FailuresTest(EveryKind, unittest.TestCase):
                 with self.subTest(kind, dialect=dialect, stream=stream):
                     answer = self.play(kind, dialect, Script(error_after=0, message="out of memory"), stream)
                     self.assertIn(answer.status, (500, 502, 503), answer.raw)
-                    self.assertIn("out of memory", answer.error)
+                    cuts = kind == "text-generation-webui" and stream  # it has no error event: it hangs up
+                    self.assertIn("cut short" if cuts else "out of memory", answer.error)
                     self.assertEqual(self.only_row(answer)["outcome"], "failed")
 
     def test_an_error_inside_a_stream_after_content_ends_it_in_the_dialects_own_form(self):
