@@ -57,6 +57,8 @@ TierChoice choose_tier(std::span<const TierCandidate> candidates, const Worth& w
       return {.tier = Tier::kLocal, .reason = reason_for(budget, worth, asked.tier, Tier::kLocal)};
     return {.tier = asked.tier, .refused = true, .reason = "budget: " + kept_for_high(budget)};
   }
+  // Whoever says high means the model that was asked for, as long as there is money for it.
+  if (worth.high_priority && budget.high_cover >= 1) return {.tier = asked.tier};
   if (worth.high_priority) candidates = covered_cloud(candidates, budget);
   const TierCandidate* best = &candidates.front();
   for (const TierCandidate& candidate : candidates)

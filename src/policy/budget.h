@@ -48,10 +48,10 @@ struct TierChoice {
 // `candidates`: the tier asked for first, then those that may stand in for it, dearest first;
 // kLocal last among them when a local answer is allowed. The one with the largest
 // weight * (p_success - p_local) - lambda * cost / mean cost wins, the one asked for among equals.
-// High priority is not sent to kLocal, unless that was asked for, and not refused: only the
-// ledger's hard cap does that. Where what is left does not cover the high priority to come, a high
-// priority request takes a tier that costs no more than the covered share of the one asked for, or
-// the cheapest of Claude's. Without a cap, or at lambda 0, the first candidate stands.
+// High priority gets the tier it asks for while what is left covers the high priority to come;
+// then the largest value among those that cost no more than the covered share of that one, or the
+// cheapest of Claude's. It is never sent to kLocal, unless that was asked for, and not refused: only
+// the ledger's hard cap does that. Without a cap, or at lambda 0, the first candidate stands.
 // The rule: Balseiro, Lu, Mirrokni, "The Best of Many Worlds: Dual Mirror Descent for Online
 // Allocation Problems" (arXiv 2011.10124), section 3.
 TierChoice choose_tier(std::span<const TierCandidate> candidates, const Worth& worth,

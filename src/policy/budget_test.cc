@@ -46,11 +46,16 @@ TEST(Budget, WeighsWhatIsWorthMoreAgainstTheSameLambda) {
   EXPECT_EQ(choose_tier(kLadder, {.weight = 5, .p_local = 0.6}, at_lambda(0.2)).tier, Tier::kHard);
 }
 
+TEST(Budget, GivesHighPriorityWhatItAsksForWhileThereIsEnoughForItAll) {
+  EXPECT_EQ(choose_tier(kLadder, {.high_priority = true}, at_lambda(20)).tier, Tier::kHard);
+  EXPECT_EQ(choose_tier(kLadder, {.high_priority = false}, at_lambda(20)).tier, Tier::kLocal);
+}
+
 TEST(Budget, NeverTakesClaudeFromHighPriority) {
   const Worth high{.p_local = 0.9, .high_priority = true};
-  EXPECT_EQ(choose_tier(kLadder, high, at_lambda(20)).tier, Tier::kSmall);
   BudgetState reserve = at_lambda(20);
   reserve.reserve_only = true;
+  reserve.high_cover = 0.9;
   EXPECT_EQ(choose_tier(kLadder, high, reserve).tier, Tier::kSmall);
   EXPECT_FALSE(choose_tier(kLadder, high, reserve).refused);
 }

@@ -323,7 +323,11 @@ TEST(Conversation, LeavingAWarmCacheIsPriced) {
 
 TEST(Budget, PressureMovesARequestDownAndNeverBelowARulesBound) {
   Facts facts = facts_for("high");
-  facts.budget = {.has_cap = true, .lambda = 20, .mean_cost_usd = .01, .window = "week"};
+  facts.budget = {.has_cap = true,
+                  .lambda = 20,
+                  .high_cover = .6,
+                  .mean_cost_usd = .01,
+                  .window = "week"};
   facts.prompt_bytes = 24'000;
   Settings settings = settings_with_key();
   settings.rates = {{"claude-opus-5-5", {.input = 4000, .output = 20'000}},
