@@ -60,8 +60,8 @@ void print_answered(const Json& all, std::ostream& out) {
 void print_range(const Json& all, std::ostream& out) {
   const auto line = [&](const char* name, const std::string& floor, const std::string& expected,
                         const std::string& ceiling) {
-    out << "  " << std::left << std::setw(28) << name << std::right << std::setw(12) << floor
-        << std::setw(12) << expected << std::setw(12) << ceiling << '\n';
+    out << "  " << std::left << std::setw(28) << name << std::right << std::setw(14) << floor
+        << std::setw(14) << expected << std::setw(14) << ceiling << '\n';
   };
   const auto less = [&](const char* name, const char* key) {
     const std::string amount = format_usd(-number(all, key));
