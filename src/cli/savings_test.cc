@@ -53,8 +53,10 @@ TEST(Savings, HeadlinesTheExpectedBetweenFloorAndCeiling) {
   EXPECT_THAT(text, HasSubstr("1 of Claude's were tried here first"));
   EXPECT_THAT(text, HasSubstr("1 failed"));
   EXPECT_THAT(text, HasSubstr("1 are running"));
-  EXPECT_THAT(text, HasSubstr("the same from Claude               $0.30       $0.75       $1.90"));
-  EXPECT_THAT(text, HasSubstr("less shadows and judges           -$0.05      -$0.05      -$0.05"));
+  EXPECT_THAT(text,
+              HasSubstr("the same from Claude                 $0.30         $0.75         $1.90"));
+  EXPECT_THAT(text,
+              HasSubstr("less shadows and judges             -$0.05        -$0.05        -$0.05"));
   EXPECT_THAT(text,
               HasSubstr("saved                                $0.23         $0.68         $1.83"));
   EXPECT_THAT(text, HasSubstr("46.0 %        71.6 %        87.1 %"));
