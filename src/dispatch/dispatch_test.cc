@@ -45,6 +45,24 @@ TEST(Dispatch, WithoutAReservationNothingIsSent) {
   EXPECT_EQ(rig.claude.calls, 0);
 }
 
+TEST(Dispatch, WhatHasNoRoomInTheBudgetGoesToTheNextCheaperTier) {
+  const Target hard{Place::kClaude, "claude-x", "", policy::Tier::kHard};
+  const Target standard{Place::kClaude, "claude-x", "", policy::Tier::kDefault};
+  const Target small{Place::kClaude, "claude-small", "", policy::Tier::kSmall};
+  Rig rig(plays(kWhole), plays(kWhole));
+  rig.job.decision.cheaper = {standard, small};
+  rig.ledger.room = 3'000'000;  // enough for a quarter of the price
+  const Outcome outcome = rig.run({hard});
+  EXPECT_EQ(outcome.report.end, backend::End::kFinished);
+  EXPECT_EQ(outcome.target, small);
+  EXPECT_EQ(outcome.attempts, 1);  // what was refused was never an attempt
+  EXPECT_EQ(outcome.reasons.back(), "budget: no room for claude-x, so claude-small");
+  ASSERT_EQ(rig.ledger.starts.size(), 1u);
+  EXPECT_EQ(rig.ledger.starts[0].model, "claude-small");
+  rig.ledger.refuse = true;
+  EXPECT_EQ(rig.run({hard}).report.failure->error.code, Code::kBudget);
+}
+
 TEST(Dispatch, AModelWithoutAPriceIsNotAsked) {
   Rig rig(plays(kWhole), plays(kWhole));
   EXPECT_EQ(rig.run({{Place::kClaude, "claude-unpriced"}}).report.end, backend::End::kRefused);

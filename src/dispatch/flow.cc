@@ -232,6 +232,8 @@ bool Flow::go_on(const Attempt& done) {
     std::erase(left_, done.target);
   }
   const auto& failure = done.report.failure;
+  if (!done.asked && failure && failure->error.code == Code::kBudget && step_down(done.target))
+    return true;
   // No other local model is left that might hold it.
   if (left_.empty() && failure && failure->error.code == Code::kPromptTooLong && !done.is_claude())
     hand_up();
@@ -239,6 +241,20 @@ bool Flow::go_on(const Attempt& done) {
   note(policy::backend_name(done.target) + " could not answer (" +
        std::string(info(failure ? failure->error.code : Code::kUpstream).name) + ")");
   return true;
+}
+
+// What the budget has no room for at one tier it may have at the next one down. False: there is
+// none.
+bool Flow::step_down(const policy::Target& refused) {
+  if (job_.decision.local_only) return false;
+  for (const policy::Target& lower : job_.decision.cheaper) {
+    if (lower.tier >= refused.tier) continue;
+    std::erase(left_, refused);
+    left_.insert(left_.begin(), lower);
+    note("budget: no room for " + refused.model + ", so " + lower.model);
+    return true;
+  }
+  return false;
 }
 
 // What a model cannot do, the same model on another machine cannot do either.

@@ -48,6 +48,7 @@ class Flow {
   bool go_on(const Attempt& done);
   bool repeat(const Attempt& done);
   void hand_up();
+  bool step_down(const policy::Target& refused);
 
   bool usable(const policy::Target& target) const;
   bool another_is_usable(const policy::Target& than) const;

@@ -21,13 +21,15 @@ using policy::Target;
 // $4 a million tokens in, $20 out (nano-dollars a token: 4000 and 20000).
 inline constexpr const char* kPrices =
     R"({"date":"2026-01-01","us_only":"1.1","web_search":"10","models":[{"id":"claude-x","input":"4",
-  "output":"20","cache_write_5m":"5","cache_write_1h":"8","cache_read":"0.40"}]})";
+  "output":"20","cache_write_5m":"5","cache_write_1h":"8","cache_read":"0.40"},
+  {"id":"claude-small","input":"1","output":"5","cache_write_5m":"1.25","cache_write_1h":"2",
+  "cache_read":"0.10"}]})";
 
 // A ledger that keeps what it is told, in order.
 class FakeLedger final : public ledger::Ledger {
  public:
   Result<std::int64_t> begin(const ledger::AttemptStart& start) override {
-    if (refuse) return fail(Code::kBudget, "the cap");
+    if (refuse || start.reserved > room) return fail(Code::kBudget, "the cap");
     const std::lock_guard lock(mutex);
     starts.push_back(start);
     return static_cast<std::int64_t>(starts.size());
@@ -63,7 +65,8 @@ class FakeLedger final : public ledger::Ledger {
   }
 
   bool refuse = false;
-  std::mutex mutex;  // hedged attempts run side by side
+  ledger::NanoUsd room = INT64_MAX;  // what one reservation may take
+  std::mutex mutex;                  // hedged attempts run side by side
   std::vector<ledger::AttemptStart> starts;
   std::vector<std::pair<std::int64_t, ledger::AttemptEnd>> settled, released;
 };

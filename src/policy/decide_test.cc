@@ -9,7 +9,9 @@ namespace tophand::policy {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 const Target kSmall{Place::kLocal, "small:1b"};
 Target claude(std::string model) {
@@ -323,11 +325,8 @@ TEST(Conversation, LeavingAWarmCacheIsPriced) {
 
 TEST(Budget, PressureMovesARequestDownAndNeverBelowARulesBound) {
   Facts facts = facts_for("high");
-  facts.budget = {.has_cap = true,
-                  .lambda = 20,
-                  .high_cover = .6,
-                  .mean_cost_usd = .01,
-                  .window = "week"};
+  facts.budget = {
+      .has_cap = true, .lambda = 20, .high_cover = .6, .mean_cost_usd = .01, .window = "week"};
   facts.prompt_bytes = 24'000;
   Settings settings = settings_with_key();
   settings.rates = {{"claude-opus-5-5", {.input = 4000, .output = 20'000}},
@@ -338,6 +337,18 @@ TEST(Budget, PressureMovesARequestDownAndNeverBelowARulesBound) {
   EXPECT_EQ(first(facts, settings), claude("claude-sonnet-5-5"));
   settings.rules = {always({.tier = {.exactly = Tier::kHard}})};
   EXPECT_EQ(first(facts, settings), claude("claude-opus-5-5"));
+}
+
+TEST(Budget, HasCheaperTiersReadyForWhatTheLedgerRefuses) {
+  Settings settings = settings_with_key();
+  const auto cheaper = [&] { return decide(facts_for("high"), settings)->cheaper; };
+  EXPECT_THAT(cheaper(), ElementsAre(claude("claude-sonnet-5-5"), claude("claude-haiku-5-5")));
+  settings.rules = {always({.tier = {.at_least = Tier::kDefault}})};
+  EXPECT_THAT(cheaper(), ElementsAre(claude("claude-sonnet-5-5")));
+  settings.rules = {always({.tier = {.exactly = Tier::kHard}})};
+  EXPECT_THAT(cheaper(), IsEmpty());
+  settings.rules = {always({.local_only = true})};
+  EXPECT_THAT(cheaper(), IsEmpty());
 }
 
 TEST(Budget, LowPriorityHasNoWayUpWhenOnlyTheReserveIsLeft) {

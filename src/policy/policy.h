@@ -160,6 +160,9 @@ struct Decision {
   // Where an answer goes that a local model could not give (a tool call it broke twice); absent
   // when Settings::escalate, the key or the caller forbid it.
   std::optional<Target> escalation = {};
+  // Claude's tiers below that of the first target or the escalation, the dearest first: asked in
+  // turn when the ledger refuses a dearer one for what it may cost.
+  std::vector<Target> cheaper = {};
   std::vector<std::string> reasons;   // for people; lower case, printable ASCII
   std::vector<TraceLine> trace = {};  // when Facts::explain
   // Of an experiment: "holdout", "canary", "audit" (sampling.h); "" for most.

@@ -122,6 +122,15 @@ Result<> do_without_claude(Plan& plan) {
   return {};
 }
 
+// Where a request may go down to from `tier` when there is no money for that.
+void fill_cheaper(Plan& plan, Tier tier) {
+  if (plan.tier_fixed) return;
+  const Tier least = std::max(plan.bounds.at_least.value_or(Tier::kSmall), Tier::kSmall);
+  for (const Tier lower : {Tier::kDefault, Tier::kSmall})
+    if (lower < tier && lower >= least)
+      plan.decision.cheaper.push_back({Place::kClaude, claude_model_at(plan, lower), "", lower});
+}
+
 void fill_local(Plan& plan) {
   Decision& decision = plan.decision;
   decision.targets = plan.local;
@@ -132,12 +141,14 @@ void fill_local(Plan& plan) {
                                   " is kept for high priority, so no way up to Claude");
   const Tier tier = tier_above_local(plan);
   decision.escalation = Target{Place::kClaude, claude_model_at(plan, tier), "", tier};
+  fill_cheaper(plan, tier);
   if (plan.settings.escalate == Escalate::kFailed) decision.targets.push_back(*decision.escalation);
 }
 
 void fill_claude(Plan& plan) {
   Decision& decision = plan.decision;
   decision.targets.push_back({Place::kClaude, plan.claude_model, "", plan.tier});
+  fill_cheaper(plan, plan.tier);
   if (plan.low() || plan.settings.allow_local_fallback)
     decision.targets.insert(decision.targets.end(), plan.local.begin(), plan.local.end());
 }
@@ -152,6 +163,7 @@ Result<> keep_allowed(Plan& plan, const CallerPolicy* policy, std::string_view w
   };
   Decision& decision = plan.decision;
   std::erase_if(decision.targets, refused);
+  std::erase_if(decision.cheaper, refused);
   if (decision.escalation && refused(*decision.escalation)) decision.escalation.reset();
   if (!decision.targets.empty()) return {};
   return fail(Code::kForbidden, "this " + std::string(whose) + " may use only " +

@@ -42,7 +42,9 @@ Result<policy::Decision> Steering::decide(policy::Facts facts,
   const auto routes = governs ? routes_.table() : nullptr;
   facts.routes = routes.get();
   facts.sample_seed = deps_.sample_seed;
-  if (facts.inferred.task_class.empty()) facts.inferred = classes_.infer(facts);
+  // A class that was said needs no guess, which costs more than all the rules.
+  const bool said = !facts.header_class.empty() || !facts.body_class.empty();
+  if (facts.inferred.task_class.empty() && !said) facts.inferred = classes_.infer(facts);
   auto decision = policy::decide(facts, *settings);
   if (decision && decision->class_source == "declared" && !facts.explain && !facts.local_work)
     classes_.declared(facts, decision->task_class, now_ms / kDayMs);

@@ -59,6 +59,16 @@ class Budget(unittest.TestCase):
         self.assertEqual(week["cap"], 0.01)
         self.assertIn("The week, until", self.budget(gateway))
 
+    def test_what_does_not_fit_steps_down_before_it_is_refused(self):
+        # 300 tokens of output at $20 and $10 a million, and a prompt of about 1,300 bytes as tokens.
+        gateway = self.gateway("[budget]\nweek_usd = 0.009\n")
+        reply = gateway.post("/v1/messages", {**ask(), "max_tokens": 300}, priority="high")
+        self.assertEqual(reply.status, 200, reply.body)
+        self.assertEqual(reply.headers["x-tophand-model"], "claude-sonnet-5-5")
+        self.assertIn("budget: no room for claude-opus-5-5, so claude-sonnet-5-5", reply.headers["x-tophand-reason"])
+        nothing = gateway.post("/v1/messages", {**ask(), "max_tokens": 30_000}, priority="high")
+        self.assertEqual(nothing.status, 402, nothing.body)
+
     def test_a_subscription_is_believed_and_remembered(self):
         reset_s = int(time.time()) + 7200
         self.upstream.script = lambda connection: connection.sendall(subscription(0.83, reset_s))

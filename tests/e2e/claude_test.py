@@ -202,7 +202,13 @@ class BudgetTest(unittest.TestCase):
         stage = Stage()
         try:
             simulator = stage.simulator()
-            gateway = stage.gateway(simulator.url, config="[budget]\nweek_usd = 0.02\n")
+            gateway = stage.gateway(simulator.url, config="""
+[budget]
+week_usd = 0.02
+[[rules]]  # no cheaper tier will do
+when.model = "claude-opus-*"
+tier = "hard"
+""")
             answers = [gateway.post("/v1/messages", ask("[[words 100]]", max_tokens=200), priority="high")
                        for _ in range(8)]
             refused = [answer for answer in answers if answer.status != 200]

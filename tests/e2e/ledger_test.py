@@ -209,6 +209,9 @@ usd = 0.02
 scope = "key"
 name = "*"
 usd = 0.0205
+[[rules]]  # no cheaper tier will do
+when.model = "claude-opus-*"
+tier = "hard"
 """)
             answers = [gateway.post("/v1/messages", ask("[[words 100]]", max_tokens=200), priority="high")
                        for _ in range(12)]
