@@ -54,14 +54,15 @@ LeftOut leave_out_oldest(Request& request, std::int64_t bytes) {
   while (out.bytes < bytes || out.messages == 0) {
     const Turn turn = oldest_turn(request.messages);
     if (turn.begin == turn.end) break;
-    // System text between the turns is kept.
-    const auto gone = std::stable_partition(
-        turn.begin, turn.end, [](const Message& message) { return message.role == Role::kSystem; });
-    for (auto message = gone; message != turn.end; ++message) {
-      out.bytes += bytes_of(*message);
+    const auto goes = [](const Message& message) {  // system text between the turns is kept
+      return message.role != Role::kSystem;
+    };
+    std::for_each(turn.begin, turn.end, [&](const Message& message) {
+      if (!goes(message)) return;
+      out.bytes += bytes_of(message);
       ++out.messages;
-    }
-    request.messages.erase(gone, turn.end);
+    });
+    request.messages.erase(std::remove_if(turn.begin, turn.end, goes), turn.end);
   }
   return out;
 }

@@ -43,7 +43,7 @@ class ClaudeCode(ClaudeCodeTest):
         self.assertEqual((self.folder / "greeting.txt").read_text(), "hello Tophand\n")
         rows = self.new_rows()
         self.assertEqual([(row["backend"], row["priority"], row["task_class"]) for row in rows],
-                         [("claude", "high", "main")] * 3)
+                         [("claude", "high", name) for name in ("main", "tool_loop", "tool_loop")])
         # What the client counted is what the ledger counted.
         self.assertEqual(result["usage"]["output_tokens"], sum(row["output_tokens"] for row in rows))
 
@@ -53,7 +53,7 @@ class ClaudeCode(ClaudeCodeTest):
         status, result = self.claude(f"Go. [[tool Agent {json.dumps(work)}]]", "--allowedTools", "Agent")
         self.assertEqual(status, 0)
         self.assertIn("The sub-agent was here.", result["result"])
-        self.assertEqual([row["task_class"] for row in self.new_rows()], ["main", "subagent", "main"])
+        self.assertEqual([row["task_class"] for row in self.new_rows()], ["main", "subagent", "tool_loop"])
 
     def test_bare_with_the_local_model_answers_text(self):
         status, result = self.claude("What is 2+2? One word.", "--bare", "--model", "local")
