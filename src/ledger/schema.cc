@@ -15,7 +15,6 @@ constexpr std::int64_t kApplicationId = 0x54485044;  // "THPD"
 
 // charged is what the row takes from the week's budget now: the reservation until the row ends, the
 // cost when it is settled, 0 when it is released, and the whole reservation when it is recovered.
-// The partial index makes the cap check a scan of this week's paid rows only.
 constexpr const char* kVersion1 = R"sql(
 CREATE TABLE attempts (
   id             INTEGER PRIMARY KEY,
@@ -53,42 +52,87 @@ CREATE INDEX attempts_charged ON attempts (week_ms, charged) WHERE charged > 0;
 CREATE INDEX attempts_open ON attempts (id) WHERE state = 'reserved';
 )sql";
 
-// Who asked in finer grain, what the attempt was for, and what savings are reckoned from.
+// Finer rows, sums of the caps' windows, and the journal. The conditions are written with OR: SQLite
+// makes a temporary tree for each IN of more than two values at every row that is written, which was
+// two thirds of what a row cost.
 constexpr const char* kVersion2 = R"sql(
-ALTER TABLE attempts ADD COLUMN agent TEXT NOT NULL DEFAULT '';
-ALTER TABLE attempts ADD COLUMN persona TEXT NOT NULL DEFAULT '';
-ALTER TABLE attempts ADD COLUMN session TEXT NOT NULL DEFAULT '';
-ALTER TABLE attempts ADD COLUMN class_source TEXT NOT NULL DEFAULT ''
-  CHECK (class_source IN ('','declared','inferred'));
-ALTER TABLE attempts ADD COLUMN tier TEXT NOT NULL DEFAULT ''
-  CHECK (tier IN ('','local','small','default','hard'));
-ALTER TABLE attempts ADD COLUMN purpose TEXT NOT NULL DEFAULT 'answer'
-  CHECK (purpose IN ('answer','shadow','judge'));
-ALTER TABLE attempts ADD COLUMN arm TEXT NOT NULL DEFAULT ''
-  CHECK (arm IN ('','holdout','canary','audit'));
-ALTER TABLE attempts ADD COLUMN provider_key TEXT NOT NULL DEFAULT '';
-ALTER TABLE attempts ADD COLUMN gate TEXT NOT NULL DEFAULT ''
-  CHECK (gate IN ('','passed','mended','failed'));
-ALTER TABLE attempts ADD COLUMN deferred_ms INTEGER NOT NULL DEFAULT 0 CHECK (deferred_ms >= 0);
-ALTER TABLE attempts ADD COLUMN counterfactual_floor INTEGER NOT NULL DEFAULT 0
-  CHECK (counterfactual_floor >= 0);
-ALTER TABLE attempts ADD COLUMN counterfactual_ceiling INTEGER NOT NULL DEFAULT 0
-  CHECK (counterfactual_ceiling >= 0);
-ALTER TABLE attempts ADD COLUMN energy INTEGER NOT NULL DEFAULT 0 CHECK (energy >= 0);
-ALTER TABLE attempts ADD COLUMN estimated_tokens INTEGER NOT NULL DEFAULT 0
-  CHECK (estimated_tokens >= 0);
-ALTER TABLE attempts ADD COLUMN counterfactual_basis TEXT NOT NULL DEFAULT '';
-
--- What the price of an attempt hangs on beside its tokens, and what was booked to it later.
-ALTER TABLE attempts ADD COLUMN thinking_tokens INTEGER NOT NULL DEFAULT 0
-  CHECK (thinking_tokens >= 0);
-ALTER TABLE attempts ADD COLUMN web_searches INTEGER NOT NULL DEFAULT 0 CHECK (web_searches >= 0);
-ALTER TABLE attempts ADD COLUMN batch INTEGER NOT NULL DEFAULT 0 CHECK (batch IN (0, 1));
-ALTER TABLE attempts ADD COLUMN us_only INTEGER NOT NULL DEFAULT 0 CHECK (us_only IN (0, 1));
-ALTER TABLE attempts ADD COLUMN cost_basis TEXT NOT NULL DEFAULT ''
-  CHECK (cost_basis IN ('','usage','bound'));
-ALTER TABLE attempts ADD COLUMN adjusted INTEGER NOT NULL DEFAULT 0;
-DROP INDEX attempts_charged;  -- the sums are kept
+CREATE TABLE attempts_2 (
+  id INTEGER PRIMARY KEY,
+  request_id TEXT NOT NULL CHECK (request_id <> ''),
+  attempt INTEGER NOT NULL CHECK (attempt >= 1),
+  state TEXT NOT NULL
+    CHECK (state = 'reserved' OR state = 'settled' OR state = 'released' OR
+           state = 'recovered'),
+  week_ms INTEGER NOT NULL,
+  started_ms INTEGER NOT NULL,
+  key_id TEXT NOT NULL,
+  dialect TEXT NOT NULL,
+  task_class TEXT NOT NULL,
+  priority TEXT NOT NULL,
+  backend TEXT NOT NULL,
+  model TEXT NOT NULL,
+  model_asked TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  price_version TEXT NOT NULL,
+  reserved INTEGER NOT NULL CHECK (reserved >= 0),
+  charged INTEGER NOT NULL CHECK (charged >= 0),
+  counterfactual INTEGER NOT NULL DEFAULT 0 CHECK (counterfactual >= 0),
+  input_tokens INTEGER NOT NULL DEFAULT 0 CHECK (input_tokens >= 0),
+  cache_read INTEGER NOT NULL DEFAULT 0 CHECK (cache_read >= 0),
+  cache_write_5m INTEGER NOT NULL DEFAULT 0 CHECK (cache_write_5m >= 0),
+  cache_write_1h INTEGER NOT NULL DEFAULT 0 CHECK (cache_write_1h >= 0),
+  output_tokens INTEGER NOT NULL DEFAULT 0 CHECK (output_tokens >= 0),
+  ttft_ms INTEGER NOT NULL DEFAULT 0,
+  duration_ms INTEGER NOT NULL DEFAULT 0,
+  outcome TEXT NOT NULL DEFAULT ''
+    CHECK (outcome = '' OR outcome = 'done' OR outcome = 'partial' OR
+           outcome = 'failed' OR outcome = 'cancelled'),
+  error_code TEXT NOT NULL DEFAULT '',
+  -- who asked in finer grain, what the attempt was for
+  agent TEXT NOT NULL DEFAULT '',
+  persona TEXT NOT NULL DEFAULT '',
+  session TEXT NOT NULL DEFAULT '',
+  class_source TEXT NOT NULL DEFAULT ''
+    CHECK (class_source = '' OR class_source = 'declared' OR class_source = 'inferred'),
+  tier TEXT NOT NULL DEFAULT ''
+    CHECK (tier = '' OR tier = 'local' OR tier = 'small' OR tier = 'default' OR
+           tier = 'hard'),
+  purpose TEXT NOT NULL DEFAULT 'answer'
+    CHECK (purpose = 'answer' OR purpose = 'shadow' OR purpose = 'judge'),
+  arm TEXT NOT NULL DEFAULT ''
+    CHECK (arm = '' OR arm = 'holdout' OR arm = 'canary' OR arm = 'audit'),
+  provider_key TEXT NOT NULL DEFAULT '',
+  gate TEXT NOT NULL DEFAULT ''
+    CHECK (gate = '' OR gate = 'passed' OR gate = 'mended' OR gate = 'failed'),
+  deferred_ms INTEGER NOT NULL DEFAULT 0 CHECK (deferred_ms >= 0),
+  -- what savings are reckoned from
+  counterfactual_floor INTEGER NOT NULL DEFAULT 0 CHECK (counterfactual_floor >= 0),
+  counterfactual_ceiling INTEGER NOT NULL DEFAULT 0 CHECK (counterfactual_ceiling >= 0),
+  energy INTEGER NOT NULL DEFAULT 0 CHECK (energy >= 0),
+  estimated_tokens INTEGER NOT NULL DEFAULT 0 CHECK (estimated_tokens >= 0),
+  counterfactual_basis TEXT NOT NULL DEFAULT '',
+  -- what the price hangs on beside the tokens, and what was booked later
+  thinking_tokens INTEGER NOT NULL DEFAULT 0 CHECK (thinking_tokens >= 0),
+  web_searches INTEGER NOT NULL DEFAULT 0 CHECK (web_searches >= 0),
+  batch INTEGER NOT NULL DEFAULT 0 CHECK (batch = 0 OR batch = 1),
+  us_only INTEGER NOT NULL DEFAULT 0 CHECK (us_only = 0 OR us_only = 1),
+  cost_basis TEXT NOT NULL DEFAULT ''
+    CHECK (cost_basis = '' OR cost_basis = 'usage' OR cost_basis = 'bound'),
+  adjusted INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (request_id, attempt)
+) STRICT;
+INSERT INTO attempts_2 (id, request_id, attempt, state, week_ms, started_ms, key_id, dialect, task_class,
+  priority, backend, model, model_asked, reason, price_version, reserved, charged, counterfactual,
+  input_tokens, cache_read, cache_write_5m, cache_write_1h, output_tokens, ttft_ms, duration_ms,
+  outcome, error_code)
+  SELECT id, request_id, attempt, state, week_ms, started_ms, key_id, dialect, task_class,
+  priority, backend, model, model_asked, reason, price_version, reserved, charged, counterfactual,
+  input_tokens, cache_read, cache_write_5m, cache_write_1h, output_tokens, ttft_ms, duration_ms,
+  outcome, error_code FROM attempts;
+DROP TABLE attempts;
+ALTER TABLE attempts_2 RENAME TO attempts;
+CREATE INDEX attempts_started ON attempts (started_ms);
+CREATE INDEX attempts_open ON attempts (id) WHERE state = 'reserved';
 
 -- What is spent and outstanding in each window, for the team and for everything else that a paid
 -- row belongs to. Changed in the transaction that changes the row.
