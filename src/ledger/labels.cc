@@ -50,7 +50,8 @@ CREATE TABLE labels (
   attempt INTEGER NOT NULL,
   time_ms INTEGER NOT NULL,
   source TEXT NOT NULL
-    CHECK (source IN ('gate','shadow','audit_judge','downstream','human')),
+    CHECK (source = 'gate' OR source = 'shadow' OR source = 'audit_judge' OR
+           source = 'downstream' OR source = 'human'),
   verdict TEXT NOT NULL CHECK (verdict IN ('good','bad')),
   note TEXT NOT NULL,
   task_class TEXT NOT NULL,
