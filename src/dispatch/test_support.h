@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dispatch/dispatch.h"
+#include "ledger/silent_ledger_for_tests.h"
 #include "net/cancel.h"
 
 namespace tophand::dispatch {
@@ -26,7 +27,7 @@ inline constexpr const char* kPrices =
   "cache_read":"0.10"}]})";
 
 // A ledger that keeps what it is told, in order.
-class FakeLedger final : public ledger::Ledger {
+class FakeLedger final : public ledger::SilentLedger {
  public:
   Result<std::int64_t> begin(const ledger::AttemptStart& start) override {
     if (refuse || start.reserved > room) return fail(Code::kBudget, "the cap");
@@ -42,26 +43,6 @@ class FakeLedger final : public ledger::Ledger {
   Result<> release(std::int64_t row, const ledger::AttemptEnd& end) override {
     released.emplace_back(row, end);
     return {};
-  }
-  Result<ledger::Totals> totals(std::int64_t) override { return ledger::Totals{}; }
-  Result<std::vector<ledger::Row>> rows(std::int64_t, std::int64_t) override {
-    return std::vector<ledger::Row>{};
-  }
-  Result<std::vector<ledger::Row>> rows_after(std::int64_t, std::int64_t, std::int64_t) override {
-    return std::vector<ledger::Row>{};
-  }
-  Result<std::vector<ledger::Row>> rows_of(const std::string&) override {
-    return std::vector<ledger::Row>{};
-  }
-  Result<> set_limits(ledger::Limits) override { return {}; }
-  Result<> adjust(std::int64_t, ledger::NanoUsd, const std::string&) override { return {}; }
-  Result<std::vector<ledger::CapState>> cap_states() override {
-    return std::vector<ledger::CapState>{};
-  }
-  Result<ledger::JournalHead> head() override { return ledger::JournalHead{}; }
-  Result<ledger::Verdict> verify(const std::vector<ledger::PriceBook>&,
-                                 const std::optional<ledger::JournalHead>&) override {
-    return ledger::Verdict{};
   }
 
   bool refuse = false;

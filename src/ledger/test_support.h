@@ -1,4 +1,4 @@
-// Shared by this room's tests: a folder that goes away, and short ways to write attempts.
+// Shared by this room's tests: short ways to write attempts.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,29 +9,10 @@
 #include <string>
 #include <utility>
 
+#include "base/temporary_folder_for_tests.h"
 #include "ledger/ledger.h"
 
 namespace tophand::ledger {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "tophand-ledger-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-    EXPECT_FALSE(path_.empty());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline AttemptStart paid(std::string request_id, NanoUsd reserved) {
   AttemptStart start;

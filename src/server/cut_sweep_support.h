@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "chat/dialect.h"
-#include "ledger/ledger.h"
+#include "ledger/silent_ledger_for_tests.h"
 #include "net/client.h"
 #include "server/memory_writer_for_tests.h"
 
@@ -144,7 +144,7 @@ class BrokenNetwork final : public net::Client {
 };
 
 // One row an attempt, each ended once.
-class CountingLedger final : public ledger::Ledger {
+class CountingLedger final : public ledger::SilentLedger {
  public:
   Result<std::int64_t> begin(const ledger::AttemptStart&) override {
     ended.push_back(0);
@@ -156,26 +156,6 @@ class CountingLedger final : public ledger::Ledger {
   }
   Result<> release(std::int64_t row, const ledger::AttemptEnd& end) override {
     return settle(row, end);
-  }
-  Result<ledger::Totals> totals(std::int64_t) override { return ledger::Totals{}; }
-  Result<std::vector<ledger::Row>> rows(std::int64_t, std::int64_t) override {
-    return std::vector<ledger::Row>{};
-  }
-  Result<std::vector<ledger::Row>> rows_after(std::int64_t, std::int64_t, std::int64_t) override {
-    return std::vector<ledger::Row>{};
-  }
-  Result<std::vector<ledger::Row>> rows_of(const std::string&) override {
-    return std::vector<ledger::Row>{};
-  }
-  Result<> set_limits(ledger::Limits) override { return {}; }
-  Result<> adjust(std::int64_t, ledger::NanoUsd, const std::string&) override { return {}; }
-  Result<std::vector<ledger::CapState>> cap_states() override {
-    return std::vector<ledger::CapState>{};
-  }
-  Result<ledger::JournalHead> head() override { return ledger::JournalHead{}; }
-  Result<ledger::Verdict> verify(const std::vector<ledger::PriceBook>&,
-                                 const std::optional<ledger::JournalHead>&) override {
-    return ledger::Verdict{};
   }
   std::vector<int> ended;
 };

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include "base/temporary_folder_for_tests.h"
 
 namespace tophand::steering {
 namespace {
@@ -13,17 +13,10 @@ constexpr std::int64_t kMonday = 1'789'344'000'000;  // 2026-09-14 00:00 UTC
 class BudgetWatchTest : public ::testing::Test {
  protected:
   BudgetWatchTest() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "tophand-budget-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) != nullptr) folder_ = pattern;
     clock_.set_wall_ms(kMonday + kHourMs);
-    auto opened = ledger::Ledger::open(folder_ + "/ledger.db", clock_, "prices", std::nullopt);
+    auto opened =
+        ledger::Ledger::open(folder_.path() + "/ledger.db", clock_, "prices", std::nullopt);
     if (opened) ledger_ = std::move(*opened);
-  }
-  ~BudgetWatchTest() override {
-    ledger_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
   // One paid request, through the ledger as dispatch does it.
   void pay(BudgetWatch& watch, double usd, const std::string& key = "") {
@@ -45,7 +38,7 @@ class BudgetWatchTest : public ::testing::Test {
   }
 
   FakeClock clock_;
-  std::string folder_;
+  TemporaryFolder folder_;
   std::unique_ptr<ledger::Ledger> ledger_;
   int requests_ = 0;
 };

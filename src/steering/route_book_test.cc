@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
+
+#include "base/temporary_folder_for_tests.h"
 
 namespace tophand::steering {
 namespace {
@@ -15,22 +15,16 @@ using policy::Stage;
 
 class RouteBookTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "tophand-routes-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    start();
-  }
+  void SetUp() override { start(); }
   void TearDown() override {
     book_.reset();
     ledger_.reset();
-    std::filesystem::remove_all(folder_);
   }
   void start() {  // or start again
     book_.reset();
     ledger_.reset();
-    auto opened = ledger::Ledger::open(folder_ + "/ledger.db", clock_, "prices", std::nullopt);
+    auto opened =
+        ledger::Ledger::open(folder_.path() + "/ledger.db", clock_, "prices", std::nullopt);
     ASSERT_TRUE(opened) << opened.error().message;
     ledger_ = std::move(*opened);
     book_ = std::make_unique<RouteBook>(RouteBookDeps{
@@ -75,7 +69,8 @@ class RouteBookTest : public testing::Test {
     return found == nullptr ? policy::RouteState{} : *found;
   }
 
-  std::string folder_, version_ = "v1";
+  TemporaryFolder folder_;
+  std::string version_ = "v1";
   FakeClock clock_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<RouteBook> book_;

@@ -146,7 +146,7 @@ class Fleet {
   SplitMix64 random_;
   Timeline timeline_;
   Tally tally_;
-  ledger::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   DiskVfs vfs_;
   NanoUsd cap_ = 0;
   double loss_ = 0, repeat_ = 0, crash_ = 0;

@@ -181,7 +181,7 @@ class PowerCut : public testing::Test {
     return damage;
   }
 
-  ledger::TemporaryFolder folder_;  // for the lock; the ledger's files are on the simulated disk
+  TemporaryFolder folder_;  // for the lock; the ledger's files are on the simulated disk
   const std::string path_ = folder_.path() + "/ledger.db";
   FakeClock clock_;
   SplitMix64 random_{seed()};
