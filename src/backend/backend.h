@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,9 @@ struct Call {
   int hops = 0;                    // gateways it came through before this one
   // The answer as events even to a raw_body: the client's stream has begun in our own words.
   bool as_events = false;
+  // Work that nobody waits for, to be done while the backend works; perhaps more than once, or
+  // never. May be empty.
+  std::function<void()> meanwhile = {};
 };
 
 // Where an answer goes. Every method returns an error (kCancelled) once the client has gone; the

@@ -224,6 +224,7 @@ ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view
                                               const net::Cancellation& client) const {
   net::ClientRequest request = make_request(call, "/v1/messages", key);
   request.body = body;
+  request.meanwhile = call.meanwhile;
   auto response = client_->send(endpoint_, request, &client);
   if (!response) {
     Error error = response.error();

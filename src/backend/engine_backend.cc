@@ -75,6 +75,7 @@ void EngineBackend::try_once(const Call& call, const std::string& body, Try& att
   request.path = "/generate";
   request.headers.add("content-type", "application/json");
   request.body = body;
+  request.meanwhile = call.meanwhile;
   auto response = client_->send(lease->endpoint, request, &client);
   if (!response) {
     attempt.worker_lost = is_loss(response.error().code);

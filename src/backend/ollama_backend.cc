@@ -93,7 +93,8 @@ Report OllamaBackend::answer(const Call& call, Sink& sink, const net::Cancellati
   const ServerDoor::Question question{
       .request = call.request,
       .path = call.request->raw_prompt ? "/api/generate" : "/api/chat",
-      .body = *body};
+      .body = *body,
+      .meanwhile = call.meanwhile};
   OllamaBody reader;
   return door_.answer(question, reader, sink, client);
 }

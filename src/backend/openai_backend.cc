@@ -84,6 +84,7 @@ Report OpenAiBackend::answer(const Call& call, Sink& sink, const net::Cancellati
   question.path =
       door_.api_root() + (call.request->raw_prompt ? "/completions" : "/chat/completions");
   question.body = body;
+  question.meanwhile = call.meanwhile;
   OpenAiBody reader;
   return door_.answer(question, reader, sink, client);
 }

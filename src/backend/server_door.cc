@@ -97,6 +97,7 @@ Report ServerDoor::answer(const Question& question, BodyReader& reader, Sink& si
   for (const net::Header& header : question.headers.all())
     request.headers.add(header.name, header.value);
   request.first_byte_timeout_ms = request.idle_timeout_ms = timeout_ms_;
+  request.meanwhile = question.meanwhile;
   auto response = client_->send(endpoint_, request, &client);
   if (!response) {
     Error error = response.error();

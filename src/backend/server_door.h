@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,7 @@ class ServerDoor {
     std::string path;
     std::string_view body = {};
     net::Headers headers = {};
+    std::function<void()> meanwhile = {};
   };
   // Sends it and passes the answer on as events.
   Report answer(const Question& question, BodyReader& reader, Sink& sink,

@@ -3,14 +3,49 @@
 #include <simdjson.h>
 
 #include <charconv>
+#include <cstring>
 
 #include "base/json.h"
+#include "base/json_text.h"
 
 namespace tophand {
 namespace {
 
+constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101, kHighBits = 0x8080'8080'8080'8080;
+
 bool is_plain(char c) {
   return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
+}
+
+std::uint64_t eight_at(std::string_view text, std::size_t at) {
+  std::uint64_t eight;
+  std::memcpy(&eight, text.data() + at, sizeof eight);
+  return eight;
+}
+
+// The high bit of a byte that is zero; others may be marked too, but only above one that is.
+std::uint64_t zero_bytes(std::uint64_t eight) {
+  return (eight - kOnes) & ~eight & kHighBits;
+}
+
+// Eight bytes at once, as most strings need no escape: the first byte from `at` on that does.
+std::size_t find_escape(std::string_view text, std::size_t at) {
+  for (; at + 8 <= text.size(); at += 8) {
+    const std::uint64_t eight = eight_at(text, at);
+    const std::uint64_t control = (eight - kOnes * 0x20) & ~eight & kHighBits;
+    const std::uint64_t marks = zero_bytes(eight ^ kOnes * '"') | zero_bytes(eight ^ kOnes * '\\');
+    if ((control | marks) != 0) break;
+  }
+  while (at < text.size() && is_plain(text[at])) ++at;
+  return at;
+}
+
+bool is_ascii(std::string_view text) {
+  std::uint64_t any = 0;
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) any |= eight_at(text, at);
+  for (; at < text.size(); ++at) any |= static_cast<unsigned char>(text[at]);
+  return (any & kHighBits) == 0;
 }
 
 void write_escape(char c, std::string& out) {
@@ -44,22 +79,25 @@ void write_escape(char c, std::string& out) {
   }
 }
 
-void write_string(const std::string& text, std::string& out) {
-  if (!simdjson::validate_utf8(text)) {
-    out += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}  // namespace
+
+void append_json_string(std::string_view text, std::string& out) {
+  if (!is_ascii(text) && !simdjson::validate_utf8(text)) {
+    out += Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
     return;
   }
   out += '"';
-  std::size_t plain = 0;  // what stands before it has been written
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (is_plain(text[at])) continue;
-    out.append(text, plain, at - plain);
+  for (std::size_t plain = 0;;) {  // what stands before it has been written
+    const std::size_t at = find_escape(text, plain);
+    out.append(text.substr(plain, at - plain));
+    if (at == text.size()) break;
     write_escape(text[at], out);
     plain = at + 1;
   }
-  out.append(text, plain);
   out += '"';
 }
+
+namespace {
 
 template <class Integer>
 void write_integer(Integer number, std::string& out) {
@@ -74,7 +112,7 @@ void write(const Json& value, std::string& out) {
       char before = '{';
       for (const auto& [key, member] : value.get_ref<const Json::object_t&>()) {
         out += before;
-        write_string(key, out);
+        append_json_string(key, out);
         out += ':';
         write(member, out);
         before = ',';
@@ -93,7 +131,7 @@ void write(const Json& value, std::string& out) {
       return;
     }
     case Json::value_t::string:
-      return write_string(value.get_ref<const std::string&>(), out);
+      return append_json_string(value.get_ref<const std::string&>(), out);
     case Json::value_t::number_integer:
       return write_integer(value.get<std::int64_t>(), out);
     case Json::value_t::number_unsigned:
@@ -101,12 +139,21 @@ void write(const Json& value, std::string& out) {
     case Json::value_t::boolean:
       out += value.get<bool>() ? "true" : "false";
       return;
-    default:  // null, and numbers with a point, which are rare and have rules of their own
+    case Json::value_t::null:
+      out += "null";
+      return;
+    default:  // numbers with a point, which are rare and have rules of their own
       out += value.dump();
   }
 }
 
 }  // namespace
+
+JsonText& JsonText::number(std::int64_t value) {
+  separate();
+  write_integer(value, out_);
+  return *this;
+}
 
 std::string dump_json(const Json& value) {
   std::string out;

@@ -1,7 +1,10 @@
 // A request of any dialect as a body for an OpenAI-compatible server.
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/json.h"
+#include "base/json_text.h"
 #include "chat/openai_upstream.h"
 #include "chat/upstream_parts.h"
 
@@ -21,14 +24,13 @@ Json image_part(const ImageBlock& image) {
   return out;
 }
 
-// A string where there is only text: some servers' templates take nothing else.
-Json user_content(const Message& message) {
-  bool has_image = false;
+// Of a message with images. Where there is only text it is sent as a string: some servers'
+// templates take nothing else.
+Json content_parts(const Message& message) {
   Json parts = Json::array();
   for (const Block& block : message.blocks) {
     if (const auto* image = std::get_if<ImageBlock>(&block)) {
       parts.push_back(image_part(*image));
-      has_image = true;
     } else if (const auto* text = std::get_if<TextBlock>(&block)) {
       if (text->text.empty()) continue;
       Json part = Json::object();
@@ -37,7 +39,40 @@ Json user_content(const Message& message) {
       parts.push_back(std::move(part));
     }
   }
-  return has_image ? parts : Json(text_of(message));
+  return parts;
+}
+
+bool has_image(const Message& message) {
+  return std::ranges::any_of(
+      message.blocks, [](const Block& block) { return std::holds_alternative<ImageBlock>(block); });
+}
+
+// One message as it is sent; a conversation is most of a request's bytes, so no tree is made of it.
+struct Turn {
+  std::string_view role;
+  std::string text;
+  Json parts = nullptr;  // in place of the text
+  std::string tool_call_id = {}, name = {}, reasoning = {};
+  std::vector<const ToolUseBlock*> calls = {};
+};
+
+void write_turn(const Turn& turn, JsonText& json) {
+  json.open('{').key("role").string(turn.role).key("content");
+  if (turn.parts.is_null()) json.string(turn.text);
+  else json.raw(dump_json(turn.parts));
+  if (turn.role == "tool") json.key("tool_call_id").string(turn.tool_call_id);
+  if (!turn.name.empty()) json.key("name").string(turn.name);
+  if (!turn.reasoning.empty()) json.key("reasoning_content").string(turn.reasoning);
+  if (!turn.calls.empty()) {
+    json.key("tool_calls").open('[');
+    for (const ToolUseBlock* call : turn.calls) {
+      json.open('{').key("id").string(call->id).key("type").string("function");
+      json.key("function").open('{').key("name").string(call->name);
+      json.key("arguments").string(call->input_json).close('}').close('}');
+    }
+    json.close(']');
+  }
+  json.close('}');
 }
 
 // The messages in the order that chat templates insist on: one system message, at the start, and
@@ -56,31 +91,23 @@ class Messages {
         return add_assistant(message);
     }
   }
-  Json take() { return std::move(list_); }
+  const std::vector<Turn>& turns() const { return turns_; }
 
  private:
-  void push(std::string_view role, Json content) {
-    Json turn = Json::object();
-    turn["role"] = role;
-    turn["content"] = std::move(content);
-    list_.push_back(std::move(turn));
+  // Appends to the last turn when it is of this role and text.
+  void push_or_join(std::string_view role, std::string text) {
+    const bool joins =
+        !turns_.empty() && turns_.back().role == role && turns_.back().parts.is_null();
+    if (joins) (turns_.back().text += "\n\n") += text;
+    else turns_.push_back({role, std::move(text)});
   }
 
-  // Appends to the last message when it is of this role and text, as the new one is.
-  void push_or_join(std::string_view role, Json content) {
-    const bool joins = !list_.empty() && list_.back()["role"] == role && content.is_string() &&
-                       list_.back()["content"].is_string();
-    if (!joins) return push(role, std::move(content));
-    auto& text = list_.back()["content"].get_ref<std::string&>();
-    text += "\n\n" + content.get<std::string>();
-  }
-
-  void add_system(const std::string& text) {
+  void add_system(std::string text) {
     if (text.empty()) return;
-    const bool leading = list_.empty() || list_.back()["role"] == "system";
-    if (leading) return push_or_join("system", text);
-    if (quirks_.system_anywhere) return push("system", text);
-    push_or_join("user", "<system>\n" + text + "\n</system>");
+    const bool leading = turns_.empty() || turns_.back().role == "system";
+    if (leading) return push_or_join("system", std::move(text));
+    if (quirks_.system_anywhere) turns_.push_back({"system", std::move(text)});
+    else push_or_join("user", "<system>\n" + text + "\n</system>");
   }
 
   void add_user(const Message& message) {
@@ -89,36 +116,50 @@ class Messages {
       const auto* result = std::get_if<ToolResultBlock>(&block);
       if (result == nullptr) continue;
       has_results = true;
-      push("tool", tool_result_text(*result));
-      list_.back()["tool_call_id"] = result->tool_use_id;
-      if (!result->tool_name.empty()) list_.back()["name"] = result->tool_name;
+      turns_.push_back({.role = "tool",
+                        .text = tool_result_text(*result),
+                        .tool_call_id = result->tool_use_id,
+                        .name = result->tool_name});
     }
-    Json content = user_content(message);
-    if (has_results && content.is_string() && content.get_ref<std::string&>().empty()) return;
-    push_or_join("user", std::move(content));
+    if (has_image(message)) {
+      turns_.push_back({.role = "user", .text = {}, .parts = content_parts(message)});
+      return;
+    }
+    std::string text = text_of(message);
+    if (!has_results || !text.empty()) push_or_join("user", std::move(text));
   }
 
   void add_assistant(const Message& message) {
-    Json calls = Json::array();
-    for (const Block& block : message.blocks) {
-      const auto* tool = std::get_if<ToolUseBlock>(&block);
-      if (tool == nullptr) continue;
-      Json call = Json::object();
-      call["id"] = tool->id;
-      call["type"] = "function";
-      call["function"] = {{"name", tool->name}, {"arguments", tool->input_json}};
-      calls.push_back(std::move(call));
-    }
-    push("assistant", text_of(message));
-    const std::string thinking = local_thinking_of(message);
-    if (quirks_.takes_reasoning_back && !thinking.empty())
-      list_.back()["reasoning_content"] = thinking;
-    if (!calls.empty()) list_.back()["tool_calls"] = std::move(calls);
+    Turn turn{"assistant", text_of(message)};
+    for (const Block& block : message.blocks)
+      if (const auto* tool = std::get_if<ToolUseBlock>(&block)) turn.calls.push_back(tool);
+    if (quirks_.takes_reasoning_back) turn.reasoning = local_thinking_of(message);
+    turns_.push_back(std::move(turn));
   }
 
   const OpenAiQuirks& quirks_;
-  Json list_ = Json::array();
+  std::vector<Turn> turns_;
 };
+
+// Results without their tool's name are given it; most conversations have none and are not copied.
+bool lacks_tool_names(const Request& request) {
+  return std::ranges::any_of(request.messages, [](const Message& message) {
+    return std::ranges::any_of(message.blocks, [](const Block& block) {
+      const auto* result = std::get_if<ToolResultBlock>(&block);
+      return result != nullptr && result->tool_name.empty();
+    });
+  });
+}
+
+void write_messages(const Request& request, const OpenAiQuirks& quirks, JsonText& json) {
+  std::vector<Message> named;
+  if (lacks_tool_names(request)) named = with_tool_names(request.messages);
+  Messages messages(quirks);
+  for (const Message& message : named.empty() ? request.messages : named) messages.add(message);
+  json.open('[');
+  for (const Turn& turn : messages.turns()) write_turn(turn, json);
+  json.close(']');
+}
 
 Json tool_choice(const ToolChoice& choice, const OpenAiQuirks& quirks) {
   switch (choice.kind) {
@@ -194,29 +235,32 @@ void add_thinking(const Request& request, const OpenAiQuirks& quirks, Json& out)
 
 std::string write_openai_request(const Request& request, std::string_view model,
                                  const OpenAiQuirks& quirks) {
-  Json out = Json::object();
-  out["model"] = model;
+  std::string out;
+  JsonText json(out);
+  json.open('{').key("model").string(model);
+  Json rest = Json::object();
   if (request.raw_prompt) {
     std::string prompt;
     for (const Message& message : request.messages) prompt += text_of(message);
-    out["prompt"] = std::move(prompt);
+    json.key("prompt").string(prompt);
   } else {
-    Messages messages(quirks);
-    for (const Message& message : with_tool_names(request.messages)) messages.add(message);
-    out["messages"] = messages.take();
-    add_tools(request, quirks, out);
-    add_thinking(request, quirks, out);
+    json.key("messages");
+    write_messages(request, quirks, json);
+    add_tools(request, quirks, rest);
+    add_thinking(request, quirks, rest);
   }
-  if (request.max_tokens) out[std::string(quirks.max_tokens)] = *request.max_tokens;
+  if (request.max_tokens) rest[std::string(quirks.max_tokens)] = *request.max_tokens;
   else if (quirks.max_tokens_default > 0)
-    out[std::string(quirks.max_tokens)] = quirks.max_tokens_default;
-  add_sampling(request.sampling, quirks, out);
-  add_format(request, quirks, out);
-  if (!request.stop.empty()) out["stop"] = request.stop;
-  out["stream"] = request.stream;
+    rest[std::string(quirks.max_tokens)] = quirks.max_tokens_default;
+  add_sampling(request.sampling, quirks, rest);
+  add_format(request, quirks, rest);
+  if (!request.stop.empty()) rest["stop"] = request.stop;
+  rest["stream"] = request.stream;
   // Without it no server says what the answer cost.
-  if (request.stream) out["stream_options"]["include_usage"] = true;
-  return dump_json(out);
+  if (request.stream) rest["stream_options"]["include_usage"] = true;
+  for (const auto& [key, value] : rest.items()) json.key(key).raw(dump_json(value));
+  json.close('}');
+  return out;
 }
 
 }  // namespace tophand::chat

@@ -1,5 +1,6 @@
 // Answers of OpenAI's Chat Completions API, whole and streamed. docs/protocols/openai-chat.md.
 #include "base/json.h"
+#include "base/json_text.h"
 #include "chat/answer_json.h"
 #include "chat/block_sequencer.h"
 
@@ -8,13 +9,27 @@ namespace {
 
 constexpr std::int64_t kMsPerSecond = 1000;
 
-Json envelope(const AnswerContext& context, const char* object) {
-  Json out = Json::object();
-  out["id"] = context.id;
-  out["object"] = object;
-  out["created"] = context.created_ms / kMsPerSecond;
-  out["model"] = context.model;
-  return out;
+// The members that every answer and chunk begins with; leaves the object open.
+void open_envelope(const AnswerContext& context, std::string_view object, JsonText& json) {
+  json.open('{').key("id").string(context.id);
+  json.key("object").string(object);
+  json.key("created").number(context.created_ms / kMsPerSecond);
+  json.key("model").string(context.model);
+}
+
+void write_usage(const Usage& usage, JsonText& json) {
+  json.key("usage").open('{');
+  json.key("prompt_tokens").number(usage.total_input());
+  json.key("completion_tokens").number(usage.output_tokens);
+  json.key("total_tokens").number(usage.total_input() + usage.output_tokens);
+  json.key("prompt_tokens_details").open('{');
+  json.key("cached_tokens").number(usage.cache_read_tokens).close('}').close('}');
+}
+
+void write_function(std::string_view name, std::string_view arguments, JsonText& json) {
+  json.key("function").open('{');
+  json.key("name").string(name);
+  json.key("arguments").string(arguments).close('}');
 }
 
 class OpenAiWriter final : public BlockSequencer {
@@ -22,77 +37,74 @@ class OpenAiWriter final : public BlockSequencer {
   using BlockSequencer::BlockSequencer;
 
  private:
-  static void send(const Json& data, std::string& out) {
+  // `delta` writes the members of the delta. With include_usage every chunk but the last one says
+  // "usage":null.
+  template <class Delta>
+  void send_chunk(std::string_view reason, std::string& out, Delta delta) const {
     out += "data: ";
-    out += dump_json(data);
+    JsonText json(out);
+    open_envelope(context(), "chat.completion.chunk", json);
+    json.key("choices").open('[').open('{').key("index").number(0);
+    json.key("delta").open('{');
+    delta(json);
+    json.close('}').key("logprobs").null().key("finish_reason");
+    if (reason.empty()) json.null();
+    else json.string(reason);
+    json.close('}').close(']');
+    if (context().include_usage) json.key("usage").null();
+    json.close('}');
     out += "\n\n";
   }
 
-  // With include_usage every chunk but the last one says "usage":null.
-  void send_chunk(Json delta, Json reason, std::string& out) const {
-    Json chunk = envelope(context(), "chat.completion.chunk");
-    Json choice = Json::object();
-    choice["index"] = 0;
-    choice["delta"] = std::move(delta);
-    choice["logprobs"] = nullptr;
-    choice["finish_reason"] = std::move(reason);
-    chunk["choices"] = Json::array({std::move(choice)});
-    if (context().include_usage) chunk["usage"] = nullptr;
-    send(chunk, out);
-  }
-
   void begin(const Started&, std::string& out) override {
-    send_chunk({{"role", "assistant"}, {"content", ""}}, nullptr, out);
+    send_chunk("", out, [](JsonText& json) {
+      json.key("role").string("assistant").key("content").string("");
+    });
   }
 
   // A comment: keeps the connection alive and is no event to any client.
   void progress(std::string& out) override { out += ": keep-alive\n\n"; }
 
-  static Json tool_call_delta(Json call) {
-    Json delta = Json::object();
-    delta["tool_calls"] = Json::array({std::move(call)});
-    return delta;
-  }
-
   void open(const OpenBlock& block, std::string& out) override {
     if (block.kind != BlockKind::kToolUse) return;
-    Json call = Json::object();
-    call["index"] = block.tool_index;
-    call["id"] = block.tool_id;
-    call["type"] = "function";
-    call["function"] = {{"name", block.tool_name}, {"arguments", ""}};
-    send_chunk(tool_call_delta(std::move(call)), nullptr, out);
+    send_chunk("", out, [&](JsonText& json) {
+      json.key("tool_calls").open('[').open('{');
+      json.key("index").number(block.tool_index).key("id").string(block.tool_id);
+      json.key("type").string("function");
+      write_function(block.tool_name, "", json);
+      json.close('}').close(']');
+    });
   }
 
   void delta(const OpenBlock& block, const std::string& piece, std::string& out) override {
-    Json delta = Json::object();
-    switch (block.kind) {
-      case BlockKind::kText:
-        delta["content"] = piece;
-        break;
-      case BlockKind::kThinking:
-        delta["reasoning_content"] = piece;
-        break;
-      case BlockKind::kToolUse: {
-        Json call = Json::object();
-        call["index"] = block.tool_index;
-        call["function"]["arguments"] = piece;
-        delta = tool_call_delta(std::move(call));
-        break;
+    send_chunk("", out, [&](JsonText& json) {
+      switch (block.kind) {
+        case BlockKind::kText:
+          json.key("content").string(piece);
+          return;
+        case BlockKind::kThinking:
+          json.key("reasoning_content").string(piece);
+          return;
+        case BlockKind::kToolUse:
+          json.key("tool_calls").open('[').open('{').key("index").number(block.tool_index);
+          json.key("function").open('{').key("arguments").string(piece).close('}');
+          json.close('}').close(']');
       }
-    }
-    send_chunk(std::move(delta), nullptr, out);
+    });
   }
 
   void close(const OpenBlock&, std::string&) override {}
 
   void finish(const Finished& finished, std::string& out) override {
-    send_chunk(Json::object(), openai_finish_reason(finished.reason), out);
+    send_chunk(openai_finish_reason(finished.reason), out, [](JsonText&) {});
     if (context().include_usage) {
-      Json chunk = envelope(context(), "chat.completion.chunk");
-      chunk["choices"] = Json::array();
-      chunk["usage"] = openai_usage(finished.usage);
-      send(chunk, out);
+      out += "data: ";
+      JsonText json(out);
+      open_envelope(context(), "chat.completion.chunk", json);
+      json.key("choices").open('[').close(']');
+      write_usage(finished.usage, json);
+      json.close('}');
+      out += "\n\n";
     }
     out += "data: [DONE]\n\n";
   }
@@ -104,6 +116,18 @@ class OpenAiWriter final : public BlockSequencer {
     out += "\n\n";
   }
 };
+
+void write_tool_calls(const Answer& answer, JsonText& json) {
+  json.key("tool_calls").open('[');
+  for (const Block& block : answer.blocks) {
+    const auto* tool = std::get_if<ToolUseBlock>(&block);
+    if (tool == nullptr) continue;
+    json.open('{').key("id").string(tool->id).key("type").string("function");
+    write_function(tool->name, tool->input_json, json);
+    json.close('}');
+  }
+  json.close(']');
+}
 
 }  // namespace
 
@@ -136,37 +160,32 @@ std::unique_ptr<StreamWriter> make_openai_writer(AnswerContext context) {
 
 std::string write_openai_answer(const AnswerContext& context, const Answer& answer) {
   std::string text, reasoning;
-  bool has_text = false;
-  Json calls = Json::array();
+  bool has_text = false, has_calls = false;
   for (const Block& block : answer.blocks) {
     if (const auto* part = std::get_if<TextBlock>(&block)) {
       text += part->text;
       has_text = true;
     } else if (const auto* thinking = std::get_if<ThinkingBlock>(&block)) {
       reasoning += thinking->thinking;
-    } else if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
-      Json call = Json::object();
-      call["id"] = tool->id;
-      call["type"] = "function";
-      call["function"] = {{"name", tool->name}, {"arguments", tool->input_json}};
-      calls.push_back(std::move(call));
+    } else if (std::holds_alternative<ToolUseBlock>(block)) {
+      has_calls = true;
     }
   }
-  Json message = Json::object();
-  message["role"] = "assistant";
-  message["content"] = has_text || calls.empty() ? Json(text) : Json(nullptr);
-  message["refusal"] = nullptr;
-  if (!reasoning.empty()) message["reasoning_content"] = reasoning;
-  if (!calls.empty()) message["tool_calls"] = std::move(calls);
-  Json choice = Json::object();
-  choice["index"] = 0;
-  choice["message"] = std::move(message);
-  choice["logprobs"] = nullptr;
-  choice["finish_reason"] = openai_finish_reason(answer.reason);
-  Json out = envelope(context, "chat.completion");
-  out["choices"] = Json::array({std::move(choice)});
-  out["usage"] = openai_usage(answer.usage);
-  return dump_json(out);
+  std::string out;
+  JsonText json(out);
+  open_envelope(context, "chat.completion", json);
+  json.key("choices").open('[').open('{').key("index").number(0);
+  json.key("message").open('{').key("role").string("assistant").key("content");
+  if (has_text || !has_calls) json.string(text);
+  else json.null();
+  json.key("refusal").null();
+  if (!reasoning.empty()) json.key("reasoning_content").string(reasoning);
+  if (has_calls) write_tool_calls(answer, json);
+  json.close('}').key("logprobs").null();
+  json.key("finish_reason").string(openai_finish_reason(answer.reason)).close('}').close(']');
+  write_usage(answer.usage, json);
+  json.close('}');
+  return out;
 }
 
 }  // namespace tophand::chat

@@ -137,12 +137,23 @@ Rival rival_of(const Deps& deps, const Job& job) {
   return {deps.counterfactual_model, "configured"};
 }
 
+// Of the model that the row compares with.
+chat::TokenFamily family_of(const Deps& deps, const Job& job, const Attempt& attempt) {
+  return chat::claude_token_family(attempt.is_claude() ? attempt.target.model
+                                                       : rival_of(deps, job).model);
+}
+
+std::int64_t prompt_tokens(const Deps& deps, const Job& job, Attempt& attempt) {
+  count_prompt(deps, job, attempt);
+  return *attempt.prompt_tokens;
+}
+
 // What the savings are reckoned from, whichever way they turn out: the estimate beside what the
 // provider counted, and of a whole answer its length without its thinking.
-void note_claude_answer(const Job& job, const Attempt& attempt, ledger::AttemptEnd& end) {
-  const auto family = chat::claude_token_family(attempt.target.model);
-  end.estimated_tokens = chat::estimate_tokens(family, *job.request);
-  const std::int64_t answer = chat::estimate_tokens(family, attempt.text);
+void note_claude_answer(const Deps& deps, const Job& job, Attempt& attempt,
+                        ledger::AttemptEnd& end) {
+  end.estimated_tokens = prompt_tokens(deps, job, attempt);
+  const std::int64_t answer = chat::estimate_tokens(family_of(deps, job, attempt), attempt.text);
   std::int64_t thinking = end.tokens.thinking;
   if (thinking == 0 && attempt.thinking_seen)  // it does not say how much
     thinking = std::max<std::int64_t>(0, end.tokens.output - answer);
@@ -151,12 +162,12 @@ void note_claude_answer(const Job& job, const Attempt& attempt, ledger::AttemptE
                              " thinking=" + std::to_string(thinking);
 }
 
-void note_local_answer(const Deps& deps, const Job& job, const Attempt& attempt,
+void note_local_answer(const Deps& deps, const Job& job, Attempt& attempt,
                        ledger::AttemptEnd& end) {
   if (!deps.counterfactual) return;
   const Rival rival = rival_of(deps, job);
   const auto family = chat::claude_token_family(rival.model);
-  end.estimated_tokens = chat::estimate_tokens(family, *job.request);
+  end.estimated_tokens = prompt_tokens(deps, job, attempt);
   ledger::Counterfactual claude = deps.counterfactual(
       job.decision.task_class, {.model = rival.model,
                                 .why = rival.why,
@@ -264,12 +275,19 @@ Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
   start.purpose = job.purpose;
   start.arm = job.decision.arm;
   start.reason = joined(attempt.reasons, "; ");
+  if (!job.decision.class_reason.empty())
+    start.reason += (start.reason.empty() ? "" : "; ") + job.decision.class_reason;
   auto row = deps.ledger->begin(start);
   if (row) attempt.row = *row;
   if (!row && attempt.is_claude()) return tl::unexpected(Error(row.error()).within("reserve"));
   if (!row)
     log::warn("ledger.no_row", {{"request", job.request_id}, {"error", row.error().message}});
   return {};
+}
+
+void count_prompt(const Deps& deps, const Job& job, Attempt& attempt) {
+  if (attempt.prompt_tokens) return;
+  attempt.prompt_tokens = chat::estimate_tokens(family_of(deps, job, attempt), *job.request);
 }
 
 void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
@@ -289,7 +307,7 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
                        (report.sent || report.usage_known);
   if (charged) charge(deps, job, attempt, end);
   const bool finished = report.end == backend::End::kFinished;
-  if (finished && attempt.is_claude()) note_claude_answer(job, attempt, end);
+  if (finished && attempt.is_claude()) note_claude_answer(deps, job, attempt, end);
   if (finished && !attempt.is_claude()) note_local_answer(deps, job, attempt, end);
   if (!attempt.is_claude()) note_energy(deps, attempt, end);
   if (deps.limits_seen && !report.limits.empty()) deps.limits_seen(report.key, report.limits);

@@ -23,11 +23,13 @@ backend::Call call_for(const Job& job, const Attempt& attempt, Sink::Takes takes
 
 // The one place where a backend is asked.
 backend::Report ask(const Deps& deps, const Job& job, const Attempt& attempt, Sink::Takes takes,
-                    WatchingSink& watch, Sink& sink, const Stop& stop) {
+                    std::function<void()> meanwhile, WatchingSink& watch, Sink& sink,
+                    const Stop& stop) {
   backend::Backend* backend = deps.backend_for(attempt.target);
   if (backend == nullptr)  // it was there when it was chosen
     return backend::refused({Code::kUnavailable, "the backend is gone"});
-  const backend::Call call = call_for(job, attempt, takes);
+  backend::Call call = call_for(job, attempt, takes);
+  call.meanwhile = std::move(meanwhile);
   return attempt.is_claude() ? backend->answer(call, watch, stop)
                              : answer_fitting(job, attempt, *backend, call, watch, sink, stop);
 }
@@ -40,20 +42,36 @@ void name_the_stop(const Deps& deps, const Stop& stop, backend::Report& report) 
       {Code::kDeadline, "no answer within " + std::to_string(deps.deadline_ms / 1000) + " s"}, ""};
 }
 
+// Another server's answer costs nothing, so its row, which is written a moment later anyhow, need
+// not come before the request. The own engine may load its model for minutes first.
+bool row_can_wait(const Attempt& attempt) {
+  return !attempt.is_claude() && !attempt.target.backend.empty();
+}
+
 }  // namespace
 
 void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink, Stop& stop) {
   attempt.start_ns = deps.clock->mono_ns();
-  if (auto opened = open_row(deps, job, attempt); !opened) {
-    attempt.report = backend::refused(opened.error());
-    return;
+  if (!row_can_wait(attempt)) {
+    if (auto opened = open_row(deps, job, attempt); !opened) {
+      attempt.report = backend::refused(opened.error());
+      return;
+    }
   }
+  bool done = false;
+  const auto meanwhile = [&] {
+    if (std::exchange(done, true)) return;
+    sink.asked();
+    if (row_can_wait(attempt)) static_cast<void>(open_row(deps, job, attempt));
+    count_prompt(deps, job, attempt);
+  };
   const Sink::Takes takes =
       sink.trying({.target = attempt.target, .reasons = attempt.reasons, .number = attempt.number});
   attempt.asked = true;
   {
     WatchingSink watch(sink, *deps.clock, stop);
-    attempt.report = ask(deps, job, attempt, takes, watch, sink, stop);
+    attempt.report = ask(deps, job, attempt, takes, meanwhile, watch, sink, stop);
+    meanwhile();  // where the backend could not be asked, or is one that does not call it
     name_the_stop(deps, stop, attempt.report);
     if (attempt.report.end == backend::End::kFinished && watch.empty()) {
       if (attempt.may_move_on) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct Attempt {
   bool thinking_seen = false;
   bool untouched = true;  // no content has reached the client
   std::int64_t ttft_ms = 0;
+  std::optional<std::int64_t> prompt_tokens = {};  // as Claude would count them
 
   bool is_claude() const { return target.place == policy::Place::kClaude; }
 };

@@ -70,6 +70,9 @@ class Sink : public backend::Sink {
   // The conversation will be asked without its oldest turns. False when the client cannot be told,
   // because its answer has begun: then it is not done.
   virtual bool shortened(const Shortened&) { return false; }
+  // The backend has the request, and nothing has come of it yet: time for what nobody waits for.
+  // Once an attempt, by the thread that runs it.
+  virtual void asked() {}
 };
 
 struct Outcome {

@@ -36,6 +36,28 @@ TEST(Dispatch, ClaudeIsReservedForBeforeItIsAskedAndSettledFromItsUsage) {
   EXPECT_EQ(rig.ledger.settled[0].second.counterfactual, 0);
 }
 
+TEST(Dispatch, WhatNobodyWaitsForIsDoneWhileTheBackendWorksAndOnce) {
+  FakeSink* sink = nullptr;
+  Rig rig(refuses(Code::kBug), {});
+  rig.claude = FakeBackend([&](const backend::Call& call, backend::Sink& to) {
+    call.meanwhile();
+    call.meanwhile();  // the request went out twice
+    sink = &rig.sink;
+    EXPECT_EQ(rig.sink.asked_times, 1);
+    return play(to, kWhole);
+  });
+  EXPECT_EQ(rig.run({kClaude}).report.end, backend::End::kFinished);
+  ASSERT_NE(sink, nullptr);
+  EXPECT_EQ(rig.sink.asked_times, 1);
+  EXPECT_GT(rig.ledger.settled.at(0).second.estimated_tokens, 0);
+}
+
+TEST(Dispatch, ABackendThatTakesNoOtherWorkIsFollowedByIt) {
+  Rig rig(plays(kWhole), refuses(Code::kBug));
+  EXPECT_EQ(rig.run({kLocal}).report.end, backend::End::kFinished);
+  EXPECT_EQ(rig.sink.asked_times, 1);
+}
+
 TEST(Dispatch, WithoutAReservationNothingIsSent) {
   Rig rig(plays(kWhole), plays(kWhole));
   rig.ledger.refuse = true;

@@ -24,6 +24,11 @@ Sink::Takes Race::Entrant::trying(const Trying& attempt) {
   return Takes::kEvents;
 }
 
+void Race::Entrant::asked() {
+  const std::lock_guard lock(race_.client_mutex_);
+  race_.client_.asked();
+}
+
 Result<> Race::Entrant::claim() {
   {
     const std::lock_guard lock(race_.mutex_);

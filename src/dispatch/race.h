@@ -33,6 +33,7 @@ class Race {
     Result<> event(const chat::StreamEvent& event) override;
     Result<> head(int status, const net::Headers& kept, std::string_view type) override;
     Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
+    void asked() override;
 
    private:
     Result<> claim();

@@ -92,6 +92,8 @@ class FakeSink final : public Sink {
     left_out.push_back(by.messages);
     return can_be_told;
   }
+  void asked() override { ++asked_times; }
+  int asked_times = 0;
   std::vector<std::int64_t> left_out;  // messages, as it was told
   bool can_be_told = true;
   std::function<void()> release;  // of what is held back now

@@ -205,7 +205,7 @@ struct Store::Records {
   // The folder when it was listed, and what was found: as long as the folder is the same, so are
   // its files, apart from what lies elsewhere.
   std::optional<Stamp> folder;
-  std::vector<InstalledModel> listed;
+  Models listed;
 
   static Stamp stamp_of(const struct stat& status) {
     return {status.st_ino, status.st_size, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
@@ -232,16 +232,26 @@ Result<InstalledModel> Store::read_record(const std::string& file) const {
 }
 
 Result<std::vector<InstalledModel>> Store::list() const {
+  auto models = listed();
+  if (!models) return tl::unexpected(std::move(models.error()));
+  return **models;
+}
+
+Result<Store::Models> Store::listed() const {
   struct stat status{};
   if (::stat(dir_.c_str(), &status) != 0 && errno == ENOENT)
-    return std::vector<InstalledModel>{};  // nothing was ever installed
+    return std::make_shared<std::vector<InstalledModel>>();  // nothing was ever installed
   const std::lock_guard lock(records_->mutex);
   if (records_->folder != Records::stamp_of(status))
     TOPHAND_CHECK("models", read_folder(is_settled(status) ? &status : nullptr));
-  std::vector<InstalledModel> models;
-  for (const InstalledModel& model : records_->listed)
-    if (model.path.starts_with(dir_ + "/") || file_matches(model)) models.push_back(model);
-  return models;
+  // The folder does not change when a file outside it does.
+  const auto gone = [this](const InstalledModel& model) {
+    return !model.path.starts_with(dir_ + "/") && !file_matches(model);
+  };
+  if (std::ranges::none_of(*records_->listed, gone)) return records_->listed;
+  auto there = std::make_shared<std::vector<InstalledModel>>(*records_->listed);
+  std::erase_if(*there, gone);
+  return there;
 }
 
 // Under the lock. `settled`: the folder's state, to be known again; nullptr when it may change
@@ -268,10 +278,11 @@ Result<> Store::read_folder(const struct stat* settled) const {
   }
   ::closedir(folder);
   records_->entries = std::move(entries);
-  records_->listed.clear();
+  auto listed = std::make_shared<std::vector<InstalledModel>>();
   for (const auto& [file, record] : records_->entries)
-    if (record.model && file_matches(*record.model)) records_->listed.push_back(*record.model);
-  std::ranges::sort(records_->listed, {}, &InstalledModel::name);
+    if (record.model && file_matches(*record.model)) listed->push_back(*record.model);
+  std::ranges::sort(*listed, {}, &InstalledModel::name);
+  records_->listed = std::move(listed);
   records_->folder = settled == nullptr ? std::nullopt : std::optional(Records::stamp_of(*settled));
   return {};
 }

@@ -56,6 +56,9 @@ class Store {
   const std::string& dir() const { return dir_; }
   // Sorted by name. A record is read again only when its file has changed. Any thread.
   Result<std::vector<InstalledModel>> list() const;
+  // The same without a copy, for every request.
+  using Models = std::shared_ptr<const std::vector<InstalledModel>>;
+  Result<Models> listed() const;
   // Exact name, name with ":latest" or in another case, or an unambiguous prefix. kNotFound with
   // what is there and how to get it ("tophand pull NAME").
   Result<InstalledModel> find(std::string_view name) const;

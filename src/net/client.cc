@@ -230,6 +230,7 @@ Result<std::unique_ptr<ClientResponse>> PooledClient::exchange_on(
   auto written = connection->write(first, request.first_byte_timeout_ms, cancel);
   if (written) written = connection->write(rest, request.first_byte_timeout_ms, cancel);
   if (!written && written.error().code != Code::kIo) return tl::unexpected(written.error());
+  if (written && request.meanwhile) request.meanwhile();
   // A peer that refuses a body may answer and close while we still write: its answer counts.
   const Wait wait = wait_ms(request.first_byte_timeout_ms, cancel);
   std::string buffer;

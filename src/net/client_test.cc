@@ -211,6 +211,25 @@ TEST(Client, RetriesAStaleConnectionOnce) {
   EXPECT_EQ(connections, 2);
 }
 
+// The server answers only once the other work has been done, so it was not waited for first.
+TEST(Client, LetsOtherWorkBeDoneWhileTheServerWorks) {
+  std::promise<void> worked;
+  std::future<void> done = worked.get_future();
+  RawServer server([&](int fd, int) {
+    read_request(fd);
+    done.wait();
+    say(fd, kOk);
+  });
+  const auto client = Client::create();
+  int times = 0;
+  const auto work = [&] {
+    if (++times == 1) worked.set_value();
+  };
+  const auto answer = ask(*client, server.endpoint(), {.path = "/", .meanwhile = work});
+  EXPECT_EQ(answer.body, "ok");
+  EXPECT_EQ(times, 1);
+}
+
 TEST(Client, DoesNotRetryOnceAByteOfTheAnswerHasCome) {
   std::atomic<int> connections{0};
   RawServer server([&](int fd, int number) {

@@ -39,19 +39,18 @@ std::string SocketResponseWriter::head(int status, std::string_view content_type
   std::string out = "HTTP/1.1 " + std::to_string(status) + " ";
   out += reason_phrase(status);
   out += "\r\n";
-  Headers checked;
-  if (!content_type.empty()) checked.add("Content-Type", content_type);
+  const auto put_line = [&out](const Header& header) {
+    ((out += header.name) += ": ") += header.value;
+    out += "\r\n";
+  };
+  Headers type;  // which checks it, as it has checked the handler's
+  if (!content_type.empty()) type.add("Content-Type", content_type);
+  for (const Header& header : type.all()) put_line(header);
   for (const Header& header : headers_.all()) {
     if (equals_ignoring_case(header.name, "Connection") &&
         equals_ignoring_case(header.value, "close"))
       shape_.keep_alive = false;
-    if (!is_ours(header.name)) checked.add(header.name, header.value);
-  }
-  for (const Header& header : checked.all()) {
-    out += header.name;
-    out += ": ";
-    out += header.value;
-    out += "\r\n";
+    if (!is_ours(header.name)) put_line(header);
   }
   if (ending == Ending::kLength) out += "Content-Length: " + std::to_string(bytes) + "\r\n";
   if (ending == Ending::kChunked) out += "Transfer-Encoding: chunked\r\n";

@@ -79,4 +79,21 @@ Result<Decision> decide(const Facts& facts, const Settings& settings) {
   return std::move(plan.decision);
 }
 
+bool class_matters(const Facts& facts, const Settings& settings) {
+  // What a client says of its own accord gives way to a guess.
+  const bool hinted = !facts.header_client_class.empty() || !facts.header_client_purpose.empty();
+  if (facts.explain || hinted || !settings.rules.empty() || !settings.classes.empty()) return true;
+  const auto asked = classify(facts, settings);
+  return asked && asked->kind != AskedKind::kLocal && asked->kind != AskedKind::kLocalModel;
+}
+
+void take_guess(const Guess& guess, Decision& decision) {
+  decision.class_open = false;
+  if (guess.task_class.empty()) return;
+  decision.task_class = guess.task_class;
+  decision.class_source = "inferred";
+  decision.class_confidence = guess.confidence;
+  decision.class_reason = inferred_reason(guess);
+}
+
 }  // namespace tophand::policy

@@ -182,6 +182,36 @@ TEST(DecideProperty, TheSameFactsGiveTheSameDecision) {
   }
 }
 
+// What the guess is put off for (class_matters) must not hang on it.
+TEST(DecideProperty, WhereAClassDoesNotMatterNoGuessChangesTheDecision) {
+  Dice dice(seed());
+  int put_off = 0, changed_elsewhere = 0;
+  for (int round = 0; round < 4 * kRounds; ++round) {
+    const Settings settings = random_settings(dice);
+    Facts facts = random_facts(dice);
+    facts.header_class = "";
+    const bool matters = class_matters(facts, settings);
+    const auto without = decide(facts, settings);
+    facts.inferred = {.task_class = dice.one_of({"qa", "git_commit", "reasoning", "customer"}),
+                      .confidence = .97,
+                      .why = "words"};
+    const auto with = decide(facts, settings);
+    const bool same =
+        with.has_value() == without.has_value() &&
+        (!with || (with->targets == without->targets && with->priority == without->priority &&
+                   with->escalation == without->escalation && with->cheaper == without->cheaper &&
+                   with->local_only == without->local_only));
+    if (matters) {
+      changed_elsewhere += !same;
+      continue;
+    }
+    ++put_off;
+    ASSERT_TRUE(same) << "round " << round << ", model " << facts.model_asked;
+  }
+  EXPECT_GT(put_off, 100);
+  EXPECT_GT(changed_elsewhere, 100) << "the control: where it matters, guesses show";
+}
+
 // Two rules change places: only requests that both of them match may be decided otherwise.
 TEST(DecideProperty, TheOrderOfTwoRulesMattersOnlyWhereBothMatch) {
   Dice dice(seed());

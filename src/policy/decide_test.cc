@@ -130,6 +130,25 @@ TEST(Classes, AnInferredClassLowersARequestAndNeverRaisesIt) {
   EXPECT_EQ(first(facts, settings), claude("claude-opus-5-5"));
 }
 
+TEST(Classes, AGuessThatNothingHangsOnMayComeAfterTheDecision) {
+  Settings settings = settings_with_key();
+  EXPECT_FALSE(class_matters(facts_for("local"), settings));
+  EXPECT_TRUE(class_matters(facts_for("auto"), settings));
+  Facts explained = facts_for("local");
+  explained.explain = true;
+  EXPECT_TRUE(class_matters(explained, settings)) << "whoever asks why is to see it";
+  settings.classes["customer"] = {.local_only = true};
+  EXPECT_TRUE(class_matters(facts_for("local"), settings)) << "the operator's own classes";
+
+  Decision decision;
+  decision.class_open = true;
+  take_guess({.task_class = "qa", .confidence = .83, .why = "its words"}, decision);
+  EXPECT_EQ(decision.task_class, "qa");
+  EXPECT_EQ(decision.class_source, "inferred");
+  EXPECT_EQ(decision.class_reason, "class qa, inferred (0.83): its words");
+  EXPECT_FALSE(decision.class_open);
+}
+
 TEST(Classes, ComeFromThePersonaAndTheKeyWhereTheRequestDeclaresNone) {
   Settings settings = settings_with_key();
   settings.keys["ci"] = {.task_class = "git_commit"};

@@ -150,11 +150,15 @@ struct Decision {
   std::string task_class;         // lower case, "" when none was declared or found
   std::string class_source = {};  // "declared", "rule", "inferred", ""
   double class_confidence = 0;    // 1 unless inferred
-  bool local_only = false;        // it must not leave: no Claude, no judge, no experiment there
-  bool defer = false;             // it may wait for a better time
-  double weight = 1;              // against an ordinary request
-  std::int64_t deadline_s = 0;    // how long it may wait; 0: as any other
-  std::string rule = {};          // the one that applied
+  // None was declared and nothing hangs on it: it may be guessed while the answer is being made,
+  // and why, where it was.
+  bool class_open = false;
+  std::string class_reason = {};
+  bool local_only = false;      // it must not leave: no Claude, no judge, no experiment there
+  bool defer = false;           // it may wait for a better time
+  double weight = 1;            // against an ordinary request
+  std::int64_t deadline_s = 0;  // how long it may wait; 0: as any other
+  std::string rule = {};        // the one that applied
   double asked_usd = 0;         // where a budget is paced: expected, at the tier before it pressed
   std::vector<Target> targets;  // in the order to try; never empty
   // Where an answer goes that a local model could not give (a tool call it broke twice); absent
@@ -201,5 +205,11 @@ struct Decision {
 // can take. kForbidden: the key may use none of the models that could answer. kBudget: low
 // priority, and the rest of the budget is kept for high.
 Result<Decision> decide(const Facts& facts, const Settings& settings);
+
+// Whether a class that would be inferred could change the decision. False where the caller named
+// the local model or route, and no rule or class of the operator's own has a say.
+bool class_matters(const Facts& facts, const Settings& settings);
+// Takes a guess made after the decision, for the record.
+void take_guess(const Guess& guess, Decision& decision);
 
 }  // namespace tophand::policy

@@ -60,12 +60,6 @@ bool is_class_name(std::string_view name) {
          });
 }
 
-std::string inferred_reason(const Guess& guess) {
-  std::array<char, 8> share;
-  std::snprintf(share.data(), share.size(), "%.2f", guess.confidence);
-  return "class " + guess.task_class + ", inferred (" + share.data() + "): " + guess.why;
-}
-
 std::string key_label(const Facts& facts) {
   return printable(facts.key_name.empty() ? facts.key_id : facts.key_name);
 }
@@ -125,6 +119,12 @@ Declared implied_priority(const Asked& asked, const Facts& facts, const Settings
   return {settings.default_priority,
           reason_for("no priority declared, routing.default_priority", settings.default_priority),
           false, true};
+}
+
+std::string inferred_reason(const Guess& guess) {
+  std::array<char, 8> share;
+  std::snprintf(share.data(), share.size(), "%.2f", guess.confidence);
+  return "class " + guess.task_class + ", inferred (" + share.data() + "): " + guess.why;
 }
 
 void read_class(const Facts& facts, const Settings& settings, Decision& decision) {

@@ -28,6 +28,8 @@ Result<std::optional<Declared>> declared_priority(const Facts& facts,
 Declared implied_priority(const Asked& asked, const Facts& facts, const Settings& settings,
                           const Decision& so_far);
 
+// "class qa, inferred (0.83): its words".
+std::string inferred_reason(const Guess& guess);
 // Task class and where it comes from, into the decision. One that is no short name is passed over
 // with a reason.
 void read_class(const Facts& facts, const Settings& settings, Decision& decision);

@@ -188,17 +188,17 @@ void answer(Service& service, Exchange& exchange) {
   const net::Headers& headers = exchange.request.headers;
   const Caller caller = caller_of(exchange.key_id, headers, *request);
   const std::string persona = service.persona_of(request->model);
-  auto decision = service.decide({.headers = headers,
-                                  .local = local,
-                                  .key_id = exchange.key_id,
-                                  .caller = &caller,
-                                  .persona = persona,
-                                  .request_id = exchange.request_id});
+  const Service::Question question{.headers = headers,
+                                   .local = local,
+                                   .key_id = exchange.key_id,
+                                   .caller = &caller,
+                                   .persona = persona,
+                                   .request_id = exchange.request_id};
+  auto decision = service.decide(question);
   if (!decision) {  // the same request would be decided the same way
     exchange.writer.headers().set("x-should-retry", "false");
     return send_error(exchange, decision.error());
   }
-  note_question(service, exchange, *request, decision->task_class);
   if (request->load_only && decision->targets.front().place == policy::Place::kLocal)
     return load_or_unload(service, exchange, *request, decision->targets.front());
   if (auto applied = apply_profile(service, decision->targets, local); !applied)
@@ -234,13 +234,19 @@ void answer(Service& service, Exchange& exchange) {
        .priority = std::string(policy::priority_name(job.decision.priority)),
        .may_be_shortened = *shortens,
        .left_out = joined(request->left_out, ", "),
-       .estimate_input_tokens = [&] { return estimate(service, job.decision, *request); }},
+       .estimate_input_tokens = [&] { return estimate(service, job.decision, *request); },
+       .meanwhile =
+           [&] {
+             service.guess_class(question, job.decision);
+             note_question(service, exchange, *request, job.decision.task_class);
+           }},
       clock, &service.pulse());
   CurrentClient client(exchange.writer.client());
   dispatch::Outcome outcome;
   {
     const Retries::Running running(service.retries(), exchange, sink, client);
     outcome = service.dispatcher().run(job, sink, client);
+    sink.asked();  // where nobody could be asked
     sink.finish(outcome);
   }
   if (request->keep_alive_ms && is_own_engine(outcome.target)) {

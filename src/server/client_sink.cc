@@ -181,6 +181,11 @@ Result<> ClientSink::raw(std::string_view bytes, const std::vector<chat::StreamE
   return {};
 }
 
+// Once: two attempts may run beside each other, and both need what it works out.
+void ClientSink::asked() {
+  if (shape_.meanwhile) std::call_once(asked_, shape_.meanwhile);
+}
+
 void ClientSink::finish(const dispatch::Outcome& outcome) {
   const std::lock_guard lock(mutex_);
   is_over_ = true;

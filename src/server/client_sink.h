@@ -32,6 +32,8 @@ struct AnswerShape {
   std::string left_out = {};  // for x-tophand-left-out, unless the bytes are passed on as they came
   // Called at most once, when a stream has to begin before its backend knows the number.
   std::function<std::int64_t()> estimate_input_tokens = {};
+  // Work that the answer need not wait for; called once, when a backend has the request.
+  std::function<void()> meanwhile = {};
 };
 
 class ClientSink final : public dispatch::Sink, private Beating {
@@ -46,6 +48,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
   Result<> event(const chat::StreamEvent& event) override;
   Result<> head(int status, const net::Headers& kept, std::string_view content_type) override;
   Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
+  void asked() override;
 
   // Ends the answer by what came of it: the last bytes, or the error.
   void finish(const dispatch::Outcome& outcome);
@@ -67,6 +70,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
   void fail_before_start(const dispatch::Outcome& outcome);
   void fail_in_stream(const dispatch::Outcome& outcome);
 
+  std::once_flag asked_;
   Exchange* exchange_;  // who gets the answer
   AnswerShape shape_;
   const Clock& clock_;

@@ -163,8 +163,8 @@ std::string Service::persona_of(std::string_view model) const {
   const std::string name(policy::bare_model(model));
   if (steering_.settings()->aliases.contains(name)) return name;
   if (name.empty() || is_reserved(name)) return "";  // most requests: no need to look
-  const auto installed = deps_.models->list();
-  const auto* found = installed ? models::find_model(*installed, name) : nullptr;
+  const auto installed = deps_.models->listed();
+  const auto* found = installed ? models::find_model(**installed, name) : nullptr;
   return found != nullptr && found->profile ? found->name : "";
 }
 
@@ -207,15 +207,25 @@ Result<policy::Decision> Service::decide(const Question& question) const {
                           caller != nullptr ? caller->conversation : steering::ConversationId{});
 }
 
+void Service::guess_class(const Question& question, policy::Decision& decision) const {
+  if (!decision.class_open) return;
+  policy::Facts facts;
+  facts.model_asked = question.local.model;
+  facts.content = class_facts(question.local);
+  facts.key_id = question.key_id;
+  if (question.caller != nullptr) facts.agent = question.caller->agent;
+  steering_.guess_class(facts, decision);
+}
+
 void Service::find_local_models(std::string_view asked, const std::string& standard,
                                 policy::Facts& facts) const {
-  const auto installed = deps_.models->list();
+  const auto installed = deps_.models->listed();
   if (!installed) return log::warn("models.unreadable", {{"error", installed.error().message}});
-  for (const models::InstalledModel& model : *installed) facts.installed.push_back(model.name);
+  for (const models::InstalledModel& model : **installed) facts.installed.push_back(model.name);
   const std::string_view name = policy::bare_model(asked);
-  if (const auto* match = name.empty() ? nullptr : models::find_model(*installed, name))
+  if (const auto* match = name.empty() ? nullptr : models::find_model(**installed, name))
     facts.local_match = match->name;
-  if (const auto* fallback = models::find_model(*installed, standard))
+  if (const auto* fallback = models::find_model(**installed, standard))
     facts.local_default = fallback->name;
 }
 

@@ -97,6 +97,8 @@ class Service {
     std::string_view request_id = {};  // "": asked for an explanation only
   };
   Result<policy::Decision> decide(const Question& question) const;
+  // Guesses the class of a request that was decided without (Decision::class_open).
+  void guess_class(const Question& question, policy::Decision& decision) const;
   // The profile or alias that a request names as its model; "" when it names none.
   std::string persona_of(std::string_view model) const;
 

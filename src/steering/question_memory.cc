@@ -1,6 +1,6 @@
 #include "steering/question_memory.h"
 
-#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace tophand::steering {
@@ -8,17 +8,34 @@ namespace {
 
 constexpr std::size_t kTextBytesMax = 64u << 10;  // the rest of a longer text is not looked at
 
+// What stands for a byte of a word; 0: it is between words.
+constexpr auto kWordBytes = [] {
+  std::array<char, 256> out{};
+  for (unsigned c = 0; c < out.size(); ++c) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80)
+      out[c] = static_cast<char>(c);
+    if (c >= 'A' && c <= 'Z') out[c] = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}();
+
 // Words of lower-case letters and digits with one space between them; other scripts as they are.
 std::string words_of(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, kTextBytesMax)) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool upper = c >= 'A' && c <= 'Z';
-    if (upper) out += static_cast<char>(c - 'A' + 'a');
-    else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || byte >= 0x80) out += c;
-    else if (!out.empty() && out.back() != ' ') out += ' ';
+  text = text.substr(0, kTextBytesMax);
+  std::string out(text.size(), '\0');
+  std::size_t size = 0;
+  bool between = false;
+  for (const char c : text) {
+    const char word = kWordBytes[static_cast<unsigned char>(c)];
+    if (word == '\0') {
+      between = size > 0;
+      continue;
+    }
+    if (between) out[size++] = ' ';
+    between = false;
+    out[size++] = word;
   }
-  if (!out.empty() && out.back() == ' ') out.pop_back();
+  out.resize(size);
   return out;
 }
 
@@ -26,23 +43,28 @@ std::string words_of(std::string_view text) {
 
 std::optional<std::string> QuestionMemory::ask(std::string_view asker, std::string_view text,
                                                const std::string& request_id, std::int64_t now_ms) {
-  while (!questions_.empty() &&
-         (now_ms - questions_.front().time_ms > kWindowMs || questions_.size() >= kQuestionsMax))
-    questions_.pop_front();
+  forget_old(now_ms);
   const std::string words = words_of(text);
   if (words.size() < kWordBytesMin) return std::nullopt;
-  Question question{.hash = policy::siphash(seed_, std::string(asker) + '\0' + words),
-                    .time_ms = now_ms,
-                    .request_id = request_id};
-  const auto before = std::ranges::find(questions_, question.hash, &Question::hash);
+  const std::uint64_t hash = policy::siphash(seed_, std::string(asker) + '\0' + words);
+  Question& question = questions_[hash];
   std::optional<std::string> first;
-  if (before != questions_.end()) {
-    question.times = before->times + 1;
-    if (before->times == 1) first = std::move(before->request_id);
-    questions_.erase(before);
-  }
-  questions_.push_back(std::move(question));
+  if (question.times++ == 1) first = std::move(question.request_id);
+  question.time_ms = now_ms;
+  question.request_id = request_id;
+  asked_.push_back({hash, now_ms});
   return first;
+}
+
+void QuestionMemory::forget_old(std::int64_t now_ms) {
+  while (!asked_.empty() &&
+         (now_ms - asked_.front().time_ms > kWindowMs || asked_.size() >= kQuestionsMax)) {
+    const auto found = questions_.find(asked_.front().hash);
+    const bool is_last =
+        found != questions_.end() && found->second.time_ms == asked_.front().time_ms;
+    if (is_last) questions_.erase(found);  // else it has been asked again since
+    asked_.pop_front();
+  }
 }
 
 }  // namespace tophand::steering

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "policy/sampling.h"
 
@@ -29,12 +30,18 @@ class QuestionMemory {
 
  private:
   struct Question {
-    std::uint64_t hash = 0;
-    std::int64_t time_ms = 0, times = 1;
-    std::string request_id;
+    std::int64_t time_ms = 0, times = 0;
+    std::string request_id = {};
   };
+  struct Asked {
+    std::uint64_t hash = 0;
+    std::int64_t time_ms = 0;
+  };
+  void forget_old(std::int64_t now_ms);
+
   const policy::SampleSeed seed_;
-  std::deque<Question> questions_;  // the oldest first
+  std::unordered_map<std::uint64_t, Question> questions_;  // by hash
+  std::deque<Asked> asked_;                                // the oldest first
 };
 
 }  // namespace tophand::steering

@@ -44,12 +44,19 @@ Result<policy::Decision> Steering::decide(policy::Facts facts,
   facts.sample_seed = deps_.sample_seed;
   // A class that was said needs no guess, which costs more than all the rules.
   const bool said = !facts.header_class.empty() || !facts.body_class.empty();
-  if (facts.inferred.task_class.empty() && !said) facts.inferred = classes_.infer(facts);
+  const bool guesses = facts.inferred.task_class.empty() && !said;
+  const bool now = guesses && policy::class_matters(facts, *settings);
+  if (now) facts.inferred = classes_.infer(facts);
   auto decision = policy::decide(facts, *settings);
+  if (decision && guesses && !now) decision->class_open = decision->task_class.empty();
   if (decision && decision->class_source == "declared" && !facts.explain && !facts.local_work)
     classes_.declared(facts, decision->task_class, now_ms / kDayMs);
   if (decision) draw_audit(facts, *settings, *decision);
   return decision;
+}
+
+void Steering::guess_class(const policy::Facts& facts, policy::Decision& decision) const {
+  if (decision.class_open) policy::take_guess(classes_.infer(facts), decision);
 }
 
 // Only where somebody will judge what is drawn: a gate's noes alone would make every route bad.

@@ -46,6 +46,9 @@ class Steering {
   // its errors see policy::decide.
   Result<policy::Decision> decide(policy::Facts facts,
                                   const ConversationId& conversation = {}) const;
+  // The class of a request that was decided without one (Decision::class_open), for the record.
+  // `facts`: the model asked for, the content, the key and the agent.
+  void guess_class(const policy::Facts& facts, policy::Decision& decision) const;
   // A conversation has been answered to its end.
   void answered(const ConversationId& conversation, LastAnswer answer);
   // An attempt is over and its row closed.
