@@ -1,9 +1,10 @@
 #include <ostream>
 
 #include "base/json.h"
-#include "base/subprocess.h"
 #include "cli/commands.h"
+#include "cli/commit_watch.h"
 #include "cli/gateway_client.h"
+#include "cli/git.h"
 #include "tasks/commit.h"
 
 namespace tophand::cli {
@@ -11,17 +12,6 @@ namespace {
 
 // About 2,800 tokens of diff: what a small model still reads well, and a prefill of seconds.
 constexpr std::size_t kDiffBytesMax = 6000;
-
-Result<std::string> git(const std::string& repository, std::vector<std::string> arguments,
-                        std::string input = "") {
-  std::vector<std::string> argv{"git", "-C", repository.empty() ? "." : repository};
-  for (std::string& argument : arguments) argv.push_back(std::move(argument));
-  TOPHAND_TRY(result, "run git", run_process({.argv = argv, .input = std::move(input)}));
-  if (result.exit_code != 0)
-    return fail(Code::kInvalid, "git " + argv[3] + ": " +
-                                    (result.err.empty() ? result.out : result.err).substr(0, 500));
-  return result.out;
-}
 
 Result<tasks::Diff> staged_diff(const std::string& repository) {
   if (!git(repository, {"rev-parse", "--git-dir"}))
@@ -95,6 +85,10 @@ int finish(Io& io, const Proposal& proposal, const tasks::Diff& diff, const Argu
         git(args.get("--repo"), {"commit", "--quiet", "--file=-"}, proposal.message + "\n");
     if (!done) return report(io, done.error());
     committed = true;
+    if (proposal.outcome.backend != "claude")
+      if (const auto watched = watch_commit(args.get("--repo"), proposal.outcome.request_id);
+          !watched)
+        io.err << "tophand: the commit is not watched: " << watched.error().message << '\n';
   }
   if (args.has("--json")) print_json(io, proposal, diff, committed);
   else io.out << proposal.message << '\n';
@@ -110,7 +104,33 @@ int finish(Io& io, const Proposal& proposal, const tasks::Diff& diff, const Argu
   return 0;
 }
 
+// What became of earlier proposals; of no consequence for the one at hand.
+void look_back(Io& io, GatewayClient& gateway, const Arguments& args) {
+  const auto fates = tell_commit_fates(args.get("--repo"), gateway);
+  if (!fates || fates->kept + fates->reworded + fates->reverted == 0) return;
+  io.err << "earlier messages: " << fates->kept << " kept, " << fates->reworded << " reworded, "
+         << fates->reverted << " reverted; noted for `tophand routes`\n";
+}
+
+int only_look_back(Io& io, const Arguments& args) {
+  auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
+  if (!gateway) return report(io, gateway.error());
+  const auto fates = tell_commit_fates(args.get("--repo"), **gateway);
+  if (!fates) return report(io, fates.error());
+  if (args.has("--json"))
+    io.out << dump_json({{"kept", fates->kept},
+                         {"reworded", fates->reworded},
+                         {"reverted", fates->reverted},
+                         {"waiting", fates->waiting}})
+           << '\n';
+  else
+    io.out << fates->kept << " kept, " << fates->reworded << " reworded, " << fates->reverted
+           << " reverted; " << fates->waiting << " not known yet\n";
+  return 0;
+}
+
 int run_commit(Io& io, const Arguments& args) {
+  if (args.has("--look-back")) return only_look_back(io, args);
   const auto diff = staged_diff(args.get("--repo"));
   if (!diff) {
     const int code = report(io, diff.error());
@@ -125,6 +145,7 @@ int run_commit(Io& io, const Arguments& args) {
   InterruptScope interrupt;
   const auto proposal = propose(**client, *diff, args, interrupt);
   if (!proposal) return report(io, proposal.error());
+  look_back(io, **client, args);
   return finish(io, *proposal, *diff, args);
 }
 
@@ -133,6 +154,7 @@ const Flag kFlags[] = {
     {"--repo", "DIR", "the repository (default: the current folder)"},
     {"--model", "NAME", "model or alias (default auto)"},
     {"--priority", "low|high", "default low: answered locally"},
+    {"--look-back", "", "only look what became of the messages of earlier commits"},
     {"--show-request", "", "print the request that would be sent, and send nothing"},
     {"--json", "", "print one JSON object"},
     kDataFlag,
@@ -149,8 +171,12 @@ const Command kCommit{
         "Reads `git diff --cached`, asks for one line, checks its form and that the names in it\n"
         "occur in the diff, and asks once more when a check fails. Exit 1 when the second try\n"
         "fails too; the message is then printed with what is wrong, and never committed.\n\n"
+        "What becomes of a commit made with --apply says whether its message was good: it was\n"
+        "reworded or reverted, or kept for a day. The next run tells the gateway, and `tophand\n"
+        "routes` shows what comes of it; --look-back does only that.\n\n"
         "  git add -p && tophand commit\n"
-        "  tophand commit --apply\n",
+        "  tophand commit --apply\n"
+        "  tophand commit --look-back\n",
     .flags = kFlags,
     .positional_min = 0,
     .positional_max = 0,
