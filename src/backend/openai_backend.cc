@@ -65,8 +65,10 @@ std::string prompt_count_body(const std::string& prompt) {
 
 OpenAiBackend::OpenAiBackend(const OpenAiKind& kind, ServerDoor door)
     : kind_(kind), quirks_(kind.quirks), door_(std::move(door)) {
+  if (door_.endpoint().host != "api.openai.com") return;
   // OpenAI's own newer models refuse the old name; other servers know nothing but the old name.
-  if (door_.endpoint().host == "api.openai.com") quirks_.max_tokens = "max_completion_tokens";
+  quirks_.max_tokens = "max_completion_tokens";
+  quirks_.allowed_tools = true;  // which other servers refuse
 }
 
 Report OpenAiBackend::answer(const Call& call, Sink& sink, const net::Cancellation& client) {

@@ -69,6 +69,8 @@ struct Request {
   std::string model;
   std::vector<Message> messages;  // system text comes first, in order, as Role::kSystem
   std::vector<Tool> tools;
+  // OpenAI's allowed_tools: all that the caller has, in its order, where `tools` is a part of them.
+  std::vector<Tool> tools_of_caller;
   ToolChoice tool_choice;
   Sampling sampling;
   std::optional<std::int64_t> max_tokens;

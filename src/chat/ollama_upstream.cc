@@ -90,7 +90,7 @@ Result<> add_conversation(const Request& request, Json& out) {
   out["messages"] = std::move(messages);
   // There is no tool_choice: a choice is made by leaving tools out.
   if (request.tool_choice.kind != ToolChoice::Kind::kNone && !request.tools.empty())
-    out["tools"] = function_tools(request);
+    out["tools"] = function_tools(request.tools, request.tool_choice);
   return {};
 }
 

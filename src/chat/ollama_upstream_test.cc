@@ -85,6 +85,9 @@ TEST(WriteOllamaRequest, LeavesToolsOutThatMayNotBeCalled) {
   EXPECT_EQ(tools_for(R"("none")"), "null");
   EXPECT_EQ(tools_for(R"({"type":"function","function":{"name":"g"}})"),
             R"([{"type":"function","function":{"name":"g","parameters":{}}}])");
+  EXPECT_EQ(tools_for(R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[)"
+                      R"({"type":"function","function":{"name":"f"}}]}})"),
+            R"([{"type":"function","function":{"name":"f","parameters":{}}}])");
 }
 
 TEST(WriteOllamaRequest, RefusesAnImageByItsAddress) {

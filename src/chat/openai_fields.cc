@@ -1,8 +1,34 @@
 // Fields that OpenAI's three APIs (Chat Completions, Responses, Completions) have in common.
+#include <set>
+
 #include "base/json.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
+namespace {
+
+// The functions named by {"type":"function","name":...} (Responses) or with the name in "function"
+// (Chat Completions). Tools of other types were left out of the request, and are here.
+Result<std::set<std::string>> allowed_names(const Field& allowed, const Request& request) {
+  if (!allowed.is_array()) return allowed.expected("an array");
+  std::set<std::string_view> known;
+  for (const Tool& tool : request.tools) known.insert(tool.name);
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < allowed.size(); ++i) {
+    const Field tool = allowed.at(i);
+    if (!tool.is_object()) return tool.expected("an object");
+    TOPHAND_FIELD(type, tool["type"].string_or("function"));
+    if (type != "function") continue;
+    const Field nested = tool["function"];
+    const Field name_field = nested.is_object() ? nested["name"] : tool["name"];
+    TOPHAND_FIELD(name, name_field.string());
+    if (!known.contains(name)) return name_field.refused("'" + name + "' is not among the tools");
+    names.insert(std::move(name));
+  }
+  return names;
+}
+
+}  // namespace
 
 Result<Block> parse_image_address(const Field& address) {
   TOPHAND_FIELD(url, address.string());
@@ -75,6 +101,29 @@ Result<> parse_tool_mode(const Field& choice, Request& request) {
   else return choice.refused("expected 'none', 'auto' or 'required', found '" + mode + "'");
   if (mode == "required" && request.tools.empty() && !request.left_out.empty())
     return choice.refused("a tool is required, and none of those given can be called here");
+  return {};
+}
+
+// {"type":"allowed_tools","mode":"auto"|"required","tools":[...]}; in Chat Completions mode and
+// tools lie in a member "allowed_tools".
+Result<> parse_allowed_tools(const Field& choice, Request& request) {
+  using Kind = ToolChoice::Kind;
+  const Field nested = choice["allowed_tools"];
+  const Field& in = nested.is_object() ? nested : choice;
+  TOPHAND_FIELD(mode, in["mode"].string_or("auto"));
+  if (mode != "auto" && mode != "required")
+    return in["mode"].refused("expected 'auto' or 'required', found '" + mode + "'");
+  TOPHAND_FIELD(names, allowed_names(in["tools"], request));
+  request.tool_choice.kind = mode == "required" ? Kind::kAny : Kind::kAuto;
+  if (names.empty()) {  // the calls of the history still need their tools: all stay, none is called
+    if (mode == "required")
+      return in["tools"].refused(
+          "a tool is required, and none of those allowed can be called here");
+    request.tool_choice.kind = Kind::kNone;
+    return {};
+  }
+  request.tools_of_caller = request.tools;
+  std::erase_if(request.tools, [&](const Tool& tool) { return !names.contains(tool.name); });
   return {};
 }
 

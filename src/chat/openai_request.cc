@@ -135,7 +135,9 @@ Result<> parse_tool_choice(const Field& root, Request& request) {
   if (!choice.is_object()) return choice.expected("a string or an object");
   const Field type = choice["type"];
   TOPHAND_FIELD(kind, type.string());
-  if (kind != "function") return type.refused("expected 'function', found '" + kind + "'");
+  if (kind == "allowed_tools") return parse_allowed_tools(choice, request);
+  if (kind != "function")
+    return type.refused("expected 'function' or 'allowed_tools', found '" + kind + "'");
   const Field function = choice["function"];
   TOPHAND_FIELD(name, function["name"].string());
   out.kind = ToolChoice::Kind::kNamed;

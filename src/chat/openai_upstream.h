@@ -29,6 +29,7 @@ struct OpenAiQuirks {
   std::string_view repeat_penalty = "";
   bool response_format = true;        // knows json_object and json_schema
   bool named_tool_choice = true;      // false: the named tool alone is sent, as "required"
+  bool allowed_tools = false;         // knows that tool_choice; false: only those tools are sent
   bool says_parallel_calls = false;   // parallel_tool_calls is sent when true, too
   bool system_anywhere = false;       // false: later system text becomes marked user text
   bool takes_reasoning_back = false;  // assistant messages may hold reasoning_content

@@ -179,11 +179,27 @@ Json tool_choice(const ToolChoice& choice, const OpenAiQuirks& quirks) {
   return out;
 }
 
+// The whole list of tools stays as it is from turn to turn, and with it the server's cached prompt.
+void add_allowed_tools(const Request& request, Json& out) {
+  Json allowed = Json::object();
+  allowed["mode"] = request.tool_choice.kind == ToolChoice::Kind::kAny ? "required" : "auto";
+  allowed["tools"] = Json::array();
+  for (const Tool& tool : request.tools) {
+    Json item = Json::object();
+    item["type"] = "function";
+    item["function"]["name"] = tool.name;
+    allowed["tools"].push_back(std::move(item));
+  }
+  out["tools"] = function_tools(request.tools_of_caller, request.tool_choice);
+  out["tool_choice"] = {{"type", "allowed_tools"}, {"allowed_tools", std::move(allowed)}};
+}
+
 void add_tools(const Request& request, const OpenAiQuirks& quirks, Json& out) {
   if (request.tools.empty()) return;
   const ToolChoice& choice = request.tool_choice;
-  out["tools"] = function_tools(request);
-  if (choice.kind != ToolChoice::Kind::kAuto) out["tool_choice"] = tool_choice(choice, quirks);
+  out["tools"] = function_tools(request.tools, choice);
+  if (quirks.allowed_tools && !request.tools_of_caller.empty()) add_allowed_tools(request, out);
+  else if (choice.kind != ToolChoice::Kind::kAuto) out["tool_choice"] = tool_choice(choice, quirks);
   if (!choice.parallel || quirks.says_parallel_calls) out["parallel_tool_calls"] = choice.parallel;
 }
 

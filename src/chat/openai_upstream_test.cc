@@ -106,6 +106,29 @@ TEST(WriteOpenAiRequest, FollowsTheQuirksOfAServer) {
             R"("repeat_penalty":1.5,"stop":["A"],"stream":false})");
 }
 
+constexpr const char* kAllowed =
+    R"({"model":"m","messages":[{"role":"user","content":"q"}],"tools":[)"
+    R"({"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}],)"
+    R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[)"
+    R"({"type":"function","function":{"name":"g"}}]}}})";
+
+TEST(WriteOpenAiRequest, AllowedToolsStayAChoiceWhereTheServerKnowsThem) {
+  Json body = written(Dialect::kOpenAiChat, kAllowed, {.allowed_tools = true});
+  EXPECT_EQ(dump_json(body["tools"]),
+            R"([{"type":"function","function":{"name":"f","parameters":{}}},)"
+            R"({"type":"function","function":{"name":"g","parameters":{}}}])");
+  EXPECT_EQ(dump_json(body["tool_choice"]),
+            R"({"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[)"
+            R"({"type":"function","function":{"name":"g"}}]}})");
+}
+
+TEST(WriteOpenAiRequest, ElsewhereTheAllowedToolsAreAllThereIs) {
+  Json body = written(Dialect::kOpenAiChat, kAllowed);
+  EXPECT_EQ(dump_json(body["tools"]),
+            R"([{"type":"function","function":{"name":"g","parameters":{}}}])");
+  EXPECT_EQ(body["tool_choice"], "required");
+}
+
 TEST(WriteOpenAiRequest, ARawPromptGoesToCompletions) {
   const Json body = written(Dialect::kOllamaGenerate,
                             R"({"model":"m","prompt":"1 + 1 =","raw":true,"stream":false})");

@@ -29,6 +29,9 @@ Result<> parse_openai_sampling(const Field& root, Request& request);
 Result<> parse_openai_stop(const Field& stop, Request& request);    // a string or several
 Result<> parse_openai_stream(const Field& root, Request& request);  // with its options
 Result<> parse_tool_mode(const Field& choice, Request& request);    // "auto", "none", "required"
+// tool_choice {"type":"allowed_tools"}: leaves only the tools it names to be called. After the
+// tools themselves. kInvalid for a mode or a function there is none of.
+Result<> parse_allowed_tools(const Field& choice, Request& request);
 Result<Block> parse_image_address(const Field& address);  // a data URI, or any other address
 // A PDF given inline becomes the Claude API's document block, which is what could read it.
 Result<Block> parse_inline_pdf(const Field& file_data);

@@ -126,6 +126,19 @@ INSTANTIATE_TEST_SUITE_P(
                 "n: only 1 answer"},
         Refused{"ToolChoice", kOpenAi, R"({"model":"m","tool_choice":"any","messages":[)" USER "]}",
                 "tool_choice: expected 'none', 'auto' or 'required', found 'any'"},
+        Refused{"AllowedToolsMode", kOpenAi,
+                R"({"model":"m","tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":)"
+                R"("any","tools":[]}},"messages":[)" USER "]}",
+                "tool_choice.allowed_tools.mode: expected 'auto' or 'required', found 'any'"},
+        Refused{"AllowedToolUnknown", kOpenAi,
+                R"({"model":"m","tool_choice":{"type":"allowed_tools","allowed_tools":{"tools":[)"
+                R"({"type":"function","function":{"name":"f"}}]}},"messages":[)" USER "]}",
+                "tool_choice.allowed_tools.tools[0].function.name: 'f' is not among the tools"},
+        Refused{"AllowedToolsRequiredOfNone", kOpenAi,
+                R"({"model":"m","tool_choice":{"type":"allowed_tools","mode":"required","tools":[)"
+                R"({"type":"web_search"}]},"messages":[)" USER "]}",
+                "tool_choice.tools: a tool is required, and none of those allowed can be called "
+                "here"},
         Refused{"StopNumber", kOpenAi, R"({"model":"m","stop":[1],"messages":[)" USER "]}",
                 "stop[0]: expected a string, found a number"},
         Refused{"SchemaMissing", kOpenAi,
@@ -335,6 +348,33 @@ TEST(AnthropicRequest, SaysWhetherToThink) {
   EXPECT_EQ(think(R"(,"thinking":{"type":"enabled","budget_tokens":2048})"), true);
   EXPECT_EQ(think(R"(,"thinking":{"type":"adaptive"})"), true);
   EXPECT_EQ(think(R"(,"thinking":{"type":"new"})"), std::nullopt);
+}
+
+constexpr const char* kThreeTools =
+    R"({"model":"m","messages":[)" USER R"(],"tools":[{"type":"function","function":{"name":"f"}},)"
+    R"({"type":"function","function":{"name":"g"}},{"type":"function","function":{"name":"h"}}],)"
+    R"("tool_choice":)";
+
+TEST(OpenAiRequest, AllowedToolsAreTheOnlyOnesOfferedAndTheCallersListIsKept) {
+  const Request request =
+      parsed(kOpenAi, std::string(kThreeTools) +
+                          R"({"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[)"
+                          R"({"type":"function","function":{"name":"h"}},)"
+                          R"({"type":"function","function":{"name":"f"}}]}}})");
+  ASSERT_EQ(request.tools.size(), 2u);
+  EXPECT_EQ(request.tools[0].name, "f");
+  EXPECT_EQ(request.tools[1].name, "h");
+  ASSERT_EQ(request.tools_of_caller.size(), 3u);
+  EXPECT_EQ(request.tools_of_caller[1].name, "g");
+  EXPECT_EQ(request.tool_choice.kind, ToolChoice::Kind::kAny);
+}
+
+TEST(OpenAiRequest, AllowedToolsOfWhichNoneIsHereForbidCallsAndKeepTheTools) {
+  const Request request = parsed(kOpenAi, std::string(kThreeTools) +
+                                              R"({"type":"allowed_tools","mode":"auto","tools":[)"
+                                              R"({"type":"mcp","server_label":"s"}]}})");
+  EXPECT_EQ(request.tools.size(), 3u);
+  EXPECT_EQ(request.tool_choice.kind, ToolChoice::Kind::kNone);
 }
 
 TEST(OpenAiRequest, SaysWhetherToThink) {

@@ -1,8 +1,5 @@
 // Requests of OpenAI's Responses API, but for their input (responses_input.cc).
 // docs/protocols/openai-responses.md says what is accepted.
-#include <algorithm>
-#include <array>
-
 #include "base/json.h"
 #include "chat/request_parsers.h"
 
@@ -40,25 +37,6 @@ Result<> parse_tools(const Field& tools, Request& request) {
     request.tools.push_back(
         {name, description, parameters.absent() ? "{}" : dump_json(parameters.json())});
   }
-  return {};
-}
-
-// {"type":"allowed_tools","mode":"auto"|"required","tools":[{"type":"function","name":...}]}
-Result<> parse_allowed_tools(const Field& choice, Request& request) {
-  TOPHAND_FIELD(mode, choice["mode"].string_or("auto"));
-  if (mode == "required") request.tool_choice.kind = ToolChoice::Kind::kAny;
-  else if (mode != "auto")
-    return choice["mode"].refused("expected 'auto' or 'required', found '" + mode + "'");
-  const Field allowed = choice["tools"];
-  if (!allowed.is_array()) return allowed.expected("an array");
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < allowed.size(); ++i) {
-    TOPHAND_FIELD(name, allowed.at(i)["name"].string_or(""));
-    names.push_back(std::move(name));
-  }
-  std::erase_if(request.tools, [&](const Tool& tool) {
-    return std::ranges::find(names, tool.name) == names.end();
-  });
   return {};
 }
 

@@ -71,10 +71,9 @@ std::string_view role_name(Role role) {
   return "assistant";
 }
 
-Json function_tools(const Request& request) {
+Json function_tools(const std::vector<Tool>& tools, const ToolChoice& choice) {
   Json out = Json::array();
-  const ToolChoice& choice = request.tool_choice;
-  for (const Tool& tool : request.tools) {
+  for (const Tool& tool : tools) {
     if (choice.kind == ToolChoice::Kind::kNamed && tool.name != choice.name) continue;
     auto schema = parse_json(tool.input_schema_json);
     Json function = Json::object();

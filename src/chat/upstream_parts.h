@@ -26,6 +26,6 @@ std::string tool_result_text(const ToolResultBlock& result);
 std::string_view role_name(Role role);
 
 // {"type":"function","function":{...}} for each tool the model may call: all, or the one named.
-Json function_tools(const Request& request);
+Json function_tools(const std::vector<Tool>& tools, const ToolChoice& choice);
 
 }  // namespace tophand::chat

@@ -121,6 +121,16 @@ TEST(WriteAnthropicRequest, MapsEverySetting) {
       << "and no sampling parameters";
 }
 
+TEST(WriteAnthropicRequest, OnlyAllowedToolsAreOffered) {
+  const Json body = as_anthropic(
+      Dialect::kOpenAiResponses,
+      R"({"model":"m","input":"q","tools":[{"type":"function","name":"f"},{"type":"function",)"
+      R"("name":"g"}],"tool_choice":{"type":"allowed_tools","mode":"required","tools":[)"
+      R"({"type":"function","name":"g"}]}})");
+  EXPECT_EQ(dump_json(body["tools"]), R"([{"name":"g","input_schema":{"type":"object"}}])");
+  EXPECT_EQ(dump_json(body["tool_choice"]), R"({"type":"any"})");
+}
+
 TEST(WriteAnthropicRequest, ASchemaReachesClaudeFromEveryDialectWithItsObjectsClosed) {
   constexpr std::string_view kSchema =
       R"({"type":"object","properties":{"a":{"type":"array","items":{"type":"object"}},)"

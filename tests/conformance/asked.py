@@ -86,7 +86,12 @@ def _openai(body):
         function = tool.get("function") or {}
         asked.tools.append((function.get("name"), function.get("parameters")))
     choice = body.get("tool_choice")
-    if isinstance(choice, dict):
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        allowed = choice.get("allowed_tools") or {}
+        names = [(tool.get("function") or {}).get("name") for tool in allowed.get("tools") or []]
+        asked.tools = [tool for tool in asked.tools if tool[0] in names]
+        asked.choice = "any" if allowed.get("mode") == "required" else "auto"
+    elif isinstance(choice, dict):
         asked.choice = f"named:{(choice.get('function') or {}).get('name')}"
     else:
         asked.choice = {"required": "any", "none": "none"}.get(choice, "auto")

@@ -177,6 +177,17 @@ def billing_is_stripped(trace):
     return "it is in the prompt" if there else None
 
 
+@check("M19", "allowed_tools: only those are offered, and one is required where that was said",
+       "OpenAI API reference, tool_choice", wants("allowed"), ("openai", "responses"))
+def allowed_tools_are_kept(trace):
+    asked, want = trace.asked, trace.ask["wants"]["allowed"]
+    names = [name for name, _ in asked.tools]
+    if names != want:
+        return f"{names} are offered"
+    tells = trace.upstream != "ollama"  # has no tool_choice
+    return f"the choice is {asked.choice!r}" if tells and asked.choice != "any" else None
+
+
 @check("T1", "every answer has request-id and x-request-id", "SDKs: _request_id", lambda t: t.response.status)
 def ids_are_there(trace):
     missing = [name for name in ("request-id", "x-request-id") if not trace.response.headers.get(name)]
