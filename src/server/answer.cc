@@ -10,6 +10,7 @@
 #include "chat/upstream.h"
 #include "server/caller.h"
 #include "server/client_sink.h"
+#include "server/file_edits.h"
 #include "server/handlers.h"
 #include "server/profiles.h"
 #include "server/reply.h"
@@ -163,10 +164,24 @@ void note_question(Service& service, const Exchange& exchange, const chat::Reque
     service.steering().routes().asked(exchange.key_id, text->text, exchange.request_id);
 }
 
+// What the model wrote into files, and whether it is left alone.
+void note_edits(Service& service, const Caller& caller, const chat::Request& request) {
+  if (request.tools.empty()) return;
+  const auto last = last_answer(request);
+  if (!last) return;
+  steering::RouteBook& book = service.steering().routes();
+  const std::uint64_t conversation = caller.conversation.conversation;
+  if (!last->edits.empty()) book.edited(conversation, last->messages, last->edits);
+  if (last->person_speaks) book.spoke(conversation, request.messages.size());
+}
+
 // What the provider now has of the prompt is what the next request would lose elsewhere.
 void note_conversation(Service& service, const Caller& caller, const chat::Request& request,
-                       const dispatch::Outcome& outcome) {
+                       const std::string& request_id, const dispatch::Outcome& outcome) {
   if (outcome.report.end != backend::End::kFinished) return;
+  if (outcome.target.place == policy::Place::kLocal && !request.tools.empty())
+    service.steering().routes().wrote(caller.conversation.conversation, request.messages.size(),
+                                      request_id);
   const chat::Usage& usage = outcome.report.usage;
   service.steering().answered(
       caller.conversation, {.target = outcome.target,
@@ -239,6 +254,7 @@ void answer(Service& service, Exchange& exchange) {
            [&] {
              service.guess_class(question, job.decision);
              note_question(service, exchange, *request, job.decision.task_class);
+             note_edits(service, caller, *request);
            }},
       clock, &service.pulse());
   CurrentClient client(exchange.writer.client());
@@ -254,7 +270,7 @@ void answer(Service& service, Exchange& exchange) {
       service.deps().workers->keep(outcome.target.model, *request->keep_alive_ms);
     else service.deps().workers->unload(outcome.target.model);
   }
-  note_conversation(service, caller, *request, outcome);
+  note_conversation(service, caller, *request, exchange.request_id, outcome);
   service.dispatcher().compare(job, outcome);
   log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);
 }

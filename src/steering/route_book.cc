@@ -35,7 +35,8 @@ bool is_local(const ledger::AttemptStart& start) {
 RouteBook::RouteBook(RouteBookDeps deps)
     : deps_(std::move(deps)),
       table_(std::make_shared<const policy::RouteTable>()),
-      questions_(deps_.seed) {
+      questions_(deps_.seed),
+      edits_(deps_.seed) {
   if (deps_.ledger == nullptr) loaded_ = true;
   else loader_ = std::thread([this] { load(); });
 }
@@ -183,6 +184,38 @@ void RouteBook::asked(std::string_view asker, std::string_view text,
                           .note = "asked again as " + request_id});
   if (!added && added.error().code != Code::kConflict)
     log::warn("learning.no_label", {{"error", added.error().message}});
+}
+
+void RouteBook::wrote(std::uint64_t conversation, std::size_t messages,
+                      const std::string& request_id) {
+  const std::lock_guard guard(mutex_);
+  edits_.answered(conversation, messages, request_id, deps_.clock->wall_ms());
+}
+
+void RouteBook::edited(std::uint64_t conversation, std::size_t messages,
+                       std::span<const FileEdit> edits) {
+  std::unique_lock guard(mutex_);
+  const auto fates = edits_.edited(conversation, messages, edits, deps_.clock->wall_ms());
+  guard.unlock();
+  add_fates(fates);
+}
+
+void RouteBook::spoke(std::uint64_t conversation, std::size_t messages) {
+  std::unique_lock guard(mutex_);
+  const auto fates = edits_.spoke(conversation, messages, deps_.clock->wall_ms());
+  guard.unlock();
+  add_fates(fates);
+}
+
+void RouteBook::add_fates(const std::vector<EditMemory::Fate>& fates) {
+  for (const EditMemory::Fate& fate : fates) {
+    const auto added = add({.request_id = fate.request_id,
+                            .source = policy::LabelSource::kDownstream,
+                            .good = fate.good,
+                            .note = fate.good ? "its edit was kept" : "its edit was edited again"});
+    if (!added && added.error().code != Code::kConflict)
+      log::warn("learning.no_label", {{"error", added.error().message}});
+  }
 }
 
 // --- labels --------------------------------------------------------------------------------------

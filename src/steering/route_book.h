@@ -11,15 +11,18 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "ledger/ledger.h"
 #include "policy/learning.h"
 #include "policy/sampling.h"
+#include "steering/edit_memory.h"
 #include "steering/question_memory.h"
 
 namespace tophand::steering {
@@ -60,6 +63,10 @@ class RouteBook {
   void ended(const ledger::AttemptStart& start, const ledger::AttemptEnd& end);
   // A question of a person; an earlier answer to the same one is taken to have been no good.
   void asked(std::string_view asker, std::string_view text, const std::string& request_id);
+  // What local answers write into files, and what becomes of it: see EditMemory.
+  void wrote(std::uint64_t conversation, std::size_t messages, const std::string& request_id);
+  void edited(std::uint64_t conversation, std::size_t messages, std::span<const FileEdit> edits);
+  void spoke(std::uint64_t conversation, std::size_t messages);
   // For errors see Ledger::add_label.
   Result<ledger::Label> add(const Opinion& opinion);
 
@@ -82,6 +89,7 @@ class RouteBook {
   void remember(const ledger::AttemptStart& start, const ledger::AttemptEnd& end,
                 const std::string& version);
   Answer recall(const Opinion& opinion);
+  void add_fates(const std::vector<EditMemory::Fate>& fates);
 
   const RouteBookDeps deps_;
   mutable std::mutex mutex_;  // guards what follows; taken before the ledger's
@@ -92,6 +100,7 @@ class RouteBook {
   std::map<std::string, Answer> answers_;
   std::deque<std::string> answer_order_;  // the oldest first
   QuestionMemory questions_;
+  EditMemory edits_;
   struct Version {
     std::int64_t known_ns = 0;
     std::string name;

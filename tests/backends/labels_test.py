@@ -22,13 +22,71 @@ def labels_of(gateway):
                               "order by id").fetchall()
 
 
-class CommitsTest(unittest.TestCase):
+class LabelsTest(unittest.TestCase):
     def setUp(self):
         self.rig = Rig()
         self.addCleanup(self.rig.close)
         self.model = self.rig.simulator_of("vllm", "sim")
         self.gateway = self.rig.open()
         self.rig.wait_for("sim/sim-7b")
+
+
+class EditsTest(LabelsTest):
+    TOOLS = [{"name": "Edit", "description": "Edits a file.", "input_schema": {"type": "object", "properties": {
+        name: {"type": "string"} for name in ("file_path", "old_string", "new_string")}}}]
+
+    def setUp(self):
+        super().setUp()
+        self.history = []
+
+    def person(self, text):
+        self.history.append({"role": "user", "content": text})
+
+    def agent(self, before, after, result="The file has been updated."):
+        """The model edits, and the tool says `result`."""
+        edit = {"file_path": "/src/a.py", "old_string": before, "new_string": after}
+        self.model.script = Script(pieces=(), tools=(("Edit", edit),))
+        self.answer()
+        call = self.history[-1]["content"][-1]
+        self.history.append({"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": call["id"], "content": result,
+             "is_error": result.startswith("Error")}]})
+
+    def answer(self):
+        got = self.gateway.post("/v1/messages", {"model": "sim/sim-7b", "max_tokens": 100, "tools": self.TOOLS,
+                                                 "messages": self.history}, headers={"x-task-class": "file_edit"})
+        self.assertEqual(got.status, 200, got.body)
+        self.history.append({"role": "assistant", "content": got.json()["content"]})
+
+    def says(self, text):
+        self.model.script = Script(pieces=(text,))
+        self.answer()
+
+    def test_what_is_edited_again_was_bad_and_what_stands_was_good(self):
+        self.person("Round the total.")
+        self.agent("return total", "total = round(total)\nreturn total")
+        self.agent("total = round(total)", "total = round(total, 2)")
+        self.says("Done.")
+        self.assertEqual(labels_of(self.gateway), [("file_edit", "bad", "its edit was edited again")])
+        self.person("Now the tax.")
+        self.says("Which?")
+        self.assertEqual(len(labels_of(self.gateway)), 1)
+        self.person("Mine.")
+        self.says("Fine.")
+        self.assertEqual(labels_of(self.gateway)[1:], [("file_edit", "good", "its edit was kept")])
+
+    def test_an_edit_that_the_tool_refused_says_nothing(self):
+        self.person("Round the total.")
+        self.agent("return totl", "total = round(total)", "Error: old_string was not found")
+        self.agent("return total", "total = round(total)")
+        self.agent("x = 1", "x = 2")
+        self.says("Done.")
+        self.assertEqual(labels_of(self.gateway), [])
+
+
+class CommitsTest(LabelsTest):
+    def setUp(self):
+        super().setUp()
         self.repository = pathlib.Path(self.rig.folder) / "repository"
         self.env = {**self.gateway.env, **PERSON}
         self.git("init", "-q", "-b", "main", str(self.repository), inside=False)
