@@ -18,6 +18,8 @@
 #include <vector>
 
 #include "base/random.h"
+#include "policy/classes.h"
+#include "policy/learned.h"
 #include "policy/learning.h"
 
 namespace {
@@ -69,8 +71,10 @@ std::vector<Outcome> read_outcomes(int argc, char** argv) {
   return out;
 }
 
-policy::Learner learned(const std::vector<Outcome>& half) {
+// `share`: of the rows whose outcomes are known, as audits are drawn.
+policy::Learner learned(const std::vector<Outcome>& half, double share = 1) {
   policy::Learner learner;
+  SplitMix64 random(1);
   std::int64_t row = 0;
   const auto label = [&](const Outcome& one, const char* model, double score) {
     learner.observe({.route = {one.task_class, model},
@@ -80,6 +84,7 @@ policy::Learner learned(const std::vector<Outcome>& half) {
                      .good = score >= 0.5});
   };
   for (const Outcome& one : half) {
+    if (random.uniform() >= share) continue;
     label(one, "weak", one.weak);
     label(one, "strong", one.strong);
   }
@@ -88,6 +93,15 @@ policy::Learner learned(const std::vector<Outcome>& half) {
 
 double p_of(const policy::Learner& learner, const std::string& task_class, const char* model) {
   return learner.find({task_class, model}).value_or(policy::RouteState{}).p_mean;
+}
+
+// What the program takes it to be worth to ask the strong model (policy/learned.h).
+double uplift(const policy::Learner& learner, const std::string& task_class) {
+  const auto rate = [&](const char* model, double guess) {
+    const auto state = learner.find({task_class, model});
+    return policy::blended(state ? &*state : nullptr, guess);
+  };
+  return rate("strong", policy::kOtherClass.p_hard) - rate("weak", policy::kOtherClass.p_local);
 }
 
 struct Figures {
@@ -164,7 +178,7 @@ int main(int argc, char** argv) {
   const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
   const std::vector<Outcome> halves[] = {{all.begin(), middle}, {middle, all.end()}};
 
-  Figures by_chance, by_local, by_gap, best;
+  Figures by_chance, by_local, by_gap, by_few, by_some, best;
   const auto add = [](Figures& to, const Figures& one) {
     to.saved += one.saved / 2;
     to.apgr += one.apgr / 2;
@@ -178,6 +192,11 @@ int main(int argc, char** argv) {
     add(by_gap, route(rest, kSeed + 3, [&](const Outcome& one) {
           return p_of(learner, one.task_class, "weak") - p_of(learner, one.task_class, "strong");
         }));
+    for (const auto& [share, figures] : {std::pair{.02, &by_few}, std::pair{.1, &by_some}}) {
+      const policy::Learner audited = learned(halves[half], share);
+      add(*figures, route(rest, kSeed + 5,
+                          [&](const Outcome& one) { return -uplift(audited, one.task_class); }));
+    }
     add(best, route(rest, kSeed + 4, [](const Outcome& one) { return one.weak - one.strong; }));
   }
   std::printf("%s > %s, %zu rows, seed %llu\n", argv[2], argv[3], all.size(),
@@ -188,6 +207,8 @@ int main(int argc, char** argv) {
   print("chance", by_chance);
   print("learned rate of the class", by_local);
   print("learned gap of the class", by_gap);
+  print("uplift, 2 % of the rows labelled", by_few);
+  print("uplift, 10 % of the rows labelled", by_some);
   print("hindsight", best);
   print_cascade(all, .95, .10);
   print_cascade(all, .90, .20);

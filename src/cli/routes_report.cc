@@ -53,6 +53,14 @@ Line line_of(const Json& route) {
           last_change(route)};
 }
 
+// What the same labels say of Claude's answers, to compare.
+Line claude_line_of(const Json& rate) {
+  Line line = line_of(rate);
+  line[3] = "-";
+  line[7] = line[8] = "";
+  return line;
+}
+
 void print_table(const std::vector<Line>& lines, std::ostream& out) {
   std::array<std::size_t, kColumns> widths{};
   for (const Line& line : lines)
@@ -80,6 +88,8 @@ Result<> print_routes(std::string_view json, std::ostream& out) {
   std::vector<Line> lines{{"class", "model", "version", "state", "n", "mean", "lower",
                            "gate passes good / bad", "last change"}};
   for (const Json& route : *routes) lines.push_back(line_of(route));
+  if (const Json* claude = find_key(answer, "claude"); claude != nullptr && claude->is_array())
+    for (const Json& rate : *claude) lines.push_back(claude_line_of(rate));
   print_table(lines, out);
   out << "lower: one-sided 95 % bound of the share of good answers (Wilson); .80 is needed to be "
          "trusted\n"

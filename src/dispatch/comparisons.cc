@@ -111,6 +111,7 @@ void Comparisons::offer(const Job& job, const Outcome& outcome) {
   (by_claude ? pair->claude_text : pair->local_text) = outcome.text;
   if (shadows) pair->local_to_run = job.decision.beside;
   pair->local_attempt = shadows ? kShadowAttempt : outcome.attempts;
+  pair->claude_attempt = shadows ? outcome.attempts : kReferenceAttempt;
   const std::lock_guard lock(mutex_);
   if (ending_ || waiting_.size() >= kWaitingMax) return;
   waiting_.push_back(std::move(pair));
@@ -192,7 +193,7 @@ std::optional<std::string> Comparisons::ask_claude(const Pair& pair, const Quest
 void Comparisons::judge(const Pair& pair) {
   if (pair.local_text.size() + pair.claude_text.size() > kJudgedBytesMax || !deps_.judged) return;
   const std::string task = prompt_text(pair.request), fence = "=== " + random_hex(8);
-  std::optional<bool> good[2];
+  std::optional<bool> local[2], claude[2];  // are good
   for (const int turn : {0, 1}) {
     const bool local_first = turn == 0;
     const chat::Request request =
@@ -203,11 +204,14 @@ void Comparisons::judge(const Pair& pair) {
     const auto reply = ask_claude(pair, {&request, "judge", kFirstJudgeAttempt + turn});
     const auto verdict = reply ? read_verdict(*reply) : std::nullopt;
     if (!verdict) return;
-    good[turn] = local_first ? verdict->first_is_good : verdict->second_is_good;
+    local[turn] = local_first ? verdict->first_is_good : verdict->second_is_good;
+    claude[turn] = local_first ? verdict->second_is_good : verdict->first_is_good;
   }
-  if (const auto both = agreed(*good[0], *good[1]))
-    deps_.judged(
-        {pair.job.request_id, pair.local_attempt, *both, "judged by " + deps_.audit->model});
+  const std::string by = "judged by " + deps_.audit->model;
+  if (const auto both = agreed(*local[0], *local[1]))
+    deps_.judged({pair.job.request_id, pair.local_attempt, *both, by});
+  if (const auto both = agreed(*claude[0], *claude[1]))
+    deps_.judged({pair.job.request_id, pair.claude_attempt, *both, by});
 }
 
 }  // namespace tophand::dispatch

@@ -42,7 +42,7 @@ class Comparisons {
     chat::Request request, local_request;
     std::optional<policy::Target> local_to_run;  // a shadow; else local has answered
     std::string local_text, claude_text;
-    std::int64_t local_attempt = 0;
+    std::int64_t local_attempt = 0, claude_attempt = 0;
   };
   class Spending;  // on comparisons, by week
 

@@ -100,9 +100,11 @@ TEST_F(ComparisonsTest, RunLocalBesideClaudeAndJudgeBothInBothOrders) {
                             "answer by claude, attempt 1", "shadow by local, attempt 11",
                             "judge by claude, attempt 13", "judge by claude, attempt 14"}));
   EXPECT_EQ(first_was_local_, (std::vector<bool>{true, false}));
-  ASSERT_EQ(judgements_.size(), 1U);
+  ASSERT_EQ(judgements_.size(), 2U);
   EXPECT_TRUE(judgements_[0].good);
   EXPECT_EQ(judgements_[0].attempt, 11);
+  EXPECT_TRUE(judgements_[1].good);
+  EXPECT_EQ(judgements_[1].attempt, 1);    // Claude's
   EXPECT_EQ(rig_.sink.events.size(), 3U);  // the client got Claude's answer and nothing more
 }
 
@@ -114,9 +116,11 @@ TEST_F(ComparisonsTest, AskClaudeWhereLocalAnsweredAndWasDrawn) {
   EXPECT_EQ(purposes(), (std::vector<std::string>{
                             "answer by local, attempt 1", "shadow by claude, attempt 12",
                             "judge by claude, attempt 13", "judge by claude, attempt 14"}));
-  ASSERT_EQ(judgements_.size(), 1U);
+  ASSERT_EQ(judgements_.size(), 2U);
   EXPECT_FALSE(judgements_[0].good);
   EXPECT_EQ(judgements_[0].attempt, 1);
+  EXPECT_TRUE(judgements_[1].good);
+  EXPECT_EQ(judgements_[1].attempt, 12);  // Claude's, that was asked for to compare
   for (const auto& start : rig_.ledger.starts)
     EXPECT_EQ(start.reserved > 0, start.backend == "claude");  // in the same account
 }

@@ -90,7 +90,8 @@ Result<Label> Labels::add(Db& db, Label label, std::int64_t now_ms) {
   find_.reset();
   if (!found) return tl::unexpected(found.error());
   if (!*found) return fail(Code::kNotFound, "no request " + label.request_id + " is in the ledger");
-  if (backend == "claude" && arm != "holdout")  // those are compared with the local ones
+  // Of Claude's only those that are compared with local ones.
+  if (backend == "claude" && arm != "holdout" && label.source != "audit_judge")
     return fail(Code::kConflict, "claude answered request " + label.request_id +
                                      "; labels are for answers of local models");
   if (labels >= kLabelsOfARowMax)

@@ -77,6 +77,14 @@ TEST_F(LabelsTest, AreForTheAnswerThatTheClientGot) {
   EXPECT_EQ(add("req_3").error().code, Code::kNotFound);
 }
 
+TEST_F(LabelsTest, OfClaudeAreAJudgesOnly) {
+  answered(paid("req_1", 10), 1);
+  EXPECT_EQ(add("req_1", "human").error().code, Code::kConflict);
+  const auto judged = add("req_1", "audit_judge");
+  ASSERT_TRUE(judged);
+  EXPECT_EQ(judged->model, "claude/" + ledger_->rows_of("req_1")->back().model);
+}
+
 TEST_F(LabelsTest, RefuseWhatMeansNothingAndMoreThanTheirShare) {
   answered(local("req_1"));
   EXPECT_FALSE(add("req_1", "rumour"));

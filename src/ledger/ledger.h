@@ -140,7 +140,7 @@ class Ledger {
   virtual Result<std::vector<Row>> rows_of(const std::string& request_id) = 0;
   // Writes the label and gives it back with what the ledger adds. Not synced: a power cut may take
   // it. kInvalid without a request, kNotFound: no such request or attempt. kConflict: Claude
-  // answered it, or its row has kLabelsOfARowMax labels already.
+  // answered it (of which judges may speak), or its row has kLabelsOfARowMax labels already.
   virtual Result<Label> add_label(const Label& label);
   // The next `limit` labels after that id, in the order of their coming; from 0: the first.
   virtual Result<std::vector<Label>> labels_after(std::int64_t id, std::int64_t limit);

@@ -9,7 +9,6 @@ namespace tophand::policy {
 namespace {
 
 constexpr std::string_view kStep = "learned";
-constexpr double kEnough = 20;  // observations before a guess gives way to them
 
 const RouteState* state_of(const Plan& plan) {
   if (plan.facts.routes == nullptr || plan.local.empty()) return nullptr;
@@ -60,9 +59,19 @@ void apply_learned(Plan& plan) {
   plan.trace(kStep, stage_name(stage), true, "local answers of " + class_of(plan));
 }
 
-double learned_success(const Plan& plan, double guess) {
-  const RouteState* state = state_of(plan);
-  return state != nullptr && state->n >= kEnough ? state->p_mean : guess;
+double blended(const RouteState* state, double guess) {
+  if (state == nullptr) return guess;
+  return (kGuessWeighs * guess + state->n * state->p_mean) / (kGuessWeighs + state->n);
+}
+
+double learned_local(const Plan& plan, double guess) {
+  return blended(state_of(plan), guess);
+}
+
+double learned_claude(const Plan& plan, std::string_view model, double guess) {
+  if (plan.facts.routes == nullptr) return guess;
+  return blended(plan.facts.routes->find(plan.decision.task_class, route_model("claude", model)),
+                 guess);
 }
 
 }  // namespace tophand::policy

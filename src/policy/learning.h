@@ -43,6 +43,10 @@ struct RouteName {
 // What is learned of a model is learned of it where it runs: "ws2/MODEL"; of the own engine
 // ("" or "local"), the name alone.
 std::string route_model(std::string_view backend, std::string_view model);
+// Claude's rates are kept beside them, for what is to be gained by asking it. They have no stages.
+inline bool is_claude_route(std::string_view model) {
+  return model.starts_with("claude/");
+}
 
 struct Label {
   RouteName route;

@@ -203,12 +203,14 @@ Result<> spend(Plan& plan) {
   const Tier least = plan.bounds.at_least.value_or(Tier::kLocal);
   std::vector<TierCandidate> candidates;
   for (const Tier tier : {Tier::kHard, Tier::kDefault, Tier::kSmall})
-    if (tier <= plan.tier && tier >= least)
-      candidates.push_back(
-          {tier, expected_cost_usd(plan, claude_model_at(plan, tier)), p_success(guess, tier)});
+    if (tier <= plan.tier && tier >= least) {
+      const std::string model = claude_model_at(plan, tier);
+      candidates.push_back({tier, expected_cost_usd(plan, model),
+                            learned_claude(plan, model, p_success(guess, tier))});
+    }
   const bool may_be_local = least == Tier::kLocal && !plan.local.empty() &&
                             (plan.low() || plan.settings.allow_local_fallback);
-  const double p_local = learned_success(plan, guess.p_local);
+  const double p_local = learned_local(plan, guess.p_local);
   if (may_be_local) candidates.push_back({Tier::kLocal, 0, p_local});
   if (candidates.empty()) return {};  // bounds that contradict each other
   const TierChoice choice = choose_tier(candidates,

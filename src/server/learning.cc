@@ -34,6 +34,15 @@ Json route_json(const policy::RouteState& state) {
           {"why", state.why}};
 }
 
+// What the same labels say of Claude's answers.
+Json claude_json(const policy::RouteState& state) {
+  return {{"task_class", state.route.task_class},
+          {"model", state.route.model},
+          {"n", state.n},
+          {"mean", state.p_mean},
+          {"lower", state.p_lower}};
+}
+
 // Whoever calls tells what became of an answer, or what a person thinks of it; the rest is found
 // out here.
 Result<steering::Opinion> read_opinion(std::string_view body) {
@@ -59,14 +68,17 @@ Result<steering::Opinion> read_opinion(std::string_view body) {
 
 void show_routes(Service& service, Exchange& exchange) {
   steering::RouteBook& book = service.steering().routes();
-  Json list = Json::array();
-  for (const policy::RouteState& state : book.table()->states()) list.push_back(route_json(state));
+  Json list = Json::array(), claude = Json::array();
+  for (const policy::RouteState& state : book.table()->states())
+    if (policy::is_claude_route(state.route.model)) claude.push_back(claude_json(state));
+    else list.push_back(route_json(state));
   const config::LearningConfig& learning = service.deps().config.learning;
   send_body(exchange, "application/json; charset=utf-8",
             dump_json({{"enabled", learning.enabled},
                        {"audit", learning.audit},
                        {"loaded", book.is_loaded()},
-                       {"routes", std::move(list)}}));
+                       {"routes", std::move(list)},
+                       {"claude", std::move(claude)}}));
 }
 
 void add_label(Service& service, Exchange& exchange) {

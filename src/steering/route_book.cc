@@ -75,11 +75,10 @@ Result<bool> RouteBook::read_page() {
 
 void RouteBook::learn(const ledger::Label& label) {
   last_label_ = label.id;
-  if (label.model.starts_with("claude/")) return;  // of the hold-out arm: for the savings
   const auto source = policy::parse_label_source(label.source);
   if (!source) return;  // of a newer program
   learner_.observe({.route = {label.task_class, label.model},
-                    .version = label.version,
+                    .version = policy::is_claude_route(label.model) ? "claude" : label.version,
                     .row_id = label.row_id,
                     .time_ms = label.time_ms,
                     .source = *source,
@@ -95,6 +94,7 @@ void RouteBook::publish() {
 void RouteBook::renew_all() {
   for (const policy::RouteState& state : learner_.all()) {
     const std::string& model = state.route.model;
+    if (policy::is_claude_route(model)) continue;  // another version has another name
     const std::size_t slash = model.find('/');
     const std::string now = slash == std::string::npos
                                 ? version_of("local", model)

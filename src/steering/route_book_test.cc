@@ -153,5 +153,27 @@ TEST_F(RouteBookTest, DrawsManyBeforeARouteIsTrustedAndThenThreeADay) {
   EXPECT_EQ(audits, 3);
 }
 
+TEST_F(RouteBookTest, KeepsClaudesRatesAsAJudgeSeesThemWhateverVersionLocalModelsHave) {
+  for (int i = 0; i < 30; ++i) {
+    const std::string id = "req_" + std::to_string(i);
+    ledger::AttemptStart start;
+    start.request_id = id;
+    start.backend = "claude";
+    start.model = "claude-haiku-5-5";
+    start.task_class = "qa";
+    const auto row = ledger_->begin(start);
+    ASSERT_TRUE(row) << row.error().message;
+    ASSERT_TRUE(ledger_->settle(*row, {}));
+    ASSERT_TRUE(book_->add(
+        {.request_id = id, .attempt = 1, .source = LabelSource::kJudge, .good = i % 3 > 0}));
+  }
+  const auto rate = [&] { return *book_->table()->find("qa", "claude/claude-haiku-5-5"); };
+  EXPECT_NEAR(rate().p_mean, 2. / 3, .02);
+  const double n = rate().n;
+  version_ = "v2";
+  start();
+  EXPECT_EQ(rate().n, n);
+}
+
 }  // namespace
 }  // namespace tophand::steering
