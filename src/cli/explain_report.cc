@@ -38,9 +38,10 @@ std::string tier_of(const Json& row) {
 
 void print_asked(const Json& first, std::ostream& out) {
   const std::string model = text_of(first, "model_asked"), task = text_of(first, "task_class");
-  out << "asked    " << moment(int_or(first, "started_ms", 0)) << ", in "
-      << text_of(first, "dialect") << ", for " << (model.empty() ? "any model" : model)
-      << ", priority " << text_of(first, "priority");
+  const std::string priority = text_of(first, "priority");
+  out << "asked    " << moment(int_or(first, "started_ms", int_or(first, "at_ms", 0))) << ", in "
+      << text_of(first, "dialect") << ", for " << (model.empty() ? "any model" : model);
+  if (!priority.empty()) out << ", priority " << priority;
   if (!task.empty()) out << ", class " << task;
   if (text_of(first, "class_source") == "inferred") out << " (inferred)";
   out << ", key " << text_of(first, "key_id") << '\n';
@@ -99,16 +100,30 @@ void print_attempt(const Json& row, std::int64_t begun_ms, std::ostream& out) {
     out << "  power    " << ledger::format_usd(energy) << '\n';
 }
 
+void print_refusal(const Json& refusal, std::ostream& out) {
+  const std::string backend = text_of(refusal, "backend"), reason = text_of(refusal, "reason");
+  out << "refused  " << text_of(refusal, "error_code") << ": " << text_of(refusal, "message")
+      << '\n';
+  if (!reason.empty()) out << "  why    " << reason << '\n';
+  if (!backend.empty())
+    out << "  meant  " << backend << ", " << text_of(refusal, "model") << tier_of(refusal)
+        << '\n';
+  out << "  money  nothing: it was not sent\n";
+}
+
 }  // namespace
 
 Result<> print_explanation(std::string_view json, std::ostream& out) {
   TOPHAND_TRY(request, "explain", parse_json(json));
   const Json* attempts = find_key(request, "attempts");
-  if (attempts == nullptr || !attempts->is_array() || attempts->empty())
+  const Json* refusal = find_key(request, "refusal");
+  if (refusal != nullptr && !refusal->is_object()) refusal = nullptr;
+  if (attempts == nullptr || !attempts->is_array() || (attempts->empty() && refusal == nullptr))
     return fail(Code::kUpstream, "the gateway's answer is no account of a request");
   out << "request  " << text_of(request, "request_id") << '\n';
-  print_asked(attempts->front(), out);
-  print_result(request, *attempts, out);
+  print_asked(attempts->empty() ? *refusal : attempts->front(), out);
+  if (!attempts->empty()) print_result(request, *attempts, out);
+  if (refusal != nullptr) print_refusal(*refusal, out);
   for (const Json& row : *attempts) {
     out << '\n';
     print_attempt(row, int_or(attempts->front(), "started_ms", 0), out);

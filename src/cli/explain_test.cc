@@ -39,6 +39,25 @@ TEST(Explain, ShowsEveryAttemptWithItsReasonsTimesAndMoney) {
   EXPECT_THAT(text, HasSubstr("$0.05 reserved, $0.0123 charged"));
 }
 
+TEST(Explain, SaysWhyARequestWasRefusedThatNobodyWasAskedFor) {
+  std::ostringstream out;
+  const auto printed =
+      print_explanation(R"json({"request_id":"req_2","cost_nano_usd":0,"attempts":[],
+    "refusal":{"at_ms":1795528800000,"error_code":"budget_exceeded","message":"the week is spent",
+    "reason":"header x-tophand-priority: high; rule costly","key_id":"k1","dialect":"openai_chat",
+    "model_asked":"auto","task_class":"","class_source":"","priority":"high","backend":"claude",
+    "model":"claude-x","tier":"hard"}})json",
+                        out);
+  ASSERT_TRUE(printed) << printed.error().message;
+  EXPECT_EQ(out.str(),
+            "request  req_2\n"
+            "asked    2026-11-24 14:00 UTC, in openai_chat, for auto, priority high, key k1\n"
+            "refused  budget_exceeded: the week is spent\n"
+            "  why    header x-tophand-priority: high; rule costly\n"
+            "  meant  claude, claude-x (tier hard)\n"
+            "  money  nothing: it was not sent\n");
+}
+
 TEST(Explain, RefusesWhatIsNoAccount) {
   std::ostringstream out;
   for (const char* body : {"", "[]", "{}", R"({"attempts":[]})", R"({"attempts":1})"})

@@ -79,9 +79,10 @@ struct Outcome {
   backend::Report report;  // of the last attempt
   policy::Target target;   // that made it
   std::vector<std::string> reasons;
-  std::int64_t attempts = 0;  // rows in the ledger
-  ledger::NanoUsd cost = 0;   // of all of them
-  std::string text = {};      // of the answer, where the decision wants it compared
+  std::int64_t attempts = 0;    // rows in the ledger
+  bool last_was_asked = false;  // so that the last row says how it ended
+  ledger::NanoUsd cost = 0;     // of all of them
+  std::string text = {};        // of the answer, where the decision wants it compared
 };
 
 // Comparisons of local answers with Claude's (comparisons.h).

@@ -65,6 +65,23 @@ TEST(Dispatch, WithoutAReservationNothingIsSent) {
   EXPECT_EQ(outcome.report.end, backend::End::kRefused);
   EXPECT_EQ(outcome.report.failure->error.code, Code::kBudget);
   EXPECT_EQ(rig.claude.calls, 0);
+  EXPECT_FALSE(outcome.last_was_asked);
+}
+
+TEST(Dispatch, SaysWhetherARowTellsHowItEnded) {
+  Rig answered(plays(kWhole), plays(kWhole));
+  EXPECT_TRUE(answered.run({kLocal}).last_was_asked);
+  Rig failed(refuses(Code::kUnavailable), plays(kWhole));
+  EXPECT_TRUE(failed.run({kLocal}).last_was_asked) << "its row has the error";
+  Rig no_room(refuses(Code::kUnavailable), plays(kWhole));
+  no_room.ledger.room = 0;
+  const Outcome outcome = no_room.run({kLocal, kClaude});
+  EXPECT_EQ(outcome.attempts, 1);
+  EXPECT_EQ(outcome.target, kClaude);
+  EXPECT_FALSE(outcome.last_was_asked) << "the row of the local attempt says nothing of the budget";
+  Rig nothing(plays(kWhole), plays(kWhole));
+  nothing.job.decision.local_only = true;
+  EXPECT_FALSE(nothing.run({kClaude}).last_was_asked);
 }
 
 TEST(Dispatch, WhatHasNoRoomInTheBudgetGoesToTheNextCheaperTier) {

@@ -168,6 +168,7 @@ Attempt Flow::attempt(const Choice& choice) {
   Attempt attempt = begin(choice, outcome_.attempts + 1);
   run_attempt(deps_, job_, attempt, sink_, stop_);
   settle(attempt, choice);
+  outcome_.last_was_asked = attempt.asked;
   outcome_.target = attempt.target;
   outcome_.report = attempt.report;
   if (is_compared(job_.decision)) outcome_.text = attempt.text;
@@ -203,6 +204,7 @@ Attempt Flow::hedged(const Choice& choice) {
       rival_choice && (race.winner() == 1 || rival.report.end == backend::End::kFinished);
   if (rival_choice && !rival_won) std::erase(left_, rival.target);
   Attempt& done = rival_won ? rival : mine;
+  outcome_.last_was_asked = done.asked;
   outcome_.target = done.target;
   outcome_.reasons = done.reasons;
   outcome_.report = done.report;

@@ -18,6 +18,7 @@
 #include "ledger/journal.h"
 #include "ledger/killpoint.h"
 #include "ledger/labels.h"
+#include "ledger/refusals.h"
 #include "ledger/saved_state.h"
 #include "ledger/schema.h"
 #include "ledger/sqlite.h"
@@ -38,6 +39,7 @@ struct Tables {
   Journal journal;
   Labels labels;
   SavedState saved_state;
+  Refusals refusals;
 };
 
 Result<Tables> prepare_all(Db& db) {
@@ -46,8 +48,9 @@ Result<Tables> prepare_all(Db& db) {
   TOPHAND_TRY(journal, "journal", Journal::prepare(db));
   TOPHAND_TRY(labels, "labels", Labels::prepare(db));
   TOPHAND_TRY(saved_state, "saved state", SavedState::prepare(db));
-  return Tables{std::move(attempts), std::move(balances), std::move(journal), std::move(labels),
-                std::move(saved_state)};
+  TOPHAND_TRY(refusals, "refusals", Refusals::prepare(db));
+  return Tables{std::move(attempts), std::move(balances),    std::move(journal),
+                std::move(labels),   std::move(saved_state), std::move(refusals)};
 }
 
 class SqliteLedger final : public Ledger {
@@ -84,6 +87,9 @@ class SqliteLedger final : public Ledger {
   Result<std::vector<Row>> rows_of(const std::string& request_id) override;
   Result<Label> add_label(const Label& label) override;
   Result<std::vector<Label>> labels_after(std::int64_t id, std::int64_t limit) override;
+  Result<> note_refusal(const Refusal& refusal) override;
+  Result<std::optional<Refusal>> refusal_of(const std::string& request_id) override;
+  Result<std::int64_t> refusals_since(std::string_view error_code, std::int64_t since_ms) override;
   Result<> put_state(const std::string& name, const std::string& value) override;
   Result<std::string> get_state(const std::string& name) override;
   Result<std::vector<CapState>> cap_states() override;
@@ -355,6 +361,31 @@ Result<std::vector<Label>> SqliteLedger::labels_after(std::int64_t id, std::int6
   return tables_.labels.after(id, std::clamp<std::int64_t>(limit, 0, kRowsMax));
 }
 
+Result<> SqliteLedger::note_refusal(const Refusal& refusal) {
+  if (refusal.request_id.empty() || refusal.error_code.empty())
+    return fail(Code::kInvalid, "ledger: a refusal needs a request id and an error code");
+  Refusal kept = refusal;
+  for (std::string* text : texts_of(kept)) {
+    if (text->size() > kRefusalTextBytesMax) text->resize(kRefusalTextBytesMax);
+    clean(*text);
+  }
+  kept.at_ms = clock_.wall_ms();
+  const std::lock_guard guard(mutex_);
+  TOPHAND_CHECK("ledger", set_sync(Sync::kLater));
+  return tables_.refusals.add(kept);
+}
+
+Result<std::optional<Refusal>> SqliteLedger::refusal_of(const std::string& request_id) {
+  const std::lock_guard guard(mutex_);
+  return tables_.refusals.find(request_id);
+}
+
+Result<std::int64_t> SqliteLedger::refusals_since(std::string_view error_code,
+                                                  std::int64_t since_ms) {
+  const std::lock_guard guard(mutex_);
+  return tables_.refusals.count(error_code, since_ms);
+}
+
 Result<> SqliteLedger::put_state(const std::string& name, const std::string& value) {
   const std::lock_guard guard(mutex_);
   TOPHAND_CHECK("ledger", set_sync(Sync::kLater));
@@ -417,6 +448,18 @@ Result<Label> Ledger::add_label(const Label&) {
 
 Result<std::vector<Label>> Ledger::labels_after(std::int64_t, std::int64_t) {
   return std::vector<Label>();
+}
+
+Result<> Ledger::note_refusal(const Refusal&) {
+  return {};
+}
+
+Result<std::optional<Refusal>> Ledger::refusal_of(const std::string&) {
+  return std::optional<Refusal>();
+}
+
+Result<std::int64_t> Ledger::refusals_since(std::string_view, std::int64_t) {
+  return 0;
 }
 
 Result<> Ledger::put_state(const std::string&, const std::string&) {

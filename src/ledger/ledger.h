@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "ledger/label.h"
 #include "ledger/prices.h"
+#include "ledger/refusal.h"
 #include "ledger/scopes.h"
 #include "ledger/verdict.h"
 
@@ -144,6 +145,11 @@ class Ledger {
   virtual Result<Label> add_label(const Label& label);
   // The next `limit` labels after that id, in the order of their coming; from 0: the first.
   virtual Result<std::vector<Label>> labels_after(std::int64_t id, std::int64_t limit);
+  // A request that ended without any attempt at it. Not synced, and no money: a power cut may take
+  // it. kInvalid without a request or an error code.
+  virtual Result<> note_refusal(const Refusal& refusal);
+  virtual Result<std::optional<Refusal>> refusal_of(const std::string& request_id);
+  virtual Result<std::int64_t> refusals_since(std::string_view error_code, std::int64_t since_ms);
   // What a part of the gateway wants to find again after a restart; not synced. kTooLarge above a
   // MiB. "" where nothing was put.
   virtual Result<> put_state(const std::string& name, const std::string& value);

@@ -109,6 +109,17 @@ TEST_F(MigrationTest, KeepsWhatTheRowsHaveSpent) {
   EXPECT_EQ(spent(Scope::kModel, "claude-opus-5-5", Window::kWeek), 13'000);
 }
 
+TEST_F(MigrationTest, GivesAFileOfTheSecondVersionItsRefusals) {
+  const JournalHead head = ledger_->head().value();
+  ledger_.reset();
+  run_sql(path_, "DROP TABLE refusals; PRAGMA user_version = 2;");
+  ledger_ = Ledger::open(path_, clock_, "v", std::nullopt).value();
+  EXPECT_TRUE(ledger_->note_refusal({.request_id = "r", .error_code = "forbidden"}));
+  EXPECT_TRUE(*ledger_->refusal_of("r"));
+  EXPECT_FALSE(ledger_->verify({}, head)->fault);
+  EXPECT_EQ(ledger_->totals(0)->spent, 6000 + 7000 + 500);
+}
+
 TEST_F(MigrationTest, LeavesAFileThatCanBeVerified) {
   const Verdict verdict = ledger_->verify({}, std::nullopt).value();
   EXPECT_FALSE(verdict.fault) << verdict.fault->what;

@@ -6,6 +6,7 @@
 #include "ledger/balances.h"
 #include "ledger/journal.h"
 #include "ledger/labels.h"
+#include "ledger/refusals.h"
 #include "ledger/saved_state.h"
 
 namespace tophand::ledger {
@@ -52,9 +53,9 @@ CREATE INDEX attempts_charged ON attempts (week_ms, charged) WHERE charged > 0;
 CREATE INDEX attempts_open ON attempts (id) WHERE state = 'reserved';
 )sql";
 
-// Finer rows, sums of the caps' windows, and the journal. The conditions are written with OR: SQLite
-// makes a temporary tree for each IN of more than two values at every row that is written, which was
-// two thirds of what a row cost.
+// Finer rows, sums of the caps' windows, and the journal. The conditions are written with OR:
+// SQLite makes a temporary tree for each IN of more than two values at every row that is written,
+// which was two thirds of what a row cost.
 constexpr const char* kVersion2 = R"sql(
 CREATE TABLE attempts_2 (
   id INTEGER PRIMARY KEY,
@@ -161,7 +162,7 @@ CREATE TRIGGER journal_stays BEFORE DELETE ON journal
 )sql";
 
 // kSteps[i] takes a file from version i to i + 1. Steps that have been released never change.
-constexpr std::array kSteps{kVersion1, kVersion2};
+const std::array kSteps{kVersion1, kVersion2, kRefusalsSchema};
 
 // What version 2 keeps beside the rows, for those that are there.
 Result<> add_sums_and_journal(Db& db, std::int64_t now_ms) {

@@ -50,6 +50,19 @@ void keep_in_house(Plan& plan) {
   set_tier(plan, Tier::kLocal);
 }
 
+Result<> take_steps(Plan& plan) {
+  plan.trace("names", "", true, or_open(plan.facts.model_asked));
+  if (auto read = read_declarations(plan); !read) return read;
+  apply_rules(plan);
+  find_tier(plan);
+  keep_in_house(plan);
+  if (auto able = check_ability(plan); !able) return able;
+  stay_with_model(plan);
+  apply_learned(plan);
+  if (auto spent = spend(plan); !spent) return spent;
+  return choose_targets(plan);
+}
+
 }  // namespace
 
 std::string_view place_name(Place place) {
@@ -60,20 +73,14 @@ std::string backend_name(const Target& target) {
   return target.backend.empty() ? std::string(place_name(target.place)) : target.backend;
 }
 
-Result<Decision> decide(const Facts& facts, const Settings& settings) {
+Result<Decision> decide(const Facts& facts, const Settings& settings, Decision* so_far) {
   auto asked = classify(facts, settings);
   if (!asked) return tl::unexpected(std::move(asked).error());
   Plan plan{.facts = facts, .settings = settings, .asked = *std::move(asked)};
-  plan.trace("names", "", true, or_open(facts.model_asked));
-  if (auto read = read_declarations(plan); !read) return tl::unexpected(std::move(read).error());
-  apply_rules(plan);
-  find_tier(plan);
-  keep_in_house(plan);
-  if (auto able = check_ability(plan); !able) return tl::unexpected(std::move(able).error());
-  stay_with_model(plan);
-  apply_learned(plan);
-  for (const auto step : {spend, choose_targets})
-    if (auto done = step(plan); !done) return tl::unexpected(std::move(done).error());
+  if (auto taken = take_steps(plan); !taken) {
+    if (so_far != nullptr) *so_far = std::move(plan.decision);
+    return tl::unexpected(std::move(taken).error());
+  }
   if (plan.decision.targets.front().place == Place::kLocal) plan.decision.beside.reset();
   price_switch(plan);
   return std::move(plan.decision);

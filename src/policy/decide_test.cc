@@ -378,5 +378,24 @@ TEST(Budget, LowPriorityHasNoWayUpWhenOnlyTheReserveIsLeft) {
   EXPECT_EQ(decide(facts, settings_with_key()).error().code, Code::kBudget);
 }
 
+TEST(Decide, TellsHowFarItHadComeWhenItRefuses) {
+  Facts facts = facts_for("auto");
+  facts.header_priority = "low";
+  facts.header_class = "qa";
+  facts.unsupported = {"image"};
+  Settings settings = settings_with_key();
+  settings.rules = {always({.local_only = true})};
+  Decision so_far;
+  ASSERT_FALSE(decide(facts, settings, &so_far));
+  EXPECT_EQ(so_far.priority, Priority::kLow);
+  EXPECT_EQ(so_far.task_class, "qa");
+  EXPECT_EQ(so_far.rule, settings.rules.front().name);
+  EXPECT_THAT(so_far.reasons, Contains("rule " + settings.rules.front().name));
+  EXPECT_TRUE(so_far.local_only);
+  Decision untouched;
+  ASSERT_TRUE(decide(facts_for("auto"), settings, &untouched));
+  EXPECT_THAT(untouched.reasons, IsEmpty());
+}
+
 }  // namespace
 }  // namespace tophand::policy

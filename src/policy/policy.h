@@ -203,8 +203,9 @@ struct Decision {
 // there is no key, or nothing in the house can answer what must not leave it. kInvalid: a value of
 // X-Tophand-Priority or X-Tophand-Egress that means nothing, or content that nothing allowed here
 // can take. kForbidden: the key may use none of the models that could answer. kBudget: low
-// priority, and the rest of the budget is kept for high.
-Result<Decision> decide(const Facts& facts, const Settings& settings);
+// priority, and the rest of the budget is kept for high. `so_far`, where given, is what had been
+// decided when an error ended it, with the reasons of the steps before.
+Result<Decision> decide(const Facts& facts, const Settings& settings, Decision* so_far = nullptr);
 
 // Whether a class that would be inferred could change the decision. False where the caller named
 // the local model or route, and no rule or class of the operator's own has a say.

@@ -13,6 +13,7 @@
 #include "server/file_edits.h"
 #include "server/handlers.h"
 #include "server/profiles.h"
+#include "server/refusals.h"
 #include "server/reply.h"
 #include "server/service.h"
 
@@ -194,30 +195,36 @@ void note_conversation(Service& service, const Caller& caller, const chat::Reque
 
 void answer(Service& service, Exchange& exchange) {
   if (service.retries().join(exchange)) return;
+  const std::string dialect(dialect_name(exchange.dialect));
   auto request = parse(exchange, exchange.request.body);
-  if (!request) return send_error(exchange, request.error());
+  if (!request) return refuse(service, exchange, request.error(), {.dialect = dialect});
   const auto shortens = may_shorten(service, exchange);
-  if (!shortens) return send_error(exchange, shortens.error());
+  if (!shortens) return refuse(service, exchange, shortens.error(), {.dialect = dialect});
   chat::Request local = *request;
   chat::prepare_for_local(local);
   const net::Headers& headers = exchange.request.headers;
   const Caller caller = caller_of(exchange.key_id, headers, *request);
   const std::string persona = service.persona_of(request->model);
+  policy::Decision so_far;
+  const Refused refused{dialect, &*request, &caller, persona, &so_far};
   const Service::Question question{.headers = headers,
                                    .local = local,
                                    .key_id = exchange.key_id,
                                    .caller = &caller,
                                    .persona = persona,
-                                   .request_id = exchange.request_id};
+                                   .request_id = exchange.request_id,
+                                   .so_far = &so_far};
   auto decision = service.decide(question);
   if (!decision) {  // the same request would be decided the same way
     exchange.writer.headers().set("x-should-retry", "false");
-    return send_error(exchange, decision.error());
+    return refuse(service, exchange, decision.error(), refused);
   }
   if (request->load_only && decision->targets.front().place == policy::Place::kLocal)
     return load_or_unload(service, exchange, *request, decision->targets.front());
-  if (auto applied = apply_profile(service, decision->targets, local); !applied)
-    return send_error(exchange, applied.error());
+  if (auto applied = apply_profile(service, decision->targets, local); !applied) {
+    so_far = std::move(*decision);
+    return refuse(service, exchange, applied.error(), refused);
+  }
 
   const Clock& clock = *service.deps().clock;
   const std::int64_t start_ns = clock.mono_ns();
@@ -230,7 +237,7 @@ void answer(Service& service, Exchange& exchange) {
   const bool anthropic = exchange.dialect == chat::Dialect::kAnthropicMessages;
   dispatch::Job job{.request_id = exchange.request_id,
                     .key_id = exchange.key_id,
-                    .dialect = std::string(dialect_name(exchange.dialect)),
+                    .dialect = dialect,
                     .request = &*request,
                     .local_request = &local,
                     .raw_body = anthropic ? std::string_view(exchange.request.body) : "",
@@ -263,6 +270,7 @@ void answer(Service& service, Exchange& exchange) {
     const Retries::Running running(service.retries(), exchange, sink, client);
     outcome = service.dispatcher().run(job, sink, client);
     sink.asked();  // where nobody could be asked
+    note_unasked(service, job, outcome);
     sink.finish(outcome);
   }
   if (request->keep_alive_ms && is_own_engine(outcome.target)) {

@@ -7,6 +7,7 @@
 #include "chat/embedding.h"
 #include "dispatch/embedding.h"
 #include "server/handlers.h"
+#include "server/refusals.h"
 #include "server/reply.h"
 #include "server/service.h"
 
@@ -80,14 +81,17 @@ Result<chat::EmbeddingAnswer> load(const Service& service, const policy::Target&
 
 void embeddings(Service& service, Exchange& exchange) {
   const EmbeddingDialect dialect = embedding_dialect(exchange.request.path);
+  const std::string name(ledger_name(dialect));
   const auto request = chat::parse_embedding_request(dialect, exchange.request.body);
-  if (!request) return send_error(exchange, request.error());
+  if (!request) return refuse(service, exchange, request.error(), {.dialect = name});
   const auto decision = decide(service, *request);
   if (!decision) {
-    if (decision.error().code != Code::kNotFound || dialect == EmbeddingDialect::kOpenAi)
-      return send_error(exchange, decision.error());
-    return send_error(exchange, {Code::kNotFound, "model \"" + request->model +
-                                                      "\" not found, try pulling it first"});
+    chat::Request asked;
+    asked.model = request->model;
+    Error error = decision.error();
+    if (error.code == Code::kNotFound && dialect != EmbeddingDialect::kOpenAi)
+      error.message = "model \"" + request->model + "\" not found, try pulling it first";
+    return refuse(service, exchange, error, {.dialect = name, .request = &asked});
   }
   const policy::Target& target = decision->targets.front();
   net::Headers& headers = exchange.writer.headers();
@@ -96,7 +100,6 @@ void embeddings(Service& service, Exchange& exchange) {
 
   const ServiceDeps& deps = service.deps();
   const net::Cancellation& client = exchange.writer.client();
-  const std::string name(ledger_name(dialect));
   const std::int64_t start_ns = deps.clock->mono_ns();
   Result<chat::EmbeddingAnswer> answer = fail(Code::kUnavailable, "no backend for embeddings");
   if (request->inputs.empty()) {

@@ -169,7 +169,7 @@ std::string Service::persona_of(std::string_view model) const {
 }
 
 Result<policy::Decision> Service::decide(const Question& question) const {
-  const auto& [headers, local, key_id, caller, persona, explain, request_id] = question;
+  const auto& [headers, local, key_id, caller, persona, explain, request_id, so_far] = question;
   policy::Facts facts;
   facts.model_asked = local.model;
   facts.header_priority = headers.get("x-tophand-priority");
@@ -204,7 +204,8 @@ Result<policy::Decision> Service::decide(const Question& question) const {
   find_local_models(local.model, settings->local_model, facts);
   if (deps_.offers) facts.offers = deps_.offers();
   return steering_.decide(std::move(facts),
-                          caller != nullptr ? caller->conversation : steering::ConversationId{});
+                          caller != nullptr ? caller->conversation : steering::ConversationId{},
+                          so_far);
 }
 
 void Service::guess_class(const Question& question, policy::Decision& decision) const {

@@ -94,7 +94,8 @@ class Service {
     const Caller* caller = nullptr;  // nullptr: nobody's conversation (embeddings)
     std::string_view persona = {};   // persona_of() its model
     bool explain = false;
-    std::string_view request_id = {};  // "": asked for an explanation only
+    std::string_view request_id = {};    // "": asked for an explanation only
+    policy::Decision* so_far = nullptr;  // see policy::decide
   };
   Result<policy::Decision> decide(const Question& question) const;
   // Guesses the class of a request that was decided without (Decision::class_open).

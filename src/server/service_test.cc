@@ -297,6 +297,42 @@ TEST_F(ServiceTest, ErrorsAreClearAndInTheDialectsShape) {
   }
 }
 
+TEST_F(ServiceTest, WhatIsRefusedBeforeAnyAttemptIsExplainedAndCostsNothing) {
+  struct Row {
+    const char* path;
+    const char* body;
+    const char* code;
+    std::vector<const char*> holds;
+  };
+  const Row rows[] = {
+      {"/v1/messages", "{", "invalid_request", {"malformed JSON", "anthropic_messages"}},
+      {"/v1/chat/completions",
+       R"({"model":"high","messages":[{"role":"user","content":"CANARY-PROMPT"}]})",
+       "unavailable",
+       {R"("priority":"high")", R"("reason":"model alias high)", R"("model_asked":"high")"}},
+      {"/api/chat",
+       R"({"model":"nope","messages":[{"role":"user","content":"x"}]})",
+       "not_found",
+       {R"("priority":"")", "ollama_chat", "nope"}},
+      {"/v1/embeddings", R"({"model":"claude-x","input":"x"})", "not_found", {"openai_embeddings"}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(std::string(row.path) + " " + row.body);
+    const std::string id(post(row.path, row.body).headers.get("x-request-id"));
+    const Reply told = ask(request("GET", "/tophand/v1/requests/" + id, ""));
+    EXPECT_EQ(told.status, 200) << told.body;
+    EXPECT_NE(told.body.find(R"("attempts":[])"), std::string::npos) << told.body;
+    EXPECT_NE(told.body.find(std::string(R"("error_code":")") + row.code), std::string::npos)
+        << told.body;
+    for (const char* text : row.holds)
+      EXPECT_NE(told.body.find(text), std::string::npos) << text << " in " << told.body;
+    EXPECT_EQ(told.body.find("CANARY-PROMPT"), std::string::npos) << told.body;
+  }
+  EXPECT_TRUE(ledger_->rows(0, 10)->empty());
+  EXPECT_EQ(ledger_->totals(0)->requests, 0);
+  EXPECT_EQ(ask(request("GET", "/tophand/v1/requests/req_unknown", "")).status, 404);
+}
+
 TEST_F(ServiceTest, APromptThatDoesNotFitIsSaidInTheWordsOfEachDialect) {
   local_.script = [](const backend::Call&, backend::Sink&, const net::Cancellation&) {
     return backend::refused(

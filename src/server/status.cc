@@ -119,6 +119,25 @@ Json row_json(const ledger::Row& row) {
           {"price_version", row.price_version}};
 }
 
+Json refusal_json(const ledger::Refusal& refusal) {
+  return {{"at_ms", refusal.at_ms},
+          {"error_code", refusal.error_code},
+          {"message", refusal.message},
+          {"reason", refusal.reason},
+          {"key_id", refusal.key_id},
+          {"dialect", refusal.dialect},
+          {"model_asked", refusal.model_asked},
+          {"task_class", refusal.task_class},
+          {"class_source", refusal.class_source},
+          {"priority", refusal.priority},
+          {"agent", refusal.agent},
+          {"persona", refusal.persona},
+          {"session", refusal.session},
+          {"backend", refusal.backend},
+          {"model", refusal.model},
+          {"tier", refusal.tier}};
+}
+
 Json reloads_json(const Service& service) {
   const Service::Reloads reloads = service.reloads();
   return {{"loaded_ms", reloads.loaded_ms},
@@ -212,7 +231,9 @@ void show_request(Service& service, Exchange& exchange) {
   const std::string id(exchange.rest);
   const auto rows = service.deps().ledger->rows_of(id);
   if (!rows) return send_error(exchange, rows.error());
-  if (rows->empty())
+  const auto refusal = service.deps().ledger->refusal_of(id);
+  if (!refusal) return send_error(exchange, refusal.error());
+  if (rows->empty() && !*refusal)
     return send_error(exchange, {Code::kNotFound, "no request " + header_text(id) +
                                                       " is in the ledger; the id is what "
                                                       "x-request-id says"});
@@ -222,7 +243,9 @@ void show_request(Service& service, Exchange& exchange) {
     list.push_back(row_json(row));
     cost += row.cost;
   }
-  send_json(exchange, {{"request_id", id}, {"cost_nano_usd", cost}, {"attempts", list}});
+  Json told{{"request_id", id}, {"cost_nano_usd", cost}, {"attempts", list}};
+  if (*refusal) told["refusal"] = refusal_json(**refusal);
+  send_json(exchange, told);
 }
 
 }  // namespace tophand::server

@@ -31,8 +31,8 @@ Steering::Steering(Deps deps, const config::Config& config)
     classes_.load(*rows);
 }
 
-Result<policy::Decision> Steering::decide(policy::Facts facts,
-                                          const ConversationId& conversation) const {
+Result<policy::Decision> Steering::decide(policy::Facts facts, const ConversationId& conversation,
+                                          policy::Decision* so_far) const {
   const auto settings = this->settings();
   const std::int64_t now_ms = deps_.clock->wall_ms();
   if (!settings->rules.empty()) facts.time = local_time(now_ms);
@@ -47,7 +47,7 @@ Result<policy::Decision> Steering::decide(policy::Facts facts,
   const bool guesses = facts.inferred.task_class.empty() && !said;
   const bool now = guesses && policy::class_matters(facts, *settings);
   if (now) facts.inferred = classes_.infer(facts);
-  auto decision = policy::decide(facts, *settings);
+  auto decision = policy::decide(facts, *settings, so_far);
   if (decision && guesses && !now) decision->class_open = decision->task_class.empty();
   if (decision && decision->class_source == "declared" && !facts.explain && !facts.local_work)
     classes_.declared(facts, decision->task_class, now_ms / kDayMs);

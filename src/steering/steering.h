@@ -43,9 +43,9 @@ class Steering {
   Steering(Deps deps, const config::Config& config);
 
   // The rules' answer for what the caller knows of a request; everything else is put in here. For
-  // its errors see policy::decide.
-  Result<policy::Decision> decide(policy::Facts facts,
-                                  const ConversationId& conversation = {}) const;
+  // its errors and `so_far` see policy::decide.
+  Result<policy::Decision> decide(policy::Facts facts, const ConversationId& conversation = {},
+                                  policy::Decision* so_far = nullptr) const;
   // The class of a request that was decided without one (Decision::class_open), for the record.
   // `facts`: the model asked for, the content, the key and the agent.
   void guess_class(const policy::Facts& facts, policy::Decision& decision) const;
