@@ -1,15 +1,30 @@
 #include <ostream>
 
+#include "base/clock.h"
 #include "cli/budget_report.h"
 #include "cli/commands.h"
-#include "cli/gateway_client.h"
+#include "cli/ledger_file.h"
+#include "server/budget.h"
+#include "steering/budget_watch.h"
+#include "steering/limits.h"
 
 namespace tophand::cli {
 namespace {
 
+// The pacing goes on from where the gateway left it, and nothing is written.
+Result<std::string> budget_of(LedgerFile& file) {
+  TOPHAND_CHECK("budget", file.ledger->set_limits(steering::limits_of(file.settings.budget)));
+  steering::BudgetWatch watch(
+      {.ledger = file.ledger.get(), .clock = &system_clock(), .keeps_state = false},
+      file.settings.budget);
+  return server::budget_json({.ledger = *file.ledger,
+                              .windows = watch.windows(),
+                              .now_ms = system_clock().wall_ms(),
+                              .live = false});
+}
+
 Result<> show(Io& io, const Arguments& args) {
-  TOPHAND_TRY(gateway, "budget", GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail));
-  TOPHAND_TRY(body, "budget", gateway->get("/tophand/v1/budget"));
+  TOPHAND_TRY(body, "budget", ask_or_read(io, args, "/tophand/v1/budget", budget_of));
   if (!args.has("--json")) return print_budget(body, io.out);
   io.out << body << '\n';
   return {};
@@ -21,7 +36,8 @@ int run_budget(Io& io, const Arguments& args) {
 }
 
 const Flag kFlags[] = {
-    {"--json", "", "print the gateway's JSON"},
+    {"--json", "",
+     "print JSON; money in dollars, or in nano-dollars (1e-9 dollar) where the name says so"},
     kDataFlag,
     kConfigFlag,
 };
@@ -33,9 +49,10 @@ const Command kBudget{
     .arguments = "",
     .summary = "Show what is left of the budget, and whether it will last",
     .help =
-        "Asks the running gateway: each window of money (the configured week and five hours, and\n"
-        "those that a Claude subscription reports), used and forecast, how hard it presses, every\n"
-        "cap, and what was answered by a cheaper model or later because of it.\n\n"
+        "Each window of money (the configured week and five hours, and those that a Claude\n"
+        "subscription reports), used and forecast, how hard it presses, every cap, and what was\n"
+        "answered by a cheaper model or later because of it. Asks the running gateway; where none\n"
+        "runs it reads the ledger's file, and says so.\n\n"
         "  tophand budget\n"
         "  tophand budget --json\n",
     .flags = kFlags,

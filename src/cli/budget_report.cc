@@ -1,5 +1,6 @@
 #include "cli/budget_report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <ostream>
@@ -13,6 +14,7 @@ namespace tophand::cli {
 namespace {
 
 constexpr double kHourMs = 3'600'000;
+constexpr double kDollarsMost = 9e9;  // of what nano-dollars hold
 
 std::string fixed(double number, const char* format) {
   char text[48];
@@ -32,8 +34,10 @@ std::string span(double hours) {
   return hours >= 48 ? fixed(hours / 24, "%.1f days") : fixed(hours, "%.1f hours");
 }
 
+// In dollars or in shares; dollars with as many digits as elsewhere.
 std::string amount(double number, bool in_dollars) {
-  return in_dollars ? fixed(number, "$%.2f") : fixed(100 * number, "%.0f %%");
+  if (!in_dollars) return fixed(100 * number, "%.0f %%");
+  return usd(std::llround(std::clamp(number, -kDollarsMost, kDollarsMost) * 1e9));
 }
 
 std::string title(const Json& window) {
@@ -112,6 +116,12 @@ void print_moved(const Json& body, std::ostream& out) {
   if (!any) out << "  nothing was moved, deferred or refused\n";
 }
 
+void print_age(std::int64_t last_row_ms, std::ostream& out) {
+  out << "No gateway is running: this is from the ledger's file"
+      << (last_row_ms > 0 ? ", whose last request came " + moment(last_row_ms) : "") << ".\n"
+      << "lambda and the forecast go on from what the last gateway left there.\n";
+}
+
 }  // namespace
 
 Result<> print_budget(std::string_view json, std::ostream& out) {
@@ -120,6 +130,7 @@ Result<> print_budget(std::string_view json, std::ostream& out) {
   const Json* caps = find_key(body, "caps");
   if (windows == nullptr || !windows->is_array() || caps == nullptr || !caps->is_array())
     return fail(Code::kUpstream, "the gateway's answer is not a budget report");
+  if (!bool_or(body, "live", true)) print_age(int_or(body, "last_row_ms", 0), out);
   if (windows->empty())
     out << "No budget is set: [budget] week_usd in the configuration caps a week.\n"
         << "Spent on Claude since " << moment(int_or(body, "week_start_ms", 0)) << ": "

@@ -51,6 +51,28 @@ TEST(BudgetReport, ShowsASubscriptionInShares) {
       << text;
 }
 
+TEST(BudgetReport, ShowsWhatIsFarBelowACent) {
+  const std::string text = printed(R"({"now_ms":1789516800000,"week_start_ms":1789344000000,
+      "windows":[{"name":"week","unit":"usd","end_ms":1789948800000,"cap":0.01,"spent":0.000116,
+        "outstanding":0.0000005,"lambda":0.3,"forecast":null,"dry_in_hours":null}],
+      "caps":[],"degraded":{}})");
+  EXPECT_NE(
+      text.find("  used       $0.000116 of $0.01, 1 %; reserved for requests under way $0.0000005"),
+      std::string::npos)
+      << text;
+}
+
+TEST(BudgetReport, SaysThatNoGatewayKeepsTheFigures) {
+  const std::string text = printed(R"({"live":false,"last_row_ms":1789344000000,"windows":[],
+      "caps":[],"week_start_ms":1789344000000,"spent_nano_usd":1})");
+  EXPECT_EQ(text,
+            "No gateway is running: this is from the ledger's file, whose last request came "
+            "2026-09-14 00:00 UTC.\n"
+            "lambda and the forecast go on from what the last gateway left there.\n"
+            "No budget is set: [budget] week_usd in the configuration caps a week.\n"
+            "Spent on Claude since 2026-09-14 00:00 UTC: $0.000000001\n");
+}
+
 TEST(BudgetReport, RefusesWhatIsNoBudget) {
   EXPECT_EQ(printed("{}"), "error: the gateway's answer is not a budget report");
 }

@@ -1,50 +1,13 @@
 // `tophand ledger verify` and `tophand ledger head`: through the gateway that runs, or on the file.
-#include <filesystem>
 #include <ostream>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "cli/commands.h"
-#include "cli/gateway_client.h"
-#include "config/config.h"
+#include "cli/ledger_file.h"
 #include "ledger/books.h"
-#include "ledger/ledger.h"
 
 namespace tophand::cli {
 namespace {
-
-struct OpenLedger {
-  ledger::PriceBook prices;
-  std::unique_ptr<ledger::Ledger> file;
-};
-
-// Without a gateway this process owns the ledger for a moment. One that does not exist is not made.
-Result<OpenLedger> open_file(const Arguments& args) {
-  const config::Environment env = config::process_environment();
-  const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
-  TOPHAND_TRY(settings, "configuration", config::load_config(paths, env));
-  TOPHAND_TRY(prices, "prices", ledger::PriceBook::load(settings.prices_file));
-  const std::string path = paths.data_dir + "/" + std::string(ledger::kLedgerFile);
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed))
-    return fail(Code::kNotFound, "there is no ledger at " + path + "; nothing has been recorded");
-  TOPHAND_TRY(file, "ledger",
-              ledger::Ledger::open(path, system_clock(), prices.version(), std::nullopt));
-  return OpenLedger{std::move(prices), std::move(file)};
-}
-
-// What the gateway says to `path`, or, where none runs, what `offline` finds in the file.
-template <class Offline>
-Result<std::string> ask(Io& io, const Arguments& args, const std::string& path,
-                        const Offline& offline) {
-  auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
-  if (gateway) return (*gateway)->get(path);
-  const bool named = config::process_environment().contains("TOPHAND_URL");
-  if (named || gateway.error().code != Code::kUnavailable)
-    return tl::unexpected(std::move(gateway).error());
-  TOPHAND_TRY(opened, "ledger", open_file(args));
-  return offline(opened);
-}
 
 void print_verdict(const Json& verdict, std::ostream& out) {
   out << "rows      " << int_or(verdict, "rows", 0) << ", as the journal's "
@@ -73,13 +36,12 @@ int run_verify(Io& io, const Arguments& args) {
   const auto kept = ledger::parse_head(expected);
   if (!expected.empty() && !kept)
     return report(io, {Code::kInvalid, "--head: expected what `tophand ledger head` prints"});
-  const auto text =
-      ask(io, args, "/tophand/v1/ledger/verify" + (expected.empty() ? "" : "?head=" + expected),
-          [&](OpenLedger& opened) -> Result<std::string> {
-            TOPHAND_TRY(verdict, "verify",
-                        opened.file->verify(ledger::known_books(opened.prices), kept));
-            return ledger::verdict_json(verdict);
-          });
+  const auto text = ask_or_read(
+      io, args, "/tophand/v1/ledger/verify" + (expected.empty() ? "" : "?head=" + expected),
+      [&](LedgerFile& file) -> Result<std::string> {
+        TOPHAND_TRY(verdict, "verify", file.ledger->verify(ledger::known_books(file.prices), kept));
+        return ledger::verdict_json(verdict);
+      });
   if (!text) return report(io, text.error());
   const auto verdict = parse_json(*text);
   if (!verdict) return report(io, verdict.error());
@@ -92,8 +54,8 @@ int run_verify(Io& io, const Arguments& args) {
 
 int run_head(Io& io, const Arguments& args) {
   const auto text =
-      ask(io, args, "/tophand/v1/ledger/head", [](OpenLedger& opened) -> Result<std::string> {
-        TOPHAND_TRY(head, "ledger", opened.file->head());
+      ask_or_read(io, args, "/tophand/v1/ledger/head", [](LedgerFile& file) -> Result<std::string> {
+        TOPHAND_TRY(head, "ledger", file.ledger->head());
         return R"({"head":")" + ledger::format_head(head) + "\"}";
       });
   if (!text) return report(io, text.error());

@@ -1,4 +1,5 @@
-// GET /tophand/v1/budget: every window of money, what it presses, and what was moved because of it.
+#include "server/budget.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -26,7 +27,7 @@ std::string moved_by_budget(std::string_view reason) {
 
 struct Moved {
   std::map<std::string, std::int64_t> degraded;
-  std::int64_t refused = 0, deferred = 0, deferred_ms = 0;
+  std::int64_t deferred = 0, deferred_ms = 0;
 };
 
 Result<Moved> moved_since(ledger::Ledger& ledger, std::int64_t since_ms) {
@@ -37,7 +38,6 @@ Result<Moved> moved_since(ledger::Ledger& ledger, std::int64_t since_ms) {
       after = row.id;
       if (const std::string step = moved_by_budget(row.reason); !step.empty())
         ++moved.degraded[step];
-      if (row.error_code == info(Code::kBudget).name) ++moved.refused;
       if (row.deferred_ms > 0) ++moved.deferred;
       moved.deferred_ms += row.deferred_ms;
     }
@@ -76,34 +76,46 @@ Json cap_json(const ledger::CapState& state) {
           {"outstanding_nano_usd", state.balance.outstanding}};
 }
 
+// When the ledger last took a row: how old figures are that no gateway keeps. 0: never.
+Result<std::int64_t> last_row_ms(ledger::Ledger& ledger) {
+  TOPHAND_TRY(rows, "budget", ledger.rows(0, 1));
+  return rows.empty() ? 0 : rows.front().started_ms;
+}
+
 }  // namespace
 
-void show_budget(Service& service, Exchange& exchange) {
-  const std::int64_t now_ms = service.deps().clock->wall_ms();
-  ledger::Ledger& ledger = *service.deps().ledger;
-  const std::int64_t week_ms = ledger::week_start_ms(now_ms);
-  const auto moved = moved_since(ledger, week_ms);
-  const auto totals = ledger.totals(week_ms);
-  const auto caps = ledger.cap_states();
-  if (!moved) return send_error(exchange, moved.error());
-  if (!totals) return send_error(exchange, totals.error());
-  if (!caps) return send_error(exchange, caps.error());
+Result<std::string> budget_json(const BudgetSource& source) {
+  ledger::Ledger& ledger = source.ledger;
+  const std::int64_t week_ms = ledger::week_start_ms(source.now_ms);
+  TOPHAND_TRY(moved, "budget", moved_since(ledger, week_ms));
+  TOPHAND_TRY(refused, "budget", ledger.refusals_since(info(Code::kBudget).name, week_ms));
+  TOPHAND_TRY(totals, "budget", ledger.totals(week_ms));
+  TOPHAND_TRY(caps, "budget", ledger.cap_states());
+  TOPHAND_TRY(last_ms, "budget", last_row_ms(ledger));
   Json windows = Json::array(), limits = Json::array(), degraded = Json::object();
-  for (const steering::WindowView& window : service.steering().budget().windows())
-    windows.push_back(window_json(window));
-  for (const ledger::CapState& state : *caps) limits.push_back(cap_json(state));
-  for (const auto& [step, count] : moved->degraded) degraded[step] = count;
-  send_body(exchange, "application/json; charset=utf-8",
-            dump_json({{"now_ms", now_ms},
-                       {"week_start_ms", week_ms},
-                       {"spent_nano_usd", totals->spent},
-                       {"outstanding_nano_usd", totals->outstanding},
-                       {"windows", std::move(windows)},
-                       {"caps", std::move(limits)},
-                       {"degraded", std::move(degraded)},
-                       {"refused", moved->refused},
-                       {"deferred", moved->deferred},
-                       {"deferred_ms", moved->deferred_ms}}));
+  for (const steering::WindowView& window : source.windows) windows.push_back(window_json(window));
+  for (const ledger::CapState& state : caps) limits.push_back(cap_json(state));
+  for (const auto& [step, count] : moved.degraded) degraded[step] = count;
+  return dump_json({{"now_ms", source.now_ms},
+                    {"live", source.live},
+                    {"last_row_ms", last_ms},
+                    {"week_start_ms", week_ms},
+                    {"spent_nano_usd", totals.spent},
+                    {"outstanding_nano_usd", totals.outstanding},
+                    {"windows", std::move(windows)},
+                    {"caps", std::move(limits)},
+                    {"degraded", std::move(degraded)},
+                    {"refused", refused},
+                    {"deferred", moved.deferred},
+                    {"deferred_ms", moved.deferred_ms}});
+}
+
+void show_budget(Service& service, Exchange& exchange) {
+  const auto told = budget_json({.ledger = *service.deps().ledger,
+                                 .windows = service.steering().budget().windows(),
+                                 .now_ms = service.deps().clock->wall_ms()});
+  if (!told) return send_error(exchange, told.error());
+  send_body(exchange, "application/json; charset=utf-8", *told);
 }
 
 }  // namespace tophand::server

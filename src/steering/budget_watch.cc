@@ -260,6 +260,7 @@ std::string BudgetWatch::note() {
 
 void BudgetWatch::save(std::int64_t now_ms) {
   saved_ms_ = now_ms;
+  if (!deps_.keeps_state) return;
   Json windows = Json::array();
   for (const auto& [id, window] : windows_)
     windows.push_back({{"id", id},

@@ -43,6 +43,7 @@ class BudgetWatch {
   struct Deps {  // both outlive it; without a ledger nothing is watched
     ledger::Ledger* ledger = nullptr;
     const Clock* clock = nullptr;
+    bool keeps_state = true;  // false: for a look only
   };
   BudgetWatch(Deps deps, const config::BudgetConfig& config);
   ~BudgetWatch();

@@ -1,0 +1,35 @@
+#include "cli/ledger_file.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace tophand::cli {
+
+Result<LedgerFile> open_ledger_file(const Arguments& args) {
+  const config::Environment env = config::process_environment();
+  const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
+  TOPHAND_TRY(settings, "configuration", config::load_config(paths, env));
+  TOPHAND_TRY(prices, "prices", ledger::PriceBook::load(settings.prices_file));
+  const std::string path = paths.data_dir + "/" + std::string(ledger::kLedgerFile);
+  std::error_code failed;
+  if (!std::filesystem::exists(path, failed))
+    return fail(Code::kNotFound, "there is no ledger at " + path + "; nothing has been recorded");
+  TOPHAND_TRY(opened, "ledger",
+              ledger::Ledger::open(path, system_clock(), prices.version(), std::nullopt));
+  return LedgerFile{std::move(settings), std::move(prices), std::move(opened)};
+}
+
+Result<std::string> ask_or_read(Io& io, const Arguments& args, const std::string& path,
+                                const std::function<Result<std::string>(LedgerFile&)>& offline) {
+  auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
+  if (gateway) return (*gateway)->get(path);
+  const bool named = config::process_environment().contains("TOPHAND_URL");
+  if (named || gateway.error().code != Code::kUnavailable)
+    return tl::unexpected(std::move(gateway).error());
+  TOPHAND_TRY(file, "no gateway runs", open_ledger_file(args));
+  return offline(file);
+}
+
+}  // namespace tophand::cli

@@ -1,0 +1,31 @@
+// For the commands that a running gateway answers and, where none runs, the ledger's file.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "cli/gateway_client.h"
+#include "config/config.h"
+#include "ledger/ledger.h"
+#include "ledger/prices.h"
+
+namespace tophand::cli {
+
+// The file and what is configured for it; this process owns the ledger for as long as it lives.
+struct LedgerFile {
+  config::Config settings;
+  ledger::PriceBook prices;
+  std::unique_ptr<ledger::Ledger> ledger;
+};
+
+// kNotFound where nothing has been recorded yet: a ledger that does not exist is not made.
+Result<LedgerFile> open_ledger_file(const Arguments& args);
+
+// What the gateway says to `path`, or, where none runs, what `offline` finds in the file. A gateway
+// that TOPHAND_URL names is the only one asked.
+Result<std::string> ask_or_read(Io& io, const Arguments& args, const std::string& path,
+                                const std::function<Result<std::string>(LedgerFile&)>& offline);
+
+}  // namespace tophand::cli
