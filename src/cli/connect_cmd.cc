@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/private_file.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/gateway_client.h"
@@ -50,7 +51,7 @@ Result<> write_text(const std::string& path, std::string_view text) {
   std::filesystem::create_directories(target.parent_path(), failed);
   if (failed)
     return fail(Code::kIo, "create " + target.parent_path().string() + ": " + failed.message());
-  return server::write_private_file(target.string(), text);
+  return write_private_file(target.string(), text);
 }
 
 Result<std::optional<Connection>> read_record(const Session& session) {

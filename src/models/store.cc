@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/random.h"
+#include "base/private_file.h"
 #include "models/blobs.h"
 #include "models/catalogue.h"
 #include "models/name.h"
@@ -56,28 +56,6 @@ Result<std::string> read_small(const std::string& path) {
     return fail(Code::kCorrupt, path + " is too large for a model record");
   text.resize(static_cast<std::size_t>(n));
   return text;
-}
-
-// All or nothing, also through a power cut: a temporary file, synced, then renamed.
-Result<> write_atomically(const std::string& dir, const std::string& name, std::string_view text) {
-  const std::string path = dir + "/" + name, temporary = path + "." + random_hex(6) + ".new";
-  const int fd =
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return fail(Code::kIo, "cannot write " + temporary + ": " + error_text());
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       ::fsync(fd) == 0;
-  ::close(fd);
-  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    const std::string why = error_text();
-    ::unlink(temporary.c_str());
-    return fail(Code::kIo, "cannot write " + path + ": " + why);
-  }
-  const int folder = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    ::fsync(folder);
-    ::close(folder);
-  }
-  return {};
 }
 
 // Held while records change, by any process: a profile must not be made of a file that somebody is
@@ -376,7 +354,7 @@ Result<> Store::add(const InstalledModel& model) {
     return fail(Code::kTooLarge, "the record of a model may have " +
                                      std::to_string(kRecordBytesMax) + " bytes, this one has " +
                                      std::to_string(text.size()));
-  return write_atomically(dir_, record_name(model.name), text);
+  return write_private_file(dir_ + "/" + record_name(model.name), text);
 }
 
 Result<> Store::remove(std::string_view name) {

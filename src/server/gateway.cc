@@ -13,6 +13,7 @@
 #include "backend/registry.h"
 #include "backend/worker_supervisor.h"
 #include "base/log.h"
+#include "base/private_file.h"
 #include "base/random.h"
 #include "chat/token_estimate.h"
 #include "server/data_lock.h"

@@ -1,21 +1,18 @@
 #include "server/keys.h"
 
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <utility>
 
 #include "base/hex.h"
 #include "base/json.h"
+#include "base/private_file.h"
 #include "base/random.h"
 
 namespace tophand::server {
@@ -24,10 +21,6 @@ namespace {
 constexpr std::size_t kFileBytesMax = 1u << 20;
 constexpr std::size_t kNameBytesMax = 80;
 constexpr std::size_t kSecretBytesMax = 256;
-
-std::string system_error(std::string_view step, const std::string& path) {
-  return std::string(step) + " " + path + ": " + std::strerror(errno);
-}
 
 // Changes whenever the file is replaced or written.
 std::string stamp_of(const std::string& path) {
@@ -62,30 +55,6 @@ std::string sha256_hex(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
   return to_hex(digest);
-}
-
-Result<> write_private_file(const std::string& path, std::string_view bytes) {
-  const std::string part = path + ".new";
-  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return fail(Code::kIo, system_error("write", part));
-  ::fchmod(fd, 0600);
-  std::size_t done = 0;
-  bool good = true;
-  while (good && done < bytes.size()) {
-    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (n > 0) done += static_cast<std::size_t>(n);
-    else if (n < 0 && errno != EINTR) good = false;
-  }
-  good = good && ::fsync(fd) == 0;
-  if (!good) {
-    auto error = fail(Code::kIo, system_error("write", part));
-    ::close(fd);
-    return error;
-  }
-  ::close(fd);
-  if (::rename(part.c_str(), path.c_str()) != 0)
-    return fail(Code::kIo, system_error("write", path));
-  return {};
 }
 
 KeyStore::KeyStore(const std::string& data_dir)

@@ -58,7 +58,4 @@ class KeyStore {
 
 std::string sha256_hex(std::string_view text);  // 64 lower-case digits
 
-// Writes the bytes to a new file (0600), syncs it and renames it over `path`.
-Result<> write_private_file(const std::string& path, std::string_view bytes);
-
 }  // namespace tophand::server
