@@ -100,6 +100,15 @@ TEST(Config, EveryFaultNamesItsLineAndWhatWasExpected) {
   }
 }
 
+// Found by fuzzing: these reached assertions of the parser.
+TEST(Config, WhatIsNoTomlIsAFaultWithItsLine) {
+  for (const std::string& text : {std::string("\n[[:\0ru\n", 8), std::string("\n[:]\n")}) {
+    const auto config = parse_config(text, "t");
+    ASSERT_FALSE(config);
+    EXPECT_THAT(config.error().message, HasSubstr("line 2"));
+  }
+}
+
 TEST(Config, TheDefaultTextParsesToTheDefaultsAlsoWithEveryKeySet) {
   const Config defaults;
   std::string text = default_config_text();
