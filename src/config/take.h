@@ -2,19 +2,12 @@
 // and throws, and what it throws is caught in parse.cc.
 #pragma once
 
-// Files that are no TOML reach assertions of toml++ ("[[:"). They must neither end the program nor,
-// in a release build by clang, be taken for impossible; the parser goes on to say what is wrong.
-#pragma push_macro("NDEBUG")
-#undef NDEBUG
-#define TOML_ASSERT(expression) static_assert(true)
-#include <toml++/toml.h>
-#pragma pop_macro("NDEBUG")
-
 #include <string>
 #include <string_view>
 
 #include "config/config.h"
 #include "config/schema.h"
+#include "config/toml.h"
 
 namespace tophand::config {
 

@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   facts.messages = static_cast<std::int64_t>(size) - 100;
   facts.prompt_tokens = -facts.messages;
   const Guess guess = infer_class(facts, ClassModel::built_in());
-  TOPHAND_ASSERT(guess.confidence > 0 && guess.confidence <= 1);
+  TOPHAND_ASSERT(guess.confidence >= 0 && guess.confidence <= 1);
   TOPHAND_ASSERT(guess.task_class.empty() || class_named(guess.task_class).has_value());
   return 0;
 }

@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // A whole file with these bytes put somewhere into it: only the checksum may tell.
   if (size < 4) return 0;
   std::string whole = ClassShift(ClassModel::built_in()).write();
-  const std::size_t at = (data[0] | data[1] << 8 | data[2] << 16) % whole.size();
+  const std::size_t at =
+      (data[0] + std::size_t{256} * data[1] + std::size_t{65536} * data[2]) % whole.size();
   whole.replace(at, std::min(size - 3, whole.size() - at), bytes.substr(3, whole.size() - at));
   (void)ClassShift::read(whole, ClassModel::built_in());
   return 0;

@@ -14,6 +14,12 @@ std::string_view trimmed(std::string_view line) {
   return line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
 }
 
+// Once, however many of its edits have that fate.
+void add_fate(std::vector<EditMemory::Fate>& fates, const std::string& request_id, bool good) {
+  if (std::ranges::find(fates, request_id, &EditMemory::Fate::request_id) == fates.end())
+    fates.push_back({request_id, good});
+}
+
 }  // namespace
 
 void EditMemory::answered(std::uint64_t conversation, std::size_t messages,
@@ -36,7 +42,7 @@ std::vector<EditMemory::Fate> EditMemory::edited(std::uint64_t conversation, std
       std::erase_if(each.left, [&](std::uint64_t line) {
         return !after.contains(line) && (edit.is_whole || before.contains(line));
       });
-      if (each.left.size() * 2 <= each.at_first) fates.push_back({each.request_id, false});
+      if (each.left.size() * 2 <= each.at_first) add_fate(fates, each.request_id, false);
     }
     for (const Fate& fate : fates) forget(fate.request_id);
   }
@@ -54,7 +60,7 @@ std::vector<EditMemory::Fate> EditMemory::spoke(std::uint64_t conversation, std:
   for (Written& each : written_) {
     if (each.conversation != conversation || messages <= each.messages) continue;
     each.messages = messages;
-    if (++each.questions == kQuestionsUntilKept) fates.push_back({each.request_id, true});
+    if (++each.questions == kQuestionsUntilKept) add_fate(fates, each.request_id, true);
   }
   for (const Fate& fate : fates) forget(fate.request_id);
   return fates;

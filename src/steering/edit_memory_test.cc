@@ -81,6 +81,20 @@ TEST_F(EditMemoryTest, CallsAnEditGoodThatStandsWhenAPersonHasSpokenTwice) {
   EXPECT_EQ(shows(edit("total = sum(lines)", "pass")), "");
 }
 
+TEST_F(EditMemoryTest, NamesAnAnswerWithSeveralEditsOnce) {
+  const std::vector edits{edit("return 1", "total = sum(lines)"), edit("import os", "import sys"),
+                          edit("import os", "import sys", "src/b.py")};
+  for (const std::string request : {"req_1", "req_2"}) {
+    local_answers(request);
+    memory_.edited(kHere, messages_, edits, now_ms_);
+    messages_ += 2;
+    if (request == "req_2") break;
+    EXPECT_EQ(shows(whole("all is new\n")), "req_1 bad;");
+  }
+  person_speaks();
+  EXPECT_EQ(person_speaks(), "req_2 good;");
+}
+
 TEST_F(EditMemoryTest, BelievesOnlyTheHistoryThatTheAnswerWasAddedTo) {
   local_answers("req_1");
   messages_ += 2;  // something else came in between
