@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/base64.h"
 #include "server/routes.h"
 
 namespace tophand::server {
@@ -33,6 +34,21 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
+}
+
+constexpr std::size_t kBasicBytesMax = 1024;  // a key is far shorter
+
+// The key in an Authorization header: a bearer token, or the password of Basic (RFC 7617), which is
+// what HTTP clients make of http://USER:KEY@HOST where they have no setting for a key. "" when
+// none.
+std::string key_of(std::string_view authorization) {
+  if (lowered(authorization.substr(0, 7)) == "bearer ")
+    return std::string(trimmed(authorization.substr(7)));
+  if (lowered(authorization.substr(0, 6)) != "basic " || authorization.size() > kBasicBytesMax)
+    return "";
+  const auto pair = base64_decoded(trimmed(authorization.substr(6)));
+  const std::size_t colon = pair ? pair->find(':') : std::string::npos;
+  return colon == std::string::npos ? "" : pair->substr(colon + 1);
 }
 
 }  // namespace
@@ -90,10 +106,10 @@ Result<std::string> Guard::check_key(const net::Headers& headers) const {
       "; `tophand keys create NAME` makes one, `tophand keys list` shows those there are";
   std::string_view secret = trimmed(headers.get("x-api-key"));
   if (const auto authorization = headers.find("authorization")) {
-    const std::string_view value = trimmed(*authorization);
-    if (lowered(value.substr(0, 7)) == "bearer ") {
+    const std::string key = key_of(trimmed(*authorization));
+    if (!key.empty()) {
       // Both headers at once: either may hold our key.
-      if (auto id = keys_.check(trimmed(value.substr(7)))) return *id;
+      if (auto id = keys_.check(key)) return *id;
       if (secret.empty()) secret = "?";
     }
   }

@@ -124,6 +124,43 @@ TEST_F(GuardTest, KeysAreTakenFromBothHeaders) {
   }
 }
 
+// RFC 4648, bit by bit.
+std::string base64_of(const std::string& bytes) {
+  const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bits, out;
+  for (const char c : bytes)
+    for (int bit = 7; bit >= 0; --bit) bits += (c >> bit & 1) != 0 ? '1' : '0';
+  while (bits.size() % 6 != 0) bits += '0';
+  for (std::size_t i = 0; i < bits.size(); i += 6)
+    out += alphabet[std::stoul(bits.substr(i, 6), nullptr, 2)];
+  while (out.size() % 4 != 0) out += '=';
+  return out;
+}
+
+TEST_F(GuardTest, AKeyMayBeThePasswordOfBasic) {
+  struct Row {
+    std::string pair;
+    bool good;
+  };
+  const Row rows[] = {{"codex:" + secret_, true},
+                      {":" + secret_, true},
+                      {secret_ + ":", false},
+                      {secret_, false},
+                      {"a:b:" + secret_, false},
+                      {"codex:" + secret_ + "0", false},
+                      {"", false},
+                      {std::string(10'000, 'a') + ":" + secret_, false}};
+  for (const Row& row : rows) {
+    net::Headers headers;
+    headers.add("authorization", "Basic " + base64_of(row.pair));
+    const auto checked = guard_.check_key(headers);
+    EXPECT_EQ(checked.has_value(), row.good) << row.pair.substr(0, 50);
+    if (checked) {
+      EXPECT_EQ(*checked, id_);
+    }
+  }
+}
+
 TEST_F(GuardTest, ARevokedKeyIsRefusedAtOnce) {
   net::Headers headers;
   headers.add("x-api-key", secret_);
