@@ -25,12 +25,12 @@ class ClaudeCodeTest(AgentTest):
         except json.JSONDecodeError:
             self.fail(f"exit {done.returncode}: {done.stdout}{done.stderr}")
 
-
-class ClaudeCode(ClaudeCodeTest):
     def scratch_repository(self):
         subprocess.run(["git", "init", "-q"], cwd=self.folder, check=True)
         (self.folder / "greeting.txt").write_text("hello world\n")
 
+
+class ClaudeCode(ClaudeCodeTest):
     def test_reads_and_edits_a_file_by_tool_calls_and_finishes(self):
         self.scratch_repository()
         path = str(self.folder / "greeting.txt")

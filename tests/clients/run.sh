@@ -55,7 +55,8 @@ agents() {
   tests=$(cat tests/clients/*_test.py | grep -c '^    def test_')
   command -v npm >/dev/null || { skip "$tests" "npm is not installed"; return; }
   [ "$(uname -m)" = x86_64 ] || { skip "$tests" "the agents are pinned for x86-64"; return; }
-  install_packages agents || { skip "$tests" "npm could not install the agents"; return; }
+  { install_packages agents && install_packages router; } ||
+    { skip "$tests" "npm could not install the agents"; return; }
   python3 tests/run_unittests.py tests/clients "$@"
 }
 
