@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "config/config.h"
+#include "net/client.h"
 
 namespace tophand::backend {
 
@@ -36,7 +37,9 @@ class Adapter : public Backend {
   virtual Result<> unload(const std::string& model, const net::Cancellation& client) = 0;
 };
 
-// kConfig when the URL or the key cannot be used. Talks to nobody yet.
-Result<std::unique_ptr<Adapter>> make_adapter(const config::BackendConfig& config);
+// kConfig when the URL or the key cannot be used. Talks to nobody yet. `client`: what to send with;
+// nullptr for one of its own.
+Result<std::unique_ptr<Adapter>> make_adapter(const config::BackendConfig& config,
+                                              std::unique_ptr<net::Client> client = nullptr);
 
 }  // namespace tophand::backend

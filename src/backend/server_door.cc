@@ -35,7 +35,8 @@ void complete_usage(const chat::Request& request, const Report& report, chat::Fi
 
 }  // namespace
 
-Result<ServerDoor> ServerDoor::open(const config::BackendConfig& config) {
+Result<ServerDoor> ServerDoor::open(const config::BackendConfig& config,
+                                    std::unique_ptr<net::Client> client) {
   auto endpoint = net::parse_endpoint(config.url);
   if (!endpoint || (endpoint->scheme != "http" && endpoint->scheme != "https"))
     return fail(Code::kConfig, "url: expected an http:// or https:// URL");
@@ -53,7 +54,7 @@ Result<ServerDoor> ServerDoor::open(const config::BackendConfig& config) {
   const bool is_other_root = config.kind == "openai" && !base.empty() && !ends_in_v1;
   if (ends_in_v1) base.erase(base.size() - kV1.size());
   door.api_root_ = is_other_root ? "" : kV1;
-  door.client_ = net::Client::create(config.ca_file);
+  door.client_ = client ? std::move(client) : net::Client::create(config.ca_file);
   return door;
 }
 

@@ -26,8 +26,10 @@ class BodyReader {
 
 class ServerDoor {
  public:
-  // kConfig when the URL or the key cannot be used.
-  static Result<ServerDoor> open(const config::BackendConfig& config);
+  // kConfig when the URL or the key cannot be used. `client`: what to send with; nullptr for one of
+  // its own.
+  static Result<ServerDoor> open(const config::BackendConfig& config,
+                                 std::unique_ptr<net::Client> client = nullptr);
 
   const std::string& name() const { return name_; }
   const net::Endpoint& endpoint() const { return endpoint_; }

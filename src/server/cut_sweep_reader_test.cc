@@ -42,6 +42,22 @@ void read_openai(const Json& data, Received& out) {
   }
 }
 
+void read_responses(const Json& data, Received& out) {
+  const std::string type(string_or(data, "type", ""));
+  if (type == "response.created") ++out.starts;
+  if (type == "error" || type == "response.failed") out.error = true;
+  if (type == "response.completed" || type == "response.incomplete") out.stopped = true;
+  if (type == "response.output_text.delta") out.text += string_or(data, "delta", "");
+  if (const Json* item = find_key(data, "item"); type == "response.output_item.added" &&
+                                                 item != nullptr &&
+                                                 string_or(*item, "type", "") == "function_call") {
+    out.tool_ids.emplace_back(string_or(*item, "call_id", ""));
+    out.inputs.emplace_back();
+  }
+  if (type == "response.function_call_arguments.delta" && !out.inputs.empty())
+    out.inputs.back() += string_or(data, "delta", "");
+}
+
 void read_ollama(const Json& line, Received& out) {
   if (find_key(line, "error") != nullptr) {
     out.error = true;
@@ -86,8 +102,12 @@ Received read_stream(chat::Dialect dialect, std::string_view bytes) {
       out.broken = "not JSON: " + data;
       return out;
     }
-    if (out.stopped || out.error) out.broken = "something behind the end: " + data;
+    // Responses say a failure in two events.
+    const bool second_of_two = out.error && string_or(*json, "type", "") == "response.failed";
+    if (out.stopped || (out.error && !second_of_two))
+      out.broken = "something behind the end: " + data;
     if (dialect == chat::Dialect::kAnthropicMessages) read_anthropic(*json, out);
+    else if (dialect == chat::Dialect::kOpenAiResponses) read_responses(*json, out);
     else if (lines) read_ollama(*json, out);
     else read_openai(*json, out);
   }

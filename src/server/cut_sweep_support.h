@@ -20,7 +20,9 @@ enum class Fault : std::uint8_t { kEnd, kReset, kStall, kErrorEvent };
 
 struct Recording {
   const char* name;
-  bool claude;  // server-sent events of the Messages API; else the worker's lines
+  // "claude": server-sent events of the Messages API; "worker": the engine worker's lines; else the
+  // kind of a server of [[backends]].
+  std::string_view upstream;
   std::string bytes;
   std::string text;                 // what a client must be able to read, in full
   std::vector<std::string> inputs;  // of each tool call
@@ -59,19 +61,19 @@ inline std::vector<Recording> recordings() {
       sse("content_block_stop", R"(,"index":1)");
   std::vector<Recording> all;
   all.push_back({"claude text",
-                 true,
+                 "claude",
                  start + text_start + sse("ping", "", "\r\n") + text("one ") + text("tw\\u00f6 ") +
                      ": a comment\n\n" + text("three\\n\\n") + block_stop + end("end_turn"),
                  "one tw\xc3\xb6 three\n\n",
                  {}});
   all.push_back({"claude tool",
-                 true,
+                 "claude",
                  start + text_start + text("I look.") + block_stop + tool + end("tool_use"),
                  "I look.",
                  {"{\"path\": \"a.txt\"}"}});
   all.push_back(
       {"worker text",
-       false,
+       "worker",
        "{\"started\":{\"input_tokens\":11,\"cached_tokens\":0,\"model\":\"m\"}}\n"
        "{\"progress\":{\"done\":5,\"total\":11}}\n"
        "{\"text\":\"one \"}\n{\"text\":\"tw\xc3\xb6 \"}\n{\"text\":\"three\"}\n"
@@ -80,7 +82,7 @@ inline std::vector<Recording> recordings() {
        {}});
   all.push_back(
       {"worker tools",
-       false,
+       "worker",
        "{\"started\":{\"input_tokens\":11,\"cached_tokens\":0,\"model\":\"m\"}}\n"
        "{\"text\":\"Look:\"}\n"
        "{\"tool_start\":{\"id\":\"call_1\",\"name\":\"read\"}}\n"
@@ -93,20 +95,22 @@ inline std::vector<Recording> recordings() {
   return all;
 }
 
+// Of the servers of [[backends]].
+std::vector<Recording> server_recordings();
+
 // --- the network ---------------------------------------------------------------------------------
 
 class BrokenResponse final : public net::ClientResponse {
  public:
-  BrokenResponse(const char* type, std::string bytes, Fault fault)
-      : bytes_(std::move(bytes)), fault_(fault) {
+  BrokenResponse(const char* type, std::string bytes, Fault fault, std::size_t piece)
+      : bytes_(std::move(bytes)), fault_(fault), piece_(piece) {
     headers_.add("content-type", type);
   }
   int status() const override { return 200; }
   const net::Headers& headers() const override { return headers_; }
   Result<std::string> read(const net::Cancellation*) override {
-    constexpr std::size_t kPiece = 37;
     if (at_ < bytes_.size()) {
-      const std::string piece = bytes_.substr(at_, kPiece);
+      const std::string piece = bytes_.substr(at_, piece_);
       at_ += piece.size();
       return piece;
     }
@@ -119,7 +123,7 @@ class BrokenResponse final : public net::ClientResponse {
   net::Headers headers_;
   std::string bytes_;
   Fault fault_;
-  std::size_t at_ = 0;
+  std::size_t piece_, at_ = 0;
 };
 
 // Serves what its plan says now.
@@ -127,6 +131,7 @@ struct Plan {
   const char* type = "";
   std::string bytes;
   Fault fault = Fault::kEnd;
+  std::size_t piece = 37;  // bytes that come at once
   int sent = 0;
 };
 class BrokenNetwork final : public net::Client {
@@ -136,7 +141,7 @@ class BrokenNetwork final : public net::Client {
                                                     const net::Cancellation*) override {
     ++plan_.sent;
     return std::unique_ptr<net::ClientResponse>(
-        std::make_unique<BrokenResponse>(plan_.type, plan_.bytes, plan_.fault));
+        std::make_unique<BrokenResponse>(plan_.type, plan_.bytes, plan_.fault, plan_.piece));
   }
 
  private:

@@ -1,13 +1,18 @@
-// Streams from upstream, cut at every byte, for every dialect a client may speak: what the client
-// gets is a beginning of the answer without repetition, and it ends in its dialect's own error
-// form, never in a good end that nobody upstream has said. (Fault test T4: faults after the first
-// byte.) The control is a gateway that begins the answer anew on another backend.
+// Streams from every kind of upstream, cut at every byte, for every dialect a client may speak:
+// what the client gets is a beginning of the answer without repetition, and it ends in its
+// dialect's own error form, never in a good end that nobody upstream has said. (Fault test T4:
+// faults after the first byte.) The control is a gateway that begins the answer anew on another
+// backend.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <map>
 #include <memory>
+#include <random>
 
+#include "backend/adapter.h"
 #include "backend/claude_backend.h"
 #include "backend/engine_backend.h"
 #include "base/json.h"
@@ -26,8 +31,16 @@ constexpr const char* kPrices = R"({"date":"2026-01-01","models":[{"id":"claude-
   "output":"20","cache_write_5m":"5","cache_write_1h":"8","cache_read":"0.40"}]})";
 constexpr std::string_view kSecond = "SECOND";  // what the other backend answers
 constexpr chat::Dialect kDialects[] = {chat::Dialect::kAnthropicMessages,
-                                       chat::Dialect::kOpenAiChat, chat::Dialect::kOllamaChat,
-                                       chat::Dialect::kOllamaGenerate};
+                                       chat::Dialect::kOpenAiChat, chat::Dialect::kOpenAiResponses,
+                                       chat::Dialect::kOllamaChat, chat::Dialect::kOllamaGenerate};
+constexpr std::string_view kServers[] = {"ollama", "llama-server", "vllm", "openai"};
+
+// Of the first cut of each stream, and of how many bytes come at once. TOPHAND_SEED repeats a run.
+unsigned seed() {
+  const char* given = std::getenv("TOPHAND_SEED");
+  return given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10))
+                          : std::random_device()();
+}
 
 class OneWorker final : public backend::Workers {
  public:
@@ -60,7 +73,7 @@ enum class Gateway : std::uint8_t { kOurs, kRestarts };
 struct Case {
   const Recording& recording;
   chat::Dialect dialect;
-  std::size_t cut;
+  std::size_t cut, piece;
   Fault fault;
   bool second_allowed;
   Gateway gateway = Gateway::kOurs;
@@ -74,9 +87,17 @@ struct Rig {
         std::make_unique<BrokenNetwork>(plan));
     engine =
         std::make_unique<backend::EngineBackend>(workers, std::make_unique<BrokenNetwork>(plan));
+    for (const std::string_view kind : kServers) {
+      config::BackendConfig config;
+      config.name = config.kind = kind;
+      config.url = "http://127.0.0.1:1";
+      servers.emplace(kind, *backend::make_adapter(config, std::make_unique<BrokenNetwork>(plan)));
+    }
   }
   backend::Backend* backend_for(const Target& target) {
     if (target.backend == "second") return &second;
+    if (const auto server = servers.find(target.backend); server != servers.end())
+      return server->second.get();
     return target.place == Place::kClaude ? static_cast<backend::Backend*>(claude.get())
                                           : engine.get();
   }
@@ -87,18 +108,34 @@ struct Rig {
   OneWorker workers;
   std::unique_ptr<backend::ClaudeBackend> claude;
   std::unique_ptr<backend::EngineBackend> engine;
+  std::map<std::string, std::unique_ptr<backend::Adapter>, std::less<>> servers;
   SecondBackend second;
 };
 
+// An error inside a stream, behind whatever half an event was there.
+std::string error_event(std::string_view upstream) {
+  if (upstream == "claude")
+    return "\n\n" + sse("error", R"(,"error":{"type":"overloaded_error","message":"x"})");
+  if (upstream == "worker") return "\n{\"failed\":{\"code\":\"unavailable\",\"message\":\"x\"}}\n";
+  if (upstream == "ollama") return "\n{\"error\":\"x\"}\n";
+  return "\n\ndata: {\"error\":{\"code\":500,\"message\":\"x\",\"type\":\"server_error\"}}\n\n";
+}
+
 Plan plan_for(const Case& test) {
-  Plan plan{.type = test.recording.claude ? "text/event-stream" : "application/x-ndjson",
+  const std::string_view upstream = test.recording.upstream;
+  const bool lines = upstream == "worker" || upstream == "ollama";
+  Plan plan{.type = lines ? "application/x-ndjson" : "text/event-stream",
             .bytes = test.recording.bytes.substr(0, test.cut),
-            .fault = test.fault};
-  if (test.fault != Fault::kErrorEvent) return plan;
-  plan.bytes += test.recording.claude
-                    ? "\n\n" + sse("error", R"(,"error":{"type":"overloaded_error","message":"x"})")
-                    : "\n{\"failed\":{\"code\":\"unavailable\",\"message\":\"x\"}}\n";
+            .fault = test.fault,
+            .piece = test.piece};
+  if (test.fault == Fault::kErrorEvent) plan.bytes += error_event(upstream);
   return plan;
+}
+
+Target target_of(const Recording& recording) {
+  if (recording.upstream == "claude") return {Place::kClaude, "claude-x"};
+  if (recording.upstream == "worker") return {Place::kLocal, "m"};
+  return {Place::kLocal, "m", std::string(recording.upstream)};
 }
 
 // The way of litellm and others: what broke is asked again elsewhere, into the same stream.
@@ -161,8 +198,7 @@ std::string run_case(Rig& rig, const Case& test) {
   job.request_id = "req_1";
   job.request = job.local_request = &request;
   if (test.dialect == chat::Dialect::kAnthropicMessages) job.raw_body = raw;
-  job.decision.targets = {test.recording.claude ? Target{Place::kClaude, "claude-x"}
-                                                : Target{Place::kLocal, "m"}};
+  job.decision.targets = {target_of(test.recording)};
   if (test.second_allowed) job.decision.targets.push_back({Place::kLocal, "m", "second"});
 
   const net::Request http;
@@ -199,26 +235,29 @@ std::size_t sparser(Fault fault) {
 }
 
 struct Sweep {
+  unsigned seed = 0;
   int cases = 0, faults = 0;
-  std::string first;  // fault, with its case
+  std::string first = {};  // fault, with its case
 };
 
-Sweep sweep(Gateway gateway, std::size_t step) {
-  Sweep result;
+Sweep sweep(const std::vector<Recording>& all, Gateway gateway, std::size_t step) {
+  Sweep result{.seed = seed()};
   Rig rig;
-  const std::vector<Recording> all = recordings();
+  std::mt19937 random(result.seed);
   for (const Recording& recording : all)
     for (const chat::Dialect dialect : kDialects)
       for (const Fault fault : {Fault::kEnd, Fault::kReset, Fault::kStall, Fault::kErrorEvent})
         for (const bool second : {false, true})
-          for (std::size_t cut = 0; cut <= recording.bytes.size(); cut += step * sparser(fault)) {
+          for (std::size_t stride = step * sparser(fault), cut = random() % stride;
+               cut <= recording.bytes.size(); cut += stride) {
             const bool whole = cut == recording.bytes.size();
             if (fault == Fault::kErrorEvent && whole) continue;
             // Thoughts and tools do not exist in generate.
             if (dialect == chat::Dialect::kOllamaGenerate && !recording.inputs.empty()) continue;
             ++result.cases;
+            const std::size_t piece = 1 + random() % 64;
             const std::string wrong =
-                run_case(rig, {recording, dialect, cut, fault, second, gateway});
+                run_case(rig, {recording, dialect, cut, piece, fault, second, gateway});
             if (wrong.empty()) continue;
             if (++result.faults == 1)
               result.first = std::string(recording.name) + ", dialect " +
@@ -230,17 +269,29 @@ Sweep sweep(Gateway gateway, std::size_t step) {
   return result;
 }
 
-TEST(CutSweep, NoCutRepeatsLosesOrForgesAnything) {
-  const Sweep result = sweep(Gateway::kOurs, 1);
-  std::printf("%d cuts\n", result.cases);
+struct Streams {
+  const char* name;
+  std::vector<Recording> (*recordings)();
+  std::size_t step;  // TOPHAND_SWEEP_ALL=1: every byte of all of them
+};
+class CutSweep : public testing::TestWithParam<Streams> {};
+INSTANTIATE_TEST_SUITE_P(Of, CutSweep,
+                         testing::Values(Streams{"ClaudeAndWorker", recordings, 1},
+                                         Streams{"Servers", server_recordings, 7}),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_P(CutSweep, NoCutRepeatsLosesOrForgesAnything) {
+  const bool all = std::getenv("TOPHAND_SWEEP_ALL") != nullptr;
+  const Sweep result = sweep(GetParam().recordings(), Gateway::kOurs, all ? 1 : GetParam().step);
+  std::printf("%d cuts, seed %u\n", result.cases, result.seed);
   EXPECT_EQ(result.faults, 0) << result.first;
   EXPECT_GT(result.cases, 10'000);
 }
 
-TEST(CutSweep, ControlAGatewayThatBeginsAnewIsCaught) {
-  const Sweep result = sweep(Gateway::kRestarts, 7);
-  std::printf("%d of %d cuts caught, the first: %s\n", result.faults, result.cases,
-              result.first.c_str());
+TEST_P(CutSweep, ControlAGatewayThatBeginsAnewIsCaught) {
+  const Sweep result = sweep(GetParam().recordings(), Gateway::kRestarts, 11);
+  std::printf("%d of %d cuts caught, seed %u, the first: %s\n", result.faults, result.cases,
+              result.seed, result.first.c_str());
   EXPECT_GT(result.faults, result.cases / 10);
 }
 
