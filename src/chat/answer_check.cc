@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/json_schema.h"
+#include "chat/answer_mend.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
@@ -12,7 +13,7 @@ namespace {
 
 constexpr double kSecondTryTemperatureMax = 0.2;
 constexpr std::size_t kNamesShownMax = 24;
-constexpr std::string_view kFence = "```", kSpace = " \t\r\n";
+constexpr std::string_view kSpace = " \t\r\n";
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kSpace);
@@ -50,17 +51,14 @@ std::optional<Fault> call_fault(const Request& request, const ToolUseBlock& call
                                             "\" do not fit its parameters: " + **mismatch + "."};
 }
 
-std::optional<Fault> json_fault(const Request& request, std::string_view text) {
-  const auto json = parse_json(json_of_answer(text));
-  if (!json)
-    return Fault{Fault::Kind::kNotJson, "The answer is not JSON: " + json.error().message + "."};
+// What is wrong with one JSON value; nothing when it can go to the client.
+std::optional<Fault> value_fault(const Request& request, const Json* schema, const Json& value) {
   if (request.json_schema.empty()) {
-    if (json->is_object()) return std::nullopt;
+    if (value.is_object()) return std::nullopt;
     return Fault{Fault::Kind::kWrongJson, "The answer is JSON, but not an object."};
   }
-  const auto schema = parse_json(request.json_schema);
-  if (!schema) return std::nullopt;
-  const auto mismatch = schema_mismatch(*schema, *json, "answer");
+  if (schema == nullptr) return std::nullopt;
+  const auto mismatch = schema_mismatch(*schema, value, "answer");
   if (!mismatch || !*mismatch) return std::nullopt;
   return Fault{Fault::Kind::kWrongJson, "The JSON does not fit the schema: " + **mismatch + "."};
 }
@@ -120,13 +118,31 @@ bool wants_json(const Request& request) {
   return request.json_object || !request.json_schema.empty();
 }
 
-std::string_view json_of_answer(std::string_view text) {
-  text = trimmed(text);
-  if (!text.starts_with(kFence) || !text.ends_with(kFence) || text.size() < 2 * kFence.size())
-    return text;
-  const std::size_t line_end = text.find('\n');
-  if (line_end == std::string_view::npos) return text;
-  return trimmed(text.substr(line_end, text.size() - kFence.size() - line_end));
+JsonAnswer read_json_answer(const Request& request, std::string_view text) {
+  const auto read_schema = parse_json(request.json_schema);
+  const Json* schema = read_schema ? &*read_schema : nullptr;
+  const std::vector<std::string_view> candidates = json_candidates(text);
+  std::vector<Json> values;
+  std::optional<Fault> fault;
+  for (const std::string_view candidate : candidates) {
+    auto value = parse_json(candidate);
+    if (!value) continue;
+    auto wrong = value_fault(request, schema, *value);
+    if (!wrong) return {.text = std::string(candidate), .fault = {}};
+    if (!fault) fault = std::move(wrong);
+    values.push_back(std::move(*value));
+  }
+  if (schema != nullptr)
+    for (Json& value : values) {
+      const Json mended = mended_json(*schema, std::move(value));
+      if (!value_fault(request, schema, mended))
+        return {.text = dump_json(mended), .fault = {}, .mended = true};
+    }
+  if (!fault)
+    fault =
+        Fault{Fault::Kind::kNotJson,
+              "The answer is not JSON: " + parse_json(candidates.front()).error().message + "."};
+  return {.text = std::string(candidates.front()), .fault = std::move(fault)};
 }
 
 std::optional<Fault> find_fault(const Request& request, const LocalAnswer& answer) {
@@ -139,7 +155,8 @@ std::optional<Fault> find_fault(const Request& request, const LocalAnswer& answe
                      tool_names(request) + "): it has to be JSON with \"name\" and \"arguments\"."};
   if (may_call_tools(request))
     if (auto fault = missing_call(request, answer)) return fault;
-  if (wants_json(request) && answer.calls.empty()) return json_fault(request, answer.text);
+  if (wants_json(request) && answer.calls.empty())
+    return read_json_answer(request, answer.text).fault;
   return std::nullopt;
 }
 

@@ -37,9 +37,15 @@ std::string_view fault_name(Fault::Kind kind);  // for the ledger: "arguments", 
 bool may_call_tools(const Request& request);
 bool wants_json(const Request& request);
 
-// The JSON of an answer that was asked for JSON: without the fence that models like to put around
-// it, and without white space around.
-std::string_view json_of_answer(std::string_view text);
+// An answer that was asked for JSON, as the client gets it: without fences and words around it;
+// when it does not fit the schema, but would with small things spelled right (answer_mend.h), with
+// these.
+struct JsonAnswer {
+  std::string text;
+  std::optional<Fault> fault;  // nothing when it fits
+  bool mended = false;
+};
+JsonAnswer read_json_answer(const Request& request, std::string_view text);
 
 // Nothing when the client can have the answer. A schema that cannot be judged (too deep, too
 // costly) holds nothing up: it is then the client's to judge, as it would be without a gateway.

@@ -55,6 +55,7 @@ class Gate final : public backend::Sink {
   const chat::LocalAnswer& answer() const { return answer_; }
   // Sends what was held, to the end of the answer.
   Result<> deliver();
+  bool mended_json() const { return mended_json_; }  // by deliver()
   // Forgets the answer and reads the next one.
   void again();
 
@@ -77,6 +78,7 @@ class Gate final : public backend::Sink {
   bool streams_ = false;         // text goes straight to the client
   bool text_was_shown_ = false;  // by the first answer
   bool started_ = false, second_ = false;
+  bool mended_json_ = false;
   bool in_call_ = false, drops_call_ = false;
 };
 
@@ -181,7 +183,9 @@ Result<> Gate::deliver() {
     std::erase_if(held_, [](const chat::StreamEvent& event) {
       return std::holds_alternative<chat::TextDelta>(event);
     });
-    held_.emplace_back(chat::TextDelta{std::string(chat::json_of_answer(answer_.text))});
+    chat::JsonAnswer json = chat::read_json_answer(request_, answer_.text);
+    mended_json_ = json.mended;
+    held_.emplace_back(chat::TextDelta{std::move(json.text)});
   }
   if (auto gone = let_go(); !gone) return gone;
   return finished_ ? client_.event(*finished_) : Result<>();
@@ -245,6 +249,7 @@ backend::Report answer_checked(backend::Backend& backend, const backend::Call& c
   if (!fault) {
     first.gate = "passed";
     if (auto put = gate.deliver(); !put) backend::end_with(first, put.error());
+    if (gate.mended_json()) first.note = "JSON mended";
     return first;
   }
   const std::string finding = std::string(chat::fault_name(fault->kind));
@@ -269,6 +274,7 @@ backend::Report answer_checked(backend::Backend& backend, const backend::Call& c
   } else {
     report.gate = "mended";
     if (auto put = gate.deliver(); !put) backend::end_with(report, put.error());
+    if (gate.mended_json()) report.note += ", JSON mended";
   }
   return report;
 }
