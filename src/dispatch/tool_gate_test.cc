@@ -267,6 +267,16 @@ TEST(ToolGate, WrongJsonIsAskedForAgain) {
             "with the mended JSON and nothing else.");
 }
 
+TEST(ToolGate, JsonThatIsSpelledWronglyIsMendedWithoutAskingAgain) {
+  JsonRig rig({text_answer("Here it is:\n```json\n{\"n\": \"1\"}\n```\nDone.")});
+  rig.request.json_schema = R"({"properties":{"n":{"type":"integer"}},"required":["n"]})";
+  const backend::Report report = rig.run();
+  EXPECT_EQ(report.end, backend::End::kFinished);
+  EXPECT_EQ(report.note, "JSON mended");
+  EXPECT_EQ(rig.seen.text, R"({"n":1})");
+  EXPECT_EQ(rig.backend.asked.size(), 1u);
+}
+
 TEST(ToolGate, ProseForJsonTwiceIsHandedUp) {
   JsonRig rig({text_answer("Sure!"), text_answer("Here you are.")});
   rig.request.json_schema.clear();
