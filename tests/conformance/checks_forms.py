@@ -62,7 +62,8 @@ def ends_in_order(trace):
 def blocks_start_empty(trace):
     for value in trace.events("content_block_start"):
         block = value["content_block"]
-        want = {"text": {"text": ""}, "tool_use": {"input": {}}, "thinking": {"thinking": ""}}[block["type"]]
+        want = {"text": {"text": ""}, "tool_use": {"input": {}}, "thinking": {"thinking": ""}}.get(
+            block["type"], {})  # other blocks are their vendor's own
         if any(block.get(key) != empty for key, empty in want.items()):
             return f"{block}"
     return None
@@ -70,14 +71,16 @@ def blocks_start_empty(trace):
 
 @check("A5", "deltas fit the open block", "Anthropic streaming", good, ("anthropic",))
 def deltas_fit(trace):
-    fits = {"text": {"text_delta"}, "tool_use": {"input_json_delta"},
+    fits = {"text": {"text_delta", "citations_delta"}, "tool_use": {"input_json_delta"},
             "thinking": {"thinking_delta", "signature_delta"}}
     kinds = {}
     for value in trace.events("content_block_start", "content_block_delta"):
         if "content_block" in value:
             kinds[value["index"]] = value["content_block"]["type"]
-        elif value["delta"]["type"] not in fits[kinds[value["index"]]] | {"mood_delta"}:
-            return f"{value['delta']['type']} in a block of {kinds[value['index']]}"
+            continue
+        kind, delta = kinds[value["index"]], value["delta"]["type"]
+        if kind in fits and delta not in fits[kind] | {"mood_delta"}:  # other blocks are their vendor's own
+            return f"{delta} in a block of {kind}"
     return None
 
 
