@@ -47,6 +47,11 @@ std::string title(const Json& window) {
   return "Claude subscription, " + name + (key.empty() ? "" : ", key " + key);
 }
 
+std::string week_start(const Json& body) {
+  const std::string in_utc = moment(int_or(body, "week_start_ms", 0));
+  return std::string(string_or(body, "week_start", in_utc));
+}
+
 void print_warning(double used, std::ostream& out) {
   for (const int level : {95, 80, 50})
     if (used >= level / 100.0) {
@@ -59,7 +64,8 @@ void print_window(const Json& window, double now_ms, std::ostream& out) {
   const bool in_dollars = string_or(window, "unit", "") == "usd";
   const double cap = number_or(window, "cap", 0), spent = number_or(window, "spent", 0);
   const double end_ms = number_or(window, "end_ms", 0);
-  out << title(window) << ", until " << moment(static_cast<std::int64_t>(end_ms)) << " (in "
+  const std::string end = moment(static_cast<std::int64_t>(end_ms));
+  out << title(window) << ", until " << string_or(window, "end", end) << " (in "
       << span((end_ms - now_ms) / kHourMs) << ")\n  used       ";
   if (in_dollars) out << amount(spent, true) << " of " << amount(cap, true) << ", ";
   out << percent(spent, cap);
@@ -100,7 +106,7 @@ void print_caps(const Json& caps, std::ostream& out) {
 }
 
 void print_moved(const Json& body, std::ostream& out) {
-  out << "Because of the budget, since " << moment(int_or(body, "week_start_ms", 0)) << '\n';
+  out << "Because of the budget, since " << week_start(body) << '\n';
   bool any = false;
   const auto line = [&](std::int64_t count, const std::string& what) {
     if (count == 0) return;
@@ -133,7 +139,7 @@ Result<> print_budget(std::string_view json, std::ostream& out) {
   if (!bool_or(body, "live", true)) print_age(int_or(body, "last_row_ms", 0), out);
   if (windows->empty())
     out << "No budget is set: [budget] week_usd in the configuration caps a week.\n"
-        << "Spent on Claude since " << moment(int_or(body, "week_start_ms", 0)) << ": "
+        << "Spent on Claude since " << week_start(body) << ": "
         << usd(int_or(body, "spent_nano_usd", 0)) << '\n';
   for (const Json& window : *windows) print_window(window, number_or(body, "now_ms", 0), out);
   print_caps(*caps, out);

@@ -106,8 +106,7 @@ void print_refusal(const Json& refusal, std::ostream& out) {
       << '\n';
   if (!reason.empty()) out << "  why    " << reason << '\n';
   if (!backend.empty())
-    out << "  meant  " << backend << ", " << text_of(refusal, "model") << tier_of(refusal)
-        << '\n';
+    out << "  meant  " << backend << ", " << text_of(refusal, "model") << tier_of(refusal) << '\n';
   out << "  money  nothing: it was not sent\n";
 }
 

@@ -98,7 +98,9 @@ Result<Replay> replay_for(const Arguments& args) {
   config::Paths paths = config::find_paths(env, args.get("--policy"), args.get("--data"));
   TOPHAND_TRY(config, "replay", config::load_config(paths, env));
   TOPHAND_CHECK("replay", steering::check_routing(config));
-  TOPHAND_TRY(since, "replay", parse_since(args.get("--since", "all"), system_clock().wall_ms()));
+  TOPHAND_TRY(calendar, "replay", config::calendar_of(config.budget));
+  TOPHAND_TRY(since, "replay",
+              parse_since(args.get("--since", "all"), system_clock().wall_ms(), calendar));
   const std::string source = args.positional.empty() ? paths.data_dir : args.positional.front();
   TOPHAND_TRY(rows, "replay", read_past(source, since));
   TOPHAND_TRY(prices, "replay", ledger::PriceBook::load(config.prices_file));

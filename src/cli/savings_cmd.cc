@@ -16,6 +16,7 @@ namespace {
 
 struct Wanted {
   std::int64_t since_ms = 0;
+  bool week = false;  // since the week began, which the configuration says
   steering::SavingsFilter filter;
 };
 
@@ -27,6 +28,7 @@ Result<Wanted> read_flags(const Arguments& args) {
   if (args.has("--days")) since = std::to_string(days) + "d";
   TOPHAND_TRY(since_ms, "savings", parse_since(since, system_clock().wall_ms()));
   return Wanted{since_ms,
+                since == "week",
                 {.key_id = args.get("--key"),
                  .agent = args.get("--agent"),
                  .task_class = args.get("--class"),
@@ -40,11 +42,14 @@ Result<std::string> savings_of_file(const Arguments& args, const Wanted& wanted)
   const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
   TOPHAND_TRY(settings, "configuration", config::load_config(paths, env));
   TOPHAND_TRY(prices, "prices", ledger::PriceBook::load(settings.prices_file));
-  const steering::SavingsQuery query{.since_ms = wanted.since_ms,
-                                     .until_ms = system_clock().wall_ms(),
-                                     .filter = wanted.filter,
-                                     .counterfactual_model = settings.claude.model,
-                                     .energy_known = settings.energy.is_known()};
+  const std::int64_t now_ms = system_clock().wall_ms();
+  TOPHAND_TRY(calendar, "configuration", config::calendar_of(settings.budget));
+  const steering::SavingsQuery query{
+      .since_ms = wanted.week ? calendar.week(now_ms).start_ms : wanted.since_ms,
+      .until_ms = now_ms,
+      .filter = wanted.filter,
+      .counterfactual_model = settings.claude.model,
+      .energy_known = settings.energy.is_known()};
   const std::string path = paths.data_dir + "/" + std::string(ledger::kLedgerFile);
   std::error_code failed;
   if (!std::filesystem::exists(path, failed) && !failed)
@@ -56,7 +61,8 @@ Result<std::string> savings_of_file(const Arguments& args, const Wanted& wanted)
 }
 
 std::string path_of(const Wanted& wanted) {
-  std::string path = "/tophand/v1/savings?since_ms=" + std::to_string(wanted.since_ms);
+  std::string path = "/tophand/v1/savings?";
+  path += wanted.week ? "week=1" : "since_ms=" + std::to_string(wanted.since_ms);
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) ((path += '&') += name) += '=' + net::query_escaped(value);
   };
@@ -90,7 +96,7 @@ int run_savings(Io& io, const Arguments& args) {
 }
 
 const Flag kFlags[] = {
-    {"--week", "", "since Monday 00:00 UTC"},
+    {"--week", "", "since the budget's week began ([budget] week_starts and time_zone)"},
     {"--days", "N", "the last N days"},
     {"--since", "TIME", "all (default), week, or hours or days: 12h, 7d"},
     {"--class", "NAME", "of tasks of this class only"},

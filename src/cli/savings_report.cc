@@ -2,7 +2,6 @@
 
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <iomanip>
 #include <ostream>
@@ -173,17 +172,7 @@ Result<Json> parse_report(std::string_view json) {
 }  // namespace
 
 std::string moment(std::int64_t wall_ms) {
-  namespace chr = std::chrono;
-  const chr::sys_time<chr::milliseconds> at{chr::milliseconds(wall_ms)};
-  const auto day = chr::floor<chr::days>(at);
-  const chr::year_month_day date(day);
-  const chr::hh_mm_ss clock(chr::floor<chr::minutes>(at - day));
-  std::ostringstream out;
-  out << std::setfill('0') << static_cast<int>(date.year()) << '-' << std::setw(2)
-      << static_cast<unsigned>(date.month()) << '-' << std::setw(2)
-      << static_cast<unsigned>(date.day()) << ' ' << std::setw(2) << clock.hours().count() << ':'
-      << std::setw(2) << clock.minutes().count() << " UTC";
-  return out.str();
+  return Calendar().moment(wall_ms);
 }
 
 Result<> print_savings(std::string_view json, std::ostream& out) {
@@ -238,9 +227,10 @@ Result<> print_savings_csv(std::string_view json, std::ostream& out) {
   return {};
 }
 
-Result<std::int64_t> parse_since(std::string_view text, std::int64_t now_ms) {
+Result<std::int64_t> parse_since(std::string_view text, std::int64_t now_ms,
+                                 const Calendar& calendar) {
   if (text == "all") return 0;
-  if (text == "week") return ledger::week_start_ms(now_ms);
+  if (text == "week") return calendar.week(now_ms).start_ms;
   std::int64_t count = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), count);
   const std::string_view unit(parsed.ptr,

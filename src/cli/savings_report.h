@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/calendar.h"
 #include "base/result.h"
 
 namespace tophand::cli {
@@ -18,8 +19,9 @@ Result<> print_savings_csv(std::string_view json, std::ostream& out);
 
 std::string moment(std::int64_t wall_ms);  // "2026-11-23 00:00 UTC"
 
-// "all", "week" (since Monday 00:00 UTC), or a number of hours or days: "12h", "7d". The moment it
-// means, in milliseconds; kInvalid for anything else.
-Result<std::int64_t> parse_since(std::string_view text, std::int64_t now_ms);
+// "all", "week" (the calendar's that now lies in), or a number of hours or days: "12h", "7d". The
+// moment it means, in milliseconds; kInvalid for anything else.
+Result<std::int64_t> parse_since(std::string_view text, std::int64_t now_ms,
+                                 const Calendar& calendar = {});
 
 }  // namespace tophand::cli

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace tophand::config {
 namespace {
@@ -147,6 +149,22 @@ bool is_in_house(const BackendConfig& backend) {
   return std::ranges::any_of(
       std::array<std::string_view, 4>{".local", ".lan", ".home.arpa", ".internal"},
       [&](std::string_view suffix) { return host.ends_with(suffix); });
+}
+
+Result<Calendar> calendar_of(const BudgetConfig& budget) {
+  const std::string& text = budget.week_starts;
+  const std::size_t space = std::min(text.find(' '), text.size());
+  const std::uint8_t days = parse_day(text.substr(0, space));
+  const auto time =
+      parse_hours((space < text.size() ? text.substr(space + 1) : "00:00") + "-00:00");
+  if (std::popcount(days) != 1 || !time || text.ends_with("24:00"))
+    return fail(Code::kConfig,
+                "budget.week_starts: expected a day and a time such as \"mon 00:00\", found '" +
+                    text + "'");
+  auto zone = TimeZone::find(budget.time_zone.empty() ? "UTC" : budget.time_zone);
+  if (!zone) return fail(Code::kConfig, "budget.time_zone: " + zone.error().message);
+  return Calendar(*std::move(zone),
+                  {.weekday = std::countr_zero(days), .minute = time->from_minute});
 }
 
 Result<> check_claude_key(const ClaudeKeyConfig& key, const std::vector<ClaudeKeyConfig>&) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/calendar.h"
 #include "base/result.h"
 
 namespace tophand::config {
@@ -182,6 +183,8 @@ struct BudgetConfig {
   bool stop_paid = false;          // no request that costs money begins
   std::vector<CapConfig> caps;
   std::optional<double> five_hour_usd;  // paced like the week, but never refused; absent: none
+  std::string time_zone;  // IANA name or "system"; "": UTC, and the machine's for rules
+  std::string week_starts = "mon 00:00";
 };
 
 // What local work costs in power.
@@ -232,6 +235,8 @@ struct Hours {
 std::optional<Hours> parse_hours(std::string_view text);
 // Bits from Monday on: "mon" ... "sun", "weekdays", "weekend"; 0 for another word.
 std::uint8_t parse_day(std::string_view text);
+// The budget's weeks and days. kConfig where the zone is not known or `week_starts` no such time.
+Result<Calendar> calendar_of(const BudgetConfig& budget);
 
 // Parses and checks TOML text. kConfig with "line 3: ..." on the first fault.
 Result<Config> parse_config(std::string_view toml, std::string_view origin);

@@ -360,5 +360,30 @@ TEST(Paths, FollowFlagsThenVariablesThenTheXdgFolders) {
   EXPECT_EQ(find_paths(named, "/fc", "/fd").config_file, "/fc");
 }
 
+TEST(Config, SaysWhenTheWeekBegins) {
+  EXPECT_EQ(calendar_of({})->fingerprint(), "UTC mon 00:00");
+  BudgetConfig budget;
+  for (const auto& [text, fingerprint] :
+       {std::pair{"fri 18:30", "UTC fri 18:30"}, {"sun", "UTC sun 00:00"}}) {
+    budget.week_starts = text;
+    EXPECT_EQ(calendar_of(budget)->fingerprint(), fingerprint);
+  }
+  for (const char* text : {"", "weekend", "monday", "mon 25:00", "mon 24:00", "mon  00:00",
+                           "mon 00:00 ", "00:00", "mon 00:00-06:00"}) {
+    budget.week_starts = text;
+    const auto wrong = calendar_of(budget);
+    ASSERT_FALSE(wrong) << text;
+    EXPECT_EQ(wrong.error().code, Code::kConfig);
+    EXPECT_NE(wrong.error().message.find("such as \"mon 00:00\""), std::string::npos);
+  }
+  budget = {};
+  budget.time_zone = "Europe/Berln";
+  const auto nowhere = calendar_of(budget);
+  ASSERT_FALSE(nowhere);
+  EXPECT_NE(nowhere.error().message.find("budget.time_zone: time zone 'Europe/Berln' is not known"),
+            std::string::npos)
+      << nowhere.error().message;
+}
+
 }  // namespace
 }  // namespace tophand::config

@@ -150,6 +150,8 @@ Result<> check(const Config& config) {
   TOPHAND_CHECK("server.listen", check_listen(config.server.listen));
   if (config.energy.watts_busy != 0 && config.energy.watts_busy < config.energy.watts_idle)
     return fail(Code::kConfig, "energy.watts_busy is below energy.watts_idle");
+  if (auto calendar = calendar_of(config.budget); !calendar)
+    return tl::unexpected(std::move(calendar).error());
   return {};
 }
 

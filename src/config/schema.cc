@@ -90,11 +90,16 @@ constexpr Key kKeys[] = {
      "they wait for the same backend: weights = { release = 3 }", {1, 1000}},
 
     {"budget", "week_usd", [](Config& c) -> Place { return &c.budget.week_usd; },
-     "hard cap for a week (Monday to Sunday, UTC), in dollars; unset: no cap"},
+     "hard cap for a week, in dollars; unset: no cap"},
     {"budget", "stop_paid", [](Config& c) -> Place { return &c.budget.stop_paid; },
      "true refuses every request that would cost money"},
     {"budget", "five_hour_usd", [](Config& c) -> Place { return &c.budget.five_hour_usd; },
      "what five hours should not exceed, in dollars: spending is paced by it, never refused; unset: none"},
+    {"budget", "time_zone", [](Config& c) -> Place { return &c.budget.time_zone; },
+     "of the budget's weeks and days, and of the hours and days in rules: a name such as \"Europe/Berlin\", or "
+     "\"system\"; empty: UTC for the budget, this machine's for rules"},
+    {"budget", "week_starts", [](Config& c) -> Place { return &c.budget.week_starts; },
+     "day and time at which the budget's week begins"},
 
     {"tiers", "small", [](Config& c) -> Place { return &c.tiers.small; },
      "Claude's model of the small tier; `haiku` means it"},
@@ -162,7 +167,7 @@ constexpr CapKey kCapKeys[] = {
     {"budget.caps", "name", [](CapConfig& c) -> Place { return &c.name; },
      "which one; \"*\": each of them by itself; the team has no name"},
     {"budget.caps", "window", [](CapConfig& c) -> Place { return &c.window; },
-     "week (from Monday, UTC), day (UTC) or ever", {}, kCapWindows},
+     "week (as budget.week_starts says), day (from 00:00) or ever", {}, kCapWindows},
     {"budget.caps", "usd", [](CapConfig& c) -> Place { return &c.usd; },
      "dollars that may be spent in that time"},
 };

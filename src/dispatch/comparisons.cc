@@ -64,7 +64,7 @@ class Comparisons::Spending {
 
  private:
   bool know_this_week() {
-    const std::int64_t week_ms = ledger::week_start_ms(deps_.clock->wall_ms());
+    const std::int64_t week_ms = deps_.ledger->calendar().week(deps_.clock->wall_ms()).start_ms;
     if (week_ms == week_ms_) return true;
     const auto rows = deps_.ledger->rows(week_ms, kRowsMax);
     if (!rows || static_cast<std::int64_t>(rows->size()) == kRowsMax) return false;

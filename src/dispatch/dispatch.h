@@ -88,7 +88,7 @@ struct Outcome {
 // Comparisons of local answers with Claude's (comparisons.h).
 struct Audit {
   std::string model;             // that answers for comparison, and judges
-  ledger::NanoUsd week_max = 0;  // what both may cost in a week (Monday 00:00 UTC)
+  ledger::NanoUsd week_max = 0;  // what both may cost in one of the ledger's weeks
 };
 // What a judge found.
 struct Judgement {

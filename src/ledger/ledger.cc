@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -30,6 +31,7 @@ namespace {
 constexpr int kBusyMs = 2000;          // a person's sqlite3 shell, a backup
 constexpr int kOtherProcessMs = 2000;  // `tophand savings` just before the gateway starts
 constexpr std::int64_t kRowsMax = 100'000;
+constexpr const char* kCalendarState = "calendar";
 constexpr std::chrono::milliseconds kBatchEvery{20};  // of rows without money
 constexpr int kBatchNiceness = 5;  // a third of the weight: who waits for its lock still gets on
 
@@ -72,6 +74,10 @@ class SqliteLedger final : public Ledger {
   }
 
   Result<> set_limits(Limits limits) override;
+  Calendar calendar() override {
+    const std::lock_guard guard(week_mutex_);
+    return calendar_;
+  }
   Result<std::int64_t> begin(const AttemptStart& start) override;
   Result<> settle(std::int64_t row_id, const AttemptEnd& end) override {
     return finish({row_id, "settled", end.cost, end});
@@ -101,6 +107,8 @@ class SqliteLedger final : public Ledger {
   enum class Sync : std::uint8_t { kLater, kNow };
   Result<> set_sync(Sync sync);
   Result<Transaction> begin_transaction(Sync sync);
+  std::int64_t week_ms(std::int64_t now_ms);
+  Result<> follow(const Calendar& calendar);
   Result<> reserve(const RowStart& row);
   Result<> finish(RowEnd row);
   Result<> end_row(const RowEnd& row, const Attempts::Money& before);
@@ -109,6 +117,9 @@ class SqliteLedger final : public Ledger {
   Result<> write(const std::vector<FreeRows::Write>& writes);
   Result<> write_start(const RowStart& row);
 
+  std::mutex week_mutex_;  // guards the next two
+  Calendar calendar_;
+  Span week_;  // that was asked for last
   std::atomic<std::int64_t> next_id_;
   FreeRows free_;
   std::mutex mutex_;  // guards everything below but the constants
@@ -121,6 +132,25 @@ class SqliteLedger final : public Ledger {
   const std::string price_version_;
   std::thread writer_;
 };
+
+struct KeptCalendar {
+  std::string fingerprint = Calendar().fingerprint();
+  std::int64_t since_ms = 0;  // 0: ever
+};
+
+// "1790000000000 Europe/Berlin#0123456789abcdef mon 00:00"; nothing was kept as long as it was the
+// first one.
+Result<KeptCalendar> kept_calendar(SavedState& saved_state) {
+  TOPHAND_TRY(text, "calendar", saved_state.get(kCalendarState));
+  if (text.empty()) return KeptCalendar{};
+  KeptCalendar kept;
+  const auto since = std::from_chars(text.data(), text.data() + text.size(), kept.since_ms);
+  const std::size_t space = text.find(' ');
+  if (since.ec != std::errc() || kept.since_ms < 1 || since.ptr != text.data() + space)
+    return fail(Code::kCorrupt, "the saved calendar '" + text + "' cannot be read");
+  kept.fingerprint = text.substr(space + 1);
+  return kept;
+}
 
 // What the file and its journal say must be the same text, and JSON holds only UTF-8.
 void clean(std::string& text) {
@@ -160,8 +190,36 @@ Result<> SqliteLedger::set_limits(Limits limits) {
   for (const Cap& cap : limits.caps)
     if (cap.limit < 0) return fail(Code::kConfig, "a budget is negative");
   const std::lock_guard guard(mutex_);
+  TOPHAND_CHECK("ledger", follow(limits.calendar));
   limits_ = std::move(limits);
   return {};
+}
+
+// The file remembers by which calendar its windows are cut, and since when.
+Result<> SqliteLedger::follow(const Calendar& calendar) {
+  TOPHAND_TRY(kept, "calendar", kept_calendar(tables_.saved_state));
+  if (kept.fingerprint != calendar.fingerprint()) {
+    write_free_rows();
+    // Clocks go back: rows may have begun after now.
+    TOPHAND_TRY(last_ms, "calendar",
+                db_.query_integer("SELECT coalesce(max(started_ms), 0) FROM attempts"));
+    kept.since_ms = std::max(clock_.wall_ms(), last_ms + 1);
+    const std::string text = std::to_string(kept.since_ms) + " " + calendar.fingerprint();
+    TOPHAND_CHECK("calendar", set_sync(Sync::kNow));
+    TOPHAND_CHECK("calendar", tables_.saved_state.put(kCalendarState, text));
+    log::info("ledger.calendar", {{"calendar", calendar.fingerprint()}});
+  }
+  tables_.balances.use(calendar, kept.since_ms);
+  const std::lock_guard guard(week_mutex_);
+  calendar_ = calendar;
+  week_ = {};
+  return {};
+}
+
+std::int64_t SqliteLedger::week_ms(std::int64_t now_ms) {
+  const std::lock_guard guard(week_mutex_);
+  if (!week_.holds(now_ms)) week_ = calendar_.week(now_ms);
+  return week_.start_ms;
 }
 
 Result<std::int64_t> SqliteLedger::begin(const AttemptStart& start) {
@@ -170,7 +228,7 @@ Result<std::int64_t> SqliteLedger::begin(const AttemptStart& start) {
   if (start.request_id.empty() || start.attempt < 1)
     return fail(Code::kInvalid, "ledger: an attempt needs a request id and a number from 1");
   const std::int64_t now_ms = clock_.wall_ms();
-  RowStart row{next_id_++, week_start_ms(now_ms), now_ms, start};
+  RowStart row{next_id_++, week_ms(now_ms), now_ms, start};
   clean(row.start);
   const std::int64_t id = row.id;
   if (start.reserved == 0) {
@@ -191,6 +249,7 @@ Result<> SqliteLedger::reserve(const RowStart& row) {
   const NanoUsd amount = row.start.reserved;
   const Place place = place_of(row.start, row.started_ms);
   TOPHAND_TRY(transaction, "reserve", begin_transaction(Sync::kNow));
+  TOPHAND_CHECK("reserve", tables_.balances.open_windows(row.started_ms));
   if (auto fits = tables_.balances.admit(limits_.caps, place, amount, row.started_ms); !fits)
     return fits;
   TOPHAND_CHECK("reserve", tables_.attempts.insert(row, price_version_));
@@ -399,7 +458,12 @@ Result<std::string> SqliteLedger::get_state(const std::string& name) {
 
 Result<std::vector<CapState>> SqliteLedger::cap_states() {
   const std::lock_guard guard(mutex_);
-  return tables_.balances.states(limits_.caps, clock_.wall_ms());
+  const std::int64_t now_ms = clock_.wall_ms();
+  TOPHAND_TRY(transaction, "caps", begin_transaction(Sync::kLater));
+  TOPHAND_CHECK("caps", tables_.balances.open_windows(now_ms));
+  TOPHAND_TRY(states, "caps", tables_.balances.states(limits_.caps, now_ms));
+  TOPHAND_CHECK("caps", transaction.commit());
+  return std::move(states);
 }
 
 Result<JournalHead> SqliteLedger::head() {
@@ -480,6 +544,8 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const std::string& path, const Cloc
                               "PRAGMA trusted_schema=OFF"));
   TOPHAND_CHECK(step, migrate(db, clock.wall_ms()));
   TOPHAND_TRY(tables, step, prepare_all(db));
+  TOPHAND_TRY(kept, step, kept_calendar(tables.saved_state));
+  tables.balances.use(Calendar(), kept.since_ms > 0 ? INT64_MAX : 0);  // until the limits say it
   TOPHAND_CHECK(step, recover(db, tables, clock.wall_ms()));
   TOPHAND_TRY(last_id, step, db.query_integer("SELECT coalesce(max(id), 0) FROM attempts"));
   auto ledger = std::make_unique<SqliteLedger>(std::move(lock), std::move(db), std::move(tables),

@@ -113,8 +113,10 @@ class Ledger {
                                               std::string price_version,
                                               std::optional<NanoUsd> week_cap);
   // From now on these hold, for what is spent and reserved already as well. kConfig for a negative
-  // limit; the old ones stay.
+  // limit; the old ones stay. Another calendar than before cuts the windows anew, and what has been
+  // spent in the ones that now lie in counts in them.
   virtual Result<> set_limits(Limits limits) = 0;
+  virtual Calendar calendar() { return {}; }  // of the limits
   // Returns the row's id. Durable when it returns (fsync) if anything is reserved. Rows that
   // reserve nothing are written together, some 20 ms later, and synced with the next paid row or
   // checkpoint: what a killed process or a power cut takes is counted savings, never spending.

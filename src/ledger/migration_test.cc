@@ -112,7 +112,8 @@ TEST_F(MigrationTest, KeepsWhatTheRowsHaveSpent) {
 TEST_F(MigrationTest, GivesAFileOfTheSecondVersionItsRefusals) {
   const JournalHead head = ledger_->head().value();
   ledger_.reset();
-  run_sql(path_, "DROP TABLE refusals; PRAGMA user_version = 2;");
+  run_sql(path_,
+          "DROP TABLE refusals; ALTER TABLE balances DROP COLUMN end_ms; PRAGMA user_version = 2;");
   ledger_ = Ledger::open(path_, clock_, "v", std::nullopt).value();
   EXPECT_TRUE(ledger_->note_refusal({.request_id = "r", .error_code = "forbidden"}));
   EXPECT_TRUE(*ledger_->refusal_of("r"));

@@ -161,12 +161,19 @@ CREATE TRIGGER journal_stays BEFORE DELETE ON journal
   BEGIN SELECT raise(ABORT, 'the journal is only added to'); END;
 )sql";
 
+// Windows know their end, since weeks and days may be cut by any calendar.
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE balances ADD COLUMN end_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE balances SET end_ms = CASE period WHEN 'week' THEN start_ms + 604800000
+  WHEN 'day' THEN start_ms + 86400000 ELSE 9223372036854775807 END;
+)sql";
+
 // kSteps[i] takes a file from version i to i + 1. Steps that have been released never change.
-const std::array kSteps{kVersion1, kVersion2, kRefusalsSchema};
+const std::array kSteps{kVersion1, kVersion2, kVersion3};
 
 // What version 2 keeps beside the rows, for those that are there.
 Result<> add_sums_and_journal(Db& db, std::int64_t now_ms) {
-  TOPHAND_CHECK("sums", db.exec(("INSERT INTO balances " + balances_of_rows_sql()).c_str()));
+  for (const std::string& sql : first_balances_sql()) TOPHAND_CHECK("sums", db.exec(sql.c_str()));
   TOPHAND_TRY(journal, "journal", Journal::prepare(db));
   return import_rows(db, journal, now_ms);
 }
@@ -192,6 +199,7 @@ Result<> migrate(Db& db, std::int64_t now_ms) {
     TOPHAND_CHECK("schema", db.exec(kSavedStateSchema));
     TOPHAND_CHECK("schema", add_sums_and_journal(db, now_ms));
   }
+  if (version < 3) TOPHAND_CHECK("schema", db.exec(kRefusalsSchema));
   const std::string stamp = "PRAGMA application_id = " + std::to_string(kApplicationId) +
                             "; PRAGMA user_version = " + std::to_string(kSteps.size());
   TOPHAND_CHECK("schema", db.exec(stamp.c_str()));

@@ -5,13 +5,6 @@
 namespace tophand::ledger {
 namespace {
 
-constexpr std::int64_t kDayMs = 86'400'000, kWeekMs = 7 * kDayMs;
-constexpr std::int64_t kMondayMs = -3 * kDayMs;  // 1970-01-01 was a Thursday
-
-std::int64_t floor_to(std::int64_t at, std::int64_t step) {
-  return (at / step - (at % step < 0 ? 1 : 0)) * step;
-}
-
 template <class Kind, std::size_t N>
 std::optional<Kind> named(const std::array<std::string_view, N>& names, std::string_view name) {
   const auto found = std::ranges::find(names, name);
@@ -34,22 +27,20 @@ std::optional<Window> window_named(std::string_view name) {
   return named<Window>(kWindowNames, name);
 }
 
-std::int64_t week_start_ms(std::int64_t wall_ms) {
-  return floor_to(wall_ms - kMondayMs, kWeekMs) + kMondayMs;
-}
-std::int64_t day_start_ms(std::int64_t wall_ms) {
-  return floor_to(wall_ms, kDayMs);
-}
-std::int64_t window_start_ms(Window window, std::int64_t wall_ms) {
+Span window_at(Window window, const Calendar& calendar, std::int64_t wall_ms) {
   switch (window) {
     case Window::kWeek:
-      return week_start_ms(wall_ms);
+      return calendar.week(wall_ms);
     case Window::kDay:
-      return day_start_ms(wall_ms);
+      return calendar.day(wall_ms);
     case Window::kEver:
       break;
   }
-  return 0;
+  return {0, INT64_MAX};
+}
+
+std::int64_t week_start_ms(std::int64_t wall_ms) {
+  return Calendar().week(wall_ms).start_ms;
 }
 
 std::string_view undated_model(std::string_view model) {

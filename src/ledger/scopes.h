@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/calendar.h"
 #include "ledger/prices.h"
 
 namespace tophand::ledger {
@@ -18,7 +19,8 @@ enum class Scope : std::uint8_t { kTeam, kKey, kAgent, kPersona, kSession, kMode
 inline constexpr std::array<std::string_view, 7> kScopeNames{
     "team", "key", "agent", "persona", "session", "model", "provider"};
 
-// Weeks begin on Monday 00:00 UTC, days at 00:00 UTC; kEver does not end (a session's whole life).
+// Weeks and days as the calendar of the limits has them; kEver does not end (a session's whole
+// life).
 enum class Window : std::uint8_t { kWeek, kDay, kEver };
 inline constexpr std::array<std::string_view, 3> kWindowNames{"week", "day", "ever"};
 
@@ -37,6 +39,7 @@ struct Cap {
 struct Limits {
   std::vector<Cap> caps;
   bool stop_paid = false;  // nothing that costs money begins
+  Calendar calendar = {};
 };
 
 struct Balance {
@@ -53,9 +56,8 @@ struct Place {
   bool counts_for(Scope scope) const { return scope == Scope::kTeam || !name(scope).empty(); }
 };
 
-std::int64_t week_start_ms(std::int64_t wall_ms);
-std::int64_t day_start_ms(std::int64_t wall_ms);
-std::int64_t window_start_ms(Window window, std::int64_t wall_ms);  // 0 for kEver
+Span window_at(Window window, const Calendar& calendar, std::int64_t wall_ms);
+std::int64_t week_start_ms(std::int64_t wall_ms);  // of Calendar(): Monday 00:00 UTC
 
 // A model's name without a "-YYYYMMDD" behind it, which names one issue of the same model.
 std::string_view undated_model(std::string_view model);

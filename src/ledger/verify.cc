@@ -15,6 +15,7 @@ namespace {
 
 // How much is looked at before others may have the ledger again: some milliseconds.
 constexpr std::int64_t kSlice = 200;
+constexpr std::int64_t kWeekMsMost = 8 * 86'400'000LL;  // whatever clocks do in it
 
 constexpr std::string_view kChain =
     "SELECT seq, row_id, event, hash FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
@@ -28,7 +29,14 @@ constexpr std::string_view kTwice =
     "SELECT max(id), request_id FROM attempts GROUP BY request_id, attempt HAVING count(*) > 1 "
     "LIMIT 1";
 constexpr std::string_view kBalances =
-    "SELECT scope, name, period, start_ms, spent, outstanding FROM balances";
+    "SELECT scope, name, period, start_ms, end_ms, spent, outstanding FROM balances";
+// No window is longer than eight days, but for `ever`.
+constexpr std::string_view kUncounted =
+    "SELECT id, p FROM attempts, (SELECT 'week' AS p UNION SELECT 'day' UNION SELECT 'ever') "
+    "WHERE (reserved > 0 OR charged > 0 OR adjusted <> 0) AND NOT EXISTS (SELECT 1 FROM balances "
+    "WHERE scope = 'team' AND name = '' AND period = p AND start_ms > "
+    "iif(p = 'ever', -1, started_ms - 691200000) AND start_ms <= started_ms AND "
+    "end_ms > started_ms) LIMIT 1";
 
 using Value = std::variant<std::int64_t, std::string>;
 using Columns = std::map<std::string, Value>;
@@ -274,7 +282,8 @@ void Verifier::compare(std::int64_t row_id, const Columns& row, const Columns& e
 void Verifier::money(std::int64_t row_id, const Columns& row, bool imported) {
   const std::string state = text(row, "state"), basis = text(row, "cost_basis");
   const NanoUsd reserved = number(row, "reserved"), charged = number(row, "charged");
-  if (number(row, "week_ms") != week_start_ms(number(row, "started_ms")))
+  const std::int64_t into_week_ms = number(row, "started_ms") - number(row, "week_ms");
+  if (into_week_ms < 0 || into_week_ms >= kWeekMsMost)
     return fault(row_id, 0, "it counts for another week than that in which it began");
   if (state == "released" && charged != 0) return fault(row_id, 0, "released, but charged");
   if (state == "recovered" && charged != reserved)
@@ -345,6 +354,8 @@ Result<> Verifier::balances() {
   TOPHAND_TRY(surplus, "balances",
               first(have + " WHERE spent <> 0 OR outstanding <> 0 EXCEPT " + want));
   if (surplus) fault(0, 0, what(*surplus) + " is of no row");
+  TOPHAND_TRY(uncounted, "balances", first(std::string(kUncounted)));
+  if (uncounted) fault(number(*uncounted, "id"), 0, "it counts in no " + text(*uncounted, "p"));
   const std::lock_guard guard(mutex_);
   TOPHAND_TRY(count, "balances", db_.query_integer("SELECT count(*) FROM balances"));
   verdict_.balances = count;

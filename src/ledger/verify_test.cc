@@ -155,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"BalanceGone", "DELETE FROM balances WHERE scope = 'agent' AND name = 'scout'",
                   "the balance of agent scout"},
         Tampering{"BalanceOfNobody",
-                  "INSERT INTO balances VALUES ('key', 'nobody', 'week', 0, 1, 0)",
+                  "INSERT INTO balances VALUES ('key', 'nobody', 'week', 0, 1, 0, 604800000)",
                   "the balance of key nobody, week from 0 is of no row"}),
     [](const auto& each) { return std::string(each.param.name); });
 

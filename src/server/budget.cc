@@ -45,12 +45,13 @@ Result<Moved> moved_since(ledger::Ledger& ledger, std::int64_t since_ms) {
   }
 }
 
-Json window_json(const steering::WindowView& window) {
+Json window_json(const steering::WindowView& window, const Calendar& calendar) {
   Json out{{"name", window.name},
            {"key", window.key},
            {"unit", window.in_dollars ? "usd" : "share"},
            {"start_ms", window.start_ms},
            {"end_ms", window.end_ms},
+           {"end", calendar.moment(window.end_ms)},
            {"cap", window.cap},
            {"spent", window.spent},
            {"outstanding", window.outstanding},
@@ -86,20 +87,24 @@ Result<std::int64_t> last_row_ms(ledger::Ledger& ledger) {
 
 Result<std::string> budget_json(const BudgetSource& source) {
   ledger::Ledger& ledger = source.ledger;
-  const std::int64_t week_ms = ledger::week_start_ms(source.now_ms);
+  const Calendar calendar = ledger.calendar();
+  const std::int64_t week_ms = calendar.week(source.now_ms).start_ms;
   TOPHAND_TRY(moved, "budget", moved_since(ledger, week_ms));
   TOPHAND_TRY(refused, "budget", ledger.refusals_since(info(Code::kBudget).name, week_ms));
   TOPHAND_TRY(totals, "budget", ledger.totals(week_ms));
   TOPHAND_TRY(caps, "budget", ledger.cap_states());
   TOPHAND_TRY(last_ms, "budget", last_row_ms(ledger));
   Json windows = Json::array(), limits = Json::array(), degraded = Json::object();
-  for (const steering::WindowView& window : source.windows) windows.push_back(window_json(window));
+  for (const steering::WindowView& window : source.windows)
+    windows.push_back(window_json(window, calendar));
   for (const ledger::CapState& state : caps) limits.push_back(cap_json(state));
   for (const auto& [step, count] : moved.degraded) degraded[step] = count;
   return dump_json({{"now_ms", source.now_ms},
                     {"live", source.live},
                     {"last_row_ms", last_ms},
                     {"week_start_ms", week_ms},
+                    {"week_start", calendar.moment(week_ms)},
+                    {"time_zone", calendar.zone_name()},
                     {"spent_nano_usd", totals.spent},
                     {"outstanding_nano_usd", totals.outstanding},
                     {"windows", std::move(windows)},

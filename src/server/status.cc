@@ -61,8 +61,12 @@ Json backends_json(const Service& service) {
 std::int64_t since_ms(const Service& service, const Exchange& exchange) {
   const std::string_view query = exchange.request.query;
   if (const auto since = net::query_int(query, "since_ms")) return *since;
+  const std::int64_t now_ms = service.deps().clock->wall_ms();
+  const Calendar calendar = service.deps().ledger->calendar();
+  if (net::query_int(query, "week").value_or(0) == 1) return calendar.week(now_ms).start_ms;
+  if (net::query_int(query, "day").value_or(0) == 1) return calendar.day(now_ms).start_ms;
   if (const auto days = net::query_int(query, "days"); days && *days >= 0 && *days < 100'000)
-    return service.deps().clock->wall_ms() - *days * 86'400'000;
+    return now_ms - *days * 86'400'000;
   return 0;
 }
 

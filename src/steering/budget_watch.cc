@@ -11,7 +11,7 @@
 namespace tophand::steering {
 namespace {
 
-constexpr std::int64_t kHourMs = 3'600'000, kWeekMs = 168 * kHourMs, kFiveHoursMs = 5 * kHourMs;
+constexpr std::int64_t kHourMs = 3'600'000, kFiveHoursMs = 5 * kHourMs;
 constexpr std::int64_t kSaveEveryMs = 60'000;
 constexpr std::int64_t kCountEveryMs = 600'000;  // what others book is found by counting anew
 constexpr std::size_t kWindowsMax = 16;
@@ -73,17 +73,17 @@ void BudgetWatch::configure(const config::BudgetConfig& config) {
 }
 
 void BudgetWatch::open_dollar_windows(std::int64_t now_ms) {
-  const std::int64_t week_ms = ledger::week_start_ms(now_ms);
+  const Span week = deps_.ledger->calendar().week(now_ms);
   if (config_.week_usd)
     open_dollars(kWeek, {.name = "week",
-                         .start_ms = week_ms,
-                         .end_ms = week_ms + kWeekMs,
+                         .start_ms = week.start_ms,
+                         .end_ms = week.end_ms,
                          .cap = *config_.week_usd});
   if (!config_.five_hour_usd) return;
-  const std::int64_t start_ms = now_ms - (now_ms - week_ms) % kFiveHoursMs;
+  const std::int64_t start_ms = now_ms - (now_ms - week.start_ms) % kFiveHoursMs;
   open_dollars(kFiveHours, {.name = "five hours",
                             .start_ms = start_ms,
-                            .end_ms = std::min(start_ms + kFiveHoursMs, week_ms + kWeekMs),
+                            .end_ms = std::min(start_ms + kFiveHoursMs, week.end_ms),
                             .cap = *config_.five_hour_usd});
 }
 

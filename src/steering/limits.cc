@@ -12,7 +12,7 @@ ledger::NanoUsd nano_usd(double dollars) {
 }  // namespace
 
 ledger::Limits limits_of(const config::BudgetConfig& budget) {
-  ledger::Limits limits{{}, budget.stop_paid};
+  ledger::Limits limits{{}, budget.stop_paid, config::calendar_of(budget).value_or(Calendar())};
   if (budget.week_usd) limits.caps.push_back({.name = "", .limit = nano_usd(*budget.week_usd)});
   for (const config::CapConfig& cap : budget.caps)
     limits.caps.push_back(

@@ -6,7 +6,7 @@
 
 namespace tophand::steering {
 
-// A checked configuration: its scopes and windows are known ones.
+// A checked configuration: its scopes, windows and time zone are known ones.
 ledger::Limits limits_of(const config::BudgetConfig& budget);
 
 }  // namespace tophand::steering

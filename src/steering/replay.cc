@@ -64,7 +64,8 @@ std::string_view after(std::string_view reason, std::string_view beginning) {
 // What a row's reasons tell of the request as it came. Owns what the facts look at.
 class Told {
  public:
-  explicit Told(const ledger::Row& row) : reasons_(split_reasons(row.reason)) {
+  Told(const ledger::Row& row, const std::optional<Calendar>& calendar)
+      : reasons_(split_reasons(row.reason)) {
     if (reasons_.empty()) facts_.header_priority = row.priority;  // a trace that gives no reasons
     for (const std::string& reason : reasons_) read(reason);
     facts_.model_asked = row.model_asked;
@@ -76,7 +77,7 @@ class Told {
     else if (row.class_source != "rule") facts_.body_class = row.task_class;
     facts_.prompt_bytes =
         std::llround(static_cast<double>(claude_prompt_tokens(row)) * policy::kBytesPerToken);
-    facts_.time = local_time(row.started_ms);
+    facts_.time = local_time(calendar, row.started_ms);
   }
   const policy::Facts& facts() const { return facts_; }
   policy::Facts& facts() { return facts_; }
@@ -208,11 +209,12 @@ Replay replay(const std::vector<ledger::Row>& rows, const config::Config& config
               const ledger::PriceBook& prices,
               const std::map<std::string, std::string>& key_names) {
   const policy::Settings settings = policy_settings(config, true, &prices);
+  const std::optional<Calendar> calendar = rule_calendar(config.budget);
   policy::Facts models;
   add_local_models(rows, config, models);
   Replay sum;
   for (const Past& past : requests_of(rows)) {
-    Told told(*past.answer);
+    Told told(*past.answer, calendar);
     told.facts().installed = models.installed;
     told.facts().local_default = models.local_default;
     told.facts().offers = models.offers;

@@ -35,7 +35,7 @@ Result<policy::Decision> Steering::decide(policy::Facts facts, const Conversatio
                                           policy::Decision* so_far) const {
   const auto settings = this->settings();
   const std::int64_t now_ms = deps_.clock->wall_ms();
-  if (!settings->rules.empty()) facts.time = local_time(now_ms);
+  if (!settings->rules.empty()) facts.time = local_time_at(now_ms);
   facts.budget = budget_.state();
   facts.session = sessions_.find(conversation, now_ms);
   const bool governs = learning().enabled;
@@ -71,6 +71,15 @@ void Steering::draw_audit(const policy::Facts& facts, const policy::Settings& se
   const policy::RouteName route{decision.task_class,
                                 policy::route_model(first.backend, first.model)};
   decision.arm = policy::arm_name(routes_.draw_arm(facts.request_id, route, settings.shares));
+}
+
+policy::LocalTime Steering::local_time_at(std::int64_t wall_ms) const {
+  std::optional<Calendar> calendar;
+  {
+    const std::lock_guard guard(mutex_);
+    calendar = rule_calendar_;
+  }
+  return local_time(calendar, wall_ms);
 }
 
 config::LearningConfig Steering::learning() const {
@@ -115,6 +124,7 @@ void Steering::reload(const config::Config& config) {
   budget_.configure(config.budget);
   const std::lock_guard guard(mutex_);
   settings_ = std::move(fresh);
+  rule_calendar_ = rule_calendar(config.budget);
   power_ = power_of(config.energy);
   learning_.enabled = config.learning.enabled;  // who audits is settled at the start
 }

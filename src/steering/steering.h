@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -67,6 +68,7 @@ class Steering {
 
  private:
   config::LearningConfig learning() const;
+  policy::LocalTime local_time_at(std::int64_t wall_ms) const;
   void draw_audit(const policy::Facts& facts, const policy::Settings& settings,
                   policy::Decision& decision) const;
   const Deps deps_;
@@ -75,6 +77,7 @@ class Steering {
   mutable RouteBook routes_;    // counts what it draws
   mutable std::mutex mutex_;    // guards what follows
   std::shared_ptr<const policy::Settings> settings_;
+  std::optional<Calendar> rule_calendar_;  // of rules that speak of hours and days
   ledger::Power power_;
   config::LearningConfig learning_;
   SessionBook sessions_;

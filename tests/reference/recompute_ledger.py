@@ -19,7 +19,6 @@ import sys
 from fractions import Fraction
 
 DAY_MS = 86_400_000
-MONDAY_MS = 4 * DAY_MS  # 1970-01-05 was a Monday
 TEXT_COLUMNS = {
     "request_id", "state", "key_id", "dialect", "task_class", "priority", "backend", "model",
     "model_asked", "reason", "price_version", "outcome", "error_code", "agent", "persona",
@@ -147,7 +146,7 @@ def check_charges(table, told, books, faults):
     counts = collections.Counter()
     for row_id, row in table.items():
         where, state, charged = f"row {row_id}", row["state"], row["charged"]
-        if row["week_ms"] != (row["started_ms"] - MONDAY_MS) // (7 * DAY_MS) * 7 * DAY_MS + MONDAY_MS:
+        if not 0 <= row["started_ms"] - row["week_ms"] < 8 * DAY_MS:
             faults.add(where, "is booked to another week than it began in")
         if charged + row["adjusted"] < 0:
             faults.add(where, "costs less than nothing")
@@ -175,29 +174,48 @@ def check_charges(table, told, books, faults):
     return counts
 
 
-def sums_of(table):
+def windows_of(stored, faults):
+    """{period: [(start, end)]} in which the team has a sum, sorted. They may overlap: a week counts what
+    began in it, also where another calendar had cut the weeks differently."""
+    windows = {"week": set(), "day": set(), "ever": set()}
+    for scope, name, period, start, end, *_ in stored:
+        if scope == "team":
+            windows.setdefault(period, set()).add((start, end))
+    for period, most in (("week", 8), ("day", 2)):
+        for start, end in windows[period]:
+            if not 0 < end - start < most * DAY_MS:
+                faults.add(f"balance {period} from {start}", f"lasts until {end}")
+    return {period: sorted(spans) for period, spans in windows.items()}
+
+
+def sums_of(table, windows, faults):
     sums = collections.defaultdict(lambda: [0, 0])
     for row in table.values():
         if not (row["reserved"] or row["charged"] or row["adjusted"]):
             continue
+        at = row["started_ms"]
+        lies_in = [(period, *span) for period, spans in windows.items() for span in spans
+                   if span[0] <= at < span[1]]
+        for period in windows:
+            if not any(span[0] == period for span in lies_in):
+                faults.add(f"row {row['id']}", f"counts in no {period}")
         model = re.fullmatch(r"(.+)-\d{8}", row["model"])
         names = {"team": "", "key": row["key_id"], "agent": row["agent"],
                  "persona": row["persona"], "session": row["session"],
                  "model": model.group(1) if model else row["model"], "provider": row["backend"]}
-        starts = {"week": row["week_ms"], "day": row["started_ms"] // DAY_MS * DAY_MS, "ever": 0}
         running = row["state"] == "reserved"
         for scope, name in names.items():
-            for period, start in starts.items():
+            for span in lies_in:
                 if name or scope == "team":
-                    entry = sums[scope, name, period, start]
+                    entry = sums[scope, name, *span]
                     entry[0] += row["adjusted"] + (0 if running else row["charged"])
                     entry[1] += row["charged"] if running else 0
     return sums
 
 
 def check_sums(table, stored, faults):
-    want = sums_of(table)
-    have = {tuple(line[:4]): list(line[4:]) for line in stored}
+    want = sums_of(table, windows_of(stored, faults), faults)
+    have = {tuple(line[:5]): list(line[5:]) for line in stored}
     for key in sorted(want.keys() | have.keys(), key=str):
         if want.get(key, [0, 0]) != have.get(key, [0, 0]):
             faults.add(f"balance {key}", f"is {have.get(key)}, the rows make {want.get(key)}")
@@ -214,7 +232,7 @@ def recompute(path, books, head=None):
         events = [tuple(row) for row in
                   database.execute("SELECT seq, row_id, event, hash FROM journal ORDER BY seq")]
         stored = [tuple(row) for row in database.execute(
-            "SELECT scope, name, period, start_ms, spent, outstanding FROM balances")]
+            "SELECT scope, name, period, start_ms, end_ms, spent, outstanding FROM balances")]
     database.close()
     check_chain(events, head, faults)
     told = rows_of(events, faults)
