@@ -118,6 +118,8 @@ struct Deps {  // all outlive the dispatcher
   std::function<bool(const policy::Target&)> is_scarce = {};
   // Estimated Claude tokens of a text.
   std::function<std::int64_t(std::string_view)> estimate_tokens;
+  // How the budget stands now; empty: none is paced.
+  std::function<policy::BudgetState()> budget = {};
   std::string counterfactual_model;  // would have answered where no Claude model was asked for
   // What an answer to a task of that class would have cost with Claude; empty: not reckoned.
   std::function<ledger::Counterfactual(std::string_view task_class,

@@ -1,5 +1,6 @@
 // What follows a failure: other backends, waiting, the breaker, hedges, and what is held back of a
 // stream until it is known to be good.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -307,6 +308,67 @@ TEST(Preamble, GivenOutAfterASecondBindsOnlyTheProvidersOwnBytes) {
     EXPECT_EQ(rig.sink.heads, raw ? 1 : 0);
     EXPECT_FALSE(rig.sink.release) << "nothing is held any more";
   }
+}
+
+// A request that local was to answer, with two tiers of Claude above it.
+struct WayUpRig : Rig {
+  WayUpRig() : Rig(refuses(Code::kUnavailable), plays(kWhole)) {
+    job.decision.escalation = kHard;
+    job.decision.cheaper = {kLow};
+    job.decision.ways_up = {{policy::Tier::kHard, 1.0, 0.95}, {policy::Tier::kSmall, 0.025, 0.7}};
+  }
+  // `lambda` is that of the moment at which local has failed; before, nothing pressed.
+  Outcome run_at(double lambda, bool reserve_only = false) {
+    Deps with_budget = deps();
+    with_budget.budget = [=, this] {
+      EXPECT_GT(local.calls, 0) << "it is asked when local has failed, not before";
+      return policy::BudgetState{.has_cap = true,
+                                 .lambda = lambda,
+                                 .reserve_only = reserve_only,
+                                 .mean_cost_usd = 1,
+                                 .window = "week"};
+    };
+    return run_on(Dispatcher(with_budget), {kLocal, kHard});
+  }
+  const Target kHard{Place::kClaude, "claude-x", "", policy::Tier::kHard};
+  const Target kLow{Place::kClaude, "claude-small", "", policy::Tier::kSmall};
+};
+
+TEST(WayUp, IsThatOfTheBudgetAtTheMomentLocalHasFailed) {
+  WayUpRig pressed;
+  const Outcome outcome = pressed.run_at(2);
+  EXPECT_EQ(outcome.report.end, backend::End::kFinished);
+  EXPECT_EQ(outcome.target, pressed.kLow);
+  EXPECT_THAT(outcome.reasons, testing::Contains("budget: lambda 2.00, hard -> small"));
+  ASSERT_EQ(pressed.ledger.starts.size(), 2U);
+  EXPECT_EQ(pressed.ledger.starts[1].model, "claude-small");
+}
+
+TEST(WayUp, ControlTheTierThatWasDecidedStandsWhenNothingPresses) {
+  WayUpRig easy;
+  EXPECT_EQ(easy.run_at(0).target, easy.kHard);
+  WayUpRig unpaced;
+  EXPECT_EQ(unpaced.run({kLocal, unpaced.kHard}).target, unpaced.kHard);
+}
+
+TEST(WayUp, IsNotTakenFromWhatIsKeptForHighPriority) {
+  WayUpRig rig;
+  const Outcome outcome = rig.run_at(0.1, true);
+  EXPECT_EQ(rig.claude.calls, 0);
+  ASSERT_TRUE(outcome.report.failure);
+  EXPECT_EQ(outcome.report.failure->error.code, Code::kUnavailable) << "what local said";
+  EXPECT_THAT(outcome.reasons,
+              testing::Contains("budget: the rest of the week is kept for high priority"));
+}
+
+TEST(WayUp, OfWhatLocalWasNotAbleToDoIsPricedToo) {
+  WayUpRig rig;
+  rig.local = FakeBackend([](const backend::Call&, backend::Sink&) {
+    backend::Report report = backend::refused({Code::kUpstream, "a broken tool call"});
+    report.unable = true;
+    return report;
+  });
+  EXPECT_EQ(rig.run_at(2).target, rig.kLow);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "dispatch/race.h"
 #include "dispatch/retry_after.h"
 #include "dispatch/verdict.h"
+#include "policy/way_up.h"
 
 namespace tophand::dispatch {
 namespace {
@@ -73,7 +74,10 @@ Outcome Flow::run() {
 Result<Flow::Choice> Flow::choose() {
   drop_missing();
   std::optional<policy::Target> full, paused;
-  for (const policy::Target& target : left_) {
+  for (std::size_t at = 0; at < left_.size(); ++at) {
+    if (goes_up(left_[at])) price_way_up(at);
+    if (at == left_.size()) break;
+    const policy::Target& target = left_[at];
     Lane& lane = shared_.lanes.at(target);
     if (!lane.would_pass()) {
       if (!paused) paused = target;
@@ -107,6 +111,27 @@ void Flow::drop_missing() {
                                         : "no backend '" + target.backend + "'"};
     return true;
   });
+}
+
+// Local was to answer, and this is what follows when it could not.
+bool Flow::goes_up(const policy::Target& target) const {
+  return deps_.budget && !way_up_priced_ && !job_.decision.ways_up.empty() &&
+         job_.decision.targets.front().place == policy::Place::kLocal &&
+         target.place == policy::Place::kClaude;
+}
+
+// Takes what the budget makes of the way up into its place; nothing where there is none.
+void Flow::price_way_up(std::size_t at) {
+  way_up_priced_ = true;
+  policy::WayUp way = policy::way_up(job_.decision, deps_.budget());
+  if (way.target) {
+    left_[at] = *std::move(way.target);
+    if (!way.reason.empty()) note(std::move(way.reason));
+    return;
+  }
+  left_.erase(left_.begin() + static_cast<std::ptrdiff_t>(at));
+  missing_ = {Code::kBudget, way.reason};
+  note(std::move(way.reason));
 }
 
 Result<Flow::Choice> Flow::wait_for(const policy::Target& target) {

@@ -35,6 +35,8 @@ class Flow {
   // The next target: the first that is well and has room, else one that is well, waited for.
   Result<Choice> choose();
   void drop_missing();
+  bool goes_up(const policy::Target& target) const;
+  void price_way_up(std::size_t at);
   Result<Choice> wait_for(const policy::Target& target);
   void tell_it_stays();
   const std::string& asking_agent() const;
@@ -65,6 +67,7 @@ class Flow {
   Stop stop_;
   std::vector<policy::Target> left_;  // that may still be tried, in order
   std::optional<RetryBudget::Count> further_;
+  bool way_up_priced_ = false;
   std::optional<Error> missing_;  // why a target could not even be asked
   Outcome outcome_;
 };

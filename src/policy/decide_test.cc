@@ -378,6 +378,21 @@ TEST(Budget, LowPriorityHasNoWayUpWhenOnlyTheReserveIsLeft) {
   EXPECT_EQ(decide(facts, settings_with_key()).error().code, Code::kBudget);
 }
 
+TEST(Budget, IsToBeAskedAgainWhereLocalTriesFirst) {
+  Facts facts = facts_for("auto");
+  EXPECT_THAT(decide(facts, settings_with_key())->ways_up, IsEmpty()) << "nothing is paced";
+  facts.budget = {.has_cap = true, .lambda = 0.5, .window = "week"};
+  const auto decision = decide(facts, settings_with_key());
+  ASSERT_EQ(decision->ways_up.size(), 3U);
+  EXPECT_EQ(decision->ways_up[0].tier, decision->escalation->tier);
+  EXPECT_EQ(decision->ways_up[1].tier, Tier::kDefault);
+  EXPECT_EQ(decision->ways_up[2].tier, Tier::kSmall);
+  EXPECT_EQ(decision->escalation->model, "claude-opus-5-5") << "as it was asked for; priced later";
+  Settings fixed = settings_with_key();
+  fixed.rules = {always({.tier = {.exactly = Tier::kLocal}})};
+  EXPECT_THAT(decide(facts, fixed)->ways_up, IsEmpty()) << "a rule says which tier";
+}
+
 TEST(Decide, TellsHowFarItHadComeWhenItRefuses) {
   Facts facts = facts_for("auto");
   facts.header_priority = "low";

@@ -167,6 +167,9 @@ struct Decision {
   // Claude's tiers below that of the first target or the escalation, the dearest first: asked in
   // turn when the ledger refuses a dearer one for what it may cost.
   std::vector<Target> cheaper = {};
+  // Where a budget is paced and local is to try first: what the tiers of `escalation` and `cheaper`
+  // would cost and be worth, for way_up(). Empty: the escalation stands.
+  std::vector<TierCandidate> ways_up = {};
   std::vector<std::string> reasons;   // for people; lower case, printable ASCII
   std::vector<TraceLine> trace = {};  // when Facts::explain
   // Of an experiment: "holdout", "canary", "audit" (sampling.h); "" for most.

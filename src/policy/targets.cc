@@ -142,6 +142,7 @@ void fill_local(Plan& plan) {
   const Tier tier = tier_above_local(plan);
   decision.escalation = Target{Place::kClaude, claude_model_at(plan, tier), "", tier};
   fill_cheaper(plan, tier);
+  if (budget.has_cap && !plan.tier_fixed) decision.ways_up = claude_candidates(plan, tier);
   if (plan.settings.escalate == Escalate::kFailed) decision.targets.push_back(*decision.escalation);
 }
 

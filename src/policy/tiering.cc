@@ -194,23 +194,29 @@ Tier tier_above_local(const Plan& plan) {
   return std::max(within(plan.bounds, asked_tier(plan)), Tier::kSmall);
 }
 
+std::vector<TierCandidate> claude_candidates(const Plan& plan, Tier most) {
+  const BuiltInClass& guess = guesses(plan);
+  const Tier least = plan.bounds.at_least.value_or(Tier::kLocal);
+  std::vector<TierCandidate> candidates;
+  for (const Tier tier : {Tier::kHard, Tier::kDefault, Tier::kSmall})
+    if (tier <= most && tier >= least) {
+      const std::string model = claude_model_at(plan, tier);
+      candidates.push_back({tier, expected_cost_usd(plan, model),
+                            learned_claude(plan, model, p_success(guess, tier))});
+    }
+  return candidates;
+}
+
 Result<> spend(Plan& plan) {
   const BudgetState& budget = plan.facts.budget;
   if (!budget.has_cap || plan.tier == Tier::kLocal) return {};
   plan.decision.asked_usd = expected_cost_usd(plan, plan.claude_model);
   if (plan.tier_fixed) return {};
-  const BuiltInClass& guess = guesses(plan);
   const Tier least = plan.bounds.at_least.value_or(Tier::kLocal);
-  std::vector<TierCandidate> candidates;
-  for (const Tier tier : {Tier::kHard, Tier::kDefault, Tier::kSmall})
-    if (tier <= plan.tier && tier >= least) {
-      const std::string model = claude_model_at(plan, tier);
-      candidates.push_back({tier, expected_cost_usd(plan, model),
-                            learned_claude(plan, model, p_success(guess, tier))});
-    }
+  std::vector<TierCandidate> candidates = claude_candidates(plan, plan.tier);
   const bool may_be_local = least == Tier::kLocal && !plan.local.empty() &&
                             (plan.low() || plan.settings.allow_local_fallback);
-  const double p_local = learned_local(plan, guess.p_local);
+  const double p_local = learned_local(plan, guesses(plan).p_local);
   if (may_be_local) candidates.push_back({Tier::kLocal, 0, p_local});
   if (candidates.empty()) return {};  // bounds that contradict each other
   const TierChoice choice = choose_tier(candidates,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "policy/plan.h"
@@ -21,6 +22,9 @@ void find_tier(Plan& plan);
 // Where a request goes that no local model can answer: the model asked for, within the bounds (and
 // if those say local, the small tier).
 Tier tier_above_local(const Plan& plan);
+// Claude's tiers from `most` down to the least that is allowed, the dearest first: expected costs
+// in dollars and chances.
+std::vector<TierCandidate> claude_candidates(const Plan& plan, Tier most);
 // A dear tier gives way to a cheaper one when the budget presses. kBudget: nothing is left but what
 // is kept for high priority, and no local model may answer.
 Result<> spend(Plan& plan);

@@ -44,6 +44,7 @@ dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steeri
       .is_scarce = [config = deps.config](
                        const policy::Target& target) { return is_scarce(config, target); },
       .estimate_tokens = deps.estimate_tokens,
+      .budget = [&steering] { return steering.budget().state(); },
       .counterfactual_model = deps.config.claude.model,
       .counterfactual =
           [&steering](std::string_view task_class, const ledger::LocalAnswer& answer) {
