@@ -24,7 +24,7 @@ Result<std::string> budget_of(LedgerFile& file) {
 }
 
 Result<> show(Io& io, const Arguments& args) {
-  TOPHAND_TRY(body, "budget", ask_or_read(io, args, "/tophand/v1/budget", budget_of));
+  TOPHAND_TRY(body, "budget", ask_or_read(io, args, {"/tophand/v1/budget"}, budget_of));
   if (!args.has("--json")) return print_budget(body, io.out);
   io.out << body << '\n';
   return {};

@@ -15,6 +15,10 @@ void print_verdict(const Json& verdict, std::ostream& out) {
       << "charges   " << int_or(verdict, "charges_recomputed", 0)
       << " recomputed from tokens and prices, " << int_or(verdict, "charges_bounded", 0)
       << " on the safe side of what the provider did not say\n";
+  if (const std::int64_t adjusted = int_or(verdict, "adjusted_rows", 0); adjusted > 0)
+    out << "adjusted  " << adjusted << (adjusted == 1 ? " row" : " rows") << " by "
+        << ledger::format_usd(int_or(verdict, "adjusted_nano_usd", 0))
+        << ", booked later with a reason\n";
   if (const std::int64_t unpriced = int_or(verdict, "charges_without_prices", 0); unpriced > 0)
     out << "          " << unpriced
         << " not recomputed: their version of the prices is not beside the price file\n";
@@ -37,7 +41,7 @@ int run_verify(Io& io, const Arguments& args) {
   if (!expected.empty() && !kept)
     return report(io, {Code::kInvalid, "--head: expected what `tophand ledger head` prints"});
   const auto text = ask_or_read(
-      io, args, "/tophand/v1/ledger/verify" + (expected.empty() ? "" : "?head=" + expected),
+      io, args, {"/tophand/v1/ledger/verify" + (expected.empty() ? "" : "?head=" + expected)},
       [&](LedgerFile& file) -> Result<std::string> {
         TOPHAND_TRY(verdict, "verify", file.ledger->verify(ledger::known_books(file.prices), kept));
         return ledger::verdict_json(verdict);
@@ -53,11 +57,11 @@ int run_verify(Io& io, const Arguments& args) {
 }
 
 int run_head(Io& io, const Arguments& args) {
-  const auto text =
-      ask_or_read(io, args, "/tophand/v1/ledger/head", [](LedgerFile& file) -> Result<std::string> {
-        TOPHAND_TRY(head, "ledger", file.ledger->head());
-        return R"({"head":")" + ledger::format_head(head) + "\"}";
-      });
+  const auto text = ask_or_read(io, args, {"/tophand/v1/ledger/head"},
+                                [](LedgerFile& file) -> Result<std::string> {
+                                  TOPHAND_TRY(head, "ledger", file.ledger->head());
+                                  return R"({"head":")" + ledger::format_head(head) + "\"}";
+                                });
   if (!text) return report(io, text.error());
   const auto json = parse_json(*text);
   if (!json) return report(io, json.error());

@@ -21,10 +21,22 @@ Result<LedgerFile> open_ledger_file(const Arguments& args) {
   return LedgerFile{std::move(settings), std::move(prices), std::move(opened)};
 }
 
-Result<std::string> ask_or_read(Io& io, const Arguments& args, const std::string& path,
+Result<std::string> budget_of(LedgerFile& file) {
+  TOPHAND_CHECK("budget", file.ledger->set_limits(steering::limits_of(file.settings.budget)));
+  steering::BudgetWatch watch(
+      {.ledger = file.ledger.get(), .clock = &system_clock(), .keeps_state = false},
+      file.settings.budget);
+  return server::budget_json({.ledger = *file.ledger,
+                              .windows = watch.windows(),
+                              .now_ms = system_clock().wall_ms(),
+                              .live = false});
+}
+
+Result<std::string> ask_or_read(Io& io, const Arguments& args, const Question& question,
                                 const std::function<Result<std::string>(LedgerFile&)>& offline) {
   auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
-  if (gateway) return (*gateway)->get(path);
+  if (gateway)
+    return question.posts ? (*gateway)->post(question.path, "{}") : (*gateway)->get(question.path);
   const bool named = config::process_environment().contains("TOPHAND_URL");
   if (named || gateway.error().code != Code::kUnavailable)
     return tl::unexpected(std::move(gateway).error());

@@ -23,9 +23,17 @@ struct LedgerFile {
 // kNotFound where nothing has been recorded yet: a ledger that does not exist is not made.
 Result<LedgerFile> open_ledger_file(const Arguments& args);
 
-// What the gateway says to `path`, or, where none runs, what `offline` finds in the file. A gateway
+// What GET /tophand/v1/budget would say. The pacing goes on from where the last gateway left it,
+// and nothing of it is written.
+Result<std::string> budget_of(LedgerFile& file);
+
+struct Question {
+  std::string path;
+  bool posts = false;  // it changes something
+};
+// What the gateway says to it, or, where none runs, what `offline` finds in the file. A gateway
 // that TOPHAND_URL names is the only one asked.
-Result<std::string> ask_or_read(Io& io, const Arguments& args, const std::string& path,
+Result<std::string> ask_or_read(Io& io, const Arguments& args, const Question& question,
                                 const std::function<Result<std::string>(LedgerFile&)>& offline);
 
 }  // namespace tophand::cli

@@ -29,6 +29,17 @@ std::string notes_of(const Json& line) {
   return notes;
 }
 
+void print_bookings(const Json& report, std::ostream& out) {
+  const Json* bookings = find_key(report, "bookings");
+  if (bookings == nullptr || !bookings->is_array() || bookings->empty()) return;
+  const bool booked = bool_or(report, "booked", false);
+  out << "\n  " << (booked ? "Booked" : "To be booked (--book --yes)") << ":\n";
+  for (const Json& booking : *bookings)
+    out << "  " << moment(int_or(booking, "day_ms", 0)).substr(0, 10) << "  " << std::left
+        << std::setw(20) << string_or(booking, "model", "") << std::right << std::setw(12)
+        << usd(booking, "amount_nano_usd") << "  row " << int_or(booking, "row", 0) << '\n';
+}
+
 }  // namespace
 
 Result<> print_reconciliation(std::string_view json, std::ostream& out) {
@@ -51,6 +62,7 @@ Result<> print_reconciliation(std::string_view json, std::ostream& out) {
       << "  account: the tokens that Anthropic counted "
       << (of_our_keys ? "for the named API keys" : "for the whole organisation")
       << ", at list prices (" << string_or(report, "price_version", "") << ").\n";
+  print_bookings(report, out);
   if (!of_our_keys)
     out << "  What others in the organisation use is in it; name this gateway's keys in\n"
            "  [claude] admin_api_key_ids to leave it out.\n";

@@ -52,6 +52,9 @@ void print_answered(const Json& all, std::ostream& out) {
   note("redone", " answers from here turned out to be no good: nothing was saved by them");
   note("failed", " failed or were given up");
   note("running", " are running");
+  if (number(all, "adjusted_nano_usd") != 0)
+    out << "  " << usd(all, "adjusted_nano_usd")
+        << " of what was spent was booked later, by the provider's account\n";
   if (number(all, "outstanding_nano_usd") > 0)
     out << "  " << usd(all, "outstanding_nano_usd") << " more is reserved for them\n";
 }

@@ -41,6 +41,8 @@ std::string verdict_json(const Verdict& verdict) {
             {"charges_recomputed", verdict.priced},
             {"charges_bounded", verdict.bounds},
             {"charges_without_prices", verdict.unpriced},
+            {"adjusted_rows", verdict.adjusted},
+            {"adjusted_nano_usd", verdict.adjusted_nano_usd},
             {"balances", verdict.balances},
             {"head", format_head(verdict.head)}};
   if (verdict.fault)

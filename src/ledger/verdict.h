@@ -28,6 +28,8 @@ struct Verdict {
   std::int64_t priced = 0;    // charges that were recomputed from tokens and prices
   std::int64_t bounds = 0;    // charges on the safe side, checked against their reservation
   std::int64_t unpriced = 0;  // charges of a price version that is not at hand
+  std::int64_t adjusted = 0;  // rows to which something was booked later, and how much of it
+  std::int64_t adjusted_nano_usd = 0;
   std::int64_t balances = 0;
   JournalHead head;
 };

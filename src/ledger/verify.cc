@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/checked.h"
 #include "base/json.h"
 #include "ledger/balances.h"
 #include "ledger/journal.h"
@@ -285,6 +286,11 @@ void Verifier::money(std::int64_t row_id, const Columns& row, bool imported) {
   const std::int64_t into_week_ms = number(row, "started_ms") - number(row, "week_ms");
   if (into_week_ms < 0 || into_week_ms >= kWeekMsMost)
     return fault(row_id, 0, "it counts for another week than that in which it began");
+  if (const NanoUsd adjusted = number(row, "adjusted"); adjusted != 0) {
+    ++verdict_.adjusted;
+    verdict_.adjusted_nano_usd =
+        checked_add(verdict_.adjusted_nano_usd, adjusted).value_or(INT64_MAX);
+  }
   if (state == "released" && charged != 0) return fault(row_id, 0, "released, but charged");
   if (state == "recovered" && charged != reserved)
     return fault(row_id, 0, "recovered, but not charged what it had reserved");

@@ -36,6 +36,7 @@ void show_status(Service& service, Exchange& exchange);
 void show_savings(Service& service, Exchange& exchange);
 void show_budget(Service& service, Exchange& exchange);
 void show_reconciliation(Service& service, Exchange& exchange);  // asks Anthropic's account
+void book_reconciliation(Service& service, Exchange& exchange);  // and books the difference
 void show_requests(Service& service, Exchange& exchange);
 // {"body": TEXT, "headers": {...}, "dialect": NAME}: what the rules say of it; nothing is sent.
 void explain_decision(Service& service, Exchange& exchange);

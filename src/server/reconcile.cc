@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "server/booking.h"
 
 namespace tophand::server {
 namespace {
@@ -53,7 +54,9 @@ void add_row(const ledger::Row& row, const ledger::PriceBook& prices,
   add_tokens(day.tokens, row.tokens);
   day.cost += row.cost;
   const bool exact = row.state == "settled" && row.cost_basis == "usage";
-  if (exact) day.beside_list += row.cost - list_price(row.tokens, prices, model);
+  day.rows.push_back({row.id, row.cost, exact});
+  // What was booked by an earlier comparison is no part of what the row's tokens cost.
+  if (exact) day.beside_list += row.cost - row.adjusted - list_price(row.tokens, prices, model);
   else ++day.inexact;
 }
 
@@ -124,10 +127,11 @@ Result<Reconciliation> reconcile(ledger::Ledger& ledger, const ledger::PriceBook
     after = page.back().id;
   }
   found.lines = compare(ours, usage, costs, prices, now_ms);
+  found.bookings = bookings_of(found.lines, ours);
   return found;
 }
 
-std::string reconcile_json(const Reconciliation& found) {
+std::string reconcile_json(const Reconciliation& found, bool booked) {
   const auto tokens = [](const TokenCounts& counts) {
     return Json{{"input", counts.input},
                 {"cache_read", counts.cache_read},
@@ -135,7 +139,12 @@ std::string reconcile_json(const Reconciliation& found) {
                 {"cache_write_1h", counts.cache_write_1h},
                 {"output", counts.output}};
   };
-  Json lines = Json::array();
+  Json lines = Json::array(), bookings = Json::array();
+  for (const Booking& booking : found.bookings)
+    bookings.push_back({{"row", booking.row_id},
+                        {"day_ms", booking.day_ms},
+                        {"model", booking.model},
+                        {"amount_nano_usd", booking.amount}});
   NanoUsd residual = 0;
   for (const ReconcileLine& line : found.lines) {
     if (line.complete) residual += line.residual();
@@ -156,6 +165,8 @@ std::string reconcile_json(const Reconciliation& found) {
                     {"of_our_keys", found.of_our_keys},
                     {"price_version", found.price_version},
                     {"residual_nano_usd", residual},
+                    {"booked", booked},
+                    {"bookings", bookings},
                     {"lines", lines}});
 }
 

@@ -34,17 +34,30 @@ struct ReconcileLine {  // a model on a day (UTC)
   ledger::NanoUsd residual() const { return their_cost - our_cost; }
 };
 
+struct Booking {  // that would make the two equal
+  std::int64_t row_id = 0, day_ms = 0;
+  std::string model;
+  ledger::NanoUsd amount = 0;
+};
+
 struct Reconciliation {
   std::int64_t from_ms = 0, to_ms = 0;
   bool of_our_keys = false;  // usage of the named API keys only; else the whole organisation's
   std::vector<ReconcileLine> lines = {};
+  std::vector<Booking> bookings = {};  // see booking.h
   std::string price_version = {};
 };
 
+struct DayRow {
+  std::int64_t id = 0;
+  ledger::NanoUsd cost = 0;
+  bool exact = false;  // charged by the provider's own numbers
+};
 struct DaySums {  // of the ledger's rows for one model on one day
   ledger::TokenCounts tokens;
   ledger::NanoUsd cost = 0, beside_list = 0;
   std::int64_t inexact = 0;
+  std::vector<DayRow> rows = {};
 };
 using DayModel = std::pair<std::int64_t, std::string>;  // 00:00 UTC, the price book's model id
 
@@ -67,6 +80,7 @@ Result<Reconciliation> reconcile(ledger::Ledger& ledger, const ledger::PriceBook
                                  const config::ClaudeConfig& claude, std::int64_t days,
                                  std::int64_t now_ms, const net::Cancellation* cancel);
 
-std::string reconcile_json(const Reconciliation& found);
+// `booked`: found.bookings have been booked, not only found.
+std::string reconcile_json(const Reconciliation& found, bool booked);
 
 }  // namespace tophand::server

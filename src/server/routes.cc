@@ -51,6 +51,8 @@ constexpr std::array kRoutes{
           show_budget},
     Route{"GET", "/tophand/v1/reconcile", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
           show_reconciliation},
+    Route{"POST", "/tophand/v1/reconcile", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
+          book_reconciliation},
     Route{"GET", "/tophand/v1/routes", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
           show_routes},
     Route{"POST", "/tophand/v1/labels", Match::kExact, Access::kKey, Dialect::kOpenAiChat,

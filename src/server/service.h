@@ -72,6 +72,8 @@ class Service {
   steering::Steering& steering() { return steering_; }
   Retries& retries() { return retries_; }
   Pulse& pulse() { return pulse_; }
+  // Held while the ledger is compared and booked: two at once would book the same difference twice.
+  std::mutex& booking_mutex() { return booking_mutex_; }
   std::int64_t started_ms() const { return started_ms_; }
 
   // See server/gateway.h.
@@ -113,6 +115,7 @@ class Service {
   Retries retries_;
   Pulse pulse_;
   std::int64_t started_ms_;
+  std::mutex booking_mutex_;
   mutable std::mutex reloads_mutex_;
   Reloads reloads_;
 };

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "net/query.h"
+#include "server/booking.h"
 #include "server/handlers.h"
 #include "server/reconcile.h"
 #include "server/reply.h"
@@ -210,15 +211,31 @@ void show_savings(Service& service, Exchange& exchange) {
   send_body(exchange, "application/json; charset=utf-8", steering::savings_json(*report));
 }
 
-void show_reconciliation(Service& service, Exchange& exchange) {
+namespace {
+
+void send_reconciliation(Service& service, Exchange& exchange, bool books) {
   const std::int64_t days = std::clamp<std::int64_t>(
       net::query_int(exchange.request.query, "days").value_or(kReconcileDaysDefault), 1,
       kReconcileDaysMax);
-  const auto found =
-      reconcile(*service.deps().ledger, *service.deps().prices, service.deps().config.claude, days,
-                service.deps().clock->wall_ms(), &exchange.writer.client());
+  ledger::Ledger& ledger = *service.deps().ledger;
+  const std::lock_guard one_at_a_time(service.booking_mutex());
+  const auto found = reconcile(ledger, *service.deps().prices, service.deps().config.claude, days,
+                               service.deps().clock->wall_ms(), &exchange.writer.client());
   if (!found) return send_error(exchange, found.error());
-  send_body(exchange, "application/json; charset=utf-8", reconcile_json(*found));
+  if (books)
+    if (const auto booked = book(ledger, *found); !booked)
+      return send_error(exchange, booked.error());
+  send_body(exchange, "application/json; charset=utf-8", reconcile_json(*found, books));
+}
+
+}  // namespace
+
+void show_reconciliation(Service& service, Exchange& exchange) {
+  send_reconciliation(service, exchange, false);
+}
+
+void book_reconciliation(Service& service, Exchange& exchange) {
+  send_reconciliation(service, exchange, true);
 }
 
 void show_requests(Service& service, Exchange& exchange) {

@@ -150,6 +150,7 @@ void SavingsFold::add(const Row& row) {
   (claude ? money.claude_output_tokens : money.local_output_tokens) += row.tokens.output;
   (row.state == "reserved" ? money.outstanding : money.spent) += row.cost;
   if (row.purpose != "answer" && row.state != "reserved") money.router += row.cost;
+  money.adjusted += row.adjusted;
   money.energy += row.energy;
   money.cache_damage += state.cache_damage(row);
   if (row.purpose == "answer") state.add_answer(request, row);
@@ -172,6 +173,7 @@ void add_sums(SavingsSums& to, const SavingsSums& from) {
                             &SavingsSums::claude_output_tokens,
                             &SavingsSums::spent,
                             &SavingsSums::router,
+                            &SavingsSums::adjusted,
                             &SavingsSums::outstanding,
                             &SavingsSums::floor,
                             &SavingsSums::expected,

@@ -36,6 +36,7 @@ struct SavingsSums {
   std::int64_t claude_input_tokens = 0, claude_output_tokens = 0;
   ledger::NanoUsd spent = 0;        // with Claude, all of it
   ledger::NanoUsd router = 0;       // part of it: shadows and judges
+  ledger::NanoUsd adjusted = 0;     // part of it: booked later, by the provider's account
   ledger::NanoUsd outstanding = 0;  // reserved by what is running
   // Of local answers that count: accepted and not redone.
   ledger::NanoUsd floor = 0, expected = 0, ceiling = 0;

@@ -21,6 +21,7 @@ Json sums_json(const SavingsSums& sums) {
           {"claude_output_tokens", sums.claude_output_tokens},
           {"spent_nano_usd", sums.spent},
           {"router_nano_usd", sums.router},
+          {"adjusted_nano_usd", sums.adjusted},
           {"outstanding_nano_usd", sums.outstanding},
           {"counterfactual_nano_usd", sums.expected},
           {"counterfactual_floor_nano_usd", sums.floor},

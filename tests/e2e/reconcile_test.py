@@ -75,6 +75,23 @@ class ReconcileTest(unittest.TestCase):
         self.assertEqual(found["residual_nano_usd"], 0)
         self.assertTrue(all(not line["complete"] for line in found["lines"]))
 
+    def test_books_only_when_told_to_and_only_its_own_usage(self):
+        self.start()
+        self.ask_some()
+        arguments = ("--data", str(self.gateway.data), "--config", str(self.gateway.config))
+        shown = run_tophand("ledger", "reconcile", "--book", *arguments, env=self.gateway.env)
+        self.assertEqual(shown.returncode, 2)
+        self.assertIn("nothing was booked; say --yes", shown.stderr)
+        refused = run_tophand("ledger", "reconcile", "--book", "--yes", *arguments, env=self.gateway.env)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("admin_api_key_ids", refused.stderr)
+        self.gateway.stop()
+        config = self.gateway.config.read_text()
+        self.gateway.config.write_text(config + 'admin_api_key_ids = ["apikey_1"]\n')
+        booked = json.loads(self.reconcile("--book", "--yes", "--json"))  # without a gateway
+        self.assertTrue(booked["booked"])
+        self.assertEqual(booked["bookings"], [], "today is not over")
+
     def test_says_what_to_do_without_an_admin_key(self):
         self.start()
         self.gateway.stop()

@@ -126,7 +126,7 @@ SUMS = ("requests local_requests claude_requests escalated redone failed running
         "local_output_tokens claude_input_tokens claude_output_tokens spent_nano_usd router_nano_usd "
         "outstanding_nano_usd counterfactual_nano_usd counterfactual_floor_nano_usd "
         "counterfactual_ceiling_nano_usd energy_nano_usd energy_lost_nano_usd "
-        "cache_damage_nano_usd").split()
+        "cache_damage_nano_usd adjusted_nano_usd").split()
 
 
 def sums_of(requests, damage, labels):
@@ -140,6 +140,7 @@ def sums_of(requests, damage, labels):
             sums["outstanding_nano_usd" if open_ else "spent_nano_usd"] += cost_of(row)
             if row["purpose"] != "answer" and not open_:
                 sums["router_nano_usd"] += cost_of(row)
+            sums["adjusted_nano_usd"] += row["adjusted"]
             sums["energy_nano_usd"] += row["energy"]
             sums["energy_lost_nano_usd"] += row["energy"]
             sums["cache_damage_nano_usd"] += damage.get(row["id"], 0)
