@@ -111,6 +111,8 @@ Billing read_anthropic_billing(const Json& root) {
     refuse(billing,
            "mcp_servers: nobody can tell what they bring into the prompt, so they are not "
            "sent to Claude; use them from the client");
+  const Json* named = find_key(root, "inference_geo");
+  billing.geo_named = named != nullptr && named->is_string();
   const std::string_view geo = string_or(root, "inference_geo", "global");
   billing.us_only = geo != "global";
   if (geo != "global" && geo != "us")

@@ -110,6 +110,8 @@ TEST(Billing, NamesWhatNobodyCanBound) {
   EXPECT_EQ(billing(R"("mcp_servers":[],"speed":"standard","inference_geo":"global")").unbounded,
             "");
   EXPECT_TRUE(billing(R"("inference_geo":"us")").us_only);
+  EXPECT_TRUE(billing(R"("inference_geo":"global")").geo_named);
+  EXPECT_FALSE(billing(R"("inference_geo":null)").geo_named) << "the workspace's default counts";
 }
 
 TEST(Billing, IsNotReadFromABodyThatSaysItTwice) {

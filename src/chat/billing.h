@@ -22,6 +22,7 @@ struct Billing {
   std::int64_t tool_tokens = 0;     // that server tools may bring before each further round
   std::int64_t web_searches = 0;
   bool us_only = false;
+  bool geo_named = false;  // the request says where, so that the workspace's default does not count
   // What cannot be bounded or has no price, and what to do about it; "" when everything has one.
   std::string unbounded;
 };

@@ -71,6 +71,7 @@ struct ClaudeConfig {
   std::string admin_key;                       // from admin_key_file; never printed
   bool allow_local_fallback = false;  // high priority without Claude: answer locally, and say so
   std::int64_t timeout_s = 600;
+  bool workspace_us_only = false;  // the keys' workspace answers in the US where nothing is said
 };
 
 struct RoutingConfig {

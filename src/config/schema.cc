@@ -71,6 +71,9 @@ constexpr Key kKeys[] = {
      "ids of this gateway's API keys in Anthropic's account; empty: the whole organisation is compared"},
     {"claude", "allow_local_fallback", [](Config& c) -> Place { return &c.claude.allow_local_fallback; },
      "true answers high-priority requests locally when there is no Claude key, and says so"},
+    {"claude", "workspace_us_only", [](Config& c) -> Place { return &c.claude.workspace_us_only; },
+     "true where a key's workspace defaults to US-only inference (1.1 times the price): requests that do not "
+     "say inference_geo are then reserved for at that price"},
     {"claude", "timeout_s", [](Config& c) -> Place { return &c.claude.timeout_s; },
      "longest wait for the first byte of an answer", {1, 3600}},
 

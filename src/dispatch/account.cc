@@ -67,7 +67,7 @@ constexpr std::int64_t kFrameTokens = 32;
 constexpr std::int64_t kProviderToolTokens = 2048;
 
 // A byte is at most one token, but for images, which have a maximum of their own.
-ledger::Exposure exposure_of(const Job& job, std::int64_t output) {
+ledger::Exposure exposure_of(const Deps& deps, const Job& job, std::int64_t output) {
   const chat::Billing billing =
       job.raw_body.empty() ? images_of(*job.request) : job.request->billing;
   std::int64_t text = static_cast<std::int64_t>(job.raw_body.size());
@@ -89,7 +89,7 @@ ledger::Exposure exposure_of(const Job& job, std::int64_t output) {
           .tool_tokens = billing.tool_tokens,
           .web_searches = billing.web_searches,
           .max_output = output,
-          .terms = {.us_only = billing.us_only}};
+          .terms = {.us_only = billing.us_only || (deps.workspace_us_only && !billing.geo_named)}};
 }
 
 // The safe side, where the provider's own numbers are not final: the input as far as it is known
@@ -104,7 +104,7 @@ ledger::NanoUsd bound_of_cost(const Deps& deps, const Job& job, const Attempt& a
   const std::int64_t seen = std::max(report.usage.output_tokens, report.output_bytes);
   const std::int64_t hidden = may_think ? elapsed_s * kTokensPerSecondMax : 0;
   const std::int64_t output = std::min(max_output(job), std::max(seen, hidden) + kUnnoticedTokens);
-  const ledger::Exposure exposure = exposure_of(job, output);
+  const ledger::Exposure exposure = exposure_of(deps, job, output);
   if (!report.usage_known || exposure.rounds > 1) {  // server tools go on where nobody sees it
     const auto bound = deps.prices->worst_case(model, exposure);
     return bound ? std::min(*bound, attempt.opened.reserved) : attempt.opened.reserved;
@@ -239,7 +239,7 @@ namespace {
 Result<ledger::NanoUsd> reservation(const Deps& deps, const Job& job, const Attempt& attempt) {
   if (!job.raw_body.empty() && !job.request->billing.unbounded.empty())
     return fail(Code::kInvalid, job.request->billing.unbounded);
-  return deps.prices->worst_case(attempt.target.model, exposure_of(job, max_output(job)));
+  return deps.prices->worst_case(attempt.target.model, exposure_of(deps, job, max_output(job)));
 }
 
 }  // namespace
@@ -247,7 +247,8 @@ Result<ledger::NanoUsd> reservation(const Deps& deps, const Job& job, const Atte
 std::int64_t expected_cost(const Deps& deps, const Job& job, const policy::Target& target) {
   if (target.place != policy::Place::kClaude) return 1;
   ledger::TokenCounts tokens;
-  tokens.input = exposure_of(job, 0).prompt_tokens / kExpectedBytesPerToken;  // counted as bytes
+  tokens.input =
+      exposure_of(deps, job, 0).prompt_tokens / kExpectedBytesPerToken;  // counted as bytes
   tokens.output = std::min(max_output(job), kExpectedOutput);
   return deps.prices->cost(target.model, tokens).value_or(1);
 }

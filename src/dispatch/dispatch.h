@@ -127,6 +127,8 @@ struct Deps {  // all outlive the dispatcher
       counterfactual = {};
   // What local work of that time costs in power; empty: not reckoned.
   std::function<ledger::Energy(std::int64_t work_ms)> energy = {};
+  // A request that does not say where is answered in the US, and costs what that costs.
+  bool workspace_us_only = false;
   std::int64_t deadline_ms = 900'000;  // to the first content, over all attempts and waits
   // A local backend that has said nothing for so long gets a rival, where another one may answer;
   // 0: never.

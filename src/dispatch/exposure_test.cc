@@ -87,6 +87,20 @@ TEST_F(Exposure, IsSettledFromSearchesAndTermsOfTheUsage) {
   EXPECT_EQ(end.tokens.thinking, 4);
 }
 
+// A workspace that answers in the US by default charges a tenth more for what says nothing.
+TEST_F(Exposure, OfAWorkspaceInTheUsIsReservedAtItsPrice) {
+  const auto reserved = [&](bool workspace_us_only, bool geo_named) {
+    rig_.request.billing.geo_named = geo_named;
+    Deps deps = rig_.deps();
+    deps.workspace_us_only = workspace_us_only;
+    rig_.run_on(Dispatcher(deps), {kClaude});
+    return rig_.ledger.starts.back().reserved;
+  };
+  const ledger::NanoUsd plain = reserved(false, false);
+  EXPECT_EQ(reserved(true, false) * 10, plain * 11);
+  EXPECT_EQ(reserved(true, true), plain) << "it says \"global\" itself";
+}
+
 // What server tools brought into the prompt is not known when the answer breaks off.
 TEST_F(Exposure, OfServerToolsIsChargedWholeWhenTheAnswerBreaksOff) {
   rig_.request.billing.rounds = 3;

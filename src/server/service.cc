@@ -51,6 +51,7 @@ dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steeri
             return steering.counterfactual(task_class, answer);
           },
       .energy = [&steering](std::int64_t work_ms) { return steering.energy(work_ms); },
+      .workspace_us_only = deps.config.claude.workspace_us_only,
       .deadline_ms = deps.config.routing.deadline_s * 1000,
       .hedge_ms = deps.config.routing.hedge_ms,
       .ended = [&steering](const ledger::AttemptStart& start,
