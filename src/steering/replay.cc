@@ -8,7 +8,9 @@
 
 #include "base/ascii.h"
 #include "policy/plan.h"
+#include "policy/way_up.h"
 #include "steering/local_time.h"
+#include "steering/replay_budget.h"
 #include "steering/settings.h"
 
 namespace tophand::steering {
@@ -142,48 +144,77 @@ std::string tier_of_row(const ledger::Row& row, const policy::TierModels& tiers)
       policy::tier_name(is_claude(row) ? policy::tier_of(row.model, tiers) : policy::Tier::kLocal));
 }
 
-// The request's tokens as that Claude model would have counted them.
+// The request's tokens as that Claude model would have counted them, at the terms it was answered
+// on (a batch, in the US), or those of the configuration.
 ledger::NanoUsd price_of(const ledger::Row& row, const std::string& model,
-                         const ledger::PriceBook& prices) {
+                         const ledger::PriceBook& prices, ledger::Terms of_workspace) {
   ledger::TokenCounts tokens = row.tokens;
+  const ledger::Terms terms = is_claude(row) ? row.terms : of_workspace;
   if (!is_claude(row)) {
     tokens = {};
     tokens.input = Told::claude_prompt_tokens(row);
     tokens.output = std::llround(static_cast<double>(row.tokens.output) * kClaudePerLocalToken);
   }
-  return prices.cost(model, tokens).value_or(0);
+  return prices.cost(model, tokens, terms).value_or(0);
 }
 
-Replayed replay_one(const Past& past, const policy::Facts& facts, const policy::Settings& settings,
-                    const ledger::PriceBook& prices) {
+struct Ground {  // what every request of a replay stands on
+  const policy::Settings& settings;
+  const ledger::PriceBook& prices;
+  ledger::Terms of_workspace = {};
+  ReplayBudget budget;
+};
+
+// What another policy would have asked, given what it had spent by then.
+policy::Target target_of(const policy::Decision& decision, const Past& past,
+                         const policy::BudgetState& budget) {
+  const policy::Target& first = decision.targets.front();
+  // What a local model could not do then it would not have done now.
+  if (first.place != policy::Place::kLocal || !past.local_failed || !is_claude(*past.answer))
+    return first;
+  return policy::way_up(decision, budget).target.value_or(first);
+}
+
+void refuse(Replayed& out, std::string why) {
+  out.to = "refused";
+  out.refused = std::move(why);
+  out.moved = true;
+}
+
+Replayed replay_one(const Past& past, policy::Facts& facts, Ground& ground) {
   const ledger::Row& row = *past.answer;
   Replayed out;
   out.request_id = row.request_id;
   out.started_ms = row.started_ms;
-  out.from = shown(row.model, tier_of_row(row, settings.tiers));
+  out.from = shown(row.model, tier_of_row(row, ground.settings.tiers));
   out.cost_was = past.cost;
-  const auto decision = policy::decide(facts, settings);
+  facts.budget = ground.budget.at(row.started_ms);
+  const auto decision = policy::decide(facts, ground.settings);
   if (!decision) {
-    out.to = "refused";
-    out.refused = decision.error().message;
-    out.moved = true;
+    refuse(out, decision.error().message);
     return out;
   }
+  if (decision->asked_usd > 0)
+    ground.budget.asked(row.started_ms,
+                        {.usd = decision->asked_usd,
+                         .high_priority = decision->priority == policy::Priority::kHigh});
   out.reason = joined(decision->reasons, "; ");
-  policy::Target target = decision->targets.front();
-  // What a local model could not do then it would not have done now.
-  if (target.place == policy::Place::kLocal && past.local_failed && is_claude(row) &&
-      decision->escalation)
-    target = *decision->escalation;
+  const policy::Target target = target_of(*decision, past, facts.budget);
   out.to = shown(target.model, policy::tier_name(target.tier));
   const bool same_place = is_claude(row) == (target.place == policy::Place::kClaude);
   out.moved = !same_place || target.model != row.model;
   if (!out.moved) {
     out.cost_is = out.cost_was;
   } else if (target.place == policy::Place::kClaude) {
-    out.cost_is = price_of(row, target.model, prices);
+    out.cost_is = price_of(row, target.model, ground.prices, ground.of_workspace);
     out.estimated = !is_claude(row);
   }
+  if (!ground.budget.has_room(out.cost_is)) {
+    out.cost_is = 0;
+    out.estimated = false;
+    refuse(out, "the week's budget would have been spent");
+  }
+  ground.budget.spend(out.cost_is);
   return out;
 }
 
@@ -212,6 +243,8 @@ Replay replay(const std::vector<ledger::Row>& rows, const config::Config& config
   const std::optional<Calendar> calendar = rule_calendar(config.budget);
   policy::Facts models;
   add_local_models(rows, config, models);
+  Ground ground{
+      settings, prices, {.us_only = config.claude.workspace_us_only}, ReplayBudget(config.budget)};
   Replay sum;
   for (const Past& past : requests_of(rows)) {
     Told told(*past.answer, calendar);
@@ -220,7 +253,7 @@ Replay replay(const std::vector<ledger::Row>& rows, const config::Config& config
     told.facts().offers = models.offers;
     if (const auto name = key_names.find(past.answer->key_id); name != key_names.end())
       told.facts().key_name = name->second;
-    Replayed one = replay_one(past, told.facts(), settings, prices);
+    Replayed one = replay_one(past, told.facts(), ground);
     add(one, sum);
     sum.requests.push_back(std::move(one));
   }

@@ -37,8 +37,9 @@ struct Replay {
   std::map<std::string, Move> moves;  // "FROM -> TO"
 };
 
-// `rows`: of the ledger, oldest first; only answers to clients count. The pacing of a budget, tool
-// loops and whether a request had tools or images are not in a ledger and not replayed.
+// `rows`: of the ledger, oldest first; only answers to clients count. A week's budget is paced anew
+// over what the other policy would have spent. Tool loops and whether a request had tools or images
+// are not in a ledger and not replayed.
 // `key_names`: what people call the keys, by id.
 Replay replay(const std::vector<ledger::Row>& rows, const config::Config& config,
               const ledger::PriceBook& prices,

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace tophand::steering {
 namespace {
 
@@ -113,6 +115,72 @@ TEST(Replay, ARefusalIsCountedWithItsReason) {
   const auto result = replay({row}, config, prices());
   EXPECT_EQ(result.refused, 1);
   EXPECT_NE(result.requests[0].refused.find("may use only none"), std::string::npos);
+}
+
+// A week of one dear call an hour; they cost $0.60 an hour, $100.80 in all. A week's start, so that
+// nothing lies in another one.
+std::vector<ledger::Row> busy_week() {
+  constexpr std::int64_t kMonday = 1'790'553'600'000, kHourMs = 3'600'000;
+  std::vector<ledger::Row> rows;
+  for (int hour = 0; hour < 168; ++hour) {
+    rows.push_back(by_claude("r" + std::to_string(hour)));
+    rows.back().started_ms = kMonday + hour * kHourMs;
+    rows.back().tokens.input = 100'000;
+    rows.back().tokens.output = 10'000;
+    rows.back().cost = 600'000'000;
+  }
+  return rows;
+}
+
+TEST(Replay, PacesTheBudgetOverWhatTheOtherPolicyWouldHaveSpent) {
+  config::Config config = config_with();
+  const Replay unpaced = replay(busy_week(), config, prices());
+  EXPECT_EQ(unpaced.cost_is, 168 * 600'000'000LL) << "the control: without a budget nothing moves";
+  EXPECT_EQ(unpaced.moved, 0);
+  config.budget.week_usd = 60;
+  const Replay paced = replay(busy_week(), config, prices());
+  EXPECT_LE(paced.cost_is, 60'000'000'000);
+  EXPECT_GT(paced.cost_is, 30'000'000'000) << "it is there to be spent";
+  EXPECT_EQ(paced.refused, 0) << "high priority goes down the ladder instead";
+  EXPECT_GT(paced.moved, 20);
+  EXPECT_TRUE(std::ranges::any_of(paced.requests, [](const Replayed& one) {
+    return one.reason.find("budget: ") != std::string::npos;
+  }));
+}
+
+TEST(Replay, BeginsEachWeekWithItsWholeBudget) {
+  config::Config config = config_with();
+  config.budget.week_usd = 0.65;  // one call
+  std::vector<ledger::Row> rows = busy_week();
+  rows.resize(2);
+  rows[1].started_ms = rows[0].started_ms + 7 * 86'400'000LL;
+  EXPECT_EQ(replay(rows, config, prices()).refused, 0);
+  rows[1].started_ms = rows[0].started_ms + 1;
+  config::RuleConfig fixed;
+  fixed.name = "fixed";
+  fixed.tier.exactly = "hard";
+  config.rules = {fixed};
+  const Replay same_week = replay(rows, config, prices());
+  EXPECT_EQ(same_week.refused, 1);
+  EXPECT_EQ(same_week.requests[1].refused, "the week's budget would have been spent");
+  EXPECT_EQ(same_week.cost_is, 600'000'000);
+}
+
+TEST(Replay, KeepsTheTermsThatARequestWasAnsweredOn) {
+  ledger::Row batch = by_claude("a"), in_us = by_claude("b");
+  batch.terms.batch = true;
+  in_us.terms.us_only = true;
+  const auto cost = [&](const ledger::Row& row) {
+    return replay({row}, config_with({at_most_small()}), prices()).cost_is;
+  };
+  constexpr ledger::NanoUsd kHaiku = 1000 * 100 + 100 * 500;
+  EXPECT_EQ(cost(batch), kHaiku / 2);
+  EXPECT_EQ(cost(in_us), kHaiku * 11 / 10);
+  config::Config config = config_with();
+  config.routing.default_priority = "high";
+  config.claude.workspace_us_only = true;
+  EXPECT_EQ(replay({by_local("c")}, config, prices()).cost_is,
+            (1530 * 4000 + 153 * 20'000) * 11 / 10);
 }
 
 }  // namespace
