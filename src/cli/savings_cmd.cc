@@ -9,6 +9,7 @@
 #include "ledger/ledger.h"
 #include "ledger/prices.h"
 #include "net/query.h"
+#include "steering/budget_watch.h"
 #include "steering/savings.h"
 
 namespace tophand::cli {
@@ -53,11 +54,13 @@ Result<std::string> savings_of_file(const Arguments& args, const Wanted& wanted)
   const std::string path = paths.data_dir + "/" + std::string(ledger::kLedgerFile);
   std::error_code failed;
   if (!std::filesystem::exists(path, failed) && !failed)
-    return steering::savings_json(steering::nothing_saved(prices, query));
+    return steering::savings_json(steering::nothing_saved(prices, query), {});
   TOPHAND_TRY(account, "savings",
               ledger::Ledger::open(path, system_clock(), prices.version(), std::nullopt));
   TOPHAND_TRY(report, "savings", steering::savings_of(*account, prices, query));
-  return steering::savings_json(report);
+  steering::BudgetWatch watch(
+      {.ledger = account.get(), .clock = &system_clock(), .keeps_state = false}, settings.budget);
+  return steering::savings_json(report, watch.windows());
 }
 
 std::string path_of(const Wanted& wanted) {

@@ -81,6 +81,21 @@ void print_range(const Json& all, std::ostream& out) {
        percent(number(all, "saved_permille")), percent(number(all, "saved_ceiling_permille")));
 }
 
+// On a subscription no dollars are paid: what counts is the limit.
+void print_subscription(const Json& share, std::ostream& out) {
+  const std::string window(string_or(share, "window", ""));
+  if (number_or(share, "usd_per_window", 0) <= 0) {
+    out << "  What that is of the subscription's " << window
+        << " is not known before 2 % of it have been used.\n";
+    return;
+  }
+  out << "  That is " << percent_of(number_or(share, "saved_share", 0)) << " of the subscription's "
+      << window << " (" << percent_of(number_or(share, "saved_floor_share", 0)) << " to "
+      << percent_of(number_or(share, "saved_ceiling_share", 0)) << "), which holds about "
+      << format_usd(std::llround(number_or(share, "usd_per_window", 0) * 1e9))
+      << " at list prices.\n";
+}
+
 void print_classes(const Json& classes, std::ostream& out) {
   if (!classes.is_array() || classes.size() < 2) return;
   out << "\n  class             requests      here  by Claude       spent  same from Claude     "
@@ -190,6 +205,7 @@ Result<> print_savings(std::string_view json, std::ostream& out) {
   }
   out << '\n';
   print_range(report, out);
+  if (const Json* share = find_key(report, "subscription")) print_subscription(*share, out);
   if (const Json* classes = find_key(report, "classes")) print_classes(*classes, out);
   out << '\n';
   if (const Json* routine = find_key(report, "routine")) print_routine(report, *routine, out);

@@ -208,7 +208,8 @@ void show_savings(Service& service, Exchange& exchange) {
                                             .counterfactual_model = config.claude.model,
                                             .energy_known = config.energy.is_known()});
   if (!report) return send_error(exchange, report.error());
-  send_body(exchange, "application/json; charset=utf-8", steering::savings_json(*report));
+  send_body(exchange, "application/json; charset=utf-8",
+            steering::savings_json(*report, service.steering().budget().windows()));
 }
 
 namespace {

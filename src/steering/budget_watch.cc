@@ -236,7 +236,8 @@ std::vector<WindowView> BudgetWatch::windows() {
                     .reserve_only = state->reserve_only,
                     .forecast = policy::forecast(window.pacer, now_ms, demand_),
                     .dry_in_hours = policy::hours_until_dry(window.pacer, now_ms),
-                    .status = window.status};
+                    .status = window.status,
+                    .usd_unit = bounds.usd_unit};
     if (window.in_dollars)
       if (const auto totals = deps_.ledger->totals(bounds.start_ms))
         view.outstanding = dollars(totals->outstanding);

@@ -36,6 +36,7 @@ struct WindowView {
   std::optional<policy::Forecast> forecast = {};
   std::optional<double> dry_in_hours = {};
   std::string status = {};  // the provider's word
+  double usd_unit = 0;      // dollars at list prices that make one of its unit; 0: not known yet
 };
 
 class BudgetWatch {

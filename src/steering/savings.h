@@ -21,6 +21,8 @@
 
 namespace tophand::steering {
 
+struct WindowView;
+
 struct SavingsFilter {  // empty: all
   std::string key_id = {}, agent = {}, task_class = {};
   std::string model = {};  // that answered, or was asked for
@@ -101,6 +103,8 @@ Result<SavingsReport> savings_of(ledger::Ledger& ledger, const ledger::PriceBook
 // The report of a ledger without rows.
 SavingsReport nothing_saved(const ledger::PriceBook& prices, const SavingsQuery& query);
 
-std::string savings_json(const SavingsReport& report);  // docs/savings.md says what is in it
+// docs/savings.md says what is in it. `windows`: those of a Claude subscription tell what part of
+// it was saved.
+std::string savings_json(const SavingsReport& report, const std::vector<WindowView>& windows);
 
 }  // namespace tophand::steering

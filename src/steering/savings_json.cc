@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "steering/savings.h"
+#include "steering/subscription.h"
 
 namespace tophand::steering {
 namespace {
@@ -90,7 +91,7 @@ Json hold_out_json(const HoldOut& arms) {
 
 }  // namespace
 
-std::string savings_json(const SavingsReport& report) {
+std::string savings_json(const SavingsReport& report, const std::vector<WindowView>& windows) {
   Json out{{"since_ms", report.since_ms}, {"until_ms", report.until_ms}};
   out.update(sums_json(report.all));
   Json estimate = error_json(report.estimate);
@@ -108,6 +109,12 @@ std::string savings_json(const SavingsReport& report) {
   out["classes"] = groups_json("task_class", report.by_class);
   out["models"] = groups_json("model", report.by_model);
   out["price_version"] = report.price_version;
+  if (const auto share = subscription_share(report.all, windows))
+    out["subscription"] = {{"window", share->window},
+                           {"usd_per_window", share->usd_per_window},
+                           {"saved_share", share->saved},
+                           {"saved_floor_share", share->saved_floor},
+                           {"saved_ceiling_share", share->saved_ceiling}};
   return dump_json(out);
 }
 
