@@ -1,27 +1,11 @@
 #include <ostream>
 
-#include "base/clock.h"
 #include "cli/budget_report.h"
 #include "cli/commands.h"
 #include "cli/ledger_file.h"
-#include "server/budget.h"
-#include "steering/budget_watch.h"
-#include "steering/limits.h"
 
 namespace tophand::cli {
 namespace {
-
-// The pacing goes on from where the gateway left it, and nothing is written.
-Result<std::string> budget_of(LedgerFile& file) {
-  TOPHAND_CHECK("budget", file.ledger->set_limits(steering::limits_of(file.settings.budget)));
-  steering::BudgetWatch watch(
-      {.ledger = file.ledger.get(), .clock = &system_clock(), .keeps_state = false},
-      file.settings.budget);
-  return server::budget_json({.ledger = *file.ledger,
-                              .windows = watch.windows(),
-                              .now_ms = system_clock().wall_ms(),
-                              .live = false});
-}
 
 Result<> show(Io& io, const Arguments& args) {
   TOPHAND_TRY(body, "budget", ask_or_read(io, args, {"/tophand/v1/budget"}, budget_of));

@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "server/budget.h"
+#include "steering/budget_watch.h"
+#include "steering/limits.h"
 
 namespace tophand::cli {
 

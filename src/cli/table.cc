@@ -16,6 +16,7 @@ std::span<const Command* const> command_table() {
       &kRun,
       &kCommit,
       &kSavings,
+      &kStatus,
       &kBudget,
       &kExplain,
       &kReplay,
