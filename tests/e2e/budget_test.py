@@ -2,13 +2,14 @@
 restart."""
 
 import contextlib
+import datetime
 import json
 import sqlite3
 import sys
 import time
 import unittest
 
-from harness import ROOT, Stage, run_tophand
+from harness import ROOT, Stage, run_tophand, wait_until
 from raw_upstream import HEAD, RawUpstream, whole
 
 sys.path.insert(0, str(ROOT / "tests/reference"))
@@ -90,6 +91,58 @@ class Budget(unittest.TestCase):
         self.assertIn("The week, until", shown)
         self.assertEqual(self.saved_state(gateway), kept)
 
+    def test_the_week_begins_where_and_when_the_configuration_says(self):
+        # Kiritimati is 14 hours ahead of UTC and has no summer time.
+        config = "[budget]\nweek_usd = 0.01\ntime_zone = \"Pacific/Kiritimati\"\nweek_starts = \"{} {:02}:00\"\n"
+        there = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=14)
+        gateway = self.gateway(config.format(there.strftime("%a").lower(), there.hour))
+        self.answer(gateway)
+        told = json.loads(self.budget(gateway, "--json"))
+        begins = there.replace(minute=0, second=0, microsecond=0)
+        self.assertEqual(told["week_start"], begins.strftime("%Y-%m-%d %H:%M Pacific/Kiritimati"))
+        self.assertEqual(told["windows"][0]["start_ms"], told["week_start_ms"])
+        self.assertEqual(told["windows"][0]["end_ms"] - told["week_start_ms"], 7 * 86_400_000)
+        ends = begins + datetime.timedelta(days=7)
+        self.assertIn(ends.strftime("The week, until %Y-%m-%d %H:%M Pacific/Kiritimati"), self.budget(gateway))
+        saved = json.loads(self.cli(gateway, "savings", "--week", "--json"))
+        self.assertEqual(saved["since_ms"], told["week_start_ms"])
+        earlier = there - datetime.timedelta(days=1)
+        self.the_week_is_cut_anew(gateway, config.format(earlier.strftime("%a").lower(), earlier.hour), told)
+
+    def the_week_is_cut_anew(self, gateway, config, before):
+        """While the gateway runs. What was spent counts, and both programs find the file whole."""
+        text = gateway.config.read_text()
+        gateway.config.write_text(text[:text.index("[budget]")] + config)
+        wait_until(lambda: json.loads(self.budget(gateway, "--json"))["week_start_ms"] != before["week_start_ms"],
+                   "another week")
+        after = json.loads(self.budget(gateway, "--json"))
+        self.assertEqual(after["caps"][0]["spent_nano_usd"], before["caps"][0]["spent_nano_usd"])
+        self.answer(gateway)
+        self.cli(gateway, "ledger", "verify")
+        faults, summary = recompute_ledger.recompute(gateway.data / "ledger.db", BOOKS)
+        self.assertEqual((faults, summary["rows"]), ([], 2))
+
+    def test_status_is_one_screen_with_and_without_a_gateway(self):
+        gateway = self.gateway("[budget]\nweek_usd = 0.01\n")
+        self.answer(gateway)
+        gateway.rows()
+        shown = self.cli(gateway, "status")
+        for text in (f"gateway    runs at {gateway.url}", "Claude     claude-opus-5-5: key set",
+                     "budget     week: $0.000116 of $0.01, 1 % used", "today      1 request: 0 answered here (0 %), 1 by",
+                     "this week  saved about $0.00"):
+            self.assertIn(text, shown)
+        self.assertNotIn("wrong", shown)
+        gateway.stop()
+        gone = run_tophand("status", "--data", str(gateway.data), "--config", str(gateway.config), env=gateway.env)
+        self.assertEqual(gone.returncode, 3)
+        self.assertIn("budget     week: $0.000116 of $0.01, 1 % used", gone.stdout)
+        self.assertIn("start it: `tophand serve`", gone.stdout)
+
+    def cli(self, gateway, *arguments):
+        done = run_tophand(*arguments, "--data", str(gateway.data), "--config", str(gateway.config), env=gateway.env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
     def saved_state(self, gateway):
         with contextlib.closing(sqlite3.connect(gateway.data / "ledger.db")) as file:
             return file.execute("SELECT name, value FROM saved_state ORDER BY name").fetchall()
@@ -130,6 +183,24 @@ class Budget(unittest.TestCase):
         [window] = json.loads(self.budget(gateway, "--json"))["windows"]
         self.assertEqual((window["unit"], window["spent"], window["end_ms"]), ("share", 0.83, reset_s * 1000))
         self.assertIn("Claude subscription, 5h", self.budget(gateway))
+
+    def test_savings_say_what_part_of_the_subscriptions_week_they_are(self):
+        used = iter((0.10, 0.10, 0.14))  # two answers of $0.000116 make 4 %, as far as we saw
+        reset_s = int(time.time()) + 400_000
+        self.upstream.script = lambda connection: connection.sendall(
+            subscription(next(used), reset_s).replace(b"unified-5h", b"unified-7d"))
+        gateway = self.gateway()
+        self.answer(gateway)
+        shown = self.cli(gateway, "savings")
+        self.assertIn("What that is of the subscription's 7d is not known before 2 % of it have been used", shown)
+        self.answer(gateway)
+        self.answer(gateway)
+        gateway.rows()
+        for running in (True, False):
+            share = json.loads(self.cli(gateway, "savings", "--json"))["subscription"]
+            self.assertEqual(share["window"], "7d", running)
+            self.assertAlmostEqual(share["usd_per_window"], 2 * 0.000116 / 0.04, places=9)
+            gateway.stop()
 
     def test_high_priority_goes_to_claude_on_an_empty_window(self):
         self.upstream.script = lambda connection: connection.sendall(
