@@ -76,18 +76,19 @@ struct Request {
   std::optional<std::int64_t> max_tokens;
   std::vector<std::string> stop;
   bool stream = false;
-  bool include_usage = false;                 // OpenAI stream_options.include_usage
-  bool json_object = false;                   // response_format json_object / Ollama format "json"
-  std::string json_schema;                    // asked-for schema, "" when none
-  std::string priority;                       // metadata.priority, "" when not given
-  std::string task_class;                     // metadata.task_class, "" when not given
-  std::string egress;                         // metadata.egress, "" when not given
-  std::string agent;    // metadata.agent: what the caller calls itself
-  std::string user;     // metadata.user_id, or `user`
-  std::string session;  // metadata.session_id, `conversation`, or `prompt_cache_key`
-  bool raw_prompt = false;                    // Ollama generate raw=true: no template
-  bool load_only = false;                     // Ollama: empty prompt/messages
-  std::optional<bool> keep_loaded;            // Ollama keep_alive: false = 0
+  bool include_usage = false;       // OpenAI stream_options.include_usage
+  bool json_object = false;         // response_format json_object / Ollama format "json"
+  std::string json_schema;          // asked-for schema, "" when none
+  std::string priority;             // metadata.priority, "" when not given
+  std::string task_class;           // metadata.task_class, "" when not given
+  std::string egress;               // metadata.egress, "" when not given
+  std::string deadline;             // metadata.deadline, "" when not given
+  std::string agent;                // metadata.agent: what the caller calls itself
+  std::string user;                 // metadata.user_id, or `user`
+  std::string session;              // metadata.session_id, `conversation`, or `prompt_cache_key`
+  bool raw_prompt = false;          // Ollama generate raw=true: no template
+  bool load_only = false;           // Ollama: empty prompt/messages
+  std::optional<bool> keep_loaded;  // Ollama keep_alive: false = 0
   std::optional<std::int64_t> keep_alive_ms;  // Ollama keep_alive; negative: for ever
   std::optional<bool> think;                  // Ollama think; absent: the model's default
   // What a local model cannot honour. parse_request names what has no place in this type

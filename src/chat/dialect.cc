@@ -102,6 +102,7 @@ void parse_own_words(const Field& root, Request& request) {
     take(metadata["priority"], request.priority);
     take(metadata["task_class"], request.task_class);
     take(metadata["egress"], request.egress);
+    take(metadata["deadline"], request.deadline);
     take(metadata["agent"], request.agent);
     take(metadata["user_id"], request.user);
     take(metadata["session_id"], request.session);

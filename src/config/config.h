@@ -147,6 +147,7 @@ struct RuleConfig {
   std::string priority, task_class, model, egress;
   TierBoundsConfig tier;
   bool defer = false;
+  std::int64_t deadline_s = 0;
 };
 
 // One [classes.NAME].
@@ -163,6 +164,19 @@ struct CallerConfig {
   std::string where;
   std::string task_class, priority, egress;
   Patterns models;
+  std::int64_t deadline_s = 0;
+};
+
+// Low-priority work that may wait (docs/deferral.md).
+struct DeferConfig {
+  std::int64_t deadline_s = 3600;   // of what may wait and says no time of its own
+  std::int64_t hold_s = 600;        // longest that a client is kept waiting on its connection
+  std::int64_t held_max = 64;       // so many at once; more are answered as if they did not wait
+  std::string night;                // "22:00-06:00"; "": there is none
+  bool batch = false;               // what waits for Claude may go through the Batch API
+  std::int64_t batch_min_s = 3600;  // with less time left than this it does not
+  std::int64_t queue_max = 1000;    // requests that wait without a connection, and their answers
+  std::int64_t keep_answers_s = 86'400;  // for whoever comes to fetch them
 };
 
 // How agents that wait for the same backend share it.
@@ -210,6 +224,7 @@ struct Config {
   std::map<std::string, CallerConfig> keys, personas;  // a key by its name or its id
   EnergyConfig energy;
   LearningConfig learning;
+  DeferConfig defer;
   std::vector<BackendConfig> backends;
   std::string prices_file;  // "" = the one installed with the program
 };

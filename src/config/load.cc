@@ -152,6 +152,9 @@ Result<> check(const Config& config) {
     return fail(Code::kConfig, "energy.watts_busy is below energy.watts_idle");
   if (auto calendar = calendar_of(config.budget); !calendar)
     return tl::unexpected(std::move(calendar).error());
+  if (!config.defer.night.empty() && !parse_hours(config.defer.night))
+    return fail(Code::kConfig, "defer.night: expected hours such as 22:00-06:00, found '" +
+                                   config.defer.night + "'");
   return {};
 }
 

@@ -10,17 +10,22 @@ namespace tophand::config {
 namespace {
 
 // What is taken anew. Rules, classes, keys, personas and [budget] always are.
-constexpr std::array<std::string_view, 11> kHot{"routing.default_priority",
-                                               "routing.escalate",
-                                               "models.local",
-                                               "models.aliases",
-                                               "claude.model",
-                                               "claude.allow_local_fallback",
-                                               "tiers.small",
-                                               "tiers.standard",
-                                               "tiers.hard",
-                                               "learning.enabled",
-                                               "learning.holdout_percent"};
+constexpr std::array<std::string_view, 16> kHot{"routing.default_priority",
+                                                "routing.escalate",
+                                                "models.local",
+                                                "models.aliases",
+                                                "claude.model",
+                                                "claude.allow_local_fallback",
+                                                "tiers.small",
+                                                "tiers.standard",
+                                                "tiers.hard",
+                                                "learning.enabled",
+                                                "learning.holdout_percent",
+                                                "defer.deadline_s",
+                                                "defer.hold_s",
+                                                "defer.night",
+                                                "defer.batch",
+                                                "defer.batch_min_s"};
 
 bool is_hot(const std::string& name) {
   return name.starts_with("budget.") || std::ranges::find(kHot, name) != kHot.end();

@@ -60,6 +60,8 @@ constexpr RuleKey kRuleKeys[] = {
      "local-only: nothing of it leaves the house", {}, kEgress},
     {"rules", "defer", [](RuleConfig& r) -> Place { return &r.defer; },
      "it may wait for a better time"},
+    {"rules", "deadline_s", [](RuleConfig& r) -> Place { return &r.deadline_s; },
+     "so long, in seconds; 0: as [defer] deadline_s says", {0, 604'800}},
 };
 
 constexpr ClassKey kClassKeys[] = {
@@ -77,7 +79,7 @@ constexpr ClassKey kClassKeys[] = {
     {"classes", "defer", [](ClassConfig& c) -> Place { return &c.defer; },
      "it may wait for a better time"},
     {"classes", "deadline_s", [](ClassConfig& c) -> Place { return &c.deadline_s; },
-     "how long it may wait; 0: as any other", {0, 604'800}},
+     "so long, in seconds; 0: as [defer] deadline_s says", {0, 604'800}},
 };
 
 constexpr CallerKey kCallerKeys[] = {
@@ -89,6 +91,8 @@ constexpr CallerKey kCallerKeys[] = {
      "local-only: nothing of its requests leaves the house", {}, kEgress},
     {"keys", "models", [](CallerConfig& k) -> Place { return &k.models; },
      "only these may answer; empty: any"},
+    {"keys", "deadline_s", [](CallerConfig& k) -> Place { return &k.deadline_s; },
+     "its low-priority requests may wait so long, in seconds; 0: they do not", {0, 604'800}},
 };
 // clang-format on
 

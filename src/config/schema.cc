@@ -113,6 +113,28 @@ constexpr Key kKeys[] = {
     {"tiers", "hard_concurrency", [](Config& c) -> Place { return &c.tiers.hard_concurrency; },
      "requests to the dearest step at once; more wait, and agents take turns; 0: no limit", {0, 10'000}},
 
+    {"defer", "deadline_s", [](Config& c) -> Place { return &c.defer.deadline_s; },
+     "low-priority work that may wait (`defer` of a rule or class): by when it has to be answered, "
+     "in seconds from its coming, where nothing else says so", {1, 604'800}},
+    {"defer", "hold_s", [](Config& c) -> Place { return &c.defer.hold_s; },
+     "longest that a client is kept waiting on its connection for a better time; one that asks with "
+     "\"Prefer: respond-async\" fetches its answer later", {0, 86'400}},
+    {"defer", "held_max", [](Config& c) -> Place { return &c.defer.held_max; },
+     "clients kept waiting so at once; more are answered as if they could not wait", {0, 10'000}},
+    {"defer", "night", [](Config& c) -> Place { return &c.defer.night; },
+     "hours such as 22:00-06:00, in this machine's time (TZ in the gateway's environment): what is bound "
+     "for Claude and may wait so long is decided again when they begin; empty: never"},
+    {"defer", "batch", [](Config& c) -> Place { return &c.defer.batch; },
+     "true: what waits without a connection and is bound for Claude goes through the Batch API, at half the "
+     "price and within a day"},
+    {"defer", "batch_min_s", [](Config& c) -> Place { return &c.defer.batch_min_s; },
+     "with less time left than this, in seconds, it does not", {0, 604'800}},
+    {"defer", "queue_max", [](Config& c) -> Place { return &c.defer.queue_max; },
+     "requests that wait without a connection (Prefer: respond-async), with the answers that are kept; more "
+     "are refused (429)", {0, 100'000}},
+    {"defer", "keep_answers_s", [](Config& c) -> Place { return &c.defer.keep_answers_s; },
+     "so long answers are kept to be fetched, in seconds", {60, 2'592'000}},
+
     {"energy", "watts_idle", [](Config& c) -> Place { return &c.energy.watts_idle; },
      "what the machine draws when it does nothing, and so is not the work's cost", {0, 100'000}},
     {"energy", "watts_busy", [](Config& c) -> Place { return &c.energy.watts_busy; },

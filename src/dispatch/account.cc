@@ -21,16 +21,6 @@ constexpr std::int64_t kTokensPerSecondMax = 500;
 constexpr std::int64_t kExpectedBytesPerToken = 4;
 constexpr std::int64_t kExpectedOutput = 1000;
 
-ledger::TokenCounts counts_of(const chat::Usage& usage) {
-  return {.input = usage.input_tokens,
-          .cache_read = usage.cache_read_tokens,
-          .cache_write_5m = usage.cache_write_5m_tokens,
-          .cache_write_1h = usage.cache_write_1h_tokens,
-          .output = usage.output_tokens,
-          .thinking = usage.thinking_tokens,
-          .web_searches = usage.web_searches};
-}
-
 // The images of a request that is written anew for Claude.
 chat::Billing images_of(const chat::Request& request) {
   chat::Billing billing;
@@ -89,7 +79,8 @@ ledger::Exposure exposure_of(const Deps& deps, const Job& job, std::int64_t outp
           .tool_tokens = billing.tool_tokens,
           .web_searches = billing.web_searches,
           .max_output = output,
-          .terms = {.us_only = billing.us_only || (deps.workspace_us_only && !billing.geo_named)}};
+          .terms = {.batch = job.batch,
+                    .us_only = billing.us_only || (deps.workspace_us_only && !billing.geo_named)}};
 }
 
 // The safe side, where the provider's own numbers are not final: the input as far as it is known
@@ -146,20 +137,6 @@ chat::TokenFamily family_of(const Deps& deps, const Job& job, const Attempt& att
 std::int64_t prompt_tokens(const Deps& deps, const Job& job, Attempt& attempt) {
   count_prompt(deps, job, attempt);
   return *attempt.prompt_tokens;
-}
-
-// What the savings are reckoned from, whichever way they turn out: the estimate beside what the
-// provider counted, and of a whole answer its length without its thinking.
-void note_claude_answer(const Deps& deps, const Job& job, Attempt& attempt,
-                        ledger::AttemptEnd& end) {
-  end.estimated_tokens = prompt_tokens(deps, job, attempt);
-  const std::int64_t answer = chat::estimate_tokens(family_of(deps, job, attempt), attempt.text);
-  std::int64_t thinking = end.tokens.thinking;
-  if (thinking == 0 && attempt.thinking_seen)  // it does not say how much
-    thinking = std::max<std::int64_t>(0, end.tokens.output - answer);
-  end.counterfactual_basis = std::string(ledger::kBasisVersion) +
-                             " answer=" + std::to_string(answer) +
-                             " thinking=" + std::to_string(thinking);
 }
 
 void note_local_answer(const Deps& deps, const Job& job, Attempt& attempt,
@@ -230,6 +207,32 @@ std::string prompt_text(const chat::Request& request) {
   return out;
 }
 
+ledger::TokenCounts counts_of(const chat::Usage& usage) {
+  return {.input = usage.input_tokens,
+          .cache_read = usage.cache_read_tokens,
+          .cache_write_5m = usage.cache_write_5m_tokens,
+          .cache_write_1h = usage.cache_write_1h_tokens,
+          .output = usage.output_tokens,
+          .thinking = usage.thinking_tokens,
+          .web_searches = usage.web_searches};
+}
+
+// What the savings are reckoned from, whichever way they turn out: the estimate beside what the
+// provider counted, and of a whole answer its length without its thinking.
+void note_claude_answer(const chat::Request& request, const Attempt& attempt,
+                        ledger::AttemptEnd& end) {
+  const auto family = chat::claude_token_family(attempt.target.model);
+  end.estimated_tokens =
+      attempt.prompt_tokens ? *attempt.prompt_tokens : chat::estimate_tokens(family, request);
+  const std::int64_t answer = chat::estimate_tokens(family, attempt.text);
+  std::int64_t thinking = end.tokens.thinking;
+  if (thinking == 0 && attempt.thinking_seen)  // it does not say how much
+    thinking = std::max<std::int64_t>(0, end.tokens.output - answer);
+  end.counterfactual_basis = std::string(ledger::kBasisVersion) +
+                             " answer=" + std::to_string(answer) +
+                             " thinking=" + std::to_string(thinking);
+}
+
 std::int64_t max_output(const Job& job) {
   return std::max<std::int64_t>(0, job.request->max_tokens.value_or(kMaxTokensDefault));
 }
@@ -275,6 +278,7 @@ Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
   start.model_asked = job.request->model;
   start.purpose = job.purpose;
   start.arm = job.decision.arm;
+  start.deferred_ms = attempt.deferred_ms;
   start.reason = joined(attempt.reasons, "; ");
   if (!job.decision.class_reason.empty())
     start.reason += (start.reason.empty() ? "" : "; ") + job.decision.class_reason;
@@ -308,7 +312,7 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
                        (report.sent || report.usage_known);
   if (charged) charge(deps, job, attempt, end);
   const bool finished = report.end == backend::End::kFinished;
-  if (finished && attempt.is_claude()) note_claude_answer(deps, job, attempt, end);
+  if (finished && attempt.is_claude()) note_claude_answer(*job.request, attempt, end);
   if (finished && !attempt.is_claude()) note_local_answer(deps, job, attempt, end);
   if (!attempt.is_claude()) note_energy(deps, attempt, end);
   if (deps.limits_seen && !report.limits.empty()) deps.limits_seen(report.key, report.limits);

@@ -9,6 +9,11 @@ namespace tophand::dispatch {
 // What the answer may be as long as, in tokens: the request's limit, or the default that is sent.
 std::int64_t max_output(const Job& job);
 
+ledger::TokenCounts counts_of(const chat::Usage& usage);
+// What the savings are reckoned from, into the end of an answer of Claude's.
+void note_claude_answer(const chat::Request& request, const Attempt& attempt,
+                        ledger::AttemptEnd& end);
+
 // What a request is counted as while it waits for a place: of Claude, about what it will cost, in
 // nano-dollars; elsewhere 1, so that agents take turns by request.
 std::int64_t expected_cost(const Deps& deps, const Job& job, const policy::Target& target);

@@ -19,7 +19,8 @@ struct Attempt {
   std::int64_t number = 1;  // within the request
   policy::Target target;
   std::vector<std::string> reasons;
-  bool may_move_on = false;  // another target is there: an empty answer counts as a failure
+  std::int64_t deferred_ms = 0;  // kept waiting on purpose before this attempt
+  bool may_move_on = false;      // another target is there: an empty answer counts as a failure
 
   std::int64_t start_ns = 0;
   ledger::NanoUsd cost = 0;

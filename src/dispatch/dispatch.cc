@@ -1,5 +1,7 @@
 #include "dispatch/dispatch.h"
 
+#include <algorithm>
+
 #include "dispatch/comparisons.h"
 #include "dispatch/flow.h"
 
@@ -11,6 +13,14 @@ Dispatcher::Dispatcher(Deps deps)
       comparisons_(std::make_unique<Comparisons>(deps_, *shared_)) {}
 
 Dispatcher::~Dispatcher() = default;
+
+bool Dispatcher::has_room(const std::vector<policy::Target>& targets) const {
+  return std::ranges::any_of(targets, [&](const policy::Target& target) {
+    if (target.place != policy::Place::kLocal) return false;
+    const Lane& lane = shared_->lanes.at(target);
+    return lane.would_pass() && lane.limiter.is_free();
+  });
+}
 
 Outcome Dispatcher::run(const Job& job, Sink& sink, const net::Cancellation& client) const {
   return Flow(deps_, *shared_, job, sink, client).run();

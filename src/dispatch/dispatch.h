@@ -40,7 +40,13 @@ struct Job {
   // A local model may be asked without the oldest turns when they do not fit; else it refuses.
   bool may_shorten = false;
   policy::Decision decision;
-  std::string purpose = "answer";  // "shadow", "judge": for no client
+  // So long it rather waits for a local place that nobody else wants than goes to Claude, or than
+  // it stands in the way of what may not wait.
+  std::int64_t patience_ms = 0;
+  std::int64_t deferred_ms = 0;      // that it has been kept waiting on purpose so far
+  std::int64_t attempts_before = 0;  // rows of it that are in the ledger already
+  bool batch = false;                // it goes into a batch of the provider's: at its price
+  std::string purpose = "answer";    // "shadow", "judge": for no client
 };
 
 // What a local model was asked without.
@@ -144,6 +150,13 @@ struct Deps {  // all outlive the dispatcher
   std::function<void(const Rejected&)> rejected = {};
 };
 
+// One attempt in a batch, which may outlive the process that sent it.
+struct Batched {
+  std::string request_id;
+  std::int64_t attempt = 1;
+  policy::Target target;  // of Claude
+};
+
 struct Shared;  // what requests know of each other
 class Comparisons;
 
@@ -154,6 +167,16 @@ class Dispatcher {
   // Any thread. The sink's answer is complete when End is kFinished; with kRefused and kFailed the
   // caller tells the client, unless report.told_client.
   Outcome run(const Job& job, Sink& sink, const net::Cancellation& client) const;
+  // Whether a local one of them is well and has a place that nobody waits for, at this moment.
+  bool has_room(const std::vector<policy::Target>& targets) const;
+  // Reserves the worst case of `job` (with Job::batch) at the price of a batch; gives the Messages
+  // body to send, without "stream". For errors see open_row in account.h.
+  Result<std::string> reserve_batched(const Job& job, const Batched& batched) const;
+  // Closes that attempt's row by what became of it, once: a row that is closed stays as it is. One
+  // that a start in between had to recover, charged in full, is put right by an adjustment.
+  // `request`: as it came; nullptr when it is no longer known. `text`: of the answer.
+  Result<> close_batched(const Batched& batched, const backend::Report& report,
+                         const chat::Request* request, const std::string& text) const;
   // After the client has its answer: what is to be learned from it may be, beside other work. The
   // job's pointers and views need not live on.
   void compare(const Job& job, const Outcome& outcome) const;

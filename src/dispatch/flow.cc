@@ -1,7 +1,5 @@
 #include "dispatch/flow.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <chrono>
 #include <future>
@@ -18,19 +16,8 @@ namespace tophand::dispatch {
 namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
-constexpr std::int64_t kLookMs = 50;  // how often a pause looks whether the client is still there
-
-// False when `stop` fired before the time was over.
-bool pause(const net::Cancellation& stop, std::int64_t wait_ms) {
-  const std::int64_t end_ns = system_clock().mono_ns() + wait_ms * kNsPerMs;
-  for (;;) {
-    if (stop.cancelled()) return false;
-    const std::int64_t left_ms = (end_ns - system_clock().mono_ns() + kNsPerMs - 1) / kNsPerMs;
-    if (left_ms <= 0) return true;
-    auto signs = stop.signs();
-    ::poll(signs.fds.data(), signs.count, static_cast<int>(std::min(left_ms, kLookMs)));
-  }
-}
+// How often a request that may wait looks for a place that nobody else wants.
+constexpr std::int64_t kLookForPlaceMs = 50;
 
 bool is_compared(const policy::Decision& decision) {
   return decision.beside.has_value() || !decision.arm.empty();
@@ -45,9 +32,11 @@ Flow::Flow(const Deps& deps, Shared& shared, const Job& job, Sink& sink,
       job_(job),
       sink_(sink),
       active_(shared.budget.request()),
-      deadline_ns_(deps.clock->mono_ns() + deps.deadline_ms * kNsPerMs),
+      patient_until_ns_(deps.clock->mono_ns() + job.patience_ms * kNsPerMs),
+      deadline_ns_(patient_until_ns_ + deps.deadline_ms * kNsPerMs),
       stop_(client, *deps.clock, deadline_ns_),
-      left_(job.decision.targets) {
+      left_(job.decision.targets),
+      deferred_ms_(job.deferred_ms) {
   outcome_.reasons = job.decision.reasons;
   shared.hedges.request();
 }
@@ -73,32 +62,67 @@ Outcome Flow::run() {
 
 Result<Flow::Choice> Flow::choose() {
   drop_missing();
-  std::optional<policy::Target> full, paused;
+  Look look = look_around();
+  if (look.free) {
+    if (look.paused) note(policy::backend_name(*look.paused) + " keeps failing, passed over");
+    if (look.full) note(policy::backend_name(*look.full) + " is busy, passed over");
+    return *std::move(look.free);
+  }
+  if (look.full) return patient() ? wait_patiently(*look.full) : wait_for(*look.full);
+  // The breaker steers to others; where there is none it does not refuse (as in Envoy, where
+  // outlier detection never takes the last host out).
+  if (look.paused && outcome_.attempts == 0) return wait_for(*look.paused);
+  return tl::unexpected(missing_.value_or(Error{Code::kUnavailable, "no backend is left to ask"}));
+}
+
+Flow::Look Flow::look_around() {
+  Look look;
   for (std::size_t at = 0; at < left_.size(); ++at) {
+    const bool claude = left_[at].place == policy::Place::kClaude;
+    if (claude && look.full && patient()) break;
     if (goes_up(left_[at])) price_way_up(at);
     if (at == left_.size()) break;
     const policy::Target& target = left_[at];
     Lane& lane = shared_.lanes.at(target);
     if (!lane.would_pass()) {
-      if (!paused) paused = target;
+      if (!look.paused) look.paused = target;
       continue;
     }
     if (outcome_.attempts > 0 && lane.failing() && !afford_further()) continue;
     auto place = lane.limiter.try_enter();
     if (!place) {
-      if (!full) full = target;
+      if (!look.full) look.full = target;
       continue;
     }
     if (!lane.try_pass()) continue;  // another request has just become its probe
-    if (paused) note(policy::backend_name(*paused) + " keeps failing, passed over");
-    if (full) note(policy::backend_name(*full) + " is busy, passed over");
-    return Choice{target, lane, *std::move(place), 0};
+    look.free.emplace(Choice{target, lane, *std::move(place), 0});
+    break;
   }
-  if (full) return wait_for(*full);
-  // The breaker steers to others; where there is none it does not refuse (as in Envoy, where
-  // outlier detection never takes the last host out).
-  if (paused && outcome_.attempts == 0) return wait_for(*paused);
-  return tl::unexpected(missing_.value_or(Error{Code::kUnavailable, "no backend is left to ask"}));
+  return look;
+}
+
+bool Flow::patient() const {
+  return deps_.clock->mono_ns() < patient_until_ns_;
+}
+
+// Whoever may not wait is served first: a place is only taken when nobody stands in line for it.
+Result<Flow::Choice> Flow::wait_patiently(const policy::Target& target) {
+  sink_.trying({.target = target, .reasons = outcome_.reasons, .number = outcome_.attempts + 1});
+  const std::int64_t begun_ns = deps_.clock->mono_ns();
+  const auto tell_how_long = [&] {
+    const std::int64_t waited_ms = (deps_.clock->mono_ns() - begun_ns) / kNsPerMs;
+    deferred_ms_ += waited_ms;
+    note("waited " + std::to_string((waited_ms + 999) / 1000) + " s for a local place");
+  };
+  while (patient()) {
+    if (!net::pause(stop_, kLookForPlaceMs)) return fail(Code::kCancelled, "the client has gone");
+    Look look = look_around();
+    if (!look.free) continue;
+    tell_how_long();
+    return *std::move(look.free);
+  }
+  tell_how_long();
+  return choose();  // from now on it is in as much of a hurry as any other
 }
 
 void Flow::drop_missing() {
@@ -172,9 +196,11 @@ void Flow::refuse(Error error) {
 
 // --- one attempt, and what follows it ------------------------------------------------------------
 
+// number: within this run.
 Attempt Flow::begin(const Choice& choice, std::int64_t number) const {
   Attempt attempt;
-  attempt.number = number;
+  attempt.number = job_.attempts_before + number;
+  attempt.deferred_ms = deferred_ms_;
   attempt.target = choice.target;
   attempt.reasons = outcome_.reasons;
   attempt.may_move_on = number < kAttemptsMax && another_is_usable(choice.target);
@@ -185,7 +211,10 @@ void Flow::settle(const Attempt& done, const Choice& choice) {
   choice.lane.report(done.asked ? health_of(done.report) : Health::kUnknown);
   if (choice.charged > 0 && done.is_claude())
     choice.lane.limiter.correct(asking_agent(), choice.charged, done.cost);
-  if (done.asked) ++outcome_.attempts;
+  if (done.asked) {
+    ++outcome_.attempts;
+    deferred_ms_ = 0;  // one row tells it
+  }
   outcome_.cost += done.cost;
 }
 
@@ -215,7 +244,7 @@ Attempt Flow::hedged(const Choice& choice) {
     if (ended.wait_for(patience) == std::future_status::ready || race.winner()) return;
     if (auto found = rival_of(choice.target)) rival_choice.emplace(*std::move(found));
     if (!rival_choice) return;
-    rival = begin(*rival_choice, mine.number + 1);
+    rival = begin(*rival_choice, outcome_.attempts + 2);
     rival.reasons.push_back(policy::backend_name(choice.target) + " said nothing for " +
                             std::to_string(deps_.hedge_ms) + " ms, so asked beside it");
     run_attempt(deps_, job_, rival, race.lane(1), rival_stop);
@@ -295,7 +324,7 @@ bool Flow::repeat(const Attempt& done) {
   const auto wait_ms = repeat_after_ms(done.report, deps_.clock->wall_ms());
   const std::int64_t now_ns = deps_.clock->mono_ns();
   return wait_ms && now_ns + *wait_ms * kNsPerMs < deadline_ns_ && afford_further() &&
-         pause(stop_, *wait_ms);
+         net::pause(stop_, *wait_ms);
 }
 
 bool Flow::usable(const policy::Target& target) const {

@@ -34,6 +34,14 @@ class Flow {
   };
   // The next target: the first that is well and has room, else one that is well, waited for.
   Result<Choice> choose();
+  struct Look {
+    std::optional<Choice> free = {};                       // the first that is well and has room
+    std::optional<policy::Target> full = {}, paused = {};  // the first that was passed over
+  };
+  Look look_around();
+  bool patient() const;
+  // For a local place that nobody else wants, until patience ends.
+  Result<Choice> wait_patiently(const policy::Target& target);
   void drop_missing();
   bool goes_up(const policy::Target& target) const;
   void price_way_up(std::size_t at);
@@ -63,11 +71,12 @@ class Flow {
   const Job& job_;
   Sink& sink_;
   const RetryBudget::Count active_;
-  const std::int64_t deadline_ns_;
+  const std::int64_t patient_until_ns_, deadline_ns_;
   Stop stop_;
   std::vector<policy::Target> left_;  // that may still be tried, in order
   std::optional<RetryBudget::Count> further_;
   bool way_up_priced_ = false;
+  std::int64_t deferred_ms_;      // not yet in a row of the ledger
   std::optional<Error> missing_;  // why a target could not even be asked
   Outcome outcome_;
 };

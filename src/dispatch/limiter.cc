@@ -17,6 +17,11 @@ std::optional<Limiter::Place> Limiter::try_enter() {
   return Place(this);
 }
 
+bool Limiter::is_free() const {
+  const std::lock_guard lock(mutex_);
+  return has_room() && queue_.empty();
+}
+
 Result<Limiter::Place> Limiter::enter(const Asker& asker, const net::Cancellation& stop,
                                       const Clock& clock, std::int64_t deadline_ns) {
   std::unique_lock lock(mutex_);

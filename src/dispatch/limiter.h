@@ -67,6 +67,7 @@ class Limiter {
     std::int64_t running = 0, waiting = 0;
   };
   Load load() const;
+  bool is_free() const;  // try_enter would succeed now
 
  private:
   enum class State : std::uint8_t { kWaiting, kEntered, kPushedOut };

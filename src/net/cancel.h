@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "net/http.h"
 
@@ -26,5 +27,8 @@ class CancelFlag final : public Cancellation {
   std::atomic<bool> fired_{false};
   int fd_ = -1;
 };
+
+// Waits for `wait_ms` of the system's clock. False as soon as `stop` is cancelled.
+bool pause(const Cancellation& stop, std::int64_t wait_ms);
 
 }  // namespace tophand::net

@@ -25,7 +25,7 @@ struct ClassPolicy {
   TierBounds tier = {};
   bool local_only = false;
   bool defer = false;           // may wait for a better time
-  std::int64_t deadline_s = 0;  // how long; 0: as any other
+  std::int64_t deadline_s = 0;  // how long; 0: as Settings::defer says
 };
 
 // First guesses, before anything has been learned, at how often an answer will do: a small local

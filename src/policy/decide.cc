@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "policy/conversation.h"
+#include "policy/deadline.h"
 #include "policy/learned.h"
 #include "policy/names.h"
 #include "policy/plan.h"
@@ -83,6 +84,7 @@ Result<Decision> decide(const Facts& facts, const Settings& settings, Decision* 
   }
   if (plan.decision.targets.front().place == Place::kLocal) plan.decision.beside.reset();
   price_switch(plan);
+  if (auto read = find_deadline(plan); !read) return tl::unexpected(std::move(read).error());
   return std::move(plan.decision);
 }
 

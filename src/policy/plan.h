@@ -14,11 +14,12 @@ namespace tophand::policy {
 struct Plan {
   const Facts& facts;
   const Settings& settings;
-  Asked asked = {};          // the model's name, as the caller or a rule gave it
-  bool stays = false;        // the caller named a local model, or the local route
-  bool nobody_said = false;  // what the request is worth
-  std::string kept_by = {};  // what made it local-only
-  TierBounds bounds = {};    // of the class or the rule
+  Asked asked = {};              // the model's name, as the caller or a rule gave it
+  bool stays = false;            // the caller named a local model, or the local route
+  bool nobody_said = false;      // what the request is worth
+  std::string kept_by = {};      // what made it local-only
+  TierBounds bounds = {};        // of the class or the rule
+  std::string deadline_by = {};  // which of them lets it wait
   Tier tier = Tier::kLocal;
   bool beyond_local = false;       // no local model can take the content
   bool tier_fixed = false;         // no budget moves it

@@ -14,6 +14,7 @@
 #include "policy/budget.h"
 #include "policy/class_model.h"
 #include "policy/classes.h"
+#include "policy/deferral.h"
 #include "policy/learning.h"
 #include "policy/rules.h"
 #include "policy/sampling.h"
@@ -88,6 +89,8 @@ struct Facts {
   std::vector<Offer> offers = {};       // of the other backends, in the order of the configuration
   std::string_view header_egress = {};  // X-Tophand-Egress: local-only | any
   std::string_view body_egress = {};    // metadata.egress
+  std::string_view header_deadline = {};  // X-Tophand-Deadline: 600, 30m, 8h
+  std::string_view body_deadline = {};    // metadata.deadline
   // Who asks: the key's id and the name a person gave it, the agent as it calls itself, and the
   // profile or alias that was named as the model.
   std::string_view key_id = {}, key_name = {}, agent = {}, persona = {};
@@ -119,6 +122,7 @@ struct CallerPolicy {
   std::optional<Priority> priority = {};
   bool local_only = false;
   std::vector<std::string> models = {};  // patterns; only these may answer. Empty: any
+  std::int64_t deadline_s = 0;           // low-priority requests may wait so long; 0: they do not
 };
 
 struct Settings {
@@ -136,6 +140,7 @@ struct Settings {
       {};                                                // beside and over the built-in ones
   std::map<std::string, Rates, std::less<>> rates = {};  // of Claude's models
   Shares shares = {};                                    // of experiments
+  DeferSettings defer = {};
 };
 
 // One line of `tophand explain --dry-run`: a step or rule, whether it applied, and why.
@@ -154,11 +159,11 @@ struct Decision {
   // and why, where it was.
   bool class_open = false;
   std::string class_reason = {};
-  bool local_only = false;      // it must not leave: no Claude, no judge, no experiment there
-  bool defer = false;           // it may wait for a better time
-  double weight = 1;            // against an ordinary request
-  std::int64_t deadline_s = 0;  // how long it may wait; 0: as any other
-  std::string rule = {};        // the one that applied
+  bool local_only = false;        // it must not leave: no Claude, no judge, no experiment there
+  bool defer = false;             // it may wait for a better time
+  double weight = 1;              // against an ordinary request
+  std::int64_t deadline_s = 0;    // by when it has to be answered; 0 where it may not wait
+  std::string rule = {};          // the one that applied
   double asked_usd = 0;         // where a budget is paced: expected, at the tier before it pressed
   std::vector<Target> targets;  // in the order to try; never empty
   // Where an answer goes that a local model could not give (a tool call it broke twice); absent
@@ -202,12 +207,14 @@ struct Decision {
 //   budget    a dear tier may give way to a cheaper one (choose_tier).
 //   targets   a local request has every local backend that serves the model as a target, the own
 //             engine first, those that the last probe found down last.
+//   defer     low priority that may wait gets a deadline: what the header, metadata, rule, class,
+//             persona or key says, the first of them. What it waits for is plan_wait's to say.
 // kNotFound: unknown model, or the local model is not installed. kUnavailable: Claude is needed and
 // there is no key, or nothing in the house can answer what must not leave it. kInvalid: a value of
-// X-Tophand-Priority or X-Tophand-Egress that means nothing, or content that nothing allowed here
-// can take. kForbidden: the key may use none of the models that could answer. kBudget: low
-// priority, and the rest of the budget is kept for high. `so_far`, where given, is what had been
-// decided when an error ended it, with the reasons of the steps before.
+// X-Tophand-Priority, X-Tophand-Egress or X-Tophand-Deadline that means nothing, or content that
+// nothing allowed here can take. kForbidden: the key may use none of the models that could answer.
+// kBudget: low priority, and the rest of the budget is kept for high. `so_far`, where given, is what
+// had been decided when an error ended it, with the reasons of the steps before.
 Result<Decision> decide(const Facts& facts, const Settings& settings, Decision* so_far = nullptr);
 
 // Whether a class that would be inferred could change the decision. False where the caller named

@@ -20,10 +20,7 @@ bool has(const std::vector<std::string>& names, std::string_view name) {
 }
 
 bool in_hours(const Conditions& when, int minute) {
-  if (when.from_minute == when.until_minute) return true;
-  if (when.from_minute < when.until_minute)
-    return minute >= when.from_minute && minute < when.until_minute;
-  return minute >= when.from_minute || minute < when.until_minute;
+  return is_within({when.from_minute, when.until_minute}, minute);
 }
 
 std::string yes_no(bool value) {

@@ -35,6 +35,7 @@ struct Actions {
   TierBounds tier = {};
   bool local_only = false;
   bool defer = false;
+  std::int64_t deadline_s = 0;  // how long it may wait; 0: as Settings::defer says
 };
 
 struct Rule {

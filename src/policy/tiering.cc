@@ -57,7 +57,7 @@ std::string told(const Actions& then) {
   add("tier at most", tier(then.tier.at_most));
   add("tier at least", tier(then.tier.at_least));
   add("egress", then.local_only ? "local-only" : "");
-  if (then.defer) out.emplace_back("may wait");
+  if (then.defer || then.deadline_s > 0) out.emplace_back("may wait");
   return out.empty() ? "changes nothing" : joined(out, ", ");
 }
 
@@ -81,6 +81,15 @@ void take_model(Plan& plan, const Rule& rule) {
   else if (asked->kind != AskedKind::kOpen) plan.bounds = {.exactly = asked_tier(plan)};
 }
 
+// Whoever speaks first says how long.
+void let_wait(Plan& plan, bool defer, std::int64_t deadline_s, std::string by) {
+  Decision& decision = plan.decision;
+  if (decision.defer || (!defer && deadline_s == 0)) return;
+  decision.defer = true;
+  decision.deadline_s = deadline_s > 0 ? deadline_s : plan.settings.defer.deadline_s;
+  plan.deadline_by = std::move(by);
+}
+
 void carry_out(Plan& plan, const Rule& rule) {
   Decision& decision = plan.decision;
   const Actions& then = rule.then;
@@ -95,7 +104,7 @@ void carry_out(Plan& plan, const Rule& rule) {
   if (then.tier.any()) plan.bounds = then.tier;
   if (!then.model.empty()) take_model(plan, rule);
   if (then.local_only && plan.kept_by.empty()) plan.kept_by = "rule " + rule.name;
-  decision.defer = decision.defer || then.defer;
+  let_wait(plan, then.defer, then.deadline_s, "rule " + rule.name);
 }
 
 Tier within(const TierBounds& bounds, Tier tier) {
@@ -115,8 +124,7 @@ TierBounds lowering(const TierBounds& bounds, Tier from) {
 void take_class(Plan& plan, const ClassPolicy& own) {
   Decision& decision = plan.decision;
   decision.weight = own.weight;
-  decision.deadline_s = own.deadline_s;
-  decision.defer = decision.defer || own.defer;
+  let_wait(plan, own.defer, own.deadline_s, "class " + decision.task_class);
   if (own.local_only && plan.kept_by.empty()) plan.kept_by = "class " + decision.task_class;
 }
 

@@ -29,4 +29,10 @@ bool matches_glob(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+bool is_within(const Hours& hours, int minute) {
+  const auto [from, until] = hours;
+  if (from < until) return minute >= from && minute < until;
+  return minute >= from || minute < until;  // over midnight; equal: always
+}
+
 }  // namespace tophand::policy

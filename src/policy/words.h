@@ -15,6 +15,12 @@ struct LocalTime {
   int weekday = 0;  // 0: Monday
 };
 
+// Minutes of the local day, from <= t < until; from > until goes over midnight. Equal: always.
+struct Hours {
+  int from_minute = 0, until_minute = 0;
+};
+bool is_within(const Hours& hours, int minute);
+
 // `pattern` with '*' for any run of bytes and '?' for one, against all of `text`. Linear in the
 // product of their lengths at worst.
 bool matches_glob(std::string_view pattern, std::string_view text);

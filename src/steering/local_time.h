@@ -1,7 +1,8 @@
-// The time of day, for rules that speak of hours and days: in the configured time zone, else the
-// machine's.
+// The time of day, for rules that speak of hours and days, and for the night that work waits for: in
+// the configured time zone, else the machine's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
 #include <optional>
@@ -12,10 +13,15 @@
 
 namespace tophand::steering {
 
-inline policy::LocalTime local_time(std::int64_t wall_ms) {
+inline std::tm local_parts(std::int64_t wall_ms) {
   const auto seconds = static_cast<std::time_t>(wall_ms / 1000);
   std::tm parts{};
   ::localtime_r(&seconds, &parts);
+  return parts;
+}
+
+inline policy::LocalTime local_time(std::int64_t wall_ms) {
+  const std::tm parts = local_parts(wall_ms);
   return {.minute = parts.tm_hour * 60 + parts.tm_min, .weekday = (parts.tm_wday + 6) % 7};
 }
 
@@ -29,6 +35,20 @@ inline std::optional<Calendar> rule_calendar(const config::BudgetConfig& budget)
 inline policy::LocalTime local_time(const std::optional<Calendar>& calendar, std::int64_t wall_ms) {
   if (!calendar) return local_time(wall_ms);
   return {.minute = calendar->minute_of_day(wall_ms), .weekday = calendar->weekday(wall_ms)};
+}
+
+// Until the night begins; 0 while it lasts. By the clock on the wall: where clocks are put forward
+// or back, the night keeps its hours.
+inline std::int64_t ms_until_night(std::int64_t wall_ms, const policy::Hours& night) {
+  std::tm begins = local_parts(wall_ms);
+  const int minute = begins.tm_hour * 60 + begins.tm_min;
+  if (policy::is_within(night, minute)) return 0;
+  if (minute >= night.from_minute) ++begins.tm_mday;
+  begins.tm_hour = night.from_minute / 60;
+  begins.tm_min = night.from_minute % 60;
+  begins.tm_sec = 0;
+  begins.tm_isdst = -1;  // mktime finds out
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(::mktime(&begins)) * 1000 - wall_ms);
 }
 
 }  // namespace tophand::steering

@@ -55,7 +55,8 @@ policy::Rule rule_of(const config::RuleConfig& rule) {
                    .model = rule.model,
                    .tier = bounds_of(rule.tier),
                    .local_only = rule.egress == kLocalOnly,
-                   .defer = rule.defer}};
+                   .defer = rule.defer,
+                   .deadline_s = rule.deadline_s}};
 }
 
 policy::ClassPolicy class_of(const std::string& name, const config::ClassConfig& own) {
@@ -71,7 +72,18 @@ policy::CallerPolicy caller_of(const config::CallerConfig& caller) {
   return {.task_class = caller.task_class,
           .priority = priority_of(caller.priority),
           .local_only = caller.egress == kLocalOnly,
-          .models = caller.models.any_of};
+          .models = caller.models.any_of,
+          .deadline_s = caller.deadline_s};
+}
+
+policy::DeferSettings defer_of(const config::DeferConfig& defer) {
+  policy::DeferSettings out{.deadline_s = defer.deadline_s,
+                            .hold_s = defer.hold_s,
+                            .batch = defer.batch,
+                            .batch_min_s = defer.batch_min_s};
+  if (const auto night = config::parse_hours(defer.night))
+    out.night = policy::Hours{night->from_minute, night->until_minute};
+  return out;
 }
 
 Result<> check_class(const config::Config& config, const std::string& where,
@@ -107,6 +119,7 @@ policy::Settings policy_settings(const config::Config& config, bool has_claude_k
   for (const auto& [name, own] : config.classes) settings.classes[name] = class_of(name, own);
   for (const auto& [name, caller] : config.keys) settings.keys[name] = caller_of(caller);
   for (const auto& [name, caller] : config.personas) settings.personas[name] = caller_of(caller);
+  settings.defer = defer_of(config.defer);
   settings.shares.holdout = static_cast<double>(config.learning.holdout_percent) / 100;
   if (prices != nullptr)
     for (const ledger::ModelPrice& model : prices->models())

@@ -129,6 +129,12 @@ void Steering::reload(const config::Config& config) {
   learning_.enabled = config.learning.enabled;  // who audits is settled at the start
 }
 
+std::optional<std::int64_t> Steering::ms_until_night() const {
+  const auto night = settings()->defer.night;
+  if (!night) return std::nullopt;
+  return steering::ms_until_night(deps_.clock->wall_ms(), *night);
+}
+
 std::shared_ptr<const policy::Settings> Steering::settings() const {
   const std::lock_guard guard(mutex_);
   return settings_;

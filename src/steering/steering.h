@@ -65,6 +65,8 @@ class Steering {
   // The configuration has been read again and is valid: requests that come now are decided by it.
   void reload(const config::Config& config);
   std::shared_ptr<const policy::Settings> settings() const;
+  // Until the configured night begins, 0 while it lasts; nothing where there is none.
+  std::optional<std::int64_t> ms_until_night() const;
 
  private:
   config::LearningConfig learning() const;
