@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import account  # noqa: E402
 import answers  # noqa: E402
+import batches  # noqa: E402
 import events  # noqa: E402
 import faults  # noqa: E402
 import http1  # noqa: E402
@@ -33,6 +34,7 @@ class Simulator:
         self.plan = faults.Plan(options.fail)
         self.cache = answers.PromptCache()
         self.account = account.Account(options.admin_key, options.report_page, options.report_lag_s)
+        self.batches = batches.Batches(options, self.cache, self.account)
         self.numbers = itertools.count(1)
         self.log = open(options.log, "a", encoding="utf-8") if options.log else None
 
@@ -90,6 +92,8 @@ class Simulator:
             validate.check_request(value, counting=True)
             await self.send_json(responder, 200, {"input_tokens": answers.input_tokens(value)},
                                  request_id)
+        elif request.path == batches.PATH or request.path.startswith(batches.PATH + "/"):
+            await self.batches.answer(request, responder, request_id, self)
         elif request.path.startswith("/v1/models") and request.method == "GET":
             await self.models(request.path, responder, request_id)
         elif request.path in ("/v1/messages", "/v1/messages/count_tokens"):
@@ -211,6 +215,9 @@ def parse_options(argv):
     parser.add_argument("--admin-key", metavar="KEY", help="opens the Usage and Cost API; else nothing does")
     parser.add_argument("--report-page", type=int, default=31, metavar="N", help="days on a page of it")
     parser.add_argument("--report-lag-s", type=float, default=0, help="what is younger is not in it yet")
+    parser.add_argument("--batch-ms", type=float, default=0, help="until a batch is worked off")
+    parser.add_argument("--batch-cut", type=int, default=0, metavar="N",
+                        help="drop the connection of the first N batches after they were made")
     options = parser.parse_args(argv)
     try:
         faults.Plan(options.fail)

@@ -332,5 +332,45 @@ class AccountTest(unittest.TestCase):
         self.assertEqual([bucket["results"] for bucket in page["data"]], [[]] * 4)
 
 
+class Batches(unittest.TestCase):
+    def setUp(self):
+        self.running = Running("--batch-ms", "300", "--batch-cut", "1")
+        self.addCleanup(self.running.stop)
+
+    def call(self, method, path="", body=None):
+        status, _, text = self.running.call(b"" if body is None else body, "/v1/messages/batches" + path, method)
+        return status, text
+
+    def make(self, **items):
+        body = {"requests": [{"custom_id": name, "params": params} for name, params in items.items()]}
+        return self.call("POST", body=body)
+
+    def test_one_that_was_cut_was_made_and_the_next_is_told_of(self):
+        with self.assertRaises((ConnectionError, http.client.RemoteDisconnected)):
+            self.make(a=ask())
+        status, text = self.make(a=ask("[[say hello]]"), b=ask("[[fail 529]]"), c=ask("[[batch-expire]]"),
+                                 d=ask(stream=True))
+        self.assertEqual((status, json.loads(text)["processing_status"]), (200, "in_progress"))
+        listed = json.loads(self.call("GET")[1])["data"]
+        self.assertEqual(len(listed), 2)
+        path = "/" + json.loads(text)["id"]
+        self.assertEqual(self.call("GET", path + "/results")[0], 404)
+        time.sleep(0.4)
+        counts = json.loads(self.call("GET", path)[1])["request_counts"]
+        self.assertEqual(counts, {"processing": 0, "succeeded": 1, "errored": 2, "canceled": 0, "expired": 1})
+        lines = [json.loads(line) for line in self.call("GET", path + "/results")[1].splitlines()]
+        self.assertEqual(lines[0]["result"]["message"]["usage"]["service_tier"], "batch")
+        self.assertEqual(lines[1]["result"]["error"]["error"]["type"], "overloaded_error")
+        self.assertIn("stream", lines[3]["result"]["error"]["error"]["message"])
+
+    def test_one_that_is_cancelled_answers_nothing_more(self):
+        with self.assertRaises((ConnectionError, http.client.RemoteDisconnected)):
+            self.make(a=ask())
+        path = "/" + json.loads(self.make(a=ask())[1])["id"]
+        self.assertEqual(json.loads(self.call("POST", path + "/cancel")[1])["request_counts"]["canceled"], 1)
+        self.assertEqual(self.make(**{"not an id": ask()})[0], 400)
+        self.assertEqual(self.call("GET", "/msgbatch_unknown")[0], 404)
+
+
 if __name__ == "__main__":
     unittest.main()
