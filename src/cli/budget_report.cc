@@ -34,6 +34,10 @@ std::string span(double hours) {
   return hours >= 48 ? fixed(hours / 24, "%.1f days") : fixed(hours, "%.1f hours");
 }
 
+std::string waited(double ms) {
+  return ms >= kHourMs ? span(ms / kHourMs) : fixed(ms / 1000, "%.0f s");
+}
+
 // In dollars or in shares; dollars with as many digits as elsewhere.
 std::string amount(double number, bool in_dollars) {
   if (!in_dollars) return fixed(100 * number, "%.0f %%");
@@ -117,9 +121,19 @@ void print_moved(const Json& body, std::ostream& out) {
     for (const auto& [step, count] : degraded->items())
       if (count.is_number_integer()) line(count.get<std::int64_t>(), step);
   line(int_or(body, "refused", 0), "refused");
-  line(int_or(body, "deferred", 0),
-       "kept waiting, " + span(number_or(body, "deferred_ms", 0) / kHourMs) + " in all");
-  if (!any) out << "  nothing was moved, deferred or refused\n";
+  if (!any) out << "  nothing was moved or refused\n";
+}
+
+void print_deferred(const Json& body, std::ostream& out) {
+  const auto requests = [](std::int64_t count) {
+    return std::to_string(count) + (count == 1 ? "  request" : "  requests");
+  };
+  const std::int64_t count = int_or(body, "deferred", 0), waiting = int_or(body, "waiting", 0);
+  if (count > 0)
+    out << "Kept waiting for a better time since " << moment(int_or(body, "week_start_ms", 0))
+        << "\n  " << requests(count) << ", " << waited(number_or(body, "deferred_ms", 0))
+        << " in all\n";
+  if (waiting > 0) out << "Waiting now\n  " << requests(waiting) << ", see `tophand deferred`\n";
 }
 
 void print_age(std::int64_t last_row_ms, std::ostream& out) {
@@ -144,6 +158,7 @@ Result<> print_budget(std::string_view json, std::ostream& out) {
   for (const Json& window : *windows) print_window(window, number_or(body, "now_ms", 0), out);
   print_caps(*caps, out);
   if (!windows->empty()) print_moved(body, out);
+  print_deferred(body, out);
   return {};
 }
 

@@ -73,6 +73,22 @@ TEST(BudgetReport, SaysThatNoGatewayKeepsTheFigures) {
             "Spent on Claude since 2026-09-14 00:00 UTC: $0.000000001\n");
 }
 
+TEST(BudgetReport, TellsWhatWasKeptWaitingWithAndWithoutABudget) {
+  const auto with = [](const char* deferred) {
+    return printed(std::string(R"({"windows":[],"caps":[],"week_start_ms":1789344000000,)") +
+                   deferred + "}");
+  };
+  EXPECT_NE(with(R"("deferred":3,"deferred_ms":16200000)")
+                .find("Kept waiting for a better time since 2026-09-14 00:00 UTC\n"
+                      "  3  requests, 4.5 hours in all\n"),
+            std::string::npos);
+  EXPECT_NE(with(R"("deferred":1,"deferred_ms":12000)").find("  1  request, 12 s in all\n"),
+            std::string::npos);
+  EXPECT_EQ(with(R"("deferred":0,"deferred_ms":0)").find("Kept waiting"), std::string::npos);
+  EXPECT_NE(with(R"("waiting":2)").find("Waiting now\n  2  requests, see `tophand deferred`\n"),
+            std::string::npos);
+}
+
 TEST(BudgetReport, RefusesWhatIsNoBudget) {
   EXPECT_EQ(printed("{}"), "error: the gateway's answer is not a budget report");
 }

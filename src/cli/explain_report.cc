@@ -36,10 +36,15 @@ std::string tier_of(const Json& row) {
   return tier.empty() ? "" : " (tier " + tier + ")";
 }
 
+// When it came: a row begins when the waiting is over.
+std::int64_t asked_ms(const Json& first) {
+  return int_or(first, "started_ms", int_or(first, "at_ms", 0)) - int_or(first, "deferred_ms", 0);
+}
+
 void print_asked(const Json& first, std::ostream& out) {
   const std::string model = text_of(first, "model_asked"), task = text_of(first, "task_class");
   const std::string priority = text_of(first, "priority");
-  out << "asked    " << moment(int_or(first, "started_ms", int_or(first, "at_ms", 0))) << ", in "
+  out << "asked    " << moment(asked_ms(first)) << ", in "
       << text_of(first, "dialect") << ", for " << (model.empty() ? "any model" : model);
   if (!priority.empty()) out << ", priority " << priority;
   if (!task.empty()) out << ", class " << task;
@@ -49,8 +54,8 @@ void print_asked(const Json& first, std::ostream& out) {
 
 void print_result(const Json& request, const Json& attempts, std::ostream& out) {
   const Json& last = attempts.back();
-  const std::int64_t took = int_or(last, "started_ms", 0) + int_or(last, "duration_ms", 0) -
-                            int_or(attempts.front(), "started_ms", 0);
+  const std::int64_t took =
+      int_or(last, "started_ms", 0) + int_or(last, "duration_ms", 0) - asked_ms(attempts.front());
   out << "result   " << outcome_of(last) << ", by " << text_of(last, "backend") << " ("
       << text_of(last, "model") << "), in " << attempts.size()
       << (attempts.size() == 1 ? " attempt, " : " attempts, ") << duration(took) << ", "
@@ -96,6 +101,8 @@ void print_attempt(const Json& row, std::int64_t begun_ms, std::ostream& out) {
       << ", ended after " << duration(int_or(row, "duration_ms", 0)) << '\n'
       << "  tokens   " << tokens_of(row) << '\n'
       << "  money    " << money_of(row) << '\n';
+  if (const std::int64_t waited = int_or(row, "deferred_ms", 0); waited > 0)
+    out << "  waited   " << duration(waited) << " before it, on purpose\n";
   if (const std::int64_t energy = int_or(row, "energy_nano_usd", 0); energy > 0)
     out << "  power    " << ledger::format_usd(energy) << '\n';
 }
@@ -125,7 +132,7 @@ Result<> print_explanation(std::string_view json, std::ostream& out) {
   if (refusal != nullptr) print_refusal(*refusal, out);
   for (const Json& row : *attempts) {
     out << '\n';
-    print_attempt(row, int_or(attempts->front(), "started_ms", 0), out);
+    print_attempt(row, asked_ms(attempts->front()), out);
   }
   return {};
 }

@@ -58,6 +58,18 @@ TEST(Explain, SaysWhyARequestWasRefusedThatNobodyWasAskedFor) {
             "  money  nothing: it was not sent\n");
 }
 
+TEST(Explain, CountsFromTheComingOfWhatWasKeptWaiting) {
+  std::string account = kAccount;
+  const std::string_view where = R"("ttft_ms":0,)";
+  account.insert(account.find(where), R"("deferred_ms":3600000,)");
+  std::ostringstream out;
+  ASSERT_TRUE(print_explanation(account, out));
+  EXPECT_THAT(out.str(), HasSubstr("asked    2026-11-24 13:00 UTC"));
+  EXPECT_THAT(out.str(), HasSubstr("in 2 attempts, 3602.50 s,"));
+  EXPECT_THAT(out.str(), HasSubstr("times    began after 3600.00 s,"));
+  EXPECT_THAT(out.str(), HasSubstr("waited   3600.00 s before it, on purpose\n"));
+}
+
 TEST(Explain, RefusesWhatIsNoAccount) {
   std::ostringstream out;
   for (const char* body : {"", "[]", "{}", R"({"attempts":[]})", R"({"attempts":1})"})

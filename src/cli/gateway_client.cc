@@ -162,7 +162,7 @@ class HttpGatewayClient final : public GatewayClient {
     authorise(request);
     TOPHAND_TRY(response, "ask the gateway", client_->send(endpoint_, request, nullptr));
     TOPHAND_TRY(body, "read the answer", response->read_all(nullptr, request.body_bytes_max));
-    if (response->status() != 200)
+    if (response->status() / 100 != 2)
       return fail(code_of_status(response->status()), error_message(body));
     return std::move(body);
   }

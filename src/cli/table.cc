@@ -18,6 +18,7 @@ std::span<const Command* const> command_table() {
       &kSavings,
       &kStatus,
       &kBudget,
+      &kDeferred,
       &kExplain,
       &kReplay,
       &kLedgerVerify,

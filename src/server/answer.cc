@@ -1,110 +1,37 @@
 #include <algorithm>
-#include <charconv>
+#include <optional>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "chat/model_list.h"
 #include "chat/token_estimate.h"
 #include "chat/upstream.h"
+#include "net/cancel.h"
+#include "server/asked.h"
 #include "server/caller.h"
 #include "server/client_sink.h"
 #include "server/file_edits.h"
 #include "server/handlers.h"
+#include "server/later.h"
 #include "server/profiles.h"
 #include "server/refusals.h"
 #include "server/reply.h"
 #include "server/service.h"
+#include "server/waiting.h"
 
 namespace tophand::server {
 namespace {
 
 constexpr std::string_view kJson = "application/json; charset=utf-8";
 
-std::string_view dialect_name(chat::Dialect dialect) {
-  switch (dialect) {
-    case chat::Dialect::kAnthropicMessages:
-      return "anthropic_messages";
-    case chat::Dialect::kOpenAiChat:
-      return "openai_chat";
-    case chat::Dialect::kOpenAiResponses:
-      return "openai_responses";
-    case chat::Dialect::kOpenAiCompletions:
-      return "openai_completions";
-    case chat::Dialect::kOllamaChat:
-      return "ollama_chat";
-    case chat::Dialect::kOllamaGenerate:
-      break;
-  }
-  return "ollama_generate";
-}
-
-Result<chat::Request> parse(const Exchange& exchange, std::string_view body) {
-  if (is_blank(body)) return fail(Code::kInvalid, "missing request body");  // Ollama's own words
-  return chat::parse_request(exchange.dialect, body);
-}
-
-bool same_name(std::string_view name, std::string_view lower) {
-  return std::ranges::equal(name, lower, {}, [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-}
-
-// The two headers that decide how a Messages body is read; every line of them, unchanged.
-net::Headers forwarded(const net::Headers& from) {
-  net::Headers out;
-  for (const net::Header& header : from.all())
-    if (same_name(header.name, "anthropic-version") || same_name(header.name, "anthropic-beta"))
-      out.add(header.name, header.value);
-  return out;
-}
-
-// Whether a conversation that does not fit a local model may lose its oldest turns: the header
-// says, else Ollama's own field, else the configuration.
-Result<bool> may_shorten(const Service& service, const Exchange& exchange) {
-  constexpr std::string_view kHeader = "x-tophand-on-overflow";
-  if (const auto said = exchange.request.headers.find(kHeader)) {
-    if (*said == "truncate" || *said == "refuse") return *said == "truncate";
-    return fail(Code::kInvalid, std::string(kHeader) + ": expected refuse or truncate, found '" +
-                                    header_text(*said) + "'");
-  }
-  if (exchange.dialect == chat::Dialect::kOllamaChat ||
-      exchange.dialect == chat::Dialect::kOllamaGenerate) {
-    const std::string_view body = exchange.request.body;
-    if (const auto field = chat::find_top_level_value(body, "truncate"))
-      return body.substr(field->begin, field->end - field->begin) == "true";
-  }
-  return service.deps().config.models.on_overflow == "truncate";
-}
-
-// What is no number counts as too many: such a request stays here.
-int hops_of(const net::Headers& headers) {
-  constexpr int kTooMany = 1000;
-  const std::string_view text = headers.get(backend::kHopsHeader, "0");
-  int hops = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), hops);
-  const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  return whole && hops >= 0 ? std::min(hops, kTooMany) : kTooMany;
-}
-
-chat::AnswerContext context_for(const Service& service, const Exchange& exchange,
-                                const chat::Request& request) {
-  return {.id = random_id(chat::answer_id_prefix(exchange.dialect)),
-          .model = request.model,
-          .created_ms = service.deps().clock->wall_ms(),
-          .include_usage = request.include_usage,
-          .echo_json = request.echo_json};
-}
-
 // As Claude would count them, by what it counted of that class before.
-std::int64_t estimate(Service& service, const policy::Decision& decision,
+std::int64_t estimate(Service& service, std::string_view task_class, const policy::Target& target,
                       const chat::Request& request) {
-  const policy::Target& target = decision.targets.front();
   const std::string& model =
       target.place == policy::Place::kClaude ? target.model : service.deps().config.claude.model;
   return service.steering().corrected_tokens(
-      decision.task_class, chat::estimate_tokens(chat::claude_token_family(model), request));
+      task_class, chat::estimate_tokens(chat::claude_token_family(model), request));
 }
 
 // Ollama's way to load a model before it is needed, or to let go of it. Clients of the Responses
@@ -191,96 +118,166 @@ void note_conversation(Service& service, const Caller& caller, const chat::Reque
                                              usage.cache_write_1h_tokens});
 }
 
-}  // namespace
+// What is learned from a request itself.
+void note_asking(Service& service, const Exchange& exchange, const Asked& asked,
+                 const dispatch::Job& job) {
+  note_question(service, exchange, asked.request, job.decision.task_class);
+  note_edits(service, asked.caller, asked.request);
+}
 
-void answer(Service& service, Exchange& exchange) {
-  if (service.retries().join(exchange)) return;
-  const std::string dialect(dialect_name(exchange.dialect));
-  auto request = parse(exchange, exchange.request.body);
-  if (!request) return refuse(service, exchange, request.error(), {.dialect = dialect});
-  const auto shortens = may_shorten(service, exchange);
-  if (!shortens) return refuse(service, exchange, shortens.error(), {.dialect = dialect});
-  chat::Request local = *request;
-  chat::prepare_for_local(local);
-  const net::Headers& headers = exchange.request.headers;
-  const Caller caller = caller_of(exchange.key_id, headers, *request);
-  const std::string persona = service.persona_of(request->model);
-  policy::Decision so_far;
-  const Refused refused{dialect, &*request, &caller, persona, &so_far};
-  const Service::Question question{.headers = headers,
-                                   .local = local,
-                                   .key_id = exchange.key_id,
-                                   .caller = &caller,
-                                   .persona = persona,
-                                   .request_id = exchange.request_id,
-                                   .so_far = &so_far};
-  auto decision = service.decide(question);
-  if (!decision) {  // the same request would be decided the same way
-    exchange.writer.headers().set("x-should-retry", "false");
-    return refuse(service, exchange, decision.error(), refused);
-  }
-  if (request->load_only && decision->targets.front().place == policy::Place::kLocal)
-    return load_or_unload(service, exchange, *request, decision->targets.front());
-  if (auto applied = apply_profile(service, decision->targets, local); !applied) {
-    so_far = std::move(*decision);
-    return refuse(service, exchange, applied.error(), refused);
-  }
+Refused refused_of(const Exchange& exchange, const Asked& asked) {
+  return {.dialect = dialect_name(exchange.dialect),
+          .request = &asked.request,
+          .caller = &asked.caller,
+          .persona = asked.persona,
+          .so_far = &asked.so_far};
+}
 
+// The request is what it was; what the rules say of it at this hour, with this budget, may not be.
+Result<> wait_for_night(Service& service, Exchange& exchange, Asked& asked, std::int64_t ms,
+                        ClientSink& sink, const net::Cancellation& client) {
+  const std::string span = policy::span_name((ms + 999) / 1000);
+  std::vector<std::string> reasons = asked.decision.reasons;
+  reasons.push_back("waits " + span + " for the night");
+  sink.waiting(reasons);
+  if (!net::pause(client, ms)) return fail(Code::kCancelled, "the client has gone");
+  TOPHAND_CHECK("after the wait for the night", decide(service, exchange, asked));
+  asked.decision.reasons.push_back("waited " + span + " for the night");
+  return apply_profile(service, asked.decision.targets, asked.local);
+}
+
+// Waits, where it may and that helps; then lets it be answered.
+dispatch::Outcome carry_out(Service& service, Exchange& exchange, Asked& asked, dispatch::Job& job,
+                            ClientSink& sink, const net::Cancellation& client) {
+  if (asked.waited != nullptr) {
+    job.deferred_ms = asked.waited->waited_ms;
+    job.attempts_before = asked.waited->attempts_before;
+    job.patience_ms = policy::patience_ms(asked.waited->left_ms);
+    job.decision = std::move(asked.decision);
+    return service.dispatcher().run(job, sink, client);
+  }
+  const Held held(service.held(), service.deps().config.defer.held_max);
+  const policy::Wait wait = held.is_allowed() ? wait_of(service, asked.decision) : policy::Wait();
+  if (wait.what == policy::Wait::What::kPlace) job.patience_ms = wait.ms;
+  if (wait.what == policy::Wait::What::kNight) {
+    auto waited = wait_for_night(service, exchange, asked, wait.ms, sink, client);
+    if (!waited) {
+      const bool gone = waited.error().code == Code::kCancelled;
+      job.decision = std::move(asked.decision);
+      dispatch::Outcome outcome;
+      outcome.reasons = job.decision.reasons;
+      outcome.report = backend::refused(std::move(waited).error());
+      if (gone) outcome.report.end = backend::End::kCancelled;
+      return outcome;
+    }
+    job.deferred_ms = wait.ms;
+  }
+  job.decision = std::move(asked.decision);
+  return service.dispatcher().run(job, sink, client);
+}
+
+void give(Service& service, Exchange& exchange, Asked& asked) {
   const Clock& clock = *service.deps().clock;
   const std::int64_t start_ns = clock.mono_ns();
-  if (decision->asked_usd > 0)
+  if (asked.decision.asked_usd > 0)
     service.steering().budget().asked(
-        {.usd = decision->asked_usd,
-         .high_priority = decision->priority == policy::Priority::kHigh});
+        {.usd = asked.decision.asked_usd,
+         .high_priority = asked.decision.priority == policy::Priority::kHigh});
   if (const std::string note = service.steering().budget().note(); !note.empty())
     exchange.writer.headers().set("x-tophand-budget", note);
-  const bool anthropic = exchange.dialect == chat::Dialect::kAnthropicMessages;
-  dispatch::Job job{.request_id = exchange.request_id,
-                    .key_id = exchange.key_id,
-                    .dialect = dialect,
-                    .request = &*request,
-                    .local_request = &local,
-                    .raw_body = anthropic ? std::string_view(exchange.request.body) : "",
-                    .query = exchange.request.query == "beta=true" ? "beta=true" : "",
-                    .forward = forwarded(exchange.request.headers),
-                    .hops = hops_of(exchange.request.headers),
-                    .agent = caller.agent,
-                    .persona = persona,
-                    .session = caller.session,
-                    .may_shorten = *shortens,
-                    .decision = std::move(*decision)};
-  ClientSink sink(
-      exchange,
-      {.context = context_for(service, exchange, *request),
-       .stream = request->stream,
-       .priority = std::string(policy::priority_name(job.decision.priority)),
-       .may_be_shortened = *shortens,
-       .left_out = joined(request->left_out, ", "),
-       .estimate_input_tokens = [&] { return estimate(service, job.decision, *request); },
-       .meanwhile =
-           [&] {
-             service.guess_class(question, job.decision);
-             note_question(service, exchange, *request, job.decision.task_class);
-             note_edits(service, caller, *request);
-           }},
-      clock, &service.pulse());
+  dispatch::Job job = job_for(exchange, asked);
+  ClientSink sink(exchange,
+                  {.context = context_for(service, exchange, asked.request),
+                   .stream = asked.request.stream,
+                   .priority = std::string(policy::priority_name(asked.decision.priority)),
+                   .may_be_shortened = asked.shortens,
+                   .left_out = joined(asked.request.left_out, ", "),
+                   .estimate_input_tokens =
+                       [&service, &asked, task_class = asked.decision.task_class,
+                        target = asked.decision.targets.front()] {
+                         return estimate(service, task_class, target, asked.request);
+                       },
+                   .meanwhile =
+                       [&] {
+                         service.guess_class(question_of(exchange, asked), job.decision);
+                         if (asked.waited == nullptr) note_asking(service, exchange, asked, job);
+                       }},
+                  clock, &service.pulse());
   CurrentClient client(exchange.writer.client());
   dispatch::Outcome outcome;
   {
-    const Retries::Running running(service.retries(), exchange, sink, client);
-    outcome = service.dispatcher().run(job, sink, client);
+    // A retry may take the answer over from a connection, not from the queue.
+    std::optional<Retries::Running> running;
+    if (asked.waited == nullptr) running.emplace(service.retries(), exchange, sink, client);
+    outcome = carry_out(service, exchange, asked, job, sink, client);
     sink.asked();  // where nobody could be asked
     note_unasked(service, job, outcome);
     sink.finish(outcome);
   }
-  if (request->keep_alive_ms && is_own_engine(outcome.target)) {
-    if (request->keep_loaded.value_or(true))
-      service.deps().workers->keep(outcome.target.model, *request->keep_alive_ms);
+  if (asked.request.keep_alive_ms && is_own_engine(outcome.target)) {
+    if (asked.request.keep_loaded.value_or(true))
+      service.deps().workers->keep(outcome.target.model, *asked.request.keep_alive_ms);
     else service.deps().workers->unload(outcome.target.model);
   }
-  note_conversation(service, caller, *request, exchange.request_id, outcome);
+  note_conversation(service, asked.caller, asked.request, exchange.request_id, outcome);
   service.dispatcher().compare(job, outcome);
   log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);
+}
+
+}  // namespace
+
+void answer(Service& service, Exchange& exchange) {
+  if (service.retries().join(exchange)) return;
+  auto asked = read_asked(service, exchange);
+  if (!asked)
+    return refuse(service, exchange, asked.error(), {.dialect = dialect_name(exchange.dialect)});
+  if (auto decided = decide(service, exchange, *asked); !decided) {
+    exchange.writer.headers().set("x-should-retry", "false");  // it would be decided the same way
+    return refuse(service, exchange, decided.error(), refused_of(exchange, *asked));
+  }
+  const policy::Decision& decision = asked->decision;
+  if (asked->request.load_only && decision.targets.front().place == policy::Place::kLocal)
+    return load_or_unload(service, exchange, asked->request, decision.targets.front());
+  if (decision.deadline_s > 0 && service.later() != nullptr &&
+      wants_later(exchange.request.headers)) {
+    note_question(service, exchange, asked->request, decision.task_class);
+    return service.later()->take(exchange, asked->request.model, decision);
+  }
+  if (auto applied = apply_profile(service, decision.targets, asked->local); !applied) {
+    asked->so_far = std::move(asked->decision);
+    return refuse(service, exchange, applied.error(), refused_of(exchange, *asked));
+  }
+  give(service, exchange, *asked);
+}
+
+Result<Prospect> prospect_of(Service& service, Exchange& exchange, const Waited& waited) {
+  TOPHAND_TRY(asked, "deferred request", read_asked(service, exchange));
+  TOPHAND_CHECK("deferred request", decide(service, exchange, asked));
+  const bool claude = asked.decision.targets.front().place == policy::Place::kClaude;
+  // One that has been tried already is not sent off for hours again.
+  const bool batchable =
+      waited.batchable && waited.attempts_before == 0 && exchange.request.query.empty() &&
+      !exchange.request.headers.find("anthropic-beta") && asked.request.billing.unbounded.empty();
+  return Prospect{policy::plan_wait({.deadline_ms = waited.left_ms,
+                                     .bound_for_claude = claude,
+                                     .batchable = batchable,
+                                     .night_in_ms = service.steering().ms_until_night()},
+                                    service.steering().settings()->defer),
+                  asked.decision.targets};
+}
+
+void answer_now(Service& service, Exchange& exchange, const Waited& waited) {
+  auto asked = read_asked(service, exchange);
+  if (!asked)
+    return refuse(service, exchange, asked.error(), {.dialect = dialect_name(exchange.dialect)});
+  asked->waited = &waited;
+  if (auto decided = decide(service, exchange, *asked); !decided)
+    return refuse(service, exchange, decided.error(), refused_of(exchange, *asked));
+  if (auto applied = apply_profile(service, asked->decision.targets, asked->local); !applied) {
+    asked->so_far = std::move(asked->decision);
+    return refuse(service, exchange, applied.error(), refused_of(exchange, *asked));
+  }
+  give(service, exchange, *asked);
 }
 
 void count_tokens(Service& service, Exchange& exchange) {
@@ -323,7 +320,7 @@ void count_tokens(Service& service, Exchange& exchange) {
   // An estimate serves the client better than an error: it only draws a meter.
   if (!tokens) {
     exchange.writer.headers().set("x-tophand-estimate", "true");
-    tokens = estimate(service, *decision, *request);
+    tokens = estimate(service, decision->task_class, target, *request);
   }
   exchange.writer.headers().set("x-tophand-backend", policy::backend_name(target));
   exchange.writer.headers().set("x-tophand-model", header_text(target.model));

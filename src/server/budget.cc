@@ -1,11 +1,14 @@
 #include "server/budget.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
 
 #include "base/json.h"
 #include "server/handlers.h"
+#include "server/keys.h"
+#include "server/later.h"
 #include "server/reply.h"
 #include "server/service.h"
 
@@ -43,6 +46,13 @@ Result<Moved> moved_since(ledger::Ledger& ledger, std::int64_t since_ms) {
     }
     if (static_cast<std::int64_t>(rows.size()) < kPageRows) return moved;
   }
+}
+
+std::int64_t waiting_now(Service& service) {
+  if (service.later() == nullptr) return 0;
+  const auto all = service.later()->list(kCliKeyId);
+  return std::ranges::count(all, deferral::State::kWaiting,
+                            [](const Later::View& view) { return view.entry.state; });
 }
 
 Json window_json(const steering::WindowView& window, const Calendar& calendar) {
@@ -112,13 +122,15 @@ Result<std::string> budget_json(const BudgetSource& source) {
                     {"degraded", std::move(degraded)},
                     {"refused", refused},
                     {"deferred", moved.deferred},
-                    {"deferred_ms", moved.deferred_ms}});
+                    {"deferred_ms", moved.deferred_ms},
+                    {"waiting", source.waiting}});
 }
 
 void show_budget(Service& service, Exchange& exchange) {
   const auto told = budget_json({.ledger = *service.deps().ledger,
                                  .windows = service.steering().budget().windows(),
-                                 .now_ms = service.deps().clock->wall_ms()});
+                                 .now_ms = service.deps().clock->wall_ms(),
+                                 .waiting = waiting_now(service)});
   if (!told) return send_error(exchange, told.error());
   send_body(exchange, "application/json; charset=utf-8", *told);
 }

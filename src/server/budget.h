@@ -16,7 +16,8 @@ struct BudgetSource {
   ledger::Ledger& ledger;
   std::vector<steering::WindowView> windows;
   std::int64_t now_ms = 0;
-  bool live = true;  // a gateway runs; else the figures are those of the file
+  bool live = true;          // a gateway runs; else the figures are those of the file
+  std::int64_t waiting = 0;  // deferred requests, now
 };
 
 // JSON, as docs/budget.md shows it.

@@ -60,6 +60,13 @@ ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   return raw_expected_ ? Takes::kRaw : Takes::kEvents;
 }
 
+void ClientSink::waiting(const std::vector<std::string>& reasons) {
+  const std::lock_guard lock(mutex_);
+  exchange_->writer.headers().set("x-tophand-reason", header_text(joined(reasons, "; ")));
+  exchange_->writer.headers().set("x-tophand-priority", shape_.priority);
+  if (shape_.stream) start_beating();
+}
+
 bool ClientSink::shortened(const dispatch::Shortened& by) {
   const std::lock_guard lock(mutex_);
   if (exchange_->writer.started()) return false;

@@ -50,6 +50,8 @@ class ClientSink final : public dispatch::Sink, private Beating {
   Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
   void asked() override;
 
+  // Nobody is asked yet: it waits for a better time, and a stream hears that it does.
+  void waiting(const std::vector<std::string>& reasons);
   // Ends the answer by what came of it: the last bytes, or the error.
   void finish(const dispatch::Outcome& outcome);
   // Gives the answer to another exchange (a retry of the first) while the first has had nothing of

@@ -91,6 +91,7 @@ Json decision_json(const policy::Decision& decision) {
           {"rule", decision.rule},
           {"weight", decision.weight},
           {"defer", decision.defer},
+          {"deadline_s", decision.deadline_s},
           {"targets", std::move(targets)},
           {"escalation", decision.escalation ? target_json(*decision.escalation) : Json(nullptr)},
           {"reasons", decision.reasons},

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +20,7 @@
 #include "server/data_lock.h"
 #include "server/handlers.h"
 #include "server/inspector.h"
+#include "server/later.h"
 #include "server/nightly.h"
 #include "server/reconcile.h"
 #include "server/rejected_answers.h"
@@ -110,6 +112,7 @@ class RunningGateway final : public Gateway {
   Result<> open_backends();
   void compare_accounts();  // the ledger with Anthropic's
   Result<> open_sample_seed();
+  Result<> open_queue();
   std::function<void(const dispatch::Rejected&)> rejected_sink();
   backend::Backend* backend_for(const policy::Target& target) const;
 
@@ -125,8 +128,10 @@ class RunningGateway final : public Gateway {
   std::unique_ptr<backend::WorkerSupervisor> supervisor_;
   std::unique_ptr<backend::EngineBackend> local_;
   std::unique_ptr<backend::ClaudeBackend> claude_;
+  std::unique_ptr<backend::ClaudeBatches> batches_;
   std::unique_ptr<backend::Registry> others_;
   std::unique_ptr<Guard> guard_;
+  std::unique_ptr<deferral::Queue> queue_;
   std::unique_ptr<Service> service_;
   std::optional<Nightly> nightly_;
   std::unique_ptr<net::Server> server_;  // last: stops before what its handlers use
@@ -158,6 +163,16 @@ Result<> RunningGateway::open_sample_seed() {
     if (std::from_chars(digits, digits + 16, sample_seed_.at(i), 16).ptr != digits + 16)
       return fail(Code::kCorrupt, path + " holds no 32 hexadecimal digits: remove it");
   }
+  return {};
+}
+
+Result<> RunningGateway::open_queue() {
+  const config::DeferConfig& defer = options_.config.defer;
+  TOPHAND_TRY(queue, "queue",
+              deferral::Queue::open(
+                  options_.data_dir + "/deferred",
+                  {.entries_max = defer.queue_max, .keep_ms = defer.keep_answers_s * 1000}));
+  queue_ = std::move(queue);
   return {};
 }
 
@@ -214,6 +229,11 @@ Result<> RunningGateway::open_backends() {
                                       .ca_file = claude.ca_file,
                                       .timeout_ms = static_cast<int>(claude.timeout_s * 1000)}));
   claude_ = std::move(made);
+  TOPHAND_TRY(
+      batches, "Claude",
+      backend::ClaudeBatches::create(
+          {.base_url = claude.base_url, .ca_file = claude.ca_file, .key = claude.keys.front()}));
+  batches_ = std::move(batches);
   return {};
 }
 
@@ -232,6 +252,7 @@ Result<> RunningGateway::open() {
   TOPHAND_CHECK("start", open_account());
   TOPHAND_CHECK("start", open_keys());
   TOPHAND_CHECK("start", open_sample_seed());
+  TOPHAND_CHECK("start", open_queue());
   return open_backends();
 }
 
@@ -265,6 +286,8 @@ Result<> RunningGateway::listen() {
       .worker_status = [this] { return supervisor_->status(); },
       .estimate_tokens =
           [family](std::string_view text) { return chat::estimate_tokens(family, text); },
+      .batches = batches_.get(),
+      .queue = queue_.get(),
       .learned_classes = read_learned(options_.data_dir + std::string(kClassFile)),
       .keep_classes = [path = options_.data_dir + std::string(kClassFile)](
                           const std::string& bytes) { keep_learned(path, bytes); }});
@@ -314,11 +337,15 @@ void RunningGateway::compare_accounts() {
 
 void RunningGateway::stop(int grace_ms) {
   nightly_.reset();
+  const std::int64_t begun_ms = system_clock().mono_ns() / 1'000'000;
   if (server_) {
     server_->stop(grace_ms);
     server_.reset();
     ::unlink((options_.data_dir + "/run/endpoint").c_str());
   }
+  const std::int64_t gone_ms = system_clock().mono_ns() / 1'000'000 - begun_ms;
+  if (service_ && service_->later() != nullptr)
+    service_->later()->stop(std::max<std::int64_t>(0, grace_ms - gone_ms));
   if (others_) others_->stop();
   if (supervisor_) supervisor_->stop();
 }

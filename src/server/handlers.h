@@ -44,7 +44,10 @@ void show_request(Service& service, Exchange& exchange);  // every attempt of on
 void verify_ledger(Service& service, Exchange& exchange);
 void show_ledger_head(Service& service, Exchange& exchange);
 void show_routes(Service& service, Exchange& exchange);  // what was learned
-void add_label(Service& service, Exchange& exchange);    // what became of an answer
+void list_deferred(Service& service, Exchange& exchange);
+void show_deferred(Service& service, Exchange& exchange);  // its answer, or how it stands
+void cancel_deferred(Service& service, Exchange& exchange);
+void add_label(Service& service, Exchange& exchange);  // what became of an answer
 
 // For net::ServerOptions: uploaded blobs go to the disk as they come.
 Result<net::BodyPlace> choose_body_place(const models::Store& store, const net::Request& head);

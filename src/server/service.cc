@@ -8,6 +8,7 @@
 #include "config/reload.h"
 #include "server/class_facts.h"
 #include "server/handlers.h"
+#include "server/later.h"
 #include "server/places.h"
 #include "server/reply.h"
 #include "steering/limits.h"
@@ -103,7 +104,11 @@ Service::Service(ServiceDeps deps)
       dispatcher_(dispatch_deps(deps_, steering_)),
       retries_(*deps_.clock),
       started_ms_(deps_.clock->wall_ms()),
-      reloads_({.loaded_ms = started_ms_, .warnings = steering::routing_warnings(deps_.config)}) {}
+      reloads_({.loaded_ms = started_ms_, .warnings = steering::routing_warnings(deps_.config)}) {
+  if (deps_.queue != nullptr) later_ = std::make_unique<Later>(*this, *deps_.queue, *deps_.clock);
+}
+
+Service::~Service() = default;
 
 Result<std::vector<std::string>> Service::reload(const config::Config& config) {
   TOPHAND_CHECK("configuration", steering::check_routing(config));
@@ -184,6 +189,8 @@ Result<policy::Decision> Service::decide(const Question& question) const {
   facts.header_client_purpose = headers.get("x-claude-1p-request-class");
   facts.header_egress = headers.get("x-tophand-egress");
   facts.body_egress = local.egress;
+  facts.header_deadline = headers.get("x-tophand-deadline");
+  facts.body_deadline = local.deadline;
   facts.unsupported = local.unsupported;
   if (caller != nullptr) facts.content = class_facts(local);
   facts.has_tools = !local.tools.empty();

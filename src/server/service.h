@@ -2,6 +2,7 @@
 // admission and the shape of errors. One object a gateway; any thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/claude_batches.h"
 #include "backend/registry.h"
 #include "backend/worker_supervisor.h"
 #include "backend/workers.h"
@@ -17,6 +19,7 @@
 #include "base/result.h"
 #include "chat/dialect.h"
 #include "config/config.h"
+#include "deferral/queue.h"
 #include "dispatch/dispatch.h"
 #include "ledger/ledger.h"
 #include "ledger/prices.h"
@@ -33,6 +36,7 @@
 
 namespace tophand::server {
 
+class Later;
 class ModelInspector;
 
 struct ServiceDeps {  // pointers outlive the service
@@ -54,6 +58,8 @@ struct ServiceDeps {  // pointers outlive the service
   std::function<std::vector<policy::Offer>()> offers;  // of [[backends]], as last probed
   std::function<std::vector<backend::WorkerStatus>()> worker_status;
   std::function<std::int64_t(std::string_view)> estimate_tokens;
+  const backend::ClaudeBatches* batches = nullptr;  // nullptr: there is no key for it
+  deferral::Queue* queue = nullptr;  // of what waits without a connection; nullptr: nothing may
   std::string learned_classes = {};  // see steering::Deps
   std::function<void(const std::string&)> keep_classes = {};
 };
@@ -61,6 +67,7 @@ struct ServiceDeps {  // pointers outlive the service
 class Service {
  public:
   explicit Service(ServiceDeps deps);
+  ~Service();
 
   // For net::ServerOptions.
   void handle(const net::Request& request, net::ResponseWriter& writer);
@@ -74,6 +81,8 @@ class Service {
   Pulse& pulse() { return pulse_; }
   // Held while the ledger is compared and booked: two at once would book the same difference twice.
   std::mutex& booking_mutex() { return booking_mutex_; }
+  Later* later() { return later_.get(); }              // nullptr: see ServiceDeps::queue
+  std::atomic<std::int64_t>& held() { return held_; }  // clients that may be kept waiting now
   std::int64_t started_ms() const { return started_ms_; }
 
   // See server/gateway.h.
@@ -114,10 +123,12 @@ class Service {
   dispatch::Dispatcher dispatcher_;
   Retries retries_;
   Pulse pulse_;
+  std::atomic<std::int64_t> held_{0};
   std::int64_t started_ms_;
   std::mutex booking_mutex_;
   mutable std::mutex reloads_mutex_;
   Reloads reloads_;
+  std::unique_ptr<Later> later_;  // last: ends before what it uses
 };
 
 }  // namespace tophand::server

@@ -9,6 +9,7 @@
 #include "net/query.h"
 #include "server/booking.h"
 #include "server/handlers.h"
+#include "server/later.h"
 #include "server/reconcile.h"
 #include "server/reply.h"
 #include "server/service.h"
@@ -255,10 +256,15 @@ void show_request(Service& service, Exchange& exchange) {
   if (!rows) return send_error(exchange, rows.error());
   const auto refusal = service.deps().ledger->refusal_of(id);
   if (!refusal) return send_error(exchange, refusal.error());
-  if (rows->empty() && !*refusal)
-    return send_error(exchange, {Code::kNotFound, "no request " + header_text(id) +
-                                                      " is in the ledger; the id is what "
-                                                      "x-request-id says"});
+  if (rows->empty() && !*refusal) {
+    const bool waits =
+        service.later() != nullptr && service.later()->find(id, exchange.key_id).has_value();
+    return send_error(
+        exchange,
+        {Code::kNotFound, waits ? "request " + id + " still waits: see `tophand deferred`"
+                                : "no request " + header_text(id) +
+                                      " is in the ledger; the id is what x-request-id says"});
+  }
   Json list = Json::array();
   ledger::NanoUsd cost = 0;
   for (const ledger::Row& row : *rows) {

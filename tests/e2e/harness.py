@@ -55,6 +55,13 @@ def wait_until(condition, what, seconds=START_S):
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
+def zone_before_the_night(seconds):
+    """A time zone in which it is so long before 22:00."""
+    offset = int(22 * 3600 - seconds - time.time() % 86400)  # to be added to UTC
+    sign, offset = ("-", offset) if offset >= 0 else ("+", -offset)
+    return f"TST{sign}{offset // 3600:02}:{offset // 60 % 60:02}:{offset % 60:02}"
+
+
 class Simulator:
     def __init__(self, folder, *arguments):
         self.log_path = pathlib.Path(folder) / "simulator.log"

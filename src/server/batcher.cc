@@ -1,0 +1,353 @@
+#include "server/batcher.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "server/service.h"
+
+namespace tophand::server {
+namespace {
+
+using deferral::Batch;
+
+constexpr std::int64_t kGatherMs = 1000;  // from the first that comes
+constexpr std::int64_t kFirstLookMs = 1000, kLookMsMax = 60'000;
+constexpr std::chrono::milliseconds kTick{250};
+// Of a batch that is looked for: the provider's clock may differ from ours by so much, and when it
+// is not among its batches so long after it was sent, it is none of them.
+constexpr std::int64_t kClockSlackMs = 600'000, kLostAfterMs = 30'000;
+
+bool is_in(const std::vector<Batch::Item>& items, const std::string& request_id) {
+  return std::ranges::find(items, request_id, &Batch::Item::request_id) != items.end();
+}
+
+}  // namespace
+
+Batcher::Batcher(BatcherDeps deps) : deps_(std::move(deps)), log_(deps_.folder) {
+  const auto batches = log_.load();
+  if (!batches) log::error("batches.unreadable", {{"error", batches.error().message}});
+  if (batches)
+    for (const Batch& batch : *batches) {
+      for (const Batch::Item& item : batch.items) owned_.insert(item.request_id);
+      sent_.push_back({.batch = batch});
+    }
+  thread_ = std::thread([this] { run(); });
+}
+
+Batcher::~Batcher() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_.cancel();
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Batcher::add(const deferral::Ticket& ticket) {
+  const std::lock_guard lock(mutex_);
+  if (!owned_.insert(ticket.id).second) return;
+  if (pending_.empty()) pending_since_ms_ = deps_.clock->wall_ms();
+  pending_.push_back(ticket);
+  changed_.notify_all();
+}
+
+bool Batcher::owns(const std::string& request_id) const {
+  const std::lock_guard lock(mutex_);
+  return owned_.contains(request_id);
+}
+
+void Batcher::run() {
+  while (!stopping_.cancelled()) {
+    const std::int64_t now_ms = deps_.clock->wall_ms();
+    if (const auto tickets = gathered(now_ms); !tickets.empty()) form(tickets);
+    for (std::size_t i = 0; i < sent_.size();) {
+      Sent& sent = sent_[i];
+      bool over = false;
+      if (now_ms >= sent.next_look_ms && !stopping_.cancelled()) {
+        sent.wait_ms = std::clamp(2 * sent.wait_ms, kFirstLookMs, kLookMsMax);
+        sent.next_look_ms = now_ms + sent.wait_ms;
+        over = look(sent);
+      }
+      if (over) sent_.erase(sent_.begin() + static_cast<std::ptrdiff_t>(i));
+      else ++i;
+    }
+    std::unique_lock lock(mutex_);
+    if (stopping_.cancelled()) return;
+    if (pending_.empty() && sent_.empty()) changed_.wait(lock);
+    else changed_.wait_for(lock, kTick);
+  }
+}
+
+// --- sending -------------------------------------------------------------------------------------
+
+// Those that have about as much time: a batch is ended when its first has to go another way.
+std::vector<deferral::Ticket> Batcher::gathered(std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  if (pending_.empty() || now_ms - pending_since_ms_ < kGatherMs) return {};
+  std::ranges::stable_sort(pending_, {}, &deferral::Ticket::deadline_ms);
+  const std::int64_t soonest_ms = pending_.front().deadline_ms - now_ms;
+  const auto first_later = std::ranges::find_if(pending_, [&](const deferral::Ticket& ticket) {
+    return ticket.deadline_ms - now_ms > 2 * soonest_ms;
+  });
+  const auto count = std::min<std::ptrdiff_t>(first_later - pending_.begin(),
+                                              static_cast<std::ptrdiff_t>(backend::kBatchItemsMax));
+  const auto end = pending_.begin() + std::max<std::ptrdiff_t>(1, count);
+  std::vector<deferral::Ticket> out(std::make_move_iterator(pending_.begin()),
+                                    std::make_move_iterator(end));
+  pending_.erase(pending_.begin(), end);
+  return out;
+}
+
+void Batcher::form(const std::vector<deferral::Ticket>& tickets) {
+  Entries entries = ready(tickets);
+  Batch batch{.name = random_hex(8)};
+  for (const auto& entry : entries)
+    batch.items.push_back(
+        {entry->batched().request_id, entry->batched().attempt, entry->batched().target.model});
+  if (entries.empty()) return;
+  if (!save(batch)) return give_up(batch, {Code::kIo, "the batch could not be noted"});
+  const std::vector<backend::BatchItem> items = reserve(entries);
+  std::erase_if(batch.items, [&](const Batch::Item& item) {
+    return std::ranges::find(items, item.request_id, &backend::BatchItem::custom_id) == items.end();
+  });
+  if (items.empty()) return log_.remove(batch);
+  batch.stage = Batch::Stage::kSending;
+  batch.sent_ms = deps_.clock->wall_ms();
+  if (!save(batch)) return give_up(batch, {Code::kIo, "the batch could not be noted"});
+  send(std::move(batch), items);
+}
+
+Batcher::Entries Batcher::ready(const std::vector<deferral::Ticket>& tickets) {
+  Entries entries;
+  for (const deferral::Ticket& ticket : tickets) {
+    auto body = deps_.queue->body_of(ticket.id);
+    auto entry =
+        body ? BatchEntry::ready(*deps_.service, ticket, *std::move(body), deps_.clock->wall_ms())
+             : Result<std::unique_ptr<BatchEntry>>(tl::unexpected(body.error()));
+    if (entry) entries.push_back(*std::move(entry));
+    else let_go(ticket.id, false);
+  }
+  return entries;
+}
+
+std::vector<backend::BatchItem> Batcher::reserve(Entries& entries) {
+  std::vector<backend::BatchItem> items;
+  std::size_t bytes = 0;
+  for (const auto& entry : entries) {
+    const std::string& id = entry->batched().request_id;
+    auto params = bytes < backend::kBatchBytesMax
+                      ? entry->reserve(*deps_.service)
+                      : Result<std::string>(fail(Code::kTooLarge, "the batch is full"));
+    if (params) {
+      bytes += params->size();
+      items.push_back({id, *std::move(params)});
+    } else {
+      log::info("batch.left_out", {{"request", id}, {"error", params.error().message}});
+      let_go(id, false);
+    }
+  }
+  return items;
+}
+
+void Batcher::send(Batch batch, const std::vector<backend::BatchItem>& items) {
+  const auto state = deps_.claude->send(items, &stopping_);
+  if (state) {
+    batch.stage = Batch::Stage::kSent;
+    batch.provider_id = state->id;
+    save(batch);  // or the next start looks for it
+    log::info("batch.sent", {{"batch", state->id}, {"requests", items.size()}});
+  } else if (backend::was_refused(state.error())) {
+    return give_up(batch, state.error());
+  } else {
+    log::warn("batch.uncertain", {{"batch", batch.name}, {"error", state.error().message}});
+  }
+  sent_.push_back(
+      {.batch = std::move(batch), .next_look_ms = deps_.clock->wall_ms() + kFirstLookMs});
+}
+
+// --- asking after it -----------------------------------------------------------------------------
+
+bool Batcher::look(Sent& sent) {
+  if (sent.batch.stage == Batch::Stage::kReserving) {  // of a process that was killed
+    give_up(sent.batch, {Code::kUnavailable, "the gateway ended before the batch was sent"});
+    return true;
+  }
+  if (sent.batch.stage == Batch::Stage::kSending) return look_for_lost(sent);
+  const auto state = deps_.claude->find(sent.batch.provider_id, &stopping_);
+  if (!state && state.error().code == Code::kNotFound) {
+    lose(sent.batch);
+    return true;
+  }
+  if (!state) {
+    log::warn("batch.not_seen",
+              {{"batch", sent.batch.provider_id}, {"error", state.error().message}});
+    return false;
+  }
+  if (state->ended) return collect(sent.batch);
+  stop_in_time(sent);
+  return false;
+}
+
+// One that may have been sent: it is known by its requests, which its results name, and until it
+// has ended by nothing. Only batches of the same size and time are looked at.
+bool Batcher::look_for_lost(Sent& sent) {
+  const std::int64_t now_ms = deps_.clock->wall_ms();
+  const auto latest = deps_.claude->latest(&stopping_);
+  if (!latest) {
+    log::warn("batch.not_looked_for",
+              {{"batch", sent.batch.name}, {"error", latest.error().message}});
+    return false;
+  }
+  bool may_be_there = false;
+  for (const backend::BatchState& state : *latest) {
+    const bool fits = state.items == static_cast<std::int64_t>(sent.batch.items.size()) &&
+                      state.created_ms > sent.batch.sent_ms - kClockSlackMs &&
+                      state.created_ms < sent.batch.sent_ms + kClockSlackMs && !is_known(state.id);
+    if (!fits) continue;
+    const auto ours = state.ended ? holds_ours(state.id, sent.batch) : std::nullopt;
+    if (!ours) may_be_there = true;
+    if (!ours.value_or(false)) continue;
+    sent.batch.stage = Batch::Stage::kSent;
+    sent.batch.provider_id = state.id;
+    save(sent.batch);
+    return collect(sent.batch);
+  }
+  if (may_be_there || now_ms - sent.batch.sent_ms < kLostAfterMs) return false;
+  give_up(sent.batch, {Code::kUnavailable, "the batch never reached the Claude API"});
+  return true;
+}
+
+bool Batcher::is_known(const std::string& provider_id) const {
+  return std::ranges::any_of(
+      sent_, [&](const Sent& sent) { return sent.batch.provider_id == provider_id; });
+}
+
+// Nothing: its results could not be read.
+std::optional<bool> Batcher::holds_ours(const std::string& provider_id, const Batch& batch) const {
+  std::optional<bool> found;
+  const auto read = deps_.claude->results(
+      provider_id,
+      [&](const backend::BatchResult& result) -> Result<> {
+        found = is_in(batch.items, result.custom_id);
+        return fail(Code::kCancelled, "one tells enough");
+      },
+      &stopping_);
+  return read ? false : found;
+}
+
+void Batcher::stop_in_time(Sent& sent) {
+  if (sent.batch.stopped) return;
+  const std::int64_t now_ms = deps_.clock->wall_ms();
+  std::int64_t soonest_ms = INT64_MAX;
+  for (const Batch::Item& item : sent.batch.items)
+    if (const auto entry = deps_.queue->find(item.request_id))
+      soonest_ms = std::min(soonest_ms, start_by_ms(entry->ticket));
+  if (now_ms < soonest_ms) {
+    sent.next_look_ms = std::min(sent.next_look_ms, soonest_ms);
+    return;  // where all were given up: at its end
+  }
+  const auto stopped = deps_.claude->stop(sent.batch.provider_id, &stopping_);
+  if (!stopped) return log::warn("batch.not_stopped", {{"error", stopped.error().message}});
+  sent.batch.stopped = true;
+  sent.wait_ms = 0;
+  sent.next_look_ms = now_ms + kFirstLookMs;
+  save(sent.batch);
+}
+
+// --- taking its results --------------------------------------------------------------------------
+
+bool Batcher::collect(const Batch& batch) {
+  std::set<std::string> seen;
+  const auto read = deps_.claude->results(
+      batch.provider_id,
+      [&](const backend::BatchResult& result) -> Result<> {
+        const auto item =
+            std::ranges::find(batch.items, result.custom_id, &Batch::Item::request_id);
+        const bool new_one = item != batch.items.end() && seen.insert(result.custom_id).second;
+        return new_one ? take(*item, result) : Result<>();
+      },
+      &stopping_);
+  if (!read) {
+    log::warn("batch.not_read", {{"batch", batch.provider_id}, {"error", read.error().message}});
+    return false;
+  }
+  for (const Batch::Item& item : batch.items) {
+    if (seen.contains(item.request_id)) continue;
+    // It is not told of, so it was not answered; and without an answer nothing can go wrong.
+    static_cast<void>(
+        take(item, {.type = backend::BatchResult::Type::kExpired, .custom_id = item.request_id}));
+  }
+  log::info("batch.ended", {{"batch", batch.provider_id}, {"requests", batch.items.size()}});
+  log_.remove(batch);
+  return true;
+}
+
+// The answer is kept before its row is closed, and the batch's file goes last.
+Result<> Batcher::take(const Batch::Item& item, const backend::BatchResult& result) {
+  const auto entry = deps_.queue->find(item.request_id);
+  const auto body = deps_.queue->body_of(item.request_id);
+  BatchOutcome outcome = outcome_of(*deps_.service, entry ? &entry->ticket : nullptr,
+                                    body ? &*body : nullptr, item.model, result);
+  if (outcome.answer) {
+    const auto kept = deps_.queue->answer(item.request_id, *outcome.answer, deps_.clock->wall_ms());
+    if (!kept && kept.error().code != Code::kNotFound) return kept;  // the results are read again
+  }
+  close(item, outcome);
+  const bool answered =
+      outcome.answer.has_value() || (entry && entry->state == deferral::State::kAnswered);
+  let_go(item.request_id, answered);
+  return {};
+}
+
+void Batcher::close(const Batch::Item& item, const BatchOutcome& outcome) {
+  const dispatch::Batched batched{.request_id = item.request_id,
+                                  .attempt = item.attempt,
+                                  .target = {.place = policy::Place::kClaude, .model = item.model}};
+  const auto closed = deps_.service->dispatcher().close_batched(
+      batched, outcome.report, outcome.request ? &*outcome.request : nullptr, outcome.text);
+  if (!closed)
+    log::error("ledger.not_settled",
+               {{"request", item.request_id}, {"error", closed.error().message}});
+}
+
+// The provider knows nothing of it (any more, or with this key): what it may have cost is charged.
+void Batcher::lose(const Batch& batch) {
+  log::error("batch.lost", {{"batch", batch.provider_id}, {"hint", "was the Claude key changed?"}});
+  backend::Report report;
+  report.sent = true;
+  report.failure = chat::Failed{{Code::kUpstream, "the Claude API does not know the batch"}, ""};
+  for (const Batch::Item& item : batch.items) {
+    close(item, {.report = report});
+    let_go(item.request_id, false);
+  }
+  log_.remove(batch);
+}
+
+// Nothing of it was sent, or all of it was refused.
+void Batcher::give_up(const Batch& batch, const Error& why) {
+  log::warn("batch.given_up", {{"batch", batch.name}, {"error", why.message}});
+  for (const Batch::Item& item : batch.items) {
+    close(item, {.report = backend::refused(why)});
+    let_go(item.request_id, false);
+  }
+  log_.remove(batch);
+}
+
+void Batcher::let_go(const std::string& request_id, bool answered) {
+  {
+    const std::lock_guard lock(mutex_);
+    owned_.erase(request_id);
+  }
+  if (!answered) deps_.give_back(request_id);
+}
+
+bool Batcher::save(const Batch& batch) {
+  const auto saved = log_.save(batch);
+  if (!saved) log::error("batch.not_noted", {{"error", saved.error().message}});
+  return saved.has_value();
+}
+
+}  // namespace tophand::server
