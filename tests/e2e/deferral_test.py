@@ -74,7 +74,7 @@ class WaitsForAPlace(unittest.TestCase):
         [answer] = answers
         self.assertEqual(answer.status, 200, answer.body)
         self.assertEqual(answer.headers["x-tophand-backend"], "local")
-        self.assertIn("may wait 60 s (header x-tophand-deadline)", answer.headers["x-tophand-reason"])
+        self.assertIn("may wait 1 min (header x-tophand-deadline)", answer.headers["x-tophand-reason"])
         self.assertRegex(answer.headers["x-tophand-reason"], r"waited \d+ s for a local place")
         request_id = answer.headers["x-request-id"]
         [row] = self.gateway.rows(request_id)
