@@ -44,8 +44,8 @@ std::int64_t asked_ms(const Json& first) {
 void print_asked(const Json& first, std::ostream& out) {
   const std::string model = text_of(first, "model_asked"), task = text_of(first, "task_class");
   const std::string priority = text_of(first, "priority");
-  out << "asked    " << moment(asked_ms(first)) << ", in "
-      << text_of(first, "dialect") << ", for " << (model.empty() ? "any model" : model);
+  out << "asked    " << moment(asked_ms(first)) << ", in " << text_of(first, "dialect") << ", for "
+      << (model.empty() ? "any model" : model);
   if (!priority.empty()) out << ", priority " << priority;
   if (!task.empty()) out << ", class " << task;
   if (text_of(first, "class_source") == "inferred") out << " (inferred)";

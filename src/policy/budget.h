@@ -50,8 +50,8 @@ struct TierChoice {
 // weight * (p_success - p_local) - lambda * cost / mean cost wins, the one asked for among equals.
 // High priority gets the tier it asks for while what is left covers the high priority to come;
 // then the largest value among those that cost no more than the covered share of that one, or the
-// cheapest of Claude's. It is never sent to kLocal, unless that was asked for, and not refused: only
-// the ledger's hard cap does that. Without a cap, or at lambda 0, the first candidate stands.
+// cheapest of Claude's. It is never sent to kLocal, unless that was asked for, and not refused:
+// only the ledger's hard cap does that. Without a cap, or at lambda 0, the first candidate stands.
 // The rule: Balseiro, Lu, Mirrokni, "The Best of Many Worlds: Dual Mirror Descent for Online
 // Allocation Problems" (arXiv 2011.10124), section 3.
 TierChoice choose_tier(std::span<const TierCandidate> candidates, const Worth& worth,

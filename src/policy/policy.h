@@ -159,11 +159,11 @@ struct Decision {
   // and why, where it was.
   bool class_open = false;
   std::string class_reason = {};
-  bool local_only = false;        // it must not leave: no Claude, no judge, no experiment there
-  bool defer = false;             // it may wait for a better time
-  double weight = 1;              // against an ordinary request
-  std::int64_t deadline_s = 0;    // by when it has to be answered; 0 where it may not wait
-  std::string rule = {};          // the one that applied
+  bool local_only = false;      // it must not leave: no Claude, no judge, no experiment there
+  bool defer = false;           // it may wait for a better time
+  double weight = 1;            // against an ordinary request
+  std::int64_t deadline_s = 0;  // by when it has to be answered; 0 where it may not wait
+  std::string rule = {};        // the one that applied
   double asked_usd = 0;         // where a budget is paced: expected, at the tier before it pressed
   std::vector<Target> targets;  // in the order to try; never empty
   // Where an answer goes that a local model could not give (a tool call it broke twice); absent
@@ -213,8 +213,8 @@ struct Decision {
 // there is no key, or nothing in the house can answer what must not leave it. kInvalid: a value of
 // X-Tophand-Priority, X-Tophand-Egress or X-Tophand-Deadline that means nothing, or content that
 // nothing allowed here can take. kForbidden: the key may use none of the models that could answer.
-// kBudget: low priority, and the rest of the budget is kept for high. `so_far`, where given, is what
-// had been decided when an error ended it, with the reasons of the steps before.
+// kBudget: low priority, and the rest of the budget is kept for high. `so_far`, where given, is
+// what had been decided when an error ended it, with the reasons of the steps before.
 Result<Decision> decide(const Facts& facts, const Settings& settings, Decision* so_far = nullptr);
 
 // Whether a class that would be inferred could change the decision. False where the caller named

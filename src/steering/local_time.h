@@ -1,5 +1,5 @@
-// The time of day, for rules that speak of hours and days, and for the night that work waits for: in
-// the configured time zone, else the machine's.
+// The time of day, for rules that speak of hours and days, and for the night that work waits for:
+// in the configured time zone, else the machine's.
 #pragma once
 
 #include <algorithm>
@@ -49,6 +49,25 @@ inline std::int64_t ms_until_night(std::int64_t wall_ms, const policy::Hours& ni
   begins.tm_sec = 0;
   begins.tm_isdst = -1;  // mktime finds out
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(::mktime(&begins)) * 1000 - wall_ms);
+}
+
+inline std::int64_t ms_until_night(const std::optional<Calendar>& calendar, std::int64_t wall_ms,
+                                   const policy::Hours& night) {
+  if (!calendar) return ms_until_night(wall_ms, night);
+  constexpr int kDayMinutes = 1440;
+  constexpr std::int64_t kMinuteMs = 60'000;
+  const int minute = calendar->minute_of_day(wall_ms);
+  if (policy::is_within(night, minute)) return 0;
+  const int left = (night.from_minute - minute + kDayMinutes) % kDayMinutes;
+  const std::int64_t begins_ms = wall_ms - wall_ms % kMinuteMs + left * kMinuteMs;
+  // Clocks that change on the way make it an hour early or late.
+  const int early =
+      (night.from_minute - calendar->minute_of_day(begins_ms) + kDayMinutes + kDayMinutes / 2) %
+          kDayMinutes -
+      kDayMinutes / 2;
+  const std::int64_t mended_ms = begins_ms + early * kMinuteMs;
+  const bool exists = policy::is_within(night, calendar->minute_of_day(mended_ms));
+  return std::max<std::int64_t>(1, (exists ? mended_ms : begins_ms) - wall_ms);
 }
 
 }  // namespace tophand::steering

@@ -54,5 +54,18 @@ TEST_F(CentralEurope, IsNeverNowWhenItIsYetToCome) {
   EXPECT_EQ(ms_until_night(before, kNight), 1);
 }
 
+// The same by the configured time zone, whatever the machine's is.
+TEST(NightInTheConfiguredZone, BeginsAtItsHourOnTheWallThere) {
+  const auto calendar = rule_calendar({.time_zone = "Europe/Berlin"});
+  ASSERT_TRUE(calendar);
+  const std::int64_t noon = 1'792'926'000'000;
+  EXPECT_EQ(ms_until_night(calendar, noon, kNight), 10 * kHour);
+  EXPECT_EQ(ms_until_night(calendar, noon + 10 * kHour - 1, kNight), 1);
+  EXPECT_EQ(ms_until_night(calendar, noon + 10 * kHour, kNight), 0);
+  EXPECT_EQ(ms_until_night(calendar, 1'780'286'400'000, kNight), 16 * kHour);
+  EXPECT_EQ(ms_until_night(calendar, 1'792'872'000'000, kMorning), 8 * kHour);
+  EXPECT_EQ(ms_until_night(calendar, 1'774'731'600'000, kMorning), 6 * kHour);
+}
+
 }  // namespace
 }  // namespace tophand::steering

@@ -132,7 +132,12 @@ void Steering::reload(const config::Config& config) {
 std::optional<std::int64_t> Steering::ms_until_night() const {
   const auto night = settings()->defer.night;
   if (!night) return std::nullopt;
-  return steering::ms_until_night(deps_.clock->wall_ms(), *night);
+  std::optional<Calendar> calendar;
+  {
+    const std::lock_guard guard(mutex_);
+    calendar = rule_calendar_;
+  }
+  return steering::ms_until_night(calendar, deps_.clock->wall_ms(), *night);
 }
 
 std::shared_ptr<const policy::Settings> Steering::settings() const {
