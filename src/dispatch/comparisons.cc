@@ -141,7 +141,7 @@ void Comparisons::work() {
 }
 
 void Comparisons::compare(Pair& pair) {
-  if (pair.local_to_run && !run_local(pair)) return;
+  if (pair.local_to_run && !run_local(pair, *pair.local_to_run)) return;
   if (!deps_.audit) return;
   if (pair.claude_text.empty() && !run_claude(pair)) return;
   judge(pair);
@@ -149,16 +149,16 @@ void Comparisons::compare(Pair& pair) {
 
 // True when there is an answer to be judged. What the gate throws out is labelled when its row is
 // closed.
-bool Comparisons::run_local(Pair& pair) {
-  Lane& lane = shared_.lanes.at(*pair.local_to_run);
+bool Comparisons::run_local(Pair& pair, const policy::Target& target) {
+  Lane& lane = shared_.lanes.at(target);
   const auto wanted = [&lane] {
     const Limiter::Load load = lane.limiter.load();
     return load.running > 0 || load.waiting > 0;
   };
-  if (wanted() || lane.failing() || deps_.backend_for(*pair.local_to_run) == nullptr) return false;
+  if (wanted() || lane.failing() || deps_.backend_for(target) == nullptr) return false;
   Attempt attempt;
   attempt.number = kShadowAttempt;
-  attempt.target = *pair.local_to_run;
+  attempt.target = target;
   attempt.reasons = {"beside Claude's answer, to learn what local can do"};
   NoClient nobody(wanted);
   Stop stop(ended_, *deps_.clock, deps_.clock->mono_ns() + kLocalNs);
@@ -169,15 +169,16 @@ bool Comparisons::run_local(Pair& pair) {
 
 bool Comparisons::run_claude(Pair& pair) {
   auto answer = ask_claude(pair, {&pair.request, "shadow", kReferenceAttempt});
-  if (answer) pair.claude_text = *std::move(answer);
-  return answer.has_value();
+  if (!answer) return false;
+  pair.claude_text = *std::move(answer);
+  return true;
 }
 
 std::optional<std::string> Comparisons::ask_claude(const Pair& pair, const Question& question) {
   Job job = pair.job;
   job.request = job.local_request = question.request;
   job.purpose = question.purpose;
-  if (!spending_->allows(*job.request, max_output(job))) return std::nullopt;
+  if (!deps_.audit || !spending_->allows(*job.request, max_output(job))) return std::nullopt;
   Attempt attempt;
   attempt.number = question.number;
   attempt.target = {policy::Place::kClaude, deps_.audit->model};
@@ -191,9 +192,10 @@ std::optional<std::string> Comparisons::ask_claude(const Pair& pair, const Quest
 }
 
 void Comparisons::judge(const Pair& pair) {
-  if (pair.local_text.size() + pair.claude_text.size() > kJudgedBytesMax || !deps_.judged) return;
+  if (pair.local_text.size() + pair.claude_text.size() > kJudgedBytesMax) return;
+  if (!deps_.judged || !deps_.audit) return;
   const std::string task = prompt_text(pair.request), fence = "=== " + random_hex(8);
-  std::optional<bool> local[2], claude[2];  // are good
+  bool local[2] = {}, claude[2] = {};  // are good
   for (const int turn : {0, 1}) {
     const bool local_first = turn == 0;
     const chat::Request request =
@@ -208,9 +210,9 @@ void Comparisons::judge(const Pair& pair) {
     claude[turn] = local_first ? verdict->second_is_good : verdict->first_is_good;
   }
   const std::string by = "judged by " + deps_.audit->model;
-  if (const auto both = agreed(*local[0], *local[1]))
+  if (const auto both = agreed(local[0], local[1]))
     deps_.judged({pair.job.request_id, pair.local_attempt, *both, by});
-  if (const auto both = agreed(*claude[0], *claude[1]))
+  if (const auto both = agreed(claude[0], claude[1]))
     deps_.judged({pair.job.request_id, pair.claude_attempt, *both, by});
 }
 

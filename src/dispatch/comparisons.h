@@ -48,7 +48,7 @@ class Comparisons {
 
   void work();
   void compare(Pair& pair);
-  bool run_local(Pair& pair);
+  bool run_local(Pair& pair, const policy::Target& target);
   bool run_claude(Pair& pair);
   void judge(const Pair& pair);
   struct Question {

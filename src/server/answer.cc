@@ -214,9 +214,9 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
     note_unasked(service, job, outcome);
     sink.finish(outcome);
   }
-  if (asked.request.keep_alive_ms && is_own_engine(outcome.target)) {
+  if (const auto keep_ms = asked.request.keep_alive_ms; keep_ms && is_own_engine(outcome.target)) {
     if (asked.request.keep_loaded.value_or(true))
-      service.deps().workers->keep(outcome.target.model, *asked.request.keep_alive_ms);
+      service.deps().workers->keep(outcome.target.model, *keep_ms);
     else service.deps().workers->unload(outcome.target.model);
   }
   note_conversation(service, asked.caller, asked.request, exchange.request_id, outcome);

@@ -56,11 +56,12 @@ Result<steering::Opinion> read_opinion(std::string_view body) {
   if (verdict != "good" && verdict != "bad")
     return fail(Code::kInvalid, "verdict: expected good or bad, found '" +
                                     header_text(verdict.substr(0, 80)) + "'");
-  if (source != "human" && source != "downstream")
+  const auto known = policy::parse_label_source(source);
+  if (!known || (source != "human" && source != "downstream"))
     return fail(Code::kInvalid, "source: expected human or downstream, found '" +
                                     header_text(source.substr(0, 80)) + "'");
   opinion.good = verdict == "good";
-  opinion.source = *policy::parse_label_source(source);
+  opinion.source = *known;
   return opinion;
 }
 

@@ -65,7 +65,7 @@ using DayModel = std::pair<std::int64_t, std::string>;  // 00:00 UTC, the price 
 void add_row(const ledger::Row& row, const ledger::PriceBook& prices,
              std::map<DayModel, DaySums>& days);
 // Pure. Days that end later than kReportLagMs before `now_ms` are not complete.
-inline constexpr std::int64_t kReportLagMs = 3 * 3'600'000;
+inline constexpr std::int64_t kReportLagMs = 10'800'000;  // three hours
 std::vector<ReconcileLine> compare(const std::map<DayModel, DaySums>& ours,
                                    const std::vector<backend::DayUsage>& usage,
                                    const std::vector<backend::DayCost>& costs,
