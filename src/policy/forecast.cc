@@ -7,6 +7,10 @@ namespace tophand::policy {
 namespace {
 
 constexpr std::size_t kBlockUnits = 8, kBlocksMin = 3, kUnitsMax = 72;
+constexpr std::size_t kDayUnits = 24, kDaysMin = 3, kDaysUnitsMax = 336;  // two weeks of hours
+// What comes scatters more than what was seen: days hang together, and habits change. By so much
+// wider the band held eight of ten weeks of the clients on which it was chosen (docs/budget.md).
+constexpr double kWiden = 1.75;
 constexpr double kTenthSigmas = 1.2816;  // of the normal distribution
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr double kHourMs = 3'600'000;
@@ -15,15 +19,16 @@ struct Block {
   double spent = 0, hours = 0;
 };
 
-std::vector<Block> blocks_of(const Pacer& pacer, const Demand& demand) {
+// Of the last `most` units, from the newest back; what does not fill a block is left out.
+std::vector<Block> blocks_of(const Pacer& pacer, const Demand& demand, std::size_t size,
+                             std::size_t most) {
   const std::vector<Pacer::Unit> units = pacer.history();
   std::vector<Block> blocks;
-  // From the newest back; what does not fill a block is left out.
-  const std::size_t most = std::min(units.size(), kUnitsMax);
-  for (std::size_t used = kBlockUnits; used <= most; used += kBlockUnits) {
+  most = std::min(units.size(), most);
+  for (std::size_t used = size; used <= most; used += size) {
     Block block;
     const auto first = units.end() - static_cast<std::ptrdiff_t>(used);
-    for (auto unit = first; unit != first + kBlockUnits; ++unit) {
+    for (auto unit = first; unit != first + static_cast<std::ptrdiff_t>(size); ++unit) {
       block.spent += unit->spent;
       block.hours += pacer.expected(unit->end_ms - pacer.unit_ms(), unit->end_ms, demand);
     }
@@ -32,21 +37,35 @@ std::vector<Block> blocks_of(const Pacer& pacer, const Demand& demand) {
   return blocks;
 }
 
-}  // namespace
-
-std::optional<Forecast> forecast(const Pacer& pacer, std::int64_t now_ms, const Demand& demand) {
-  const std::vector<Block> blocks = blocks_of(pacer, demand);
-  if (blocks.size() < kBlocksMin) return std::nullopt;
+Block sum_of(const std::vector<Block>& blocks) {
   Block all;
   for (const Block& block : blocks) all = {all.spent + block.spent, all.hours + block.hours};
-  if (all.hours <= 0) return std::nullopt;
+  return all;
+}
+
+// Of an expected hour, from how blocks scattered around their common rate (quasi-Poisson).
+double variance_of(const std::vector<Block>& blocks) {
+  const Block all = sum_of(blocks);
+  if (all.hours <= 0 || blocks.size() < 2) return 0;
   const double rate = all.spent / all.hours;
   double scatter = 0;
   for (const Block& block : blocks) scatter += std::pow(block.spent - rate * block.hours, 2);
   const double n = static_cast<double>(blocks.size());
-  const double variance = scatter / all.hours * n / (n - 1);  // of an expected hour
+  return scatter / all.hours * n / (n - 1);
+}
+
+}  // namespace
+
+std::optional<Forecast> forecast(const Pacer& pacer, std::int64_t now_ms, const Demand& demand) {
+  const std::vector<Block> blocks = blocks_of(pacer, demand, kBlockUnits, kUnitsMax);
+  const Block all = sum_of(blocks);
+  if (blocks.size() < kBlocksMin || all.hours <= 0) return std::nullopt;
+  const double rate = all.spent / all.hours;
+  double variance = variance_of(blocks);
+  const std::vector<Block> days = blocks_of(pacer, demand, kDayUnits, kDaysUnitsMax);
+  if (days.size() >= kDaysMin) variance = std::max(variance, variance_of(days));
   const double ahead = pacer.expected(now_ms, pacer.window().end_ms, demand);
-  const double sigma = std::sqrt(variance * ahead * (1 + ahead / all.hours));
+  const double sigma = kWiden * std::sqrt(variance * ahead * (1 + ahead / all.hours));
   const double most = std::max(pacer.window().cap, pacer.spent());
   const auto within = [&](double more) {
     return std::clamp(pacer.spent() + more, pacer.spent(), most);

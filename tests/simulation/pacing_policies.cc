@@ -109,6 +109,10 @@ class Dual final : public SpendPolicy {
                pacer_.state(question.now_ms, demand_))
         .tier;
   }
+  std::optional<policy::Forecast> forecast(std::int64_t now_ms, double spent) override {
+    pacer_.observe(now_ms, spent, demand_);
+    return policy::forecast(pacer_, now_ms, demand_);
+  }
 
  private:
   policy::Pacer pacer_;

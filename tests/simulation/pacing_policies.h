@@ -3,10 +3,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "pacing_world.h"
+#include "policy/forecast.h"
 #include "policy/pacing.h"
 
 namespace tophand::simulation {
@@ -24,6 +26,8 @@ class SpendPolicy {
   virtual void begin_week(std::int64_t start_ms, double budget) = 0;
   virtual void asked(std::int64_t, const policy::AskedCost&) {}  // every request, at the hard tier
   virtual policy::Tier choose(const Question& question) = 0;
+  // What a person would be shown now; nothing of policies that do not forecast.
+  virtual std::optional<policy::Forecast> forecast(std::int64_t, double) { return std::nullopt; }
 };
 
 struct PolicyRow {

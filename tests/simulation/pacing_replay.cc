@@ -1,6 +1,7 @@
 #include "pacing_replay.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tophand::simulation {
 namespace {
@@ -30,6 +31,7 @@ class Week {
 
   void meet(const Task& task) {
     const std::int64_t now_ms = start_ms_ + task.at_ms;
+    look_ahead(task.at_ms);
     policy_.asked(now_ms, {.usd = task.cost, .high_priority = task.high});
     const double success = answer(task, now_ms);
     quality_ += kClasses[task.cls].weight * success;
@@ -41,6 +43,8 @@ class Week {
     if (task.high) ++outcome_.high;
   }
   WeekOutcome end(const std::vector<Task>& tasks) {
+    look_ahead(kWeekMs);
+    outcome_.budget = budget_;
     outcome_.quality = quality_ / all_hard_quality(tasks);
     outcome_.used = spent_ / budget_;
     if (outcome_.hard_last_2d > 0)
@@ -49,6 +53,12 @@ class Week {
   }
 
  private:
+  // What was shown at the hours that have passed before `at_ms`.
+  void look_ahead(std::int64_t at_ms) {
+    for (; looks_ < kForecastHours.size() && kForecastHours[looks_] * kHourMs <= at_ms; ++looks_)
+      outcome_.forecasts[looks_] =
+          policy_.forecast(start_ms_ + kForecastHours[looks_] * kHourMs, spent_);
+  }
   // The chance that the answer is right; 0 or 1 where the draw is known.
   double answer(const Task& task, std::int64_t now_ms) {
     const TaskClass& cls = kClasses[task.cls];
@@ -89,6 +99,7 @@ class Week {
   const std::int64_t start_ms_;
   double spent_ = 0, quality_ = 0, hour_spend_ = 0;
   std::int64_t hour_ = -1;
+  std::size_t looks_ = 0;
   WeekOutcome outcome_;
 };
 
@@ -174,14 +185,41 @@ std::vector<Replay> draw_all(const std::vector<ClientTrace>& traces, const Exper
   return replays;
 }
 
-Summary run(const PolicyRow& row, const std::vector<Replay>& replays, std::size_t first_week) {
+std::array<Coverage, kForecastHours.size()> coverage(const std::vector<WeekOutcome>& outcomes) {
+  std::array<Coverage, kForecastHours.size()> out;
+  for (const WeekOutcome& week : outcomes)
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const auto& shown = week.forecasts[i];
+      if (!shown || week.budget <= 0) continue;
+      const double truth = week.used * week.budget, slack = 1e-9 * week.budget;
+      ++out[i].shown;
+      if (truth < shown->low - slack) ++out[i].below;
+      else if (truth > shown->high + slack) ++out[i].above;
+      else ++out[i].inside;
+      out[i].width += (shown->high - shown->low) / week.budget;
+      out[i].off += std::abs(shown->expected - truth) / week.budget;
+    }
+  for (Coverage& sum : out) {
+    const double n = static_cast<double>(std::max<std::size_t>(1, sum.shown));
+    sum.width /= n;
+    sum.off /= n;
+  }
+  return out;
+}
+
+std::vector<WeekOutcome> outcomes_of(const PolicyRow& row, const std::vector<Replay>& replays,
+                                     std::size_t first_week) {
   std::vector<WeekOutcome> measured;
   for (const Replay& weeks : replays) {
     const std::vector<WeekOutcome> outcomes = replay(row, weeks);
     measured.insert(measured.end(), outcomes.begin() + static_cast<std::ptrdiff_t>(first_week),
                     outcomes.end());
   }
-  return summarise(measured);
+  return measured;
+}
+
+Summary run(const PolicyRow& row, const std::vector<Replay>& replays, std::size_t first_week) {
+  return summarise(outcomes_of(row, replays, first_week));
 }
 
 double run_hindsight(const std::vector<Replay>& replays, std::size_t first_week) {

@@ -1,6 +1,7 @@
 // Runs a policy over weeks of tasks and measures what became of them.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -8,6 +9,9 @@
 #include "pacing_world.h"
 
 namespace tophand::simulation {
+
+// When the forecast is compared with what was spent at the week's end, in hours of the week.
+inline constexpr std::array<std::int64_t, 4> kForecastHours{24, 48, 72, 120};
 
 struct WeekOutcome {
   double quality = 0;                  // weighted success, relative to everything at the hard tier
@@ -17,6 +21,8 @@ struct WeekOutcome {
   std::size_t hard_last_2d = 0;
   std::size_t high = 0, high_refused = 0;
   double hour_spend_max = 0;  // share of the budget
+  double budget = 0;
+  std::array<std::optional<policy::Forecast>, kForecastHours.size()> forecasts = {};
 };
 
 // Weeks in a row with one policy, each with budget = its demand without a shock / load.
@@ -38,6 +44,13 @@ struct Summary {
 };
 Summary summarise(const std::vector<WeekOutcome>& outcomes);
 
+// How often the band that was shown held what was then spent.
+struct Coverage {
+  std::size_t shown = 0, inside = 0, below = 0, above = 0;  // the truth below or above the band
+  double width = 0, off = 0;  // means: of the band, of |expected - truth|; shares of the budget
+};
+std::array<Coverage, kForecastHours.size()> coverage(const std::vector<WeekOutcome>& outcomes);
+
 struct Experiment {
   double load = 1.575;
   WeekShape shape = {};
@@ -46,6 +59,8 @@ struct Experiment {
 };
 // Every client's two weeks, drawn with the experiment's seed; the same for every policy.
 std::vector<Replay> draw_all(const std::vector<ClientTrace>& traces, const Experiment& experiment);
+std::vector<WeekOutcome> outcomes_of(const PolicyRow& row, const std::vector<Replay>& replays,
+                                     std::size_t first_week);
 Summary run(const PolicyRow& row, const std::vector<Replay>& replays, std::size_t first_week);
 double run_hindsight(const std::vector<Replay>& replays, std::size_t first_week);
 

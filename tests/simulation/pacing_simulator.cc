@@ -1,6 +1,8 @@
 // Prints the tables of docs/budget.md: every policy at every load on the held-out clients, and the
-// shock. Usage: pacing_simulator [--seed N] [--tuning] [--first-week 0|1]
+// shock. Usage: pacing_simulator [--seed N] [--tuning] [--first-week 0|1] [--forecast]
+// --forecast: only how often the forecast's band held the truth.
 // --tuning: on the other half of the clients, on which the constants were chosen.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -13,7 +15,7 @@ using namespace tophand::simulation;
 
 struct Options {
   std::uint64_t seed = 1;
-  bool tuning = false;
+  bool tuning = false, forecast_only = false;
   std::size_t first_week = 1;
 };
 
@@ -34,6 +36,29 @@ void print_load(const std::vector<ClientTrace>& traces, double load, const Optio
       load, traces.size() * (2 - options.first_week));
   for (const PolicyRow& row : all_policies()) print_row(row, run(row, replays, options.first_week));
   std::printf("| hindsight | %.3f | | | | | | |\n", run_hindsight(replays, options.first_week));
+}
+
+void print_coverage(const std::vector<ClientTrace>& traces, const Options& options) {
+  std::printf(
+      "\n### What the forecast's band held, %zu weeks\n\n"
+      "| demand | at hour | shown | held | below it | above it | width | off |\n"
+      "|---|---|---|---|---|---|---|---|\n",
+      traces.size() * (2 - options.first_week));
+  for (const double load : {0.5, 1.0, 1.575, 2.5}) {
+    const std::vector<Replay> replays = draw_all(traces, {.load = load, .seed = options.seed});
+    const auto held =
+        coverage(outcomes_of(find_policy("cascade + dual + ladder"), replays, options.first_week));
+    for (std::size_t i = 0; i < held.size(); ++i) {
+      const auto share = [&](std::size_t n) {
+        return 100 * static_cast<double>(n) /
+               static_cast<double>(std::max<std::size_t>(1, held[i].shown));
+      };
+      std::printf("| %.3g | %lld | %zu | %.0f %% | %.0f %% | %.0f %% | %.0f %% | %.0f %% |\n", load,
+                  static_cast<long long>(kForecastHours[i]), held[i].shown, share(held[i].inside),
+                  share(held[i].below), share(held[i].above), 100 * held[i].width,
+                  100 * held[i].off);
+    }
+  }
 }
 
 void print_shock(const std::vector<ClientTrace>& traces, double high_share,
@@ -61,13 +86,14 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
     if (flag == "--tuning") options.tuning = true;
+    else if (flag == "--forecast") options.forecast_only = true;
     else if (flag == "--seed" && i + 1 < argc) options.seed = std::strtoull(argv[++i], nullptr, 10);
     else if (flag == "--first-week" && i + 1 < argc)
       options.first_week = argv[++i][0] == '0' ? 0 : 1;
     else
       return std::fprintf(stderr,
                           "usage: pacing_simulator [--seed N] [--tuning] "
-                          "[--first-week 0|1]\n"),
+                          "[--first-week 0|1] [--forecast]\n"),
              2;
   }
   const auto all = read_traces(TOPHAND_SOURCE_DIR "/tests/simulation/client_weeks.csv");
@@ -76,6 +102,8 @@ int main(int argc, char** argv) {
   for (std::size_t i = options.tuning ? 0 : 1; i < all->size(); i += 2) traces.push_back((*all)[i]);
   std::printf("seed %llu, %s half of the clients\n", static_cast<unsigned long long>(options.seed),
               options.tuning ? "tuning" : "held-out");
+  print_coverage(traces, options);
+  if (options.forecast_only) return 0;
   for (const double load : {1.0, 1.575, 2.5, 4.0}) print_load(traces, load, options);
   for (const double share : {1.0 / 3, 1.0}) print_shock(traces, share, options);
   return 0;
