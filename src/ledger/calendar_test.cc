@@ -231,7 +231,9 @@ class Life {
   void change(Known& row) {
     if (row.open) {
       const NanoUsd cost = below(1500);
-      ASSERT_TRUE(ledger_->settle(row.id, costing(cost)));
+      AttemptEnd end = costing(cost);  // above what was reserved, now and then
+      end.cost_is_exact = true;
+      ASSERT_TRUE(ledger_->settle(row.id, end));
       row.open = false;
       row.outstanding = 0;
       row.spent = cost;

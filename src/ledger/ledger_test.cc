@@ -369,7 +369,7 @@ TEST_F(LedgerTest, RefusesAFileOfANewerVersion) {
   open().reset();
   run_sql(path(), "PRAGMA user_version = 99");
   EXPECT_EQ(Ledger::open(path(), clock_, "v", {}).error().code, Code::kConfig);
-  run_sql(path(), "PRAGMA user_version = 2");
+  run_sql(path(), "PRAGMA user_version = 3");
   EXPECT_TRUE(Ledger::open(path(), clock_, "v", {}));
 }
 
