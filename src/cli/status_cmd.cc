@@ -20,20 +20,19 @@ Result<StatusParts> ask_gateway(GatewayClient& gateway) {
                                    {"/tophand/v1/savings?day=1", &parts.today},
                                    {"/tophand/v1/savings?week=1", &parts.week}}) {
     TOPHAND_TRY(body, "status", gateway.get(path));
-    TOPHAND_TRY(json, "status", parse_json(body));
-    *into = std::move(json);
+    *into = std::move(body);
   }
   return parts;
 }
 
-Result<Json> savings_since(LedgerFile& file, std::int64_t since_ms) {
+Result<std::string> savings_since(LedgerFile& file, std::int64_t since_ms) {
   TOPHAND_TRY(report, "savings",
               steering::savings_of(*file.ledger, file.prices,
                                    {.since_ms = since_ms,
                                     .until_ms = system_clock().wall_ms(),
                                     .counterfactual_model = file.settings.claude.model,
                                     .energy_known = file.settings.energy.is_known()}));
-  return parse_json(steering::savings_json(report, {}));
+  return steering::savings_json(report, {});
 }
 
 Result<StatusParts> read_file(const Arguments& args) {
@@ -42,11 +41,10 @@ Result<StatusParts> read_file(const Arguments& args) {
   if (!file && file.error().code == Code::kNotFound) return parts;  // nothing has been recorded
   if (!file) return tl::unexpected(std::move(file).error());
   TOPHAND_TRY(budget, "status", budget_of(*file));
-  TOPHAND_TRY(budget_told, "status", parse_json(budget));
   const Calendar calendar = file->ledger->calendar();
   TOPHAND_TRY(today, "status", savings_since(*file, calendar.day(parts.now_ms).start_ms));
   TOPHAND_TRY(week, "status", savings_since(*file, calendar.week(parts.now_ms).start_ms));
-  parts.budget = std::move(budget_told);
+  parts.budget = std::move(budget);
   parts.today = std::move(today);
   parts.week = std::move(week);
   return parts;
@@ -64,7 +62,7 @@ Result<StatusParts> find_out(Io& io, const Arguments& args) {
 int run_status(Io& io, const Arguments& args) {
   const auto parts = find_out(io, args);
   if (!parts) return report(io, parts.error());
-  if (args.has("--json")) io.out << dump_json(status_json(*parts)) << '\n';
+  if (args.has("--json")) io.out << status_json(*parts) << '\n';
   else print_status(*parts, io.out);
   if (parts->url.empty()) return kNotRunning;
   return problems_of(*parts).empty() ? 0 : kWrong;

@@ -5,6 +5,7 @@
 #include <iomanip>
 #include <ostream>
 
+#include "base/json.h"
 #include "cli/savings_report.h"
 #include "ledger/ledger.h"
 
@@ -14,6 +15,19 @@ namespace {
 using ledger::format_usd;
 
 constexpr double kHourMs = 3'600'000;
+
+struct Parsed {
+  explicit Parsed(const StatusParts& parts)
+      : url(parts.url),
+        status(read(parts.status)),
+        budget(read(parts.budget)),
+        today(read(parts.today)),
+        week(read(parts.week)) {}
+  static Json read(const std::string& text) { return parse_json(text).value_or(Json()); }
+
+  std::string url;
+  Json status, budget, today, week;
+};
 
 std::string text(const Json& object, std::string_view key) {
   return std::string(string_or(object, key, ""));
@@ -50,7 +64,7 @@ std::ostream& line(std::ostream& out, std::string_view name) {
   return out << std::left << std::setw(11) << name << std::right;
 }
 
-void print_gateway(const StatusParts& parts, std::ostream& out) {
+void print_gateway(const Parsed& parts, std::ostream& out) {
   line(out, "gateway");
   if (parts.url.empty()) {
     out << "not running"
@@ -143,9 +157,7 @@ void add_budget_problems(const Json& budget, std::vector<Problem>& out) {
   }
 }
 
-}  // namespace
-
-std::vector<Problem> problems_of(const StatusParts& parts) {
+std::vector<Problem> problems_in(const Parsed& parts) {
   std::vector<Problem> out;
   if (parts.url.empty()) out.push_back({"no gateway is running", "start it: `tophand serve`"});
   const Json& status = parts.status;
@@ -172,23 +184,35 @@ std::vector<Problem> problems_of(const StatusParts& parts) {
   return out;
 }
 
-void print_status(const StatusParts& parts, std::ostream& out) {
+}  // namespace
+
+std::vector<Problem> problems_of(const StatusParts& parts) {
+  return problems_in(Parsed(parts));
+}
+
+void print_status(const StatusParts& told, std::ostream& out) {
+  const Parsed parts(told);
   print_gateway(parts, out);
   if (parts.status.is_object()) print_backends(parts.status, out);
   if (parts.budget.is_object()) print_budget_line(parts.budget, out);
   if (parts.today.is_object()) print_today(parts.today, out);
   if (parts.week.is_object()) print_week(parts.week, out);
-  for (const Problem& problem : problems_of(parts))
+  for (const Problem& problem : problems_in(parts))
     line(out, "wrong") << problem.what << "\n" << std::string(11, ' ') << problem.remedy << '\n';
 }
 
-Json status_json(const StatusParts& parts) {
+std::string status_json(const StatusParts& told) {
+  const Parsed parts(told);
   Json problems = Json::array();
-  for (const Problem& problem : problems_of(parts))
+  for (const Problem& problem : problems_in(parts))
     problems.push_back({{"what", problem.what}, {"remedy", problem.remedy}});
-  return {{"running", !parts.url.empty()},  {"url", parts.url},     {"status", parts.status},
-          {"budget", parts.budget},         {"today", parts.today}, {"week", parts.week},
-          {"problems", std::move(problems)}};
+  return dump_json({{"running", !parts.url.empty()},
+                    {"url", parts.url},
+                    {"status", parts.status},
+                    {"budget", parts.budget},
+                    {"today", parts.today},
+                    {"week", parts.week},
+                    {"problems", std::move(problems)}});
 }
 
 }  // namespace tophand::cli

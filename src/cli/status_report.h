@@ -1,20 +1,19 @@
 // `tophand status`: one screen of what the gateway says about itself, and what is wrong. Pure.
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <string>
 #include <vector>
 
-#include "base/json.h"
-
 namespace tophand::cli {
 
 // What the gateway answered to /tophand/v1/status, budget and savings (today's and the week's), or
-// what the ledger's file says of the last three; null where nothing is known.
+// what the ledger's file says of the last three: JSON; "" where nothing is known.
 struct StatusParts {
   std::string url = {};  // of the gateway; "": none runs
   std::int64_t now_ms = 0;
-  Json status = {}, budget = {}, today = {}, week = {};
+  std::string status = {}, budget = {}, today = {}, week = {};
 };
 
 struct Problem {
@@ -23,6 +22,6 @@ struct Problem {
 std::vector<Problem> problems_of(const StatusParts& parts);
 
 void print_status(const StatusParts& parts, std::ostream& out);
-Json status_json(const StatusParts& parts);
+std::string status_json(const StatusParts& parts);
 
 }  // namespace tophand::cli

@@ -56,7 +56,9 @@ TEST_F(CentralEurope, IsNeverNowWhenItIsYetToCome) {
 
 // The same by the configured time zone, whatever the machine's is.
 TEST(NightInTheConfiguredZone, BeginsAtItsHourOnTheWallThere) {
-  const auto calendar = rule_calendar({.time_zone = "Europe/Berlin"});
+  config::BudgetConfig budget;
+  budget.time_zone = "Europe/Berlin";
+  const auto calendar = rule_calendar(budget);
   ASSERT_TRUE(calendar);
   const std::int64_t noon = 1'792'926'000'000;
   EXPECT_EQ(ms_until_night(calendar, noon, kNight), 10 * kHour);
