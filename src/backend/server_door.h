@@ -3,8 +3,8 @@
 // events. The key goes to the configured origin only; redirects are never followed.
 #pragma once
 
-#include <memory>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -48,10 +48,10 @@ void drop_own_metadata(std::string_view body, const Member& metadata,
   std::vector<std::string_view> kept;
   for (const Member& member : *members) {
     const std::string_view key = cut(body, member.key);
-    const bool ours = std::ranges::any_of(
-        std::array<std::string_view, 6>{"priority", "task_class", "egress", "deadline", "agent",
-                                        "session_id"},
-        [&](std::string_view name) { return string_spells(key, name); });
+    const bool ours =
+        std::ranges::any_of(std::array<std::string_view, 6>{"priority", "task_class", "egress",
+                                                            "deadline", "agent", "session_id"},
+                            [&](std::string_view name) { return string_spells(key, name); });
     if (ours) continue;
     kept.push_back(cut(body, {member.key.begin, member.value.end}));
   }

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
 #include "base/json_fwd.h"
+#include "base/result.h"
 #include "chat/billing.h"
 #include "chat/conversation.h"
 #include "chat/field.h"

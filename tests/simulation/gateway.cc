@@ -150,6 +150,7 @@ void Gateway::admit_waiting() {
     if (life != life_) return;  // died of it, and the others with it
     if (!admitted) waiting_.push_back(all[i]);
   }
+  mark_what_does_not_fit(window_now());  // those that were out of the list when others went ahead
 }
 
 void Gateway::give_up(const std::string& key) {

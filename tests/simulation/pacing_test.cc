@@ -62,6 +62,38 @@ TEST(PacingSimulation, ControlGreedyRefusesHighPriorityInTheShock) {
   EXPECT_GT(run_at("greedy", kShock).high_refused, 100u);
 }
 
+// The share of weeks whose spending at the reset lay in the band that was shown, over all hours of
+// looking and two loads; with the band drawn together by `factor`.
+double held_by_the_band(double factor) {
+  double held = 0, shown = 0;
+  for (const double load : {1.0, 1.575}) {
+    const auto replays = draw_all(held_out(), {.load = load, .seed = kSeed});
+    std::vector<WeekOutcome> weeks = outcomes_of(find_policy(kProduct), replays, 1);
+    for (WeekOutcome& week : weeks)
+      for (auto& seen : week.forecasts)
+        if (seen) {
+          seen->low = seen->expected - factor * (seen->expected - seen->low);
+          seen->high = seen->expected + factor * (seen->high - seen->expected);
+        }
+    for (const Coverage& sum : coverage(weeks)) {
+      held += static_cast<double>(sum.inside);
+      shown += static_cast<double>(sum.shown);
+    }
+  }
+  std::printf("band times %.2f: held %.0f %% of %.0f\n", factor, 100 * held / shown, shown);
+  return held / shown;
+}
+
+TEST(PacingSimulation, TheForecastsBandHoldsEightWeeksOfTen) {
+  const double held = held_by_the_band(1);
+  EXPECT_GE(held, 0.75);
+  EXPECT_LE(held, 0.95) << "a band that holds everything says nothing";
+}
+
+TEST(PacingSimulation, ControlABandOfHalfTheWidthDoesNotHoldThem) {
+  EXPECT_LT(held_by_the_band(0.5), 0.75);
+}
+
 TEST(PacingSimulation, ChangesNothingWhenTheBudgetSuffices) {
   const Experiment enough{.load = 0.5, .seed = kSeed};
   EXPECT_NEAR(run_at(kProduct, enough).quality, run_at("cascade", enough).quality, 0.005);
