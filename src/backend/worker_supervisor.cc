@@ -241,8 +241,10 @@ std::vector<WorkerStatus> WorkerSupervisor::status() const {
   std::vector<WorkerStatus> out;
   out.reserve(workers_.size());
   for (const auto& [model, worker] : workers_) {
+    // The owner thread has yet to hear of it, but whoever asked for it is to find it done.
+    const bool leaves = worker->is_active() && worker->stop_asked;
     out.push_back({model,
-                   worker->state,
+                   leaves ? WorkerState::kStopping : worker->state,
                    worker->pid,
                    worker->loaded,
                    worker->starts,

@@ -158,6 +158,14 @@ TEST_F(SupervisorTest, UnloadWaitsForTheLeaseToEnd) {
   EXPECT_EQ(supervisor_->status()[0].starts, 2);
 }
 
+// Ollama's clients unload a model and look at once.
+TEST_F(SupervisorTest, WhatWasUnloadedIsNotReadyFromThenOn) {
+  start(options());
+  ASSERT_TRUE(ready("ok"));
+  supervisor_->unload("ok");
+  EXPECT_NE(supervisor_->status()[0].state, WorkerState::kReady);
+}
+
 TEST_F(SupervisorTest, ALongDataFolderStillGetsASocket) {
   SupervisorOptions deep = options();
   deep.run_dir = dir_ / std::string(120, 'd');
