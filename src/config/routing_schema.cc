@@ -35,7 +35,7 @@ constexpr WhenKey kWhenKeys[] = {
     {"rules.when", "context_tokens_max", [](WhenConfig& w) -> Place { return &w.context_tokens_max; },
      "at most so many", {0, kTokensMax}},
     {"rules.when", "hours", [](WhenConfig& w) -> Place { return &w.hours; },
-     "such as 22:00-06:00, in this machine's time"},
+     "such as 22:00-06:00, in budget.time_zone, else this machine's time"},
     {"rules.when", "days", [](WhenConfig& w) -> Place { return &w.days; },
      "mon to sun, weekdays, weekend"},
     {"rules.when", "budget_used_min", [](WhenConfig& w) -> Place { return &w.budget_used_min; },

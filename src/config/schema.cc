@@ -122,7 +122,7 @@ constexpr Key kKeys[] = {
     {"defer", "held_max", [](Config& c) -> Place { return &c.defer.held_max; },
      "clients kept waiting so at once; more are answered as if they could not wait", {0, 10'000}},
     {"defer", "night", [](Config& c) -> Place { return &c.defer.night; },
-     "hours such as 22:00-06:00, in this machine's time (TZ in the gateway's environment): what is bound "
+     "hours such as 22:00-06:00, in budget.time_zone, else this machine's time: what is bound "
      "for Claude and may wait so long is decided again when they begin; empty: never"},
     {"defer", "batch", [](Config& c) -> Place { return &c.defer.batch; },
      "true: what waits without a connection and is bound for Claude goes through the Batch API, at half the "
