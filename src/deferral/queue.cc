@@ -160,7 +160,7 @@ std::vector<Entry> Queue::list() const {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, entry] : entries_) out.push_back(entry);
   }
-  std::ranges::stable_sort(out, {}, [](const Entry& entry) { return entry.ticket.deadline_ms; });
+  std::ranges::sort(out, {}, [](const Entry& entry) { return urgency(entry.ticket); });
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,12 @@ struct Ticket {
   std::string model = {}, task_class = {};       // for lists
   std::int64_t created_ms = 0, deadline_ms = 0;  // wall clock
 };
+
+// The most urgent first; of equally urgent ones the first that came. (A key and not a stable sort:
+// libstdc++ 12 makes that of a buffer that clang 19 calls deprecated.)
+inline auto urgency(const Ticket& ticket) {
+  return std::tie(ticket.deadline_ms, ticket.created_ms, ticket.id);
+}
 
 struct Answer {
   int status = 200;

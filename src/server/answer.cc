@@ -212,6 +212,8 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
     outcome = carry_out(service, exchange, asked, job, sink, client);
     sink.asked();  // where nobody could be asked
     note_unasked(service, job, outcome);
+    // Before the client knows the answer: its next request may come at once.
+    note_conversation(service, asked.caller, asked.request, exchange.request_id, outcome);
     sink.finish(outcome);
   }
   if (const auto keep_ms = asked.request.keep_alive_ms; keep_ms && is_own_engine(outcome.target)) {
@@ -219,7 +221,6 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
       service.deps().workers->keep(outcome.target.model, *keep_ms);
     else service.deps().workers->unload(outcome.target.model);
   }
-  note_conversation(service, asked.caller, asked.request, exchange.request_id, outcome);
   service.dispatcher().compare(job, outcome);
   log_answer(exchange, outcome, (clock.mono_ns() - start_ns) / 1'000'000);
 }

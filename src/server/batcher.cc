@@ -87,7 +87,7 @@ void Batcher::run() {
 std::vector<deferral::Ticket> Batcher::gathered(std::int64_t now_ms) {
   const std::lock_guard lock(mutex_);
   if (pending_.empty() || now_ms - pending_since_ms_ < kGatherMs) return {};
-  std::ranges::stable_sort(pending_, {}, &deferral::Ticket::deadline_ms);
+  std::ranges::sort(pending_, {}, deferral::urgency);
   const std::int64_t soonest_ms = pending_.front().deadline_ms - now_ms;
   const auto first_later = std::ranges::find_if(pending_, [&](const deferral::Ticket& ticket) {
     return ticket.deadline_ms - now_ms > 2 * soonest_ms;
