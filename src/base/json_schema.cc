@@ -51,6 +51,8 @@ bool is_integral(const Json& value) {
   return std::isfinite(number) && std::floor(number) == number;
 }
 
+}  // namespace
+
 bool has_type(const Json& value, std::string_view type) {
   if (type == "object") return value.is_object();
   if (type == "array") return value.is_array();
@@ -61,6 +63,8 @@ bool has_type(const Json& value, std::string_view type) {
   if (type == "integer") return is_integral(value);
   return true;  // nobody's type
 }
+
+namespace {
 
 std::string with_article(std::string_view type) {
   const bool vowel = type.starts_with('a') || type.starts_with('i') || type.starts_with('o');

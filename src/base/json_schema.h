@@ -22,6 +22,10 @@ namespace tophand {
 // What one check may cost: schemas applied and values compared. 50,000 take some 30 ms.
 inline constexpr int kSchemaStepsMax = 50'000;
 
+// Whether the value is of a schema's type; a whole number with a point is an "integer" too, and
+// every value is of a type that nobody knows.
+bool has_type(const Json& value, std::string_view type);
+
 // Nothing when `value` fits. Else the first thing that does not, in words for whoever wrote the
 // value, with its place under `root`: "arguments.limit: expected an integer, found \"5\"".
 // kTooLarge when judging takes more than kSchemaStepsMax steps, which says nothing about the value.

@@ -9,6 +9,7 @@
 
 #include "base/ascii.h"
 #include "base/json.h"
+#include "base/json_schema.h"
 
 namespace tophand::chat {
 namespace {
@@ -87,24 +88,12 @@ std::optional<Json> number_in(std::string_view text, bool whole) {
   return Json(static_cast<std::int64_t>(number));
 }
 
-bool is_type(const Json& value, std::string_view type) {
-  if (type == "object") return value.is_object();
-  if (type == "array") return value.is_array();
-  if (type == "string") return value.is_string();
-  if (type == "boolean") return value.is_boolean();
-  if (type == "null") return value.is_null();
-  if (type == "number") return value.is_number();
-  if (type != "integer") return true;  // not one that is known: nothing to put right
-  return value.is_number_integer() ||
-         (value.is_number_float() && value.get<double>() == std::trunc(value.get<double>()));
-}
-
 class Mender {
  public:
   void mend(const Json& schema, Json& value) {
     if (!schema.is_object() || steps_left_-- <= 0) return;
     const std::vector<std::string_view> types = types_of(schema);
-    const auto fits = [&](std::string_view type) { return is_type(value, type); };
+    const auto fits = [&](std::string_view type) { return has_type(value, type); };
     if (!types.empty() && std::ranges::none_of(types, fits)) convert(types, value);
     if (value.is_string()) choose(schema, value);
     if (value.is_array())
@@ -136,7 +125,7 @@ class Mender {
     if (type == "string" && (value.is_number() || value.is_boolean()))
       return Json(dump_json(value));
     if (type == "array" && !value.is_null()) return Json::array({value});
-    const bool one = value.is_array() && value.size() == 1 && is_type(value.front(), type);
+    const bool one = value.is_array() && value.size() == 1 && has_type(value.front(), type);
     return one ? std::optional<Json>(value.front()) : std::nullopt;
   }
 

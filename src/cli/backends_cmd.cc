@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/columns.h"
 #include "cli/commands.h"
 #include "cli/gateway_client.h"
 
@@ -30,19 +31,6 @@ std::string model_text(const Json& model) {
   std::string out = text(model, "name");
   if (context > 0) out += " (" + std::to_string(context) + ")";
   return out;
-}
-
-void print_table(const std::vector<Row>& rows, std::ostream& out) {
-  std::array<std::size_t, kColumns> widths{};
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size());
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < kColumns; ++i)
-      line += row[i] + std::string(widths[i] + 2 - row[i].size(), ' ');
-    line.erase(line.find_last_not_of(' ') + 1);
-    out << line << '\n';
-  }
 }
 
 // Each backend is a line; its models, with their context, and what is wrong come below the table.
@@ -72,7 +60,7 @@ void print_backends(const Json& backends, std::ostream& out) {
     for (const Json& model : *models) notes += ' ' + model_text(model);
     notes += '\n';
   }
-  print_table(rows, out);
+  print_columns(rows, out);
   if (!notes.empty()) out << '\n' << notes;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "cli/columns.h"
 
 namespace tophand::cli {
 namespace {
@@ -48,19 +49,6 @@ Row row_of(const Json& request, std::int64_t now_ms) {
                    : "in " + span(int_or(request, "deadline_ms", 0) - now_ms)};
 }
 
-void print_table(const std::vector<Row>& rows, std::ostream& out) {
-  std::array<std::size_t, kColumns> widths{};
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size());
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < kColumns; ++i)
-      line += row[i] + std::string(widths[i] + 2 - row[i].size(), ' ');
-    line.erase(line.find_last_not_of(' ') + 1);
-    out << line << '\n';
-  }
-}
-
 }  // namespace
 
 Result<> print_deferred(std::string_view json, std::ostream& out) {
@@ -74,7 +62,7 @@ Result<> print_deferred(std::string_view json, std::ostream& out) {
   }
   std::vector<Row> rows{{"REQUEST", "ASKED FOR", "CAME", "STATE", "ANSWER"}};
   for (const Json& request : *requests) rows.push_back(row_of(request, int_or(body, "now_ms", 0)));
-  print_table(rows, out);
+  print_columns(rows, out);
   return {};
 }
 
