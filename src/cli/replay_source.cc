@@ -10,8 +10,10 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/file_stamp.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "cli/text_input.h"
@@ -23,11 +25,8 @@ constexpr std::size_t kRowsMax = 1'000'000;
 constexpr std::int64_t kPageRows = 5000;
 constexpr std::string_view kSqlite = "SQLite format 3";
 
-std::string stamp_of(const std::string& path) {
-  struct stat file{};
-  if (::stat(path.c_str(), &file) != 0) return "";
-  return std::to_string(file.st_size) + "." + std::to_string(file.st_mtim.tv_sec) + "." +
-         std::to_string(file.st_mtim.tv_nsec);
+auto stamps_of(const std::string& path) {
+  return std::pair(stamp_of(path), stamp_of(path + "-wal"));
 }
 
 // A folder of our own that goes when we do.
@@ -54,14 +53,14 @@ Result<std::string> copy_of(const std::string& path, const Folder& folder) {
   if (folder.path().empty()) return fail(Code::kIo, "cannot make a temporary folder");
   const std::string copy = folder.path() / std::string(ledger::kLedgerFile);
   for (int i = 0; i < kTries; ++i) {
-    const std::string before = stamp_of(path) + stamp_of(path + "-wal");
+    const auto before = stamps_of(path);
     std::error_code failed, no_log;
     constexpr auto kOver = std::filesystem::copy_options::overwrite_existing;
     std::filesystem::copy_file(path, copy, kOver, failed);
     if (failed) return fail(Code::kIo, "copy " + path + ": " + failed.message());
     std::filesystem::remove(copy + "-wal", no_log);
     std::filesystem::copy_file(path + "-wal", copy + "-wal", kOver, no_log);
-    if (before == stamp_of(path) + stamp_of(path + "-wal")) return copy;
+    if (before == stamps_of(path)) return copy;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return fail(Code::kUnavailable, path + " changes all the time; try again when it is quiet");

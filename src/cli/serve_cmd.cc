@@ -1,7 +1,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,6 +11,7 @@
 #include <thread>
 
 #include "base/ascii.h"
+#include "base/file_stamp.h"
 #include "base/log.h"
 #include "base/sd_notify.h"
 #include "cli/commands.h"
@@ -56,14 +56,6 @@ sigset_t our_signals() {
   return signals;
 }
 
-// Changes whenever the file is replaced or written; "" while there is none.
-std::string stamp_of(const std::string& path) {
-  struct stat file{};
-  if (::stat(path.c_str(), &file) != 0) return "";
-  return std::to_string(file.st_ino) + "." + std::to_string(file.st_size) + "." +
-         std::to_string(file.st_mtim.tv_sec) + "." + std::to_string(file.st_mtim.tv_nsec);
-}
-
 // Reads the configuration again; an invalid one changes nothing and is told of.
 void reload(const config::Paths& paths, const std::string& listen, server::Gateway& gateway) {
   auto config = config::load_config(paths, config::process_environment());
@@ -83,11 +75,11 @@ void reload(const config::Paths& paths, const std::string& listen, server::Gatew
 void follow_configuration(const config::Paths& paths, const std::string& listen,
                           server::Gateway& gateway, const sigset_t& signals) {
   const timespec slice{.tv_sec = 0, .tv_nsec = 500'000'000};
-  std::string in_force = stamp_of(paths.config_file), seen = in_force;
+  auto in_force = stamp_of(paths.config_file), seen = in_force;
   for (;;) {
     const int number = sigtimedwait(&signals, nullptr, &slice);
     if (number == SIGTERM || number == SIGINT) return;
-    const std::string stamp = stamp_of(paths.config_file);
+    const auto stamp = stamp_of(paths.config_file);
     if (number == SIGHUP || (stamp != in_force && stamp == seen)) {
       in_force = stamp;
       reload(paths, listen, gateway);

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/file_stamp.h"
 #include "base/json.h"
 #include "base/private_file.h"
 #include "models/blobs.h"
@@ -169,27 +170,16 @@ bool is_sha256(std::string_view text) {
 }
 
 struct Store::Records {
-  // What tells one writing of a file from the next.
-  struct Stamp {
-    ino_t inode = 0;
-    off_t size = 0;
-    std::int64_t changed_s = 0, changed_ns = 0;
-    bool operator==(const Stamp&) const = default;
-  };
   struct Entry {
-    Stamp stamp;
+    FileStamp stamp;
     std::optional<InstalledModel> model;  // absent: a damaged record
   };
   std::mutex mutex;
   std::map<std::string, Entry> entries;  // by file name
   // The folder when it was listed, and what was found: as long as the folder is the same, so are
   // its files, apart from what lies elsewhere.
-  std::optional<Stamp> folder;
+  std::optional<FileStamp> folder;
   Models listed;
-
-  static Stamp stamp_of(const struct stat& status) {
-    return {status.st_ino, status.st_size, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
-  }
 };
 
 // File times move in ticks of some milliseconds: a folder that changed just now may change again
@@ -222,7 +212,7 @@ Result<Store::Models> Store::listed() const {
   if (::stat(dir_.c_str(), &status) != 0 && errno == ENOENT)
     return std::make_shared<std::vector<InstalledModel>>();  // nothing was ever installed
   const std::lock_guard lock(records_->mutex);
-  if (records_->folder != Records::stamp_of(status))
+  if (records_->folder != stamp_of(status))
     TOPHAND_CHECK("models", read_folder(is_settled(status) ? &status : nullptr));
   // The folder does not change when a file outside it does.
   const auto gone = [this](const InstalledModel& model) {
@@ -246,7 +236,7 @@ Result<> Store::read_folder(const struct stat* settled) const {
     struct stat status{};
     if (!file.ends_with(kSuffix) || ::fstatat(::dirfd(folder), entry->d_name, &status, 0) != 0)
       continue;
-    const Records::Stamp stamp = Records::stamp_of(status);
+    const FileStamp stamp = stamp_of(status);
     auto known = records_->entries.extract(file);
     if (known && known.mapped().stamp == stamp) {
       entries.insert(std::move(known));
@@ -263,7 +253,7 @@ Result<> Store::read_folder(const struct stat* settled) const {
     if (record.model && file_matches(*record.model)) listed->push_back(*record.model);
   std::ranges::sort(*listed, {}, &InstalledModel::name);
   records_->listed = std::move(listed);
-  records_->folder = settled == nullptr ? std::nullopt : std::optional(Records::stamp_of(*settled));
+  records_->folder = settled == nullptr ? std::nullopt : std::optional(stamp_of(*settled));
   return {};
 }
 

@@ -2,7 +2,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -21,14 +20,6 @@ namespace {
 constexpr std::size_t kFileBytesMax = 1u << 20;
 constexpr std::size_t kNameBytesMax = 80;
 constexpr std::size_t kSecretBytesMax = 256;
-
-// Changes whenever the file is replaced or written.
-std::string stamp_of(const std::string& path) {
-  struct stat file{};
-  if (::stat(path.c_str(), &file) != 0) return "";
-  return std::to_string(file.st_ino) + "." + std::to_string(file.st_size) + "." +
-         std::to_string(file.st_mtim.tv_sec) + "." + std::to_string(file.st_mtim.tv_nsec);
-}
 
 Result<std::vector<KeyInfo>> parse_keys(std::string_view text) {
   TOPHAND_TRY(json, "read the keys", parse_json(text, {.bytes_max = kFileBytesMax}));
@@ -61,11 +52,11 @@ KeyStore::KeyStore(const std::string& data_dir)
     : path_(data_dir + "/keys"), cli_path_(data_dir + "/run/cli-key") {}
 
 Result<> KeyStore::read_if_changed() {
-  const std::string stamp = stamp_of(path_);
+  const auto stamp = stamp_of(path_);
   if (stamp == stamp_) return {};
-  if (stamp.empty()) {
+  if (!stamp) {
     keys_.clear();
-    stamp_.clear();
+    stamp_.reset();
     return {};
   }
   std::ifstream file(path_, std::ios::binary);

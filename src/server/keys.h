@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_stamp.h"
 #include "base/result.h"
 
 namespace tophand::server {
@@ -53,7 +54,7 @@ class KeyStore {
   std::string path_, cli_path_;
   std::mutex mutex_;
   std::vector<KeyInfo> keys_;
-  std::string stamp_;  // of the file as it was read
+  std::optional<FileStamp> stamp_;  // of the file as it was read
 };
 
 std::string sha256_hex(std::string_view text);  // 64 lower-case digits
