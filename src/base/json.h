@@ -26,6 +26,8 @@ struct JsonLimits {
 // Parses one JSON value. kInvalid with the byte offset when it is malformed, kTooLarge over the
 // limit of bytes, kInvalid over the others.
 Result<Json> parse_json(std::string_view text, JsonLimits limits = {});
+// `may_repeat`: false where it is sure that no key of the outermost object stands there twice.
+Result<Json> parse_json(std::string_view text, bool& may_repeat, JsonLimits limits = {});
 
 // Compact text. Invalid UTF-8 becomes U+FFFD instead of an exception.
 std::string dump_json(const Json& value);

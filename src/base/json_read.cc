@@ -3,7 +3,10 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -65,6 +68,7 @@ namespace dom = simdjson::dom;
 // Into the library's type. False when a limit is passed.
 struct Builder {
   const JsonLimits& limits;
+  bool& repeats;  // set when the outermost object has equal keys
 
   bool object(const dom::object& from, Json& into, std::size_t depth) const {
     Json::object_t members;
@@ -75,6 +79,7 @@ struct Builder {
       // The last of equal keys counts, in the place of the first.
       const auto known = std::ranges::find(
           members, key, [](const auto& one) { return std::string_view(one.first); });
+      repeats = repeats || (depth == 1 && known != members.end());
       Json& place = known == members.end() ? members.emplace_back(std::string(key), Json()).second
                                            : known->second;
       if (!build(value, place, depth)) return false;
@@ -125,22 +130,63 @@ struct Builder {
   }
 };
 
-std::optional<Json> parse_fast(std::string_view text, const JsonLimits& limits) {
-  dom::parser parser;
-  const auto root = parser.parse(text.data(), text.size());
+// Parsers whose buffers were made before; a few, and small ones, as a text takes ten times its
+// size.
+class Parsers {
+ public:
+  using Parser = std::unique_ptr<dom::parser>;
+
+  Parser take() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return std::make_unique<dom::parser>();
+    Parser parser = std::move(idle_.back());
+    idle_.pop_back();
+    return parser;
+  }
+  void give_back(Parser parser) {
+    if (parser->capacity() > kCapacityMax) return;
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() < kIdleMax) idle_.push_back(std::move(parser));
+  }
+  static Parsers& all() {
+    static Parsers& one = *new Parsers;  // threads may parse until the very end
+    return one;
+  }
+
+ private:
+  static constexpr std::size_t kCapacityMax = 64u << 10, kIdleMax = 8;
+  std::mutex mutex_;
+  std::vector<Parser> idle_;
+};
+
+struct Borrowed {
+  Parsers::Parser parser = Parsers::all().take();
+  ~Borrowed() { Parsers::all().give_back(std::move(parser)); }
+};
+
+std::optional<Json> parse_fast(std::string_view text, const JsonLimits& limits, bool& repeats) {
+  const Borrowed borrowed;
+  const auto root = borrowed.parser->parse(text.data(), text.size());
   if (root.error() != simdjson::SUCCESS) return std::nullopt;
   Json out;
-  if (!Builder{limits}.build(root.value_unsafe(), out, 0)) return std::nullopt;
+  if (!Builder{limits, repeats}.build(root.value_unsafe(), out, 0)) return std::nullopt;
   return out;
 }
 
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, JsonLimits limits) {
+  bool ignored = false;
+  return parse_json(text, ignored, limits);
+}
+
+Result<Json> parse_json(std::string_view text, bool& may_repeat, JsonLimits limits) {
+  may_repeat = false;
   if (text.size() > limits.bytes_max)
     return fail(Code::kTooLarge, "JSON of " + std::to_string(text.size()) + " bytes, at most " +
                                      std::to_string(limits.bytes_max) + " are read");
-  if (auto read = parse_fast(text, limits)) return *std::move(read);
+  if (auto read = parse_fast(text, limits, may_repeat)) return *std::move(read);
+  may_repeat = true;
   return parse_slowly(text, limits);
 }
 

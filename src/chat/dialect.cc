@@ -44,11 +44,12 @@ Result<Request> parse_request(Dialect dialect, std::string_view body) {
     return fail(Code::kInvalid, is_ollama(dialect)
                                     ? "missing request body"
                                     : "the request body is empty: expected a JSON object");
-  TOPHAND_FIELD(json, parse_json(body));
+  bool may_repeat = false;
+  TOPHAND_FIELD(json, parse_json(body, may_repeat));
   if (!json.is_object())
     return fail(Code::kInvalid,
                 "the request body is " + std::string(json_type(json)) + ": expected a JSON object");
-  TOPHAND_FIELD_CHECK(check_said_once(body));
+  if (may_repeat) TOPHAND_FIELD_CHECK(check_said_once(body));
   switch (dialect) {
     case Dialect::kAnthropicMessages:
       return parse_anthropic_request(Field(json, PathStyle::kDots));

@@ -302,7 +302,7 @@ void close_row(const Deps& deps, const Job& job, Attempt& attempt) {
   end.tokens = tokens_of(deps, attempt);
   end.terms = {.batch = report.usage.batch, .us_only = report.usage.us_only};
   end.ttft_ms = attempt.ttft_ms;
-  end.duration_ms = (deps.clock->mono_ns() - attempt.start_ns) / 1'000'000;
+  end.duration_ms = (attempt.end_ns - attempt.start_ns) / 1'000'000;
   if (report.failure && report.end != backend::End::kFinished)
     end.error_code = info(report.failure->error.code).name;
   end.note = report.note;

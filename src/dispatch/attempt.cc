@@ -89,7 +89,10 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
       attempt.ttft_ms = (*first_ns - attempt.start_ns) / 1'000'000;
   }
   if (attempt.untouched) attempt.report.told_client = false;
-  close_row(deps, job, attempt);
+  attempt.end_ns = deps.clock->mono_ns();
+  attempt.left_open = job.books_can_wait && row_can_wait(attempt) && !attempt.untouched &&
+                      attempt.report.end == backend::End::kFinished;
+  if (!attempt.left_open) close_row(deps, job, attempt);
 }
 
 }  // namespace tophand::dispatch

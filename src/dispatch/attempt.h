@@ -22,7 +22,7 @@ struct Attempt {
   std::int64_t deferred_ms = 0;  // kept waiting on purpose before this attempt
   bool may_move_on = false;      // another target is there: an empty answer counts as a failure
 
-  std::int64_t start_ns = 0;
+  std::int64_t start_ns = 0, end_ns = 0;
   ledger::NanoUsd cost = 0;
   ledger::AttemptStart opened = {};  // what its row says
   std::int64_t row = 0;              // 0: none
@@ -31,7 +31,8 @@ struct Attempt {
   std::string thinking = {};  // before it, as far as it was shown
   bool asked = false;         // the backend was, so that its report tells something about it
   bool thinking_seen = false;
-  bool untouched = true;  // no content has reached the client
+  bool untouched = true;   // no content has reached the client
+  bool left_open = false;  // its row, for the caller to close: Job::books_can_wait
   std::int64_t ttft_ms = 0;
   std::optional<std::int64_t> prompt_tokens = {};  // as Claude would count them
 

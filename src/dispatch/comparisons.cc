@@ -104,6 +104,7 @@ void Comparisons::offer(const Job& job, const Outcome& outcome) {
   pair->job = job;
   pair->job.raw_body = {};
   pair->job.purpose = "shadow";
+  pair->job.books_can_wait = false;
   pair->request = *job.request;
   pair->local_request = *job.local_request;
   pair->job.request = &pair->request;

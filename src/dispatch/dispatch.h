@@ -47,6 +47,8 @@ struct Job {
   std::int64_t attempts_before = 0;  // rows of it that are in the ledger already
   bool batch = false;                // it goes into a batch of the provider's: at its price
   std::string purpose = "answer";    // "shadow", "judge": for no client
+  // The caller gives the answer to its client after run(), and calls Outcome::afterwards then.
+  bool books_can_wait = false;
 };
 
 // What a local model was asked without.
@@ -89,6 +91,9 @@ struct Outcome {
   bool last_was_asked = false;  // so that the last row says how it ended
   ledger::NanoUsd cost = 0;     // of all of them
   std::string text = {};        // of the answer, where the decision wants it compared
+  // With Job::books_can_wait: closes the row of a free answer, while the job is there. May be
+  // empty.
+  std::function<void()> afterwards = {};
 };
 
 // Comparisons of local answers with Claude's (comparisons.h).

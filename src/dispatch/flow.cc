@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -50,7 +51,14 @@ Outcome Flow::run() {
       break;
     }
     const bool hedge = deps_.hedge_ms > 0 && choice->target.place == policy::Place::kLocal;
-    if (!go_on(hedge ? hedged(*choice) : attempt(*choice))) break;
+    Attempt done = hedge ? hedged(*choice) : attempt(*choice);
+    if (go_on(done)) continue;
+    if (done.left_open)
+      outcome_.afterwards = [&deps = deps_, &job = job_,
+                             left = std::make_shared<Attempt>(std::move(done))] {
+        close_row(deps, job, *left);
+      };
+    break;
   }
   if (job_.decision.local_only) tell_it_stays();
   // The SDKs repeat a 429 by themselves: not one that no repetition can mend.
@@ -252,6 +260,8 @@ Attempt Flow::hedged(const Choice& choice) {
   run_attempt(deps_, job_, mine, race.lane(0), mine_stop);
   over.set_value();
   second.join();  // it goes on when mine has failed
+  for (Attempt* one : {&mine, &rival})
+    if (std::exchange(one->left_open, false)) close_row(deps_, job_, *one);
   settle(mine, choice);
   if (rival_choice) settle(rival, *rival_choice);
   const bool rival_won =

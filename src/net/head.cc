@@ -6,14 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-
 namespace tophand::net {
 namespace {
-
-namespace beast_http = boost::beast::http;
 
 constexpr std::size_t kMethodBytesMax = 16;
 constexpr std::string_view kCrlf = "\r\n";
@@ -70,45 +64,87 @@ std::vector<std::string_view> values_of(const Headers& headers, std::string_view
   return out;
 }
 
-// What Beast forgives and we do not: each header line must be "token:value" without white space
-// around the name, folding or control characters. Returns why not, or "".
-std::string_view line_fault(std::string_view line) {
+// RFC 9110, 5.5: no control character but tab.
+bool is_value_char(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+}
+
+// One header line without its end: "token:value", no white space around the name, no folding, no
+// control characters. Returns why not, or "".
+std::string_view take_line(std::string_view line, Headers& into) {
   if (line.front() == ' ' || line.front() == '\t') return "a folded header line";
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return "a header line without a colon";
   if (!is_token(line.substr(0, colon))) return "a header name that is not a token";
-  for (const char c : line.substr(colon + 1)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return "a control character in a header";
-  }
+  const std::string_view value = trim(line.substr(colon + 1));
+  if (!std::all_of(value.begin(), value.end(), is_value_char))
+    return "a control character in a header";
+  into.add_checked(line.substr(0, colon), value);
   return "";
 }
 
 // The lines between the first one and the empty one. Returns why not, or "".
-std::string_view lines_fault(std::string_view head, std::size_t& count) {
+std::string_view take_lines(std::string_view head, Headers& into) {
   std::size_t at = head.find(kCrlf);
-  count = 0;
   while (at != std::string_view::npos && at + 2 < head.size()) {
     const std::size_t start = at + 2;
     at = head.find(kCrlf, start);
     if (at == std::string_view::npos) return "a line without an end";
-    if (at == start) return "";  // the empty line
-    if (const auto fault = line_fault(head.substr(start, at - start)); !fault.empty()) return fault;
-    ++count;
+    if (at == start) return at + 2 == head.size() ? "" : "an empty line within";
+    const std::string_view line = head.substr(start, at - start);
+    if (const auto fault = take_line(line, into); !fault.empty()) return fault;
   }
   return "a head without an empty line";
 }
 
-template <class Fields>
-Headers copy_headers(const Fields& fields) {
-  Headers out;
-  for (const auto& field : fields) {
-    const auto name = field.name_string();
-    const auto value = field.value();
-    out.add({name.data(), name.size()}, {value.data(), value.size()});
-  }
-  return out;
-}
+struct Reason {
+  int status;
+  std::string_view phrase;
+};
+// RFC 9110, 15, RFC 6585 (429, 431), and what this program gives or passes on beside them.
+constexpr std::array kReasons{
+    Reason{200, "OK"},
+    Reason{201, "Created"},
+    Reason{202, "Accepted"},
+    Reason{204, "No Content"},
+    Reason{206, "Partial Content"},
+    Reason{301, "Moved Permanently"},
+    Reason{302, "Found"},
+    Reason{303, "See Other"},
+    Reason{304, "Not Modified"},
+    Reason{307, "Temporary Redirect"},
+    Reason{308, "Permanent Redirect"},
+    Reason{400, "Bad Request"},
+    Reason{401, "Unauthorized"},
+    Reason{402, "Payment Required"},
+    Reason{403, "Forbidden"},
+    Reason{404, "Not Found"},
+    Reason{405, "Method Not Allowed"},
+    Reason{406, "Not Acceptable"},
+    Reason{408, "Request Timeout"},
+    Reason{409, "Conflict"},
+    Reason{410, "Gone"},
+    Reason{411, "Length Required"},
+    Reason{413, "Content Too Large"},
+    Reason{414, "URI Too Long"},
+    Reason{415, "Unsupported Media Type"},
+    Reason{416, "Range Not Satisfiable"},
+    Reason{417, "Expectation Failed"},
+    Reason{421, "Misdirected Request"},
+    Reason{422, "Unprocessable Content"},
+    Reason{424, "Failed Dependency"},
+    Reason{429, "Too Many Requests"},
+    Reason{431, "Request Header Fields Too Large"},
+    Reason{499, "Client Closed Request"},
+    Reason{500, "Internal Server Error"},
+    Reason{501, "Not Implemented"},
+    Reason{502, "Bad Gateway"},
+    Reason{503, "Service Unavailable"},
+    Reason{504, "Gateway Timeout"},
+    Reason{505, "HTTP Version Not Supported"},
+    Reason{529, "Site Is Overloaded"},
+};
 
 struct Framing {
   BodyKind body = BodyKind::kNone;
@@ -193,26 +229,42 @@ tl::unexpected<Refusal> bad_request(std::string_view why) {
   return refuse(400, Code::kInvalid, "malformed request: " + std::string(why));
 }
 
-// Runs Beast's parser over a complete head. False when it wants none of it.
-template <class Parser>
-bool beast_parses(Parser& parser, std::string_view head) {
-  parser.header_limit(static_cast<std::uint32_t>(head.size() + 1));
-  parser.body_limit(boost::none);
-  boost::beast::error_code error;
-  parser.put(boost::asio::buffer(head.data(), head.size()), error);
-  return (!error || error == beast_http::error::need_more) && parser.is_header_done();
-}
-
-// "METHOD SP target SP HTTP/1.x", exactly one space each. Sets the version.
-Parsed<int> request_line_version(std::string_view head) {
-  const std::string_view line = head.substr(0, head.find(kCrlf));
-  if (std::count(line.begin(), line.end(), ' ') != 2) return bad_request("a request line");
-  const std::string_view version = line.substr(line.rfind(' ') + 1);
-  if (version == "HTTP/1.1") return 1;
-  if (version == "HTTP/1.0") return 0;
+// "METHOD SP target SP HTTP/1.x", exactly one space each (RFC 9112, 3).
+Parsed<RequestHead> take_request_line(std::string_view line) {
+  const std::size_t first = line.find(' '), last = line.rfind(' ');
+  if (first == std::string_view::npos || line.find(' ', first + 1) != last || first == last)
+    return bad_request("a request line");
+  RequestHead out;
+  out.request.method = std::string(line.substr(0, first));
+  out.request.target = std::string(line.substr(first + 1, last - first - 1));
+  const std::string_view version = line.substr(last + 1);
+  if (version == "HTTP/1.1" || version == "HTTP/1.0") {
+    out.minor_version = version.back() - '0';
+    return out;
+  }
   if (version.starts_with("HTTP/") && version.size() == 8)
     return refuse(505, Code::kInvalid, "only HTTP/1.1 and HTTP/1.0 are served");
   return bad_request("a request line without a version");
+}
+
+struct StatusLine {
+  int minor_version = 1;
+  int status = 0;
+};
+
+// "HTTP/1.x SP 3DIGIT SP reason"; the reason may be missing, and servers leave out the space before
+// it then (RFC 9112, 4). Nothing when it is not that.
+std::optional<StatusLine> take_status_line(std::string_view line) {
+  constexpr std::string_view kBegin = "HTTP/1.";
+  constexpr std::size_t kStatusAt = kBegin.size() + 2, kStatusEnd = kStatusAt + 3;
+  if (line.size() < kStatusEnd || !line.starts_with(kBegin)) return std::nullopt;
+  const char minor = line[kBegin.size()];
+  if ((minor != '0' && minor != '1') || line[kStatusAt - 1] != ' ') return std::nullopt;
+  if (line.size() > kStatusEnd && line[kStatusEnd] != ' ') return std::nullopt;
+  if (!std::all_of(line.begin(), line.end(), is_value_char)) return std::nullopt;
+  const auto status = parse_length(line.substr(kStatusAt, 3));
+  if (!status || *status < 100 || *status > 599) return std::nullopt;
+  return StatusLine{minor - '0', static_cast<int>(*status)};
 }
 
 }  // namespace
@@ -232,8 +284,18 @@ Parsed<std::size_t> HeadScanner::end_line(std::size_t next) {
   return 0;
 }
 
+// Bytes that only the limits can object to are passed over quickly.
+void HeadScanner::skip_ordinary(std::string_view buffer) {
+  if (at_ > 0 && buffer[at_ - 1] == '\r') return;
+  const std::size_t limit =
+      lines_ == 0 ? std::min(limits_.bytes_max, line_start_ + limits_.first_line_bytes_max + 1)
+                  : limits_.bytes_max;
+  const std::size_t end = std::min(buffer.size(), limit);
+  while (at_ < end && static_cast<unsigned char>(buffer[at_]) > '\r') ++at_;
+}
+
 Parsed<std::size_t> HeadScanner::scan(std::string_view buffer) {
-  for (; at_ < buffer.size(); ++at_) {
+  for (; skip_ordinary(buffer), at_ < buffer.size(); ++at_) {
     const char c = buffer[at_];
     const bool after_cr = at_ > 0 && buffer[at_ - 1] == '\r';
     if (after_cr != (c == '\n')) return bad_request("a line end that is not CR LF");
@@ -253,53 +315,37 @@ Parsed<std::size_t> HeadScanner::scan(std::string_view buffer) {
 }
 
 Parsed<RequestHead> parse_request_head(std::string_view head) {
-  const auto minor = request_line_version(head);
-  if (!minor) return tl::unexpected(minor.error());
-  std::size_t count = 0;
-  if (const auto fault = lines_fault(head, count); !fault.empty()) return bad_request(fault);
-  beast_http::request_parser<beast_http::empty_body> parser;
-  if (!beast_parses(parser, head)) return bad_request("its head");
-  const auto& message = parser.get();
-
-  RequestHead out;
-  out.minor_version = *minor;
-  out.request.method = std::string(message.method_string());
-  out.request.target = std::string(message.target());
-  out.request.headers = copy_headers(message);
-  if (out.request.headers.all().size() != count) return bad_request("its headers");
-  if (const auto fault = method_fault(out.request.method); !fault.empty())
+  auto out = take_request_line(head.substr(0, head.find(kCrlf)));
+  if (!out) return out;
+  const Headers& headers = out->request.headers;
+  if (const auto fault = take_lines(head, out->request.headers); !fault.empty())
     return bad_request(fault);
-  if (const auto fault = take_host_and_target(out); !fault.empty()) return bad_request(fault);
-  const Framing framing = framing_of(out.request.headers, out.minor_version);
+  if (const auto fault = method_fault(out->request.method); !fault.empty())
+    return bad_request(fault);
+  if (const auto fault = take_host_and_target(*out); !fault.empty()) return bad_request(fault);
+  const Framing framing = framing_of(headers, out->minor_version);
   if (!framing.fault.empty()) return bad_request(framing.fault);
-  out.body = framing.body;
-  out.body_bytes = framing.bytes;
-  out.keep_alive =
-      out.minor_version == 1 && !lists_token(out.request.headers, "Connection", "close");
-  if (const auto expect = out.request.headers.find("Expect"); expect && out.minor_version == 1) {
+  out->body = framing.body;
+  out->body_bytes = framing.bytes;
+  out->keep_alive = out->minor_version == 1 && !lists_token(headers, "Connection", "close");
+  if (const auto expect = headers.find("Expect"); expect && out->minor_version == 1) {
     if (!equals_ignoring_case(*expect, "100-continue"))
       return refuse(417, Code::kInvalid, "only 100-continue can be expected");
-    out.expects_continue = out.body != BodyKind::kNone;
+    out->expects_continue = out->body != BodyKind::kNone;
   }
   return out;
 }
 
 Result<ResponseHead> parse_response_head(std::string_view head, std::string_view method) {
-  std::size_t count = 0;
-  if (const auto fault = lines_fault(head, count); !fault.empty())
-    return fail(Code::kUpstream, "malformed response: " + std::string(fault));
-  beast_http::response_parser<beast_http::empty_body> parser;
-  if (!beast_parses(parser, head)) return fail(Code::kUpstream, "the answer is not HTTP/1.1");
-  const auto& message = parser.get();
-  const int minor_version = static_cast<int>(message.version()) % 10;
+  const auto first = take_status_line(head.substr(0, head.find(kCrlf)));
+  if (!first) return fail(Code::kUpstream, "the answer is not HTTP/1.1");
   ResponseHead out;
-  out.status = static_cast<int>(message.result_int());
-  out.headers = copy_headers(message);
-  out.keep_alive = minor_version == 1 && !lists_token(out.headers, "Connection", "close");
-  if (out.headers.all().size() != count || out.status < 100 || out.status > 599)
-    return fail(Code::kUpstream, "malformed response: its head");
+  out.status = first->status;
+  if (const auto fault = take_lines(head, out.headers); !fault.empty())
+    return fail(Code::kUpstream, "malformed response: " + std::string(fault));
+  out.keep_alive = first->minor_version == 1 && !lists_token(out.headers, "Connection", "close");
   if (method == "HEAD" || out.status < 200 || out.status == 204 || out.status == 304) return out;
-  const Framing framing = framing_of(out.headers, minor_version);
+  const Framing framing = framing_of(out.headers, first->minor_version);
   if (!framing.fault.empty())
     return fail(Code::kUpstream, "malformed response: " + std::string(framing.fault));
   out.body = framing.body;
@@ -349,9 +395,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 std::string_view reason_phrase(int status) {
-  const auto text =
-      beast_http::obsolete_reason(beast_http::int_to_status(static_cast<unsigned>(status)));
-  return {text.data(), text.size()};
+  const auto* known = std::ranges::find(kReasons, status, &Reason::status);
+  return known == kReasons.end() ? "Unknown" : known->phrase;
 }
 
 }  // namespace tophand::net

@@ -1,5 +1,7 @@
 // Heads of HTTP/1.1 messages: a byte scanner that finds the end of a head and refuses what servers
-// disagree about, and strict parsers on top of Boost.Beast's. Private to net/. Pure.
+// disagree about, and strict parsers of what it found. Ours, since libraries forgive much that must
+// be refused here, so that every line had to be read twice; tests hold them against Boost.Beast's.
+// Private to net/. Pure.
 #pragma once
 
 #include <cstddef>
@@ -40,6 +42,7 @@ class HeadScanner {
   Parsed<std::size_t> scan(std::string_view buffer);
 
  private:
+  void skip_ordinary(std::string_view buffer);
   Parsed<std::size_t> end_line(std::size_t next);
 
   HeadLimits limits_;

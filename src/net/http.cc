@@ -1,6 +1,7 @@
 #include "net/http.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "net/head.h"
 
@@ -19,18 +20,16 @@ bool is_field_value(std::string_view value) {
 
 bool Headers::add(std::string_view name, std::string_view value) {
   if (!is_token(name) || !is_field_value(value)) return false;
-  items_.push_back(Header{std::string(name), std::string(value)});
+  add_checked(name, value);
   return true;
 }
 
 bool Headers::set(std::string_view name, std::string_view value) {
-  const bool added = add(name, value);
-  if (added)
-    items_.erase(std::remove_if(
-                     items_.begin(), items_.end() - 1,
-                     [&](const Header& header) { return equals_ignoring_case(header.name, name); }),
-                 items_.end() - 1);
-  return added;
+  if (!is_token(name) || !is_field_value(value)) return false;
+  Header made{std::string(name), std::string(value)};  // either may be a part of what goes
+  erase(name);
+  items_.push_back(std::move(made));
+  return true;
 }
 
 void Headers::erase(std::string_view name) {

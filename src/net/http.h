@@ -27,6 +27,10 @@ class Headers {
   // False, and nothing changes, when the name is no token or the value holds CR, LF, NUL or another
   // control character: such a value would forge a header.
   bool add(std::string_view name, std::string_view value);
+  // For names and values that cannot be refused: they have been checked.
+  void add_checked(std::string_view name, std::string_view value) {
+    items_.push_back(Header{std::string(name), std::string(value)});
+  }
   bool set(std::string_view name, std::string_view value);  // replaces every one of that name
   void erase(std::string_view name);
   std::optional<std::string_view> find(std::string_view name) const;  // case-insensitive, first

@@ -186,6 +186,7 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
   if (const std::string note = service.steering().budget().note(); !note.empty())
     exchange.writer.headers().set("x-tophand-budget", note);
   dispatch::Job job = job_for(exchange, asked);
+  job.books_can_wait = !asked.request.stream && asked.waited == nullptr;
   ClientSink sink(exchange,
                   {.context = context_for(service, exchange, asked.request),
                    .stream = asked.request.stream,
@@ -216,6 +217,7 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
     note_conversation(service, asked.caller, asked.request, exchange.request_id, outcome);
     sink.finish(outcome);
   }
+  if (outcome.afterwards) outcome.afterwards();
   if (const auto keep_ms = asked.request.keep_alive_ms; keep_ms && is_own_engine(outcome.target)) {
     if (asked.request.keep_loaded.value_or(true))
       service.deps().workers->keep(outcome.target.model, *keep_ms);

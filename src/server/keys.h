@@ -43,10 +43,15 @@ class KeyStore {
   bool has_any_but_cli();
   // The name that a person gave the key; "" when there is none of that id (any more).
   std::string name_of(std::string_view id);
-  // The id of the key, or nothing. Compares hashes in constant time.
+  // The id of the key, or nothing. Compares in constant time: with the keys that were admitted
+  // since the file last changed, which saves hashing them anew for each request; else hashes.
   std::optional<std::string> check(std::string_view secret);
 
  private:
+  struct Admitted {
+    std::string secret, id;
+  };
+  void forget_admitted();                                                          // under mutex_
   Result<> read_if_changed();                                                      // under mutex_
   Result<> write(const std::vector<KeyInfo>& keys);                                // under mutex_
   Result<NewKey> add(std::string id, std::string_view name, std::int64_t now_ms);  // under mutex_
@@ -54,6 +59,7 @@ class KeyStore {
   std::string path_, cli_path_;
   std::mutex mutex_;
   std::vector<KeyInfo> keys_;
+  std::vector<Admitted> admitted_;
   std::optional<FileStamp> stamp_;  // of the file as it was read
 };
 
