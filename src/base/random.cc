@@ -23,15 +23,18 @@ void fill(std::span<unsigned char> bytes) {
 }
 
 // Fetched ahead, as a request takes several ids: nothing here makes keys, which random_hex does.
-unsigned char random_byte() {
-  thread_local std::array<unsigned char, 256> ahead{};
-  thread_local std::size_t used = ahead.size();
-  if (used == ahead.size()) {
-    fill(ahead);
-    used = 0;
+struct Ahead {
+  std::array<unsigned char, 256> bytes;
+  std::size_t used = sizeof bytes;
+
+  unsigned char next() {
+    if (used == bytes.size()) {
+      fill(bytes);
+      used = 0;
+    }
+    return bytes[used++];
   }
-  return ahead[used++];
-}
+};
 
 }  // namespace
 
@@ -44,14 +47,17 @@ std::string random_hex(std::size_t n_bytes) {
 std::string random_id(std::string_view prefix) {
   static constexpr std::string_view kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  std::string out(prefix);
-  out.reserve(prefix.size() + kIdLetters);
-  while (out.size() < prefix.size() + kIdLetters) {
-    const unsigned char byte = random_byte();
-    if (byte < 4 * kAlphabet.size())  // rejection keeps the letters equally likely
-      out += kAlphabet[byte % kAlphabet.size()];
+  thread_local Ahead kept;
+  Ahead& ahead = kept;
+  std::array<char, kIdLetters> letters;
+  for (char& letter : letters) {
+    unsigned char byte = ahead.next();
+    while (byte >= 4 * kAlphabet.size()) byte = ahead.next();  // the letters are equally likely
+    letter = kAlphabet[byte % kAlphabet.size()];
   }
-  return out;
+  std::string out;
+  out.reserve(prefix.size() + kIdLetters);
+  return out.append(prefix).append(letters.data(), letters.size());
 }
 
 std::uint64_t SplitMix64::next() {

@@ -251,7 +251,9 @@ void add_thinking(const Request& request, const OpenAiQuirks& quirks, Json& out)
 
 std::string write_openai_request(const Request& request, std::string_view model,
                                  const OpenAiQuirks& quirks) {
+  constexpr std::size_t kUsualBytes = 2048;
   std::string out;
+  out.reserve(kUsualBytes);
   JsonText json(out);
   json.open('{').key("model").string(model);
   Json rest = Json::object();
@@ -265,16 +267,16 @@ std::string write_openai_request(const Request& request, std::string_view model,
     add_tools(request, quirks, rest);
     add_thinking(request, quirks, rest);
   }
-  if (request.max_tokens) rest[std::string(quirks.max_tokens)] = *request.max_tokens;
+  if (request.max_tokens) json.key(quirks.max_tokens).number(*request.max_tokens);
   else if (quirks.max_tokens_default > 0)
-    rest[std::string(quirks.max_tokens)] = quirks.max_tokens_default;
+    json.key(quirks.max_tokens).number(quirks.max_tokens_default);
   add_sampling(request.sampling, quirks, rest);
   add_format(request, quirks, rest);
   if (!request.stop.empty()) rest["stop"] = request.stop;
-  rest["stream"] = request.stream;
-  // Without it no server says what the answer cost.
-  if (request.stream) rest["stream_options"]["include_usage"] = true;
   for (const auto& [key, value] : rest.items()) json.key(key).raw(dump_json(value));
+  json.key("stream").boolean(request.stream);
+  // Without it no server says what the answer cost.
+  if (request.stream) json.key("stream_options").raw(R"({"include_usage":true})");
   json.close('}');
   return out;
 }

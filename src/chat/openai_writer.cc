@@ -171,7 +171,9 @@ std::string write_openai_answer(const AnswerContext& context, const Answer& answ
       has_calls = true;
     }
   }
+  constexpr std::size_t kEnvelopeBytes = 512;
   std::string out;
+  out.reserve(kEnvelopeBytes + text.size() + reasoning.size());
   JsonText json(out);
   open_envelope(context, "chat.completion", json);
   json.key("choices").open('[').open('{').key("index").number(0);

@@ -159,7 +159,11 @@ Result<std::string> request_head(const Endpoint& to, const ClientRequest& reques
   });
   if (!printable || !target.starts_with('/') || !is_token(request.method))
     return fail(Code::kInvalid, "a method or path that HTTP cannot carry");
-  std::string out = request.method + " " + target + " HTTP/1.1\r\nHost: ";
+  constexpr std::size_t kUsualBytes = 1024;
+  std::string out;
+  out.reserve(kUsualBytes + std::min(request.body.size(), kReadBytes));  // its body may join it
+  ((out += request.method) += ' ') += target;
+  out += " HTTP/1.1\r\nHost: ";
   if (to.scheme == "unix") out += "localhost";
   else out += to.host.find(':') == std::string::npos ? to.host : "[" + to.host + "]";
   const bool usual = (to.scheme == "http" && to.port == 80) ||

@@ -4,7 +4,6 @@
 #include <array>
 #include <optional>
 #include <utility>
-#include <vector>
 
 namespace tophand::net {
 namespace {
@@ -57,10 +56,14 @@ bool lists_token(const Headers& headers, std::string_view name, std::string_view
   return false;
 }
 
-std::vector<std::string_view> values_of(const Headers& headers, std::string_view name) {
-  std::vector<std::string_view> out;
+struct Values {
+  std::size_t count = 0;
+  std::string_view first = {};
+};
+Values values_of(const Headers& headers, std::string_view name) {
+  Values out;
   for (const Header& header : headers.all())
-    if (equals_ignoring_case(header.name, name)) out.push_back(header.value);
+    if (equals_ignoring_case(header.name, name) && out.count++ == 0) out.first = header.value;
   return out;
 }
 
@@ -154,20 +157,20 @@ struct Framing {
 
 // RFC 9112, 6.3, with every ambiguity a fault instead of a rule of precedence.
 Framing framing_of(const Headers& headers, int minor_version) {
-  const auto codings = values_of(headers, "Transfer-Encoding");
-  const auto lengths = values_of(headers, "Content-Length");
+  const Values codings = values_of(headers, "Transfer-Encoding");
+  const Values lengths = values_of(headers, "Content-Length");
   Framing out;
-  if (!codings.empty() && !lengths.empty()) {
+  if (codings.count > 0 && lengths.count > 0) {
     out.fault = "both transfer-encoding and content-length";
-  } else if (codings.size() > 1 || lengths.size() > 1) {
+  } else if (codings.count > 1 || lengths.count > 1) {
     out.fault = "a repeated length header";
-  } else if (!codings.empty()) {
+  } else if (codings.count > 0) {
     if (minor_version == 0) out.fault = "transfer-encoding in HTTP/1.0";
-    else if (!equals_ignoring_case(codings[0], "chunked"))
+    else if (!equals_ignoring_case(codings.first, "chunked"))
       out.fault = "a transfer-encoding but chunked";
     out.body = BodyKind::kChunked;
-  } else if (!lengths.empty()) {
-    const auto bytes = parse_length(lengths[0]);
+  } else if (lengths.count > 0) {
+    const auto bytes = parse_length(lengths.first);
     if (!bytes) out.fault = "a content-length that is not a number";
     out.bytes = bytes.value_or(0);
     out.body = out.bytes == 0 ? BodyKind::kNone : BodyKind::kLength;
@@ -210,10 +213,9 @@ std::string_view take_target(Request& request, std::string_view host) {
 
 // Host (RFC 9112, 3.2) and what it must agree with. Returns why not, or "".
 std::string_view take_host_and_target(RequestHead& head) {
-  const auto hosts = values_of(head.request.headers, "Host");
-  if (hosts.size() > 1) return "two host headers";
-  if (hosts.empty() && head.minor_version == 1) return "no host header";
-  const std::string_view host = hosts.empty() ? std::string_view() : hosts[0];
+  const auto [hosts, host] = values_of(head.request.headers, "Host");
+  if (hosts > 1) return "two host headers";
+  if (hosts == 0 && head.minor_version == 1) return "no host header";
   if (!std::all_of(host.begin(), host.end(), is_host_char)) return "a malformed host header";
   return take_target(head.request, host);
 }

@@ -3,9 +3,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
+#include "base/clock.h"
 #include "net/head.h"
 
 namespace tophand::net {
@@ -13,6 +15,8 @@ namespace {
 
 // Bodies up to this size go out in one write with their head.
 constexpr std::size_t kJoinedBodyMax = 64u << 10;
+// Each event of an answer asks whether its client is still there.
+constexpr std::int64_t kLookAgainNs = 1'000'000;
 
 bool has_no_body(int status) {
   return status < 200 || status == 204 || status == 304;
@@ -29,6 +33,9 @@ bool is_ours(std::string_view name) {
 
 bool PeerWatch::cancelled() const {
   if (gone_.load(std::memory_order_relaxed)) return true;
+  const std::int64_t now_ns = system_clock().mono_ns();
+  if (now_ns - looked_ns_.load(std::memory_order_relaxed) < kLookAgainNs) return false;
+  looked_ns_.store(now_ns, std::memory_order_relaxed);
   pollfd peer{fd_, POLLRDHUP, 0};
   if (poll(&peer, 1, 0) > 0 && peer.revents != 0) gone_.store(true, std::memory_order_relaxed);
   return gone_.load(std::memory_order_relaxed);
@@ -36,7 +43,10 @@ bool PeerWatch::cancelled() const {
 
 std::string SocketResponseWriter::head(int status, std::string_view content_type, Ending ending,
                                        std::size_t bytes) {
-  std::string out = "HTTP/1.1 " + std::to_string(status) + " ";
+  constexpr std::size_t kUsualBytes = 1024;
+  std::string out;
+  out.reserve(kUsualBytes + (ending == Ending::kLength ? std::min(bytes, kJoinedBodyMax) : 0));
+  ((out += "HTTP/1.1 ") += std::to_string(status)) += ' ';
   out += reason_phrase(status);
   out += "\r\n";
   const auto put_line = [&out](const Header& header) {
