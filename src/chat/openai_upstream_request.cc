@@ -247,6 +247,11 @@ void add_thinking(const Request& request, const OpenAiQuirks& quirks, Json& out)
   }
 }
 
+void write_members(const Json& object, JsonText& json) {
+  for (const auto& [key, value] : object.get_ref<const Json::object_t&>())
+    json.key(key).raw(dump_json(value));
+}
+
 }  // namespace
 
 std::string write_openai_request(const Request& request, std::string_view model,
@@ -256,7 +261,7 @@ std::string write_openai_request(const Request& request, std::string_view model,
   out.reserve(kUsualBytes);
   JsonText json(out);
   json.open('{').key("model").string(model);
-  Json rest = Json::object();
+  Json rest = Json::object();  // what few requests have
   if (request.raw_prompt) {
     std::string prompt;
     for (const Message& message : request.messages) prompt += text_of(message);
@@ -266,6 +271,7 @@ std::string write_openai_request(const Request& request, std::string_view model,
     write_messages(request, quirks, json);
     add_tools(request, quirks, rest);
     add_thinking(request, quirks, rest);
+    write_members(std::exchange(rest, Json::object()), json);
   }
   if (request.max_tokens) json.key(quirks.max_tokens).number(*request.max_tokens);
   else if (quirks.max_tokens_default > 0)
@@ -273,7 +279,7 @@ std::string write_openai_request(const Request& request, std::string_view model,
   add_sampling(request.sampling, quirks, rest);
   add_format(request, quirks, rest);
   if (!request.stop.empty()) rest["stop"] = request.stop;
-  for (const auto& [key, value] : rest.items()) json.key(key).raw(dump_json(value));
+  write_members(rest, json);
   json.key("stream").boolean(request.stream);
   // Without it no server says what the answer cost.
   if (request.stream) json.key("stream_options").raw(R"({"include_usage":true})");

@@ -41,19 +41,20 @@ int hex_digit(char c) {
   return -1;
 }
 
-// True when the comma-separated list in any header of that name has the token.
-bool lists_token(const Headers& headers, std::string_view name, std::string_view token) {
+// Whether "Connection" lists "close". Nothing when it is no list of tokens (RFC 9110, 7.6.1).
+std::optional<bool> asks_to_close(const Headers& headers) {
+  bool closes = false;
   for (const Header& header : headers.all()) {
-    if (!equals_ignoring_case(header.name, name)) continue;
-    std::string_view rest = header.value;
-    while (!rest.empty()) {
-      const std::size_t comma = rest.find(',');
-      if (equals_ignoring_case(trim(rest.substr(0, comma)), token)) return true;
-      if (comma == std::string_view::npos) break;
-      rest.remove_prefix(comma + 1);
+    if (!equals_ignoring_case(header.name, "Connection")) continue;
+    for (std::string_view rest = header.value; !rest.empty();) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      const std::string_view token = trim(rest.substr(0, comma));
+      if (!token.empty() && !is_token(token)) return std::nullopt;
+      closes = closes || equals_ignoring_case(token, "close");
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
     }
   }
-  return false;
+  return closes;
 }
 
 struct Values {
@@ -254,15 +255,15 @@ struct StatusLine {
   int status = 0;
 };
 
-// "HTTP/1.x SP 3DIGIT SP reason"; the reason may be missing, and servers leave out the space before
-// it then (RFC 9112, 4). Nothing when it is not that.
+// "HTTP/1.x SP 3DIGIT SP reason"; the reason may be missing (RFC 9112, 4). Nothing when it is not
+// that.
 std::optional<StatusLine> take_status_line(std::string_view line) {
   constexpr std::string_view kBegin = "HTTP/1.";
   constexpr std::size_t kStatusAt = kBegin.size() + 2, kStatusEnd = kStatusAt + 3;
-  if (line.size() < kStatusEnd || !line.starts_with(kBegin)) return std::nullopt;
+  if (line.size() <= kStatusEnd || !line.starts_with(kBegin)) return std::nullopt;
   const char minor = line[kBegin.size()];
-  if ((minor != '0' && minor != '1') || line[kStatusAt - 1] != ' ') return std::nullopt;
-  if (line.size() > kStatusEnd && line[kStatusEnd] != ' ') return std::nullopt;
+  if ((minor != '0' && minor != '1') || line[kStatusAt - 1] != ' ' || line[kStatusEnd] != ' ')
+    return std::nullopt;
   if (!std::all_of(line.begin(), line.end(), is_value_char)) return std::nullopt;
   const auto status = parse_length(line.substr(kStatusAt, 3));
   if (!status || *status < 100 || *status > 599) return std::nullopt;
@@ -329,7 +330,9 @@ Parsed<RequestHead> parse_request_head(std::string_view head) {
   if (!framing.fault.empty()) return bad_request(framing.fault);
   out->body = framing.body;
   out->body_bytes = framing.bytes;
-  out->keep_alive = out->minor_version == 1 && !lists_token(headers, "Connection", "close");
+  const auto closes = asks_to_close(headers);
+  if (!closes) return bad_request("a connection header that is no list");
+  out->keep_alive = out->minor_version == 1 && !*closes;
   if (const auto expect = headers.find("Expect"); expect && out->minor_version == 1) {
     if (!equals_ignoring_case(*expect, "100-continue"))
       return refuse(417, Code::kInvalid, "only 100-continue can be expected");
@@ -345,7 +348,7 @@ Result<ResponseHead> parse_response_head(std::string_view head, std::string_view
   out.status = first->status;
   if (const auto fault = take_lines(head, out.headers); !fault.empty())
     return fail(Code::kUpstream, "malformed response: " + std::string(fault));
-  out.keep_alive = first->minor_version == 1 && !lists_token(out.headers, "Connection", "close");
+  out.keep_alive = first->minor_version == 1 && !asks_to_close(out.headers).value_or(true);
   if (method == "HEAD" || out.status < 200 || out.status == 204 || out.status == 304) return out;
   const Framing framing = framing_of(out.headers, first->minor_version);
   if (!framing.fault.empty())
