@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdio>
 
-#include "base/clock.h"
 #include "net/head.h"
 
 namespace tophand::net {
@@ -15,8 +14,6 @@ namespace {
 
 // Bodies up to this size go out in one write with their head.
 constexpr std::size_t kJoinedBodyMax = 64u << 10;
-// Each event of an answer asks whether its client is still there.
-constexpr std::int64_t kLookAgainNs = 1'000'000;
 
 bool has_no_body(int status) {
   return status < 200 || status == 204 || status == 304;
@@ -33,9 +30,6 @@ bool is_ours(std::string_view name) {
 
 bool PeerWatch::cancelled() const {
   if (gone_.load(std::memory_order_relaxed)) return true;
-  const std::int64_t now_ns = system_clock().mono_ns();
-  if (now_ns - looked_ns_.load(std::memory_order_relaxed) < kLookAgainNs) return false;
-  looked_ns_.store(now_ns, std::memory_order_relaxed);
   pollfd peer{fd_, POLLRDHUP, 0};
   if (poll(&peer, 1, 0) > 0 && peer.revents != 0) gone_.store(true, std::memory_order_relaxed);
   return gone_.load(std::memory_order_relaxed);

@@ -26,7 +26,6 @@ class PeerWatch final : public Cancellation {
  private:
   int fd_;
   mutable std::atomic<bool> gone_{false};
-  mutable std::atomic<std::int64_t> looked_ns_{0};
 };
 
 // What the request decides about the shape of its answer.

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t kStartAfterNs = 1'000'000'000;
 constexpr std::int64_t kBreatheEveryNs = 5'000'000'000;
+constexpr std::int64_t kLookEveryNs = 10'000'000;
 
 // What a client is told when the provider refused: its own status where that means the same here.
 // 529 is Anthropic's alone; other dialects' clients know it as 503.
@@ -35,6 +36,7 @@ ClientSink::ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock
       clock_(clock),
       writer_(chat::make_stream_writer(exchange.dialect, shape_.context)),
       begun_ns_(clock.mono_ns()),
+      looked_ns_(begun_ns_ - kLookEveryNs),
       last_write_ns_(begun_ns_),
       pulse_(pulse) {}
 
@@ -162,13 +164,20 @@ Result<> ClientSink::event(const chat::StreamEvent& event) {
   const std::lock_guard lock(mutex_);
   if (!shape_.stream) {
     collector_.on(event);
-    if (exchange_->writer.client().cancelled())
-      return fail(Code::kCancelled, "the client has gone");
-    return {};
+    return look_for_client();
   }
   if (std::holds_alternative<chat::Progress>(event)) return breathe_locked();
   delivered_ = delivered_ || !std::holds_alternative<chat::Started>(event);
   return write_event(event);
+}
+
+// Whoever waits for the backend sees the client leave; one that never has to wait looks here.
+Result<> ClientSink::look_for_client() {
+  const std::int64_t now_ns = clock_.mono_ns();
+  if (now_ns - looked_ns_ < kLookEveryNs) return {};
+  looked_ns_ = now_ns;
+  if (exchange_->writer.client().cancelled()) return fail(Code::kCancelled, "the client has gone");
+  return {};
 }
 
 Result<> ClientSink::head(int status, const net::Headers& kept, std::string_view content_type) {

@@ -62,6 +62,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
 
  private:
   Result<> breathe_locked();
+  Result<> look_for_client();
   void release_held();
   void beat() override;
   void start_beating();  // with mutex_ held
@@ -84,7 +85,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
   bool raw_expected_ = false;  // or may come: until then nothing of ours may be written
   int raw_status_ = 200;
   std::string raw_type_, raw_body_;  // the body of an answer that is not streamed
-  std::int64_t begun_ns_, last_write_ns_;
+  std::int64_t begun_ns_, looked_ns_, last_write_ns_;
   bool is_over_ = false;
   Pulse* pulse_;
   bool beating_ = false;   // from when a backend may be silent
