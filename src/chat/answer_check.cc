@@ -51,6 +51,24 @@ std::optional<Fault> call_fault(const Request& request, const ToolUseBlock& call
                                             "\" do not fit its parameters: " + **mismatch + "."};
 }
 
+// The bracket that every value which fits begins with; 0 when other values may fit too.
+char opening_bracket(const Request& request) {
+  if (request.json_schema.empty()) return '{';
+  const auto schema = parse_json(request.json_schema);
+  const std::string_view type = schema ? string_or(*schema, "type", "") : "";
+  return type == "object" ? '{' : type == "array" ? '[' : '\0';
+}
+
+// Words where only an object or an array can be: no limit would have made JSON of them.
+std::optional<Fault> prose_fault(const Request& request, std::string_view text) {
+  if (trimmed(text).empty() || text.find_first_of("{[") != std::string_view::npos)
+    return std::nullopt;
+  const char bracket = opening_bracket(request);
+  if (bracket == '\0') return std::nullopt;
+  return Fault{Fault::Kind::kNotJson, std::string("There is no JSON in the answer: it has to ") +
+                                          "begin with \"" + bracket + "\"."};
+}
+
 // What is wrong with one JSON value; nothing when it can go to the client.
 std::optional<Fault> value_fault(const Request& request, const Json* schema, const Json& value) {
   if (request.json_schema.empty()) {
@@ -74,6 +92,16 @@ std::optional<Fault> missing_call(const Request& request, const LocalAnswer& ans
       std::ranges::find(answer.calls, choice.name, &ToolUseBlock::name) == answer.calls.end())
     return Fault{Fault::Kind::kNoCall, "You have to call the tool \"" + choice.name + "\"."};
   return std::nullopt;
+}
+
+// A limit excuses what is not whole, but not prose in the place of what was demanded.
+std::optional<Fault> fault_before_limit(const Request& request, const LocalAnswer& answer) {
+  const bool is_prose =
+      answer.calls.empty() && answer.broken_call.empty() && !trimmed(answer.text).empty();
+  if (!is_prose) return std::nullopt;
+  if (may_call_tools(request))
+    if (auto fault = missing_call(request, answer)) return fault;
+  return wants_json(request) ? prose_fault(request, answer.text) : std::nullopt;
 }
 
 std::string_view what_to_do(Fault::Kind kind) {
@@ -138,6 +166,7 @@ JsonAnswer read_json_answer(const Request& request, std::string_view text) {
       if (!value_fault(request, schema, mended))
         return {.text = dump_json(mended), .fault = {}, .mended = true};
     }
+  if (!fault) fault = prose_fault(request, text);
   if (!fault)
     fault =
         Fault{Fault::Kind::kNotJson,
@@ -148,7 +177,7 @@ JsonAnswer read_json_answer(const Request& request, std::string_view text) {
 std::optional<Fault> find_fault(const Request& request, const LocalAnswer& answer) {
   for (const ToolUseBlock& call : answer.calls)
     if (auto fault = call_fault(request, call, answer.cut_off)) return fault;
-  if (answer.cut_off) return std::nullopt;
+  if (answer.cut_off) return fault_before_limit(request, answer);
   if (!answer.broken_call.empty())
     return Fault{Fault::Kind::kBrokenCall,
                  "Your tool call could not be read as a valid call of one of the tools (" +

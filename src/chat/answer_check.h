@@ -17,7 +17,7 @@ struct LocalAnswer {
   std::string text;
   std::vector<ToolUseBlock> calls;
   std::string broken_call;  // text that was meant as a call and cannot be read as one
-  bool cut_off = false;  // at max_tokens or a stop string: what is missing is not the model's fault
+  bool cut_off = false;     // at max_tokens or a stop string: what is not whole is not its fault
 };
 
 struct Fault {

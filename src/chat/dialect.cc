@@ -33,6 +33,37 @@ Result<> check_said_once(std::string_view body) {
   return {};
 }
 
+// A call that is demanded has to be possible. Where tools of the vendor's were left out, one of
+// those may be meant; so may one of an MCP server, whose tools are not in the request.
+Result<> check_demanded_call(const Request& request, const Json& root) {
+  const ToolChoice& choice = request.tool_choice;
+  if (!request.left_out.empty() || find_key(root, "mcp_servers") != nullptr) return {};
+  if (choice.kind == ToolChoice::Kind::kAny && request.tools.empty())
+    return fail(Code::kInvalid, "tool_choice: a call is required, and there are no tools");
+  const auto has_name = [&](const Tool& tool) { return tool.name == choice.name; };
+  if (choice.kind == ToolChoice::Kind::kNamed && std::ranges::none_of(request.tools, has_name))
+    return fail(Code::kInvalid, "tool_choice: '" + choice.name + "' is not among the tools");
+  return {};
+}
+
+Result<Request> parse_fields(Dialect dialect, const Json& json) {
+  switch (dialect) {
+    case Dialect::kAnthropicMessages:
+      return parse_anthropic_request(Field(json, PathStyle::kDots));
+    case Dialect::kOpenAiChat:
+      return parse_openai_request(Field(json, PathStyle::kBrackets));
+    case Dialect::kOpenAiResponses:
+      return parse_responses_request(Field(json, PathStyle::kBrackets));
+    case Dialect::kOpenAiCompletions:
+      return parse_completions_request(Field(json, PathStyle::kBrackets));
+    case Dialect::kOllamaChat:
+    case Dialect::kOllamaGenerate:
+      break;
+  }
+  return parse_ollama_request(Field(json, PathStyle::kBrackets),
+                              dialect == Dialect::kOllamaGenerate);
+}
+
 void add_once(std::vector<std::string>& list, std::string_view what) {
   if (std::find(list.begin(), list.end(), what) == list.end()) list.emplace_back(what);
 }
@@ -50,21 +81,9 @@ Result<Request> parse_request(Dialect dialect, std::string_view body) {
     return fail(Code::kInvalid,
                 "the request body is " + std::string(json_type(json)) + ": expected a JSON object");
   if (may_repeat) TOPHAND_FIELD_CHECK(check_said_once(body));
-  switch (dialect) {
-    case Dialect::kAnthropicMessages:
-      return parse_anthropic_request(Field(json, PathStyle::kDots));
-    case Dialect::kOpenAiChat:
-      return parse_openai_request(Field(json, PathStyle::kBrackets));
-    case Dialect::kOpenAiResponses:
-      return parse_responses_request(Field(json, PathStyle::kBrackets));
-    case Dialect::kOpenAiCompletions:
-      return parse_completions_request(Field(json, PathStyle::kBrackets));
-    case Dialect::kOllamaChat:
-    case Dialect::kOllamaGenerate:
-      break;
-  }
-  return parse_ollama_request(Field(json, PathStyle::kBrackets),
-                              dialect == Dialect::kOllamaGenerate);
+  auto request = parse_fields(dialect, json);
+  if (request) TOPHAND_FIELD_CHECK(check_demanded_call(*request, json));
+  return request;
 }
 
 std::string_view stream_content_type(Dialect dialect) {

@@ -109,6 +109,21 @@ TEST(LenientTools, AreNotLeftOutWhenTheyAreWhatTheRequestIsAbout) {
               testing::IsEmpty());
 }
 
+TEST(LenientTools, ACallThatIsDemandedMayBeOfAnMcpServer) {
+  const Request request =
+      parsed(kAnthropic, R"({"model":"m","max_tokens":1,"mcp_servers":[{"type":"url"}],)"
+                         R"("tool_choice":{"type":"tool","name":"g"},"messages":[)" HI "]}");
+  EXPECT_EQ(request.tool_choice.name, "g");
+}
+
+TEST(LenientFormats, ASchemaThatIsLeftOutMeansAnyObject) {
+  const Request request =
+      parsed(kChat, R"({"model":"m","response_format":{"type":"json_schema","json_schema":)"
+                    R"({"name":"n"}},"messages":[)" HI "]}");
+  EXPECT_TRUE(request.json_object);
+  EXPECT_EQ(request.json_schema, "");
+}
+
 TEST(LenientLimits, EveryNameOfTheOutputLimitIsKnown) {
   EXPECT_EQ(parsed(kChat, R"({"model":"m","max_tokens":32000,"messages":[)" HI "]}").max_tokens,
             32000);

@@ -156,6 +156,11 @@ Result<> parse_response_format(const Field& format, Request& request) {
   if (format.absent()) return {};
   if (!format.is_object()) return format.expected("an object");
   const Field wrapper = format["json_schema"];
+  const bool is_schema = string_or(format.json(), "type", "") == "json_schema";
+  if (is_schema && wrapper.is_object() && wrapper["schema"].absent()) {  // it need not be there
+    request.json_object = true;
+    return {};
+  }
   return parse_output_schema(format, wrapper["schema"], request);
 }
 
@@ -179,6 +184,8 @@ Result<Request> parse_openai_request(const Field& root) {
   if (model.empty()) return root["model"].refused("must not be empty");
   request.model = std::move(model);
   TOPHAND_FIELD_CHECK(parse_messages(root["messages"], request));
+  if (const Field old = root["functions"]; old.size() > 0)
+    return old.refused("what came before `tools` is not understood: send them as `tools`");
   TOPHAND_FIELD_CHECK(parse_function_tools(root["tools"], request));
   TOPHAND_FIELD_CHECK(parse_tool_choice(root, request));
   TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));

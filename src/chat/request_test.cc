@@ -90,6 +90,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"ToolChoiceText", kAnthropic,
                 R"({"model":"m","max_tokens":1,"tool_choice":"auto","messages":[)" USER "]}",
                 "tool_choice: expected an object, found a string"},
+        Refused{"CallOfNoTool", kAnthropic,
+                R"({"model":"m","max_tokens":1,"tool_choice":{"type":"any"},"messages":[)" USER
+                "]}",
+                "tool_choice: a call is required, and there are no tools"},
+        Refused{"CallOfAnotherTool", kAnthropic,
+                R"({"model":"m","max_tokens":1,"tools":[{"name":"f","input_schema":{}}],)"
+                R"("tool_choice":{"type":"tool","name":"g"},"messages":[)" USER "]}",
+                "tool_choice: 'g' is not among the tools"},
         Refused{"TemperatureHigh", kAnthropic,
                 R"({"model":"m","max_tokens":1,"temperature":1.5,"messages":[)" USER "]}",
                 "temperature: expected a number from 0"},
@@ -126,6 +134,17 @@ INSTANTIATE_TEST_SUITE_P(
                 "n: only 1 answer"},
         Refused{"ToolChoice", kOpenAi, R"({"model":"m","tool_choice":"any","messages":[)" USER "]}",
                 "tool_choice: expected 'none', 'auto' or 'required', found 'any'"},
+        Refused{"CallOfNoTool", kOpenAi,
+                R"({"model":"m","tool_choice":"required","messages":[)" USER "]}",
+                "tool_choice: a call is required, and there are no tools"},
+        Refused{"CallOfAnotherTool", kOpenAi,
+                R"({"model":"m","tools":[{"type":"function","function":{"name":"f"}}],)"
+                R"("tool_choice":{"type":"function","function":{"name":"g"}},"messages":[)" USER
+                "]}",
+                "tool_choice: 'g' is not among the tools"},
+        Refused{"FunctionsOfOld", kOpenAi,
+                R"({"model":"m","functions":[{"name":"f"}],"messages":[)" USER "]}",
+                "functions: what came before `tools` is not understood"},
         Refused{"AllowedToolsMode", kOpenAi,
                 R"({"model":"m","tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":)"
                 R"("any","tools":[]}},"messages":[)" USER "]}",

@@ -139,6 +139,27 @@ TEST(Dispatch, AFailureAfterContentNeverMovesOn) {
   EXPECT_EQ(rig.ledger.settled[0].second.outcome, ledger::AttemptEnd::Outcome::kPartial);
 }
 
+// What is kept of an answer for the account has to end some time, whatever the backend does.
+TEST(Dispatch, AnAnswerThatNeverEndsIsEnded) {
+  int pieces = 0;
+  Rig rig(plays(kWhole), [&](const backend::Call&, backend::Sink& sink) {
+    backend::Report report;
+    const std::vector<chat::StreamEvent> piece{chat::TextDelta{std::string(1u << 20, 'x')}};
+    static_cast<void>(sink.head(200, {}, "text/event-stream"));
+    for (; pieces < 1000; ++pieces)
+      if (auto put = sink.raw("x", piece); !put) {
+        backend::end_with(report, put.error());
+        break;
+      }
+    return report;
+  });
+  const Outcome outcome = rig.run({kClaude, kLocal});
+  EXPECT_EQ(pieces, 64);
+  EXPECT_EQ(outcome.report.end, backend::End::kFailed);
+  EXPECT_EQ(outcome.report.failure->error.message, "the answer is over 67108864 bytes");
+  EXPECT_EQ(rig.local.calls, 0);
+}
+
 TEST(Dispatch, AWrongRequestIsNotTriedElsewhere) {
   Rig rig(plays(kWhole), refuses(Code::kInvalid));
   EXPECT_EQ(rig.run({kClaude, kLocal}).report.end, backend::End::kRefused);

@@ -64,6 +64,7 @@ class Gate final : public backend::Sink {
   Result<> take(std::vector<text::PrintedPart> parts);
   Result<> hold(chat::StreamEvent event, std::size_t bytes);
   Result<> let_go();
+  void put_json();
   Result<> on_call(const chat::StreamEvent& event);
   bool leaves_out(const chat::StreamEvent& event) const;
 
@@ -179,16 +180,25 @@ Result<> Gate::event(const chat::StreamEvent& event) {
 }
 
 Result<> Gate::deliver() {
-  if (chat::wants_json(request_) && answer_.calls.empty() && !answer_.cut_off) {
-    std::erase_if(held_, [](const chat::StreamEvent& event) {
-      return std::holds_alternative<chat::TextDelta>(event);
-    });
-    chat::JsonAnswer json = chat::read_json_answer(request_, answer_.text);
-    mended_json_ = json.mended;
-    held_.emplace_back(chat::TextDelta{std::move(json.text)});
-  }
+  if (chat::wants_json(request_) && answer_.calls.empty() && !streams_) put_json();
   if (auto gone = let_go(); !gone) return gone;
   return finished_ ? client_.event(*finished_) : Result<>();
+}
+
+// The JSON in the place of all that was written; of an answer that was cut off, when it is whole:
+// an object or a list, since a number may lack its last digits.
+void Gate::put_json() {
+  chat::JsonAnswer json = chat::read_json_answer(request_, answer_.text);
+  const bool is_closed = json.text.ends_with('}') || json.text.ends_with(']');
+  if (answer_.cut_off && (json.fault || !is_closed)) return;
+  std::erase_if(held_, [](const chat::StreamEvent& event) {
+    return std::holds_alternative<chat::TextDelta>(event);
+  });
+  mended_json_ = json.mended;
+  held_.emplace_back(chat::TextDelta{std::move(json.text)});
+  // The limit met what came after the JSON.
+  if (finished_ && answer_.cut_off && finished_->reason != chat::StopReason::kStopSequence)
+    finished_->reason = chat::StopReason::kEndTurn;
 }
 
 void Gate::again() {

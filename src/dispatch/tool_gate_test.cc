@@ -234,13 +234,24 @@ TEST(ToolGate, WithoutToolsAnAnswerPassesAsItComes) {
   }
 }
 
-TEST(ToolGate, AnAnswerCutOffAtItsLimitIsNotAskedForAgain) {
-  Events events = text_answer("<tool_call>\n{\"name\": \"read_file\", \"argu");
+Events cut_off(Events events) {
   std::get<chat::Finished>(events.back()).reason = chat::StopReason::kMaxTokens;
-  Rig rig({events});
+  return events;
+}
+
+TEST(ToolGate, AnAnswerCutOffAtItsLimitIsNotAskedForAgain) {
+  Rig rig({cut_off(text_answer("<tool_call>\n{\"name\": \"read_file\", \"argu"))});
   EXPECT_EQ(rig.run().end, backend::End::kFinished);
   EXPECT_EQ(rig.backend.asked.size(), 1u);
   EXPECT_EQ(rig.seen.text, "<tool_call>\n{\"name\": \"read_file\", \"argu");
+}
+
+TEST(ToolGate, ProseForADemandedCallThatRanIntoTheLimitIsAskedForAgain) {
+  Rig rig({cut_off(text_answer("To read a file, one")),
+           call_answer("read_file", R"({"path":"a.txt"})")});
+  rig.request.tool_choice.kind = chat::ToolChoice::Kind::kAny;
+  EXPECT_EQ(rig.run().note, "asked twice: no tool call");
+  EXPECT_EQ(rig.calls(), (Calls{R"(read_file {"path":"a.txt"})"}));
 }
 
 // --- JSON answers --------------------------------------------------------------------------------
@@ -283,6 +294,42 @@ TEST(ToolGate, ProseForJsonTwiceIsHandedUp) {
   rig.request.json_object = true;
   EXPECT_TRUE(rig.run().unable);
   EXPECT_EQ(rig.seen.text, "");
+}
+
+TEST(ToolGate, ProseForJsonThatRanIntoTheLimitIsAskedForAgain) {
+  JsonRig rig({cut_off(text_answer("The person is called n and")), text_answer(R"({"n":1})")});
+  EXPECT_EQ(rig.run().note, "asked twice: no JSON");
+  EXPECT_EQ(rig.seen.text, R"({"n":1})");
+  EXPECT_EQ(rig.last_told(),
+            "There is no JSON in the answer: it has to begin with \"{\". Answer again with the "
+            "mended JSON and nothing else.");
+}
+
+TEST(ToolGate, JsonThatRanIntoTheLimitIsPassedAsItIs) {
+  for (const char* text : {R"({"n": [1, 2,)", "So:\n```json\n{\"n\":", ""}) {
+    JsonRig rig({cut_off(text_answer(text))});
+    EXPECT_EQ(rig.run().end, backend::End::kFinished);
+    EXPECT_EQ(rig.seen.text, text);
+    EXPECT_EQ(rig.seen.collector.take().reason, chat::StopReason::kMaxTokens);
+  }
+}
+
+TEST(ToolGate, WholeJsonBeforeWordsThatRanIntoTheLimitIsTheAnswer) {
+  JsonRig rig({cut_off(text_answer("{\"n\": 1}\n\nThis says that n is"))});
+  EXPECT_EQ(rig.run().end, backend::End::kFinished);
+  EXPECT_EQ(rig.seen.text, R"({"n": 1})");
+  EXPECT_EQ(rig.seen.collector.take().reason, chat::StopReason::kEndTurn);
+}
+
+TEST(ToolGate, AStringOrANumberMayGoOnBehindTheLimit) {
+  for (const auto& [schema, text] :
+       {std::pair(R"({"type":"string"})", "\"a long"), std::pair(R"({"type":"integer"})", "12")}) {
+    JsonRig rig({cut_off(text_answer(text))});
+    rig.request.json_schema = schema;
+    EXPECT_EQ(rig.run().end, backend::End::kFinished);
+    EXPECT_EQ(rig.seen.text, text);
+    EXPECT_EQ(rig.seen.collector.take().reason, chat::StopReason::kMaxTokens);
+  }
 }
 
 TEST(ToolGate, ASchemaThatCannotBeJudgedHoldsNothingUp) {

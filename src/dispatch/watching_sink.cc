@@ -12,6 +12,8 @@ constexpr std::int64_t kAtOnceNs = 1'000'000;
 // A preamble is a few hundred bytes; what is larger is none.
 constexpr std::size_t kHeldBytesMax = 64u << 10;
 constexpr std::size_t kHeldEventsMax = 64;
+// Of an answer, which is kept for the account: a backend that writes more has lost its end.
+constexpr std::size_t kAnswerBytesMax = 64u << 20;
 
 }  // namespace
 
@@ -45,6 +47,11 @@ void WatchingSink::observe(const chat::StreamEvent& event) {
   if (first_content_ns_) return;
   first_content_ns_ = clock_.mono_ns();
   stop_.lift_deadline();
+}
+
+Result<> WatchingSink::check_size() const {
+  if (text_.size() + thinking_.size() <= kAnswerBytesMax) return {};
+  return fail(Code::kUpstream, "the answer is over " + std::to_string(kAnswerBytesMax) + " bytes");
 }
 
 // An answer without content may be whole: a refusal, a stop sequence, a limit, or a Claude that has
@@ -97,6 +104,7 @@ Result<> WatchingSink::event(const chat::StreamEvent& event) {
   {
     const std::lock_guard lock(mutex_);
     observe(event);
+    if (auto fits = check_size(); !fits) return fits;
     if (held_events_.size() >= kHeldEventsMax) holding_ = false;
     if (!holding_) {
       touched_ = touched_ || first_content_ns_ || std::holds_alternative<chat::Finished>(event);
@@ -119,6 +127,7 @@ Result<> WatchingSink::raw(std::string_view bytes, const std::vector<chat::Strea
   {
     const std::lock_guard lock(mutex_);
     for (const chat::StreamEvent& event : meaning) observe(event);
+    if (auto fits = check_size(); !fits) return fits;
     if (held_raw_.size() + bytes.size() > kHeldBytesMax) holding_ = false;
     if (!holding_) {
       if (auto put = let_go_locked(); !put) return put;

@@ -49,6 +49,7 @@ class WatchingSink final : public backend::Sink {
   };
   void observe(const chat::StreamEvent& event);
   void observe_finish(const chat::Finished& finished);
+  Result<> check_size() const;
   chat::StreamEvent timed(chat::StreamEvent event) const;
   Result<> let_go_locked();
   void ask_for_release();

@@ -80,7 +80,7 @@ Result<chat::EmbeddingAnswer> load(const Service& service, const policy::Target&
 }  // namespace
 
 void embeddings(Service& service, Exchange& exchange) {
-  const EmbeddingDialect dialect = embedding_dialect(exchange.request.path);
+  const EmbeddingDialect dialect = embedding_dialect(served_path(exchange.request.path));
   const std::string name(ledger_name(dialect));
   const auto request = chat::parse_embedding_request(dialect, exchange.request.body);
   if (!request) return refuse(service, exchange, request.error(), {.dialect = name});

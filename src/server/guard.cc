@@ -92,6 +92,10 @@ Result<> Guard::check_origin(const net::Headers& headers) const {
 
 Result<> Guard::check_content_type(const net::Request& head) const {
   if (head.method != "POST") return {};
+  const std::string coding = lowered(trimmed(head.headers.get("content-encoding")));
+  if (!coding.empty() && coding != "identity")
+    return fail(Code::kInvalid,
+                "content-encoding: send the body as it is; compressed ones are not read");
   const std::string type = lowered(trimmed(head.headers.get("content-type")));
   const bool json = type.empty() || type.starts_with("application/json") ||
                     type.find("+json") != std::string::npos;
@@ -123,8 +127,8 @@ Result<std::string> Guard::check_key(const net::Headers& headers) const {
 }
 
 Result<std::string> Guard::admit(const net::Request& head) const {
-  TOPHAND_CHECK("", check_host(head.headers));
-  TOPHAND_CHECK("", check_origin(head.headers));
+  if (auto checked = check_host(head.headers); !checked) return tl::unexpected(checked.error());
+  if (auto checked = check_origin(head.headers); !checked) return tl::unexpected(checked.error());
   const Found found = find_route(head.method, head.path);
   const bool open = found.route != nullptr && found.route->access == Access::kPublic;
   std::string caller;
@@ -133,7 +137,7 @@ Result<std::string> Guard::admit(const net::Request& head) const {
     if (!key) return key;
     caller = *std::move(key);
   }
-  TOPHAND_CHECK("", check_content_type(head));
+  if (auto checked = check_content_type(head); !checked) return tl::unexpected(checked.error());
   return caller;
 }
 

@@ -211,6 +211,33 @@ TEST_F(GuardTest, OnlyTheseRoutesNeedNoKey) {
   EXPECT_EQ(open, (std::vector<std::string>{"/api/version", "/api/hello", "/", "/healthz"}));
 }
 
+TEST_F(GuardTest, RefusalsBeginWithWhatIsWrong) {
+  net::Request head;
+  head.method = "POST";
+  head.path = "/v1/messages";
+  head.headers.add("Host", "evil.example");
+  EXPECT_TRUE(guard_.admit(head).error().message.starts_with("this server does not go by"));
+  head.headers.set("Host", "127.0.0.1:7433");
+  head.headers.add("x-api-key", secret_);
+  head.headers.add("Content-Encoding", "gzip");
+  EXPECT_TRUE(guard_.admit(head).error().message.starts_with("content-encoding: "));
+  head.headers.set("Content-Encoding", "identity");
+  EXPECT_TRUE(guard_.admit(head));
+}
+
+TEST_F(GuardTest, APathWithASlashOrAVersionTooManyNeedsAKeyToo) {
+  for (const char* path :
+       {"/v1/models/", "/v1/v1/models", "//v1/models", "/models", "/api/tags/"}) {
+    net::Request head;
+    head.method = "GET";
+    head.path = path;
+    head.headers.add("Host", "127.0.0.1:7433");
+    EXPECT_EQ(guard_.admit(head).error().code, Code::kUnauthorized) << path;
+    head.headers.add("x-api-key", secret_);
+    EXPECT_TRUE(guard_.admit(head)) << path;
+  }
+}
+
 TEST_F(GuardTest, FormsOfWebPagesAreRefusedAndCurlIsNot) {
   net::Request head;
   head.method = "POST";

@@ -217,8 +217,9 @@ void create_model(Service& service, Exchange& exchange) {
 }
 
 Result<net::BodyPlace> choose_body_place(const models::Store& store, const net::Request& head) {
-  if (head.method != "POST" || !head.path.starts_with(kBlobs)) return net::BodyPlace{};
-  const auto hex = models::digest_hex(std::string_view(head.path).substr(kBlobs.size()));
+  const std::string_view path = served_path(head.path);
+  if (head.method != "POST" || !path.starts_with(kBlobs)) return net::BodyPlace{};
+  const auto hex = models::digest_hex(path.substr(kBlobs.size()));
   if (!hex) return net::BodyPlace{};  // the handler says so
   if (models::has_blob(store.dir(), *hex))
     return net::BodyPlace{std::make_shared<DropSink>(), models::kBlobBytesMax};

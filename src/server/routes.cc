@@ -9,6 +9,8 @@ namespace {
 
 using chat::Dialect;
 
+constexpr std::string_view kVersion = "/v1";
+
 constexpr std::array kRoutes{
     Route{"POST", "/v1/messages", Match::kExact, Access::kKey, Dialect::kAnthropicMessages, answer},
     Route{"POST", "/v1/messages/count_tokens", Match::kExact, Access::kKey,
@@ -75,10 +77,18 @@ constexpr std::array kRoutes{
           show_ledger_head},
 };
 
-bool path_fits(const Route& route, std::string_view path) {
-  return route.match == Match::kExact
-             ? path == route.path
-             : path.size() > route.path.size() && path.starts_with(route.path);
+bool fits(const Route& route, std::string_view path, std::string_view known) {
+  return route.match == Match::kExact ? path == known
+                                      : path.size() > known.size() && path.starts_with(known);
+}
+
+// The length of what fits, 0 when the route is another. What is below /v1 is found without it too:
+// clients of OpenAI's API are given the address with it, and sometimes without.
+std::size_t fitting(const Route& route, std::string_view path) {
+  if (fits(route, path, route.path)) return route.path.size();
+  if (!route.path.starts_with(kVersion)) return 0;
+  const std::string_view bare = route.path.substr(kVersion.size());
+  return fits(route, path, bare) ? bare.size() : 0;
 }
 
 }  // namespace
@@ -87,24 +97,36 @@ std::span<const Route> routes() {
   return kRoutes;
 }
 
+std::string_view served_path(std::string_view path) {
+  while (path.starts_with("//")) path.remove_prefix(1);
+  if (path.starts_with("/v1/v1/") || path.starts_with("/v1/api/"))
+    path.remove_prefix(kVersion.size());
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return path;
+}
+
 Found find_route(std::string_view method, std::string_view path) {
+  path = served_path(path);
   Found found;
   for (const Route& route : kRoutes) {
-    if (!path_fits(route, path)) continue;
+    const std::size_t length = fitting(route, path);
+    if (length == 0) continue;
     found.path_known = true;
     if (!found.allow.empty()) found.allow += ", ";
     found.allow += route.method == "GET" ? "GET, HEAD" : route.method;
     if (method == route.method || (method == "HEAD" && route.method == "GET")) {
       found.route = &route;
-      if (route.match == Match::kBelow) found.rest = path.substr(route.path.size());
+      if (route.match == Match::kBelow) found.rest = path.substr(length);
     }
   }
   return found;
 }
 
 chat::Dialect dialect_of(std::string_view path) {
+  path = served_path(path);
   if (path == "/" || path.starts_with("/api/")) return Dialect::kOllamaChat;
-  if (path.starts_with("/v1/messages")) return Dialect::kAnthropicMessages;
+  if (path.starts_with("/v1/messages") || path.starts_with("/messages"))
+    return Dialect::kAnthropicMessages;
   return Dialect::kOpenAiChat;
 }
 

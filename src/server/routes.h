@@ -38,12 +38,18 @@ struct Route {
 
 std::span<const Route> routes();
 
+// `path` as the table has it: with one slash in front and none behind, and without the /v1 that
+// stands twice or in front of /api when a client was given its address with a /v1 that it adds
+// itself.
+std::string_view served_path(std::string_view path);
+
 struct Found {
   const Route* route = nullptr;  // nullptr: see `path_known`
   bool path_known = false;       // with another method
   std::string allow;             // the methods that it has, for Allow
   std::string_view rest = {};
 };
+// Any path a client may send, not only served_path()'s.
 Found find_route(std::string_view method, std::string_view path);
 
 // The dialect whose clients ask for such paths: /api Ollama's, /v1/messages Anthropic's, else

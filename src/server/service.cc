@@ -80,7 +80,9 @@ std::string model_version(const models::Store& models, const std::string& backen
 
 // /v1/models serves two vendors' clients; the header tells them apart.
 chat::Dialect dialect_for(const net::Request& request) {
-  if (request.path.starts_with("/v1/models") && request.headers.find("anthropic-version"))
+  const std::string_view path = served_path(request.path);
+  const bool lists_models = path.starts_with("/v1/models") || path.starts_with("/models");
+  if (lists_models && request.headers.find("anthropic-version"))
     return chat::Dialect::kAnthropicMessages;
   return dialect_of(request.path);
 }

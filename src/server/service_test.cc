@@ -257,6 +257,25 @@ TEST_F(ServiceTest, EveryDialectAnswersInItsOwnShape) {
   EXPECT_EQ(ledger_->rows(0, 100)->size(), std::size(rows));
 }
 
+// What comes of a base URL with a /v1 or a slash too many, or without the /v1.
+TEST_F(ServiceTest, AddressesThatAreNearlyRightAreAnswered) {
+  const std::string chat = R"({"model":"local","messages":[{"role":"user","content":"hi"}]})";
+  for (const char* path : {"/v1/v1/messages", "/v1/messages/", "//v1/messages", "/messages"})
+    EXPECT_NE(post(path, std::string(kMessages)).body.find(R"("type":"message")"),
+              std::string::npos)
+        << path;
+  for (const char* path : {"/chat/completions", "/v1/v1/chat/completions", "/v1/chat/completions/"})
+    EXPECT_NE(post(path, chat).body.find("chat.completion"), std::string::npos) << path;
+  for (const char* path : {"/v1/api/chat", "//api/chat", "/api/chat/"})
+    EXPECT_NE(post(path, chat).body.find(R"("done":true)"), std::string::npos) << path;
+  EXPECT_EQ(ask(request("GET", "/models/small:1b", "")).status, 200);
+  EXPECT_EQ(ask(request("GET", "/v1/models/", "")).status, 200);
+  EXPECT_EQ(ask(request("GET", "/v1/v1/v1/models", "")).status, 404);
+  EXPECT_EQ(ask(request("POST", "/api/messages", chat)).status, 404);
+  EXPECT_NE(ask(request("GET", "/messages/", "")).body.find(R"("type":"error")"),
+            std::string::npos);
+}
+
 TEST_F(ServiceTest, ErrorsAreClearAndInTheDialectsShape) {
   struct Row {
     const char* method;

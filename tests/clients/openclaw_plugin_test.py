@@ -92,7 +92,7 @@ class Plugin(AgentTest):
                       "Say hello.", "--tools", "", "--no-deliver", "--json")
         self.check("cron", "low", "local")
         if os.environ.get("CI") == "true":
-            print("left out in CI: the heartbeat, a minute of reading; plugin.test.js has its mark")
+            print("left out in CI: the heartbeat, a minute of reading; plugin.test.ts has its mark")
             return
         self.openclaw("system", "event", "--text", "Look around.", "--mode", "now")
         self.check("heartbeat", "low", "local")

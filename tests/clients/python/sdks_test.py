@@ -93,6 +93,11 @@ class OpenAi(unittest.TestCase):
         answer = self.client.chat.completions.create(model="local", messages=HI, max_tokens=8)
         self.assertIn(answer.choices[0].finish_reason, ("stop", "length"))
 
+    def test_embeddings(self):
+        answer = self.client.embeddings.create(model=LOCAL, input=["one text", "another"])
+        self.assertEqual([item.index for item in answer.data], [0, 1])
+        self.assertAlmostEqual(sum(number ** 2 for number in answer.data[0].embedding), 1, places=3)
+
     def test_lists_models(self):
         self.assertIn("local", [model.id for model in self.client.models.list()])
         self.assertEqual(self.client.models.retrieve("local").object, "model")

@@ -149,6 +149,29 @@ test('openai: models list and one model', async () => {
   assert.equal((await openai.models.retrieve(local)).id, local);
 });
 
+test('openai: embeddings, as base64 (what it asks for by itself) and as numbers', async () => {
+  const input = ['one text', 'another'];
+  const coded = await openai.embeddings.create({ model: local, input });
+  const plain = await openai.embeddings.create({ model: local, input, encoding_format: 'float' });
+  assert.deepEqual(coded.data.map((item) => item.index), [0, 1]);
+  assert.ok(Math.abs(Math.hypot(...coded.data[0].embedding) - 1) < 1e-3);
+  coded.data.forEach((item, i) => item.embedding.forEach(
+    (number, k) => assert.ok(Math.abs(number - plain.data[i].embedding[k]) < 1e-6)));
+  assert.ok(coded.usage.total_tokens > 1);
+});
+
+test('openai and anthropic: a base URL without its /v1, or with one too many', async () => {
+  const ask = { model: 'claude', max_tokens: 9, messages: say };
+  for (const baseURL of [url, `${url}/`, `${url}/v1/`]) {
+    const answer = await new OpenAI({ baseURL, apiKey, maxRetries: 0 }).chat.completions.create(ask);
+    assert.equal(answer.choices[0].message.content, 'one two three');
+  }
+  for (const baseURL of [`${url}/`, `${url}/v1`]) {
+    const answer = await new Anthropic({ baseURL, apiKey, maxRetries: 0 }).messages.create(ask);
+    assert.equal(answer.content[0].text, 'one two three');
+  }
+});
+
 test('openai: errors have their classes', async () => {
   const wrong = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'th-wrong', maxRetries: 0 });
   const ask = { model: 'local', max_tokens: 5, messages: user('Hi') };

@@ -1,15 +1,26 @@
 // What each of OpenClaw's model calls is worth: the one place to change it. The first rule that fits wins.
 
-/**
- * @typedef {object} Call  What is known about a model call.
- * @property {string} [trigger]     why the run began: "user", "cron", "heartbeat", ...; none for a call outside a run
- * @property {string} [sessionKey]  "agent:main:main", "agent:main:subagent:…"
- * @property {string} [prompt]      what the run was asked
- *
- * @typedef {object} Mark
- * @property {"low" | "high"} priority  low: the local model; high: Claude
- * @property {string} taskClass
- */
+/** What is known about a model call. */
+export interface Call {
+  /** why the run began: "user", "cron", "heartbeat", ...; none for a call outside a run */
+  trigger?: string;
+  /** "agent:main:main", "agent:main:subagent:…" */
+  sessionKey?: string;
+  /** what the run was asked */
+  prompt?: string;
+}
+
+/** low: the local model; high: Claude */
+export type Priority = 'low' | 'high';
+
+export interface Mark {
+  priority: Priority;
+  taskClass: string;
+}
+
+interface Rule extends Mark {
+  fits: (call: Call) => boolean;
+}
 
 const PROMPT_CHARS_MAX = 4000; // of a prompt that is looked at; the rest cannot make it routine
 const SMALL_EDIT_CHARS_MAX = 400;
@@ -20,8 +31,7 @@ const EDIT = /\b(typos?|rename|reformat|re-?indent|sort the imports|fix the spel
 /** A person's own word in the prompt: "[priority:low]" or "#priority=high". */
 const DECLARED = /(?:\[priority:\s*(low|high)\]|#priority=(low|high)\b)/i;
 
-/** @type {{taskClass: string, priority: "low" | "high", fits: (call: Call) => boolean}[]} */
-export const RULES = [
+export const RULES: Rule[] = [
   { taskClass: 'heartbeat', priority: 'low', fits: (call) => call.trigger === 'heartbeat' },
   { taskClass: 'cron', priority: 'low', fits: (call) => call.trigger === 'cron' },
   { taskClass: 'subagent', priority: 'low', fits: (call) => /:subagent:/.test(call.sessionKey ?? '') },
@@ -33,17 +43,15 @@ export const RULES = [
     priority: 'low',
     fits: (call) => (call.prompt ?? '').length <= SMALL_EDIT_CHARS_MAX && EDIT.test(call.prompt ?? ''),
   },
-  { taskClass: 'user', priority: 'high', fits: () => true },
 ];
 
-/**
- * @param {Call} call
- * @returns {Mark}
- */
-export function mark(call) {
+/** What no rule fits is a person's. */
+const ELSE: Mark = { taskClass: 'user', priority: 'high' };
+
+export function mark(call: Call): Mark {
   const prompt = (call.prompt ?? '').slice(0, PROMPT_CHARS_MAX);
-  const rule = RULES.find(({ fits }) => fits({ ...call, prompt }));
+  const { taskClass, priority } = RULES.find(({ fits }) => fits({ ...call, prompt })) ?? ELSE;
   const declared = DECLARED.exec(prompt);
-  const priority = declared ? (declared[1] ?? declared[2]).toLowerCase() : rule.priority;
-  return { priority: /** @type {Mark["priority"]} */ (priority), taskClass: rule.taskClass };
+  const said = (declared?.[1] ?? declared?.[2])?.toLowerCase() as Priority | undefined;
+  return { taskClass, priority: said ?? priority };
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import plugin from './index.js';
-import { mark } from './rules.js';
-import { status } from './status.js';
+import plugin from './index.ts';
+import { mark } from './rules.ts';
+import { status } from './status.ts';
 
 const MARKS = [
   ['a heartbeat', { trigger: 'heartbeat', sessionKey: 'agent:main:main', prompt: 'Look around' }, 'low', 'heartbeat'],

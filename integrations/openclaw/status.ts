@@ -2,15 +2,25 @@
 
 const ANSWER_MS_MAX = 5000;
 
-/**
- * @param {string} baseUrl  of the provider, with or without /v1
- * @param {string} apiKey
- * @param {typeof fetch} [get]
- * @returns {Promise<string>}
- */
-export async function status(baseUrl, apiKey, get = fetch) {
+interface Health {
+  version: string;
+  claude: string;
+  workers?: { model: string; state: string }[];
+}
+
+interface Row {
+  backend?: string;
+  task_class?: string;
+}
+
+/** What `fetch` has that is used here. */
+export type Get = (url: string, options: { headers: Record<string, string>; signal: AbortSignal }) =>
+  Promise<{ ok: boolean; status: number; json(): Promise<unknown> }>;
+
+/** `baseUrl`: of the provider, with or without /v1. */
+export async function status(baseUrl: string, apiKey: string, get: Get = fetch): Promise<string> {
   const url = baseUrl.replace(/\/(v1\/?)?$/, '');
-  const ask = async (path) => {
+  const ask = async (path: string): Promise<unknown> => {
     const answer = await get(url + path, {
       headers: { authorization: `Bearer ${apiKey}` },
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
@@ -19,7 +29,10 @@ export async function status(baseUrl, apiKey, get = fetch) {
     return answer.json();
   };
   try {
-    const [health, recent] = await Promise.all([ask('/healthz'), ask('/tophand/v1/requests?limit=50')]);
+    const [health, recent] = await Promise.all([
+      ask('/healthz') as Promise<Health>,
+      ask('/tophand/v1/requests?limit=50') as Promise<{ requests: Row[] }>,
+    ]);
     const workers = (health.workers ?? []).map((worker) => `${worker.model} (${worker.state})`);
     return [
       `Tophand ${health.version} at ${url}`,
@@ -28,14 +41,14 @@ export async function status(baseUrl, apiKey, get = fetch) {
       `last ${recent.requests.length} requests: ${counts(recent.requests)}`,
     ].join('\n');
   } catch (error) {
-    return `Tophand at ${url} does not answer: ${error.message}. Is \`tophand serve\` running?`;
+    return `Tophand at ${url} does not answer: ${(error as Error).message}. Is \`tophand serve\` running?`;
   }
 }
 
 /** "12 local (8 heartbeat, 4 cron), 3 claude (3 user)" */
-function counts(requests) {
-  const count = (rows, name) => {
-    const found = new Map();
+function counts(requests: Row[]): string {
+  const count = (rows: Row[], name: keyof Row): [string, number][] => {
+    const found = new Map<string, number>();
     for (const row of rows) found.set(row[name] || 'other', (found.get(row[name] || 'other') ?? 0) + 1);
     return [...found];
   };

@@ -1,17 +1,20 @@
 // OpenClaw's side of Tophand: says what each model call of the provider "tophand" is for.
-import { mark } from './rules.js';
-import { recall, remember } from './runs.js';
-import { status } from './status.js';
+import type { OpenClawPluginApi, ProviderWrapStreamFnContext } from 'openclaw/plugin-sdk/plugin-entry';
+import { mark } from './rules.ts';
+import { recall, remember, type CallIds } from './runs.ts';
+import { status } from './status.ts';
 
 const PROVIDER = 'tophand';
+
+type StreamFn = NonNullable<ProviderWrapStreamFnContext['streamFn']>;
 
 /**
  * A stream function of OpenClaw that sends our two headers along, over those of the model's entry. An
  * agent's turn (it has tools) whose beginning was not seen, as of `openclaw agent exec`, is left unmarked.
  */
-function marked(inner) {
+function marked(inner: StreamFn): StreamFn {
   return (model, context, options) => {
-    const call = recall(options);
+    const call = recall(options as CallIds | undefined);
     if (!call && context?.tools?.length) return inner(model, context, options);
     const { priority, taskClass } = mark(call ?? {});
     const headers = { 'X-Tophand-Priority': priority, 'X-Task-Class': taskClass };
@@ -20,12 +23,12 @@ function marked(inner) {
   };
 }
 
-const wrap = (ctx) => (ctx.streamFn ? marked(ctx.streamFn) : undefined);
+const wrap = (ctx: ProviderWrapStreamFnContext) => (ctx.streamFn ? marked(ctx.streamFn) : undefined);
 
 export default {
   id: PROVIDER,
   name: 'Tophand',
-  register(api) {
+  register(api: OpenClawPluginApi) {
     api.on('before_model_resolve', (event, ctx) => {
       remember([ctx.runId, ctx.sessionId],
         { trigger: ctx.trigger, sessionKey: ctx.sessionKey, prompt: event.prompt });
@@ -44,7 +47,7 @@ export default {
       handler: async () => {
         const provider = api.config?.models?.providers?.[PROVIDER];
         if (!provider) return { text: 'There is no provider "tophand": run `tophand connect openclaw`.' };
-        return { text: await status(provider.baseUrl, provider.apiKey) };
+        return { text: await status(provider.baseUrl, String(provider.apiKey)) };
       },
     });
   },
