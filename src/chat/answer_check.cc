@@ -46,9 +46,11 @@ std::optional<Fault> call_fault(const Request& request, const ToolUseBlock& call
   const auto schema = parse_json(tool->input_schema_json);
   if (!schema) return std::nullopt;
   const auto mismatch = schema_mismatch(*schema, *arguments, "arguments");
-  if (!mismatch || !*mismatch) return std::nullopt;
-  return Fault{Fault::Kind::kArguments, "The arguments of \"" + call.name +
-                                            "\" do not fit its parameters: " + **mismatch + "."};
+  if (!mismatch) return std::nullopt;
+  const std::optional<std::string>& what = *mismatch;
+  if (!what) return std::nullopt;
+  return Fault{Fault::Kind::kArguments,
+               "The arguments of \"" + call.name + "\" do not fit its parameters: " + *what + "."};
 }
 
 // The bracket that every value which fits begins with; 0 when other values may fit too.
@@ -77,8 +79,10 @@ std::optional<Fault> value_fault(const Request& request, const Json* schema, con
   }
   if (schema == nullptr) return std::nullopt;
   const auto mismatch = schema_mismatch(*schema, value, "answer");
-  if (!mismatch || !*mismatch) return std::nullopt;
-  return Fault{Fault::Kind::kWrongJson, "The JSON does not fit the schema: " + **mismatch + "."};
+  if (!mismatch) return std::nullopt;
+  const std::optional<std::string>& what = *mismatch;
+  if (!what) return std::nullopt;
+  return Fault{Fault::Kind::kWrongJson, "The JSON does not fit the schema: " + *what + "."};
 }
 
 // A call that was asked for and not made.

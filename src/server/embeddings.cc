@@ -126,9 +126,9 @@ void embeddings(Service& service, Exchange& exchange) {
                         {"ms", (deps.clock->mono_ns() - start_ns) / 1'000'000},
                         {"outcome", answer ? "ok" : info(answer.error().code).name}});
   if (!answer) return send_error(exchange, answer.error());
-  if (request->keep_alive_ms && target.backend.empty()) {
-    if (*request->keep_alive_ms == 0) deps.workers->unload(target.model);
-    else deps.workers->keep(target.model, *request->keep_alive_ms);
+  if (const auto keep_ms = request->keep_alive_ms; keep_ms && target.backend.empty()) {
+    if (*keep_ms == 0) deps.workers->unload(target.model);
+    else deps.workers->keep(target.model, *keep_ms);
   }
   // Ollama's own rule is to cut without a word; here the header says so.
   if (const std::int64_t cut = answer->truncated(); cut > 0)

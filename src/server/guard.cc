@@ -47,7 +47,8 @@ std::string key_of(std::string_view authorization) {
   if (lowered(authorization.substr(0, 6)) != "basic " || authorization.size() > kBasicBytesMax)
     return "";
   const auto pair = base64_decoded(trimmed(authorization.substr(6)));
-  const std::size_t colon = pair ? pair->find(':') : std::string::npos;
+  if (!pair) return "";
+  const std::size_t colon = pair->find(':');
   return colon == std::string::npos ? "" : pair->substr(colon + 1);
 }
 

@@ -169,7 +169,7 @@ net::ErrorReply Service::format_error(const Error& error, std::string_view path)
 }
 
 std::string Service::persona_of(std::string_view model) const {
-  const std::string name(policy::bare_model(model));
+  std::string name(policy::bare_model(model));
   if (steering_.settings()->aliases.contains(name)) return name;
   if (name.empty() || is_reserved(name)) return "";  // most requests: no need to look
   const auto installed = deps_.models->listed();
