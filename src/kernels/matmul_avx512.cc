@@ -316,115 +316,13 @@ TOPHAND_TARGET void unpack(const std::byte* group, std::uint64_t first_block, st
   }
 }
 
-// dot[r][t] += dwords [First, First + N) of both groups' codes times T tokens.
-template <std::size_t First, std::size_t N, std::size_t T>
-TOPHAND_INLINE void tile_dwords(const std::uint8_t (*codes)[8][64], const ActivationBlock* const* a,
-                                std::uint64_t b, __m512i (&dot)[kPanelGroups][T]) {
-#pragma GCC unroll 8
-  for (std::size_t j = First; j < First + N; ++j) {
-    const __m512i w0 = _mm512_load_si512(codes[0][j]), w1 = _mm512_load_si512(codes[1][j]);
-#pragma GCC unroll 12
-    for (std::size_t t = 0; t < T; ++t) {
-      const __m512i x = broadcast_dword(a[t][b], j);
-      dot[0][t] = _mm512_dpbusd_epi32(dot[0][t], w0, x);
-      dot[1][t] = _mm512_dpbusd_epi32(dot[1][t], w1, x);
-    }
-  }
-}
+}  // namespace
+}  // namespace tophand::kernels::detail
 
-// Both groups times T tokens over the blocks of a panel. Layout matters only for how scales apply.
-template <Layout L, std::size_t T>
-TOPHAND_TARGET void tile(const TilePiece& piece) {
-  constexpr bool kTwoScales = L.scales == Scales::kSuper16;
-  const Panel& panel = *piece.panel;
-  const ActivationBlock* a[T];
-  __m512 sum[kPanelGroups][T];
-#pragma GCC unroll 8
-  for (std::size_t t = 0; t < T; ++t) {
-    a[t] = piece.token(t);
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kPanelGroups; ++r) {
-      sum[r][t] = piece.fresh ? _mm512_setzero_ps() : _mm512_loadu_ps(piece.sum(t) + 16 * r);
-    }
-  }
-  for (std::uint64_t b = 0; b < piece.blocks; ++b) {
-    const std::uint64_t at = piece.panel_first + b;
-#pragma GCC unroll 2
-    for (std::size_t half = 0; half < (kTwoScales ? 2 : 1); ++half) {
-      __m512i dot[kPanelGroups][T];
-#pragma GCC unroll 12
-      for (std::size_t t = 0; t < T; ++t) {
-        __m512i start = _mm512_setzero_si512();
-        if constexpr (L.offset_shift != Layout::kNoOffset) {
-          const std::int32_t negative = !kTwoScales ? a[t][b].negative_sum
-                                        : half == 0 ? a[t][b].negative_low
-                                                    : a[t][b].negative_high;
-          start = _mm512_slli_epi32(_mm512_set1_epi32(negative), L.offset_shift);
-        }
-        dot[0][t] = dot[1][t] = start;
-      }
-      if constexpr (!kTwoScales) {
-        tile_dwords<0, 8, T>(panel.codes[at], a, b, dot);
-      } else if (half == 0) {
-        tile_dwords<0, 4, T>(panel.codes[at], a, b, dot);
-      } else {
-        tile_dwords<4, 4, T>(panel.codes[at], a, b, dot);
-      }
-      const auto& scale = kTwoScales && half == 1 ? panel.second[at] : panel.scale[at];
-#pragma GCC unroll 12
-      for (std::size_t t = 0; t < T; ++t) {
-        const __m512 x_scale = _mm512_set1_ps(a[t][b].scale);
-#pragma GCC unroll 2
-        for (std::size_t r = 0; r < kPanelGroups; ++r) {
-          const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r][t]), x_scale);
-          sum[r][t] = _mm512_fmadd_ps(product, _mm512_load_ps(scale[r]), sum[r][t]);
-          if constexpr (L.has_min()) {
-            sum[r][t] = _mm512_fmadd_ps(_mm512_set1_ps(a[t][b].scaled_sum),
-                                        _mm512_load_ps(panel.second[at][r]), sum[r][t]);
-          }
-        }
-      }
-    }
-  }
-#pragma GCC unroll 8
-  for (std::size_t t = 0; t < T; ++t) {
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kPanelGroups; ++r) {
-      _mm512_storeu_ps(piece.sum(t) + 16 * r, sum[r][t]);
-    }
-  }
-}
+#include "kernels/matmul_avx512_tile.inc"
 
-template <std::size_t T>
-TOPHAND_TARGET void integer_tile(const TilePiece& piece) {
-  const ActivationBlock* a[T];
-  __m512i dot[kPanelGroups][T];
-#pragma GCC unroll 8
-  for (std::size_t t = 0; t < T; ++t) {
-    a[t] = piece.token(t);
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kPanelGroups; ++r) {
-      dot[r][t] = piece.fresh ? _mm512_set1_epi32(piece.starts[t])
-                              : _mm512_loadu_si512(piece.sum(t) + 16 * r);
-    }
-  }
-  for (std::uint64_t b = 0; b < piece.blocks; ++b) {
-    tile_dwords<0, 8, T>(piece.panel->codes[piece.panel_first + b], a, b, dot);
-  }
-#pragma GCC unroll 8
-  for (std::size_t t = 0; t < T; ++t) {
-    const __m512 factor = _mm512_set1_ps(piece.factors[t]);
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kPanelGroups; ++r) {
-      float* out = piece.sum(t) + 16 * r;
-      if (piece.last) {
-        _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r][t]), factor));
-      } else {
-        _mm512_storeu_si512(out, dot[r][t]);
-      }
-    }
-  }
-}
+namespace tophand::kernels::detail {
+namespace {
 
 template <Encoding E>
 TOPHAND_INLINE __m512 load_column(const std::byte* group, std::uint64_t c) {

@@ -6,12 +6,6 @@
 namespace tophand::kernels::detail {
 namespace {
 
-// A residual block of one token, and where its sums go.
-struct Extra {
-  const ActivationBlock* record;
-  std::uint32_t token;
-};
-
 // The columns that a panel covers.
 struct Columns {
   std::uint64_t first;   // block
@@ -156,7 +150,6 @@ class PanelRun {
   std::uint64_t wide_;  // of these in wide tiles, the first
   Columns columns_{};
   bool last_ = false;
-  std::size_t extras_ = 0;
   Panel panel_;
   const ActivationBlock* tokens_[kTokensAtOnce];
   std::int32_t starts_[kTokensAtOnce];
@@ -169,19 +162,36 @@ class PanelRun {
   };
   TokenExtras with_extras_[kTokensAtOnce];
   std::size_t extra_tokens_ = 0;
-  Extra extra_[kTokensAtOnce * kPanelBlocks];  // a block has at most one residual
+  // Residual blocks of these columns (a block has at most one), those of block b at
+  // [extras_at_[b], extras_at_[b + 1]), and where the sums of their tokens go.
+  std::size_t extras_at_[kPanelBlocks + 1];
+  const ActivationBlock* extras_[kTokensAtOnce * kPanelBlocks];
+  float* extra_sums_[kTokensAtOnce * kPanelBlocks];
+  float* extra_incomplete_sums_[kTokensAtOnce * kPanelBlocks];
   GroupSums incomplete_[kTokensAtOnce][kPanelGroups];
 };
 
 // The residual blocks that fall into these columns, block by block: outliers tend to be in the same
 // columns of every token, so tiles of them fill up.
 void PanelRun::collect_extras() {
-  extras_ = 0;
-  for (std::uint64_t b = columns_.first; b < columns_.first + columns_.blocks; ++b) {
-    for (std::size_t i = 0; i < extra_tokens_; ++i) {
-      TokenExtras& of = with_extras_[i];
-      if (of.next == of.end || of.next->block != b) continue;
-      extra_[extras_++] = {of.next++, of.token};
+  const std::uint64_t end = columns_.first + columns_.blocks;
+  std::size_t counts[kPanelBlocks] = {};
+  for (std::size_t i = 0; i < extra_tokens_; ++i) {
+    const TokenExtras& of = with_extras_[i];
+    for (const ActivationBlock* e = of.next; e != of.end && e->block < end; ++e)
+      ++counts[e->block - columns_.first];
+  }
+  extras_at_[0] = 0;
+  for (std::size_t b = 0; b < kPanelBlocks; ++b) extras_at_[b + 1] = extras_at_[b] + counts[b];
+  std::size_t to[kPanelBlocks];
+  std::copy_n(extras_at_, kPanelBlocks, to);
+  for (std::size_t i = 0; i < extra_tokens_; ++i) {
+    TokenExtras& of = with_extras_[i];
+    for (; of.next != of.end && of.next->block < end; ++of.next) {
+      const std::size_t at = to[of.next->block - columns_.first]++;
+      extras_[at] = of.next;
+      extra_sums_[at] = sums_[of.token];
+      extra_incomplete_sums_[at] = incomplete_sums_[of.token];
     }
   }
 }
@@ -243,24 +253,20 @@ void PanelRun::run_tiles(std::uint64_t g) {
 }
 
 void PanelRun::run_extras(std::uint64_t g) {
-  const ActivationBlock* records[kTileTokensMax];
-  float* to[kTileTokensMax];
+  float* const* const to = whole(g) ? extra_sums_ : extra_incomplete_sums_;
   TilePiece piece{};
   piece.panel = &panel_;
   piece.blocks = 1;
-  piece.tokens = records;
-  piece.sums = to;
   piece.offset = offset(g);
-  for (std::size_t at = 0; at < extras_;) {
-    const std::uint32_t block = extra_[at].record->block;
-    piece.panel_first = block - columns_.first;
-    std::size_t tokens = 0;
-    for (; at < extras_ && tokens < run_.kernels.tile_tokens; ++at, ++tokens) {
-      if (extra_[at].record->block != block) break;
-      records[tokens] = extra_[at].record;
-      to[tokens] = sums(g)[extra_[at].token];
+  for (std::size_t b = 0; b < kPanelBlocks; ++b) {
+    piece.panel_first = b;
+    for (std::size_t at = extras_at_[b]; at < extras_at_[b + 1];) {
+      const std::size_t tokens = std::min(extras_at_[b + 1] - at, run_.kernels.tile_tokens);
+      piece.tokens = extras_ + at;
+      piece.sums = to + at;
+      run_.kernels.tile[tokens - 1](piece);
+      at += tokens;
     }
-    run_.kernels.tile[tokens - 1](piece);
   }
 }
 
