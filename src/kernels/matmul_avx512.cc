@@ -220,7 +220,7 @@ TOPHAND_TARGET void few(const FewPiece& piece, FewSums& sums) {
 #pragma GCC unroll 4
       for (std::size_t s = 0; s < S; ++s) {
         const std::byte* super = piece.groups[s] + offset;
-        prefetch_share<L>(super, b);
+        prefetch_block<L>(super, b);
         forget_loads();
         Codes codes;
         load_codes<L>(super + L.scale_bytes + b * L.code_bytes(), codes);
@@ -264,7 +264,7 @@ TOPHAND_TARGET void integer_few(const FewPiece& piece, FewSums& sums) {
 #pragma GCC unroll 4
       for (std::size_t s = 0; s < S; ++s) {
         const std::byte* lines = piece.groups[s] + b * L.code_bytes();
-        if (h == 0) prefetch_share<L>(lines, 0);
+        if (h == 0) prefetch_block<L>(lines, 0);
         line[s] = load_line(lines + h * kLineBytes);
       }
 #pragma GCC unroll 4

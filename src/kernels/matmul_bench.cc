@@ -188,6 +188,7 @@ void register_for(const IsaInfo& set) {
     const std::string suffix = "/" + name + "/" + std::string(encoding_info(encoding).name);
     benchmark::RegisterBenchmark(("gemv" + suffix).c_str(), gemv, isa, encoding);
     benchmark::RegisterBenchmark(("gemm" + suffix).c_str(), gemm, isa, encoding)
+        ->Arg(1)
         ->Arg(2)
         ->Arg(4)
         ->Arg(8)

@@ -192,7 +192,7 @@ TOPHAND_TARGET void few(const FewPiece& piece, FewSums& sums) {
   for (std::uint64_t b = 0; b < piece.cols / kBlockCols; ++b) {
     const std::uint64_t offset = b / L.super_blocks * L.super_bytes();
     for (std::size_t s = 0; s < S; ++s) {
-      prefetch_share<L>(piece.groups[s] + offset, b % L.super_blocks);
+      prefetch_block<L>(piece.groups[s] + offset, b % L.super_blocks);
       add_block_of_tokens<L, T>(piece.groups[s] + offset, b % L.super_blocks, a, b, out[s]);
     }
   }
