@@ -139,6 +139,36 @@ TEST(Dispatch, AFailureAfterContentNeverMovesOn) {
   EXPECT_EQ(rig.ledger.settled[0].second.outcome, ledger::AttemptEnd::Outcome::kPartial);
 }
 
+const Target kOther{Place::kLocal, "small", "ws2"};
+
+TEST(Dispatch, TheRowOfAFreeAnswerIsClosedWhenTheClientHasItWhereTheCallerSeesToThat) {
+  Rig rig(plays(kWhole), refuses(Code::kBug));
+  const Dispatcher dispatcher(rig.deps());
+  rig.job.books_can_wait = true;
+  const Outcome outcome = rig.run_on(dispatcher, {kOther});
+  EXPECT_EQ(outcome.report.end, backend::End::kFinished);
+  EXPECT_TRUE(rig.ledger.settled.empty());
+  ASSERT_TRUE(outcome.afterwards);
+  rig.clock.advance_ms(5000);  // the client reads slowly
+  outcome.afterwards();
+  ASSERT_EQ(rig.ledger.settled.size(), 1u);
+  EXPECT_EQ(rig.ledger.settled[0].second.outcome, ledger::AttemptEnd::Outcome::kDone);
+  EXPECT_LT(rig.ledger.settled[0].second.duration_ms, 5000);
+}
+
+TEST(Dispatch, NothingWaitsOfWhatMayCostMoneyOrDidNotEndWell) {
+  Rig paid(refuses(Code::kBug), plays(kWhole));
+  const Dispatcher dispatcher(paid.deps());
+  paid.job.books_can_wait = true;
+  EXPECT_FALSE(paid.run_on(dispatcher, {kClaude}).afterwards);
+  EXPECT_EQ(paid.ledger.settled.size(), 1u);
+  Rig failed(refuses(Code::kUnavailable), plays(kWhole));
+  const Dispatcher another(failed.deps());
+  failed.job.books_can_wait = true;
+  EXPECT_FALSE(failed.run_on(another, {kOther, kClaude}).afterwards);
+  EXPECT_EQ(failed.ledger.settled.size(), 2u);
+}
+
 // What is kept of an answer for the account has to end some time, whatever the backend does.
 TEST(Dispatch, AnAnswerThatNeverEndsIsEnded) {
   int pieces = 0;
