@@ -1,68 +1,74 @@
 // Answers of the Anthropic Messages API, whole and streamed. docs/protocols/anthropic-messages.md.
 #include "base/json.h"
+#include "base/json_text.h"
 #include "chat/answer_json.h"
 #include "chat/block_sequencer.h"
 
 namespace tophand::chat {
 namespace {
 
-Json usage_json(const Usage& usage) {
-  Json out = Json::object();
-  out["input_tokens"] = usage.input_tokens;
-  out["cache_creation_input_tokens"] = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens;
-  out["cache_read_input_tokens"] = usage.cache_read_tokens;
-  out["cache_creation"] = {{"ephemeral_5m_input_tokens", usage.cache_write_5m_tokens},
-                           {"ephemeral_1h_input_tokens", usage.cache_write_1h_tokens}};
-  out["output_tokens"] = usage.output_tokens;
-  out["service_tier"] = "standard";
-  return out;
+void write_usage(const Usage& usage, JsonText& json) {
+  json.open('{').key("input_tokens").number(usage.input_tokens);
+  json.key("cache_creation_input_tokens");
+  json.number(usage.cache_write_5m_tokens + usage.cache_write_1h_tokens);
+  json.key("cache_read_input_tokens").number(usage.cache_read_tokens);
+  json.key("cache_creation").open('{');
+  json.key("ephemeral_5m_input_tokens").number(usage.cache_write_5m_tokens);
+  json.key("ephemeral_1h_input_tokens").number(usage.cache_write_1h_tokens).close('}');
+  json.key("output_tokens").number(usage.output_tokens);
+  json.key("service_tier").string("standard").close('}');
 }
 
 // What message_delta carries: running totals, without the breakdown.
-Json delta_usage_json(const Usage& usage) {
-  Json out = Json::object();
-  out["input_tokens"] = usage.input_tokens;
-  out["cache_creation_input_tokens"] = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens;
-  out["cache_read_input_tokens"] = usage.cache_read_tokens;
-  out["output_tokens"] = usage.output_tokens;
-  return out;
+void write_delta_usage(const Usage& usage, JsonText& json) {
+  json.open('{').key("input_tokens").number(usage.input_tokens);
+  json.key("cache_creation_input_tokens");
+  json.number(usage.cache_write_5m_tokens + usage.cache_write_1h_tokens);
+  json.key("cache_read_input_tokens").number(usage.cache_read_tokens);
+  json.key("output_tokens").number(usage.output_tokens).close('}');
 }
 
-Json stop_sequence_json(StopReason reason, const std::string& sequence) {
-  return reason == StopReason::kStopSequence && !sequence.empty() ? Json(sequence) : Json(nullptr);
+// Why it ended; null in a message that has only begun.
+void write_stop(const StopReason* reason, const std::string& sequence, JsonText& json) {
+  json.key("stop_reason");
+  if (reason == nullptr) json.null();
+  else json.string(anthropic_stop_reason(*reason));
+  json.key("stop_sequence");
+  if (reason == nullptr || *reason != StopReason::kStopSequence || sequence.empty()) json.null();
+  else json.string(sequence);
 }
 
-Json message_json(const AnswerContext& context, const Usage& usage) {
-  Json out = Json::object();
-  out["id"] = context.id;
-  out["type"] = "message";
-  out["role"] = "assistant";
-  out["model"] = context.model;
-  out["content"] = Json::array();
-  out["stop_reason"] = nullptr;
-  out["stop_sequence"] = nullptr;
-  out["usage"] = usage_json(usage);
-  return out;
-}
-
-Json block_json(const Block& block) {
-  Json out = Json::object();
-  if (const auto* text = std::get_if<TextBlock>(&block)) {
-    out["type"] = "text";
-    out["text"] = text->text;
-  } else if (const auto* thinking = std::get_if<ThinkingBlock>(&block)) {
-    out["type"] = "thinking";
-    out["thinking"] = thinking->thinking;
-    out["signature"] = thinking->signature;
-  } else if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
-    out["type"] = "tool_use";
-    out["id"] = tool->id;
-    out["name"] = tool->name;
-    out["input"] = arguments_json(tool->input_json);
-  } else if (const auto* opaque = std::get_if<OpaqueBlock>(&block)) {
-    if (auto parsed = parse_json(opaque->json)) out = std::move(*parsed);
+void write_block(const Block& block, JsonText& json) {
+  if (const auto* opaque = std::get_if<OpaqueBlock>(&block)) {
+    const auto parsed = parse_json(opaque->json);
+    json.raw(parsed ? dump_json(*parsed) : "{}");
+    return;
   }
-  return out;
+  json.open('{');
+  if (const auto* text = std::get_if<TextBlock>(&block)) {
+    json.key("type").string("text").key("text").string(text->text);
+  } else if (const auto* thinking = std::get_if<ThinkingBlock>(&block)) {
+    json.key("type").string("thinking").key("thinking").string(thinking->thinking);
+    json.key("signature").string(thinking->signature);
+  } else if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
+    json.key("type").string("tool_use").key("id").string(tool->id);
+    json.key("name").string(tool->name);
+    json.key("input").raw(dump_json(arguments_json(tool->input_json)));
+  }
+  json.close('}');
+}
+
+// A message, `content` and how it ended written by the caller.
+template <class Content>
+void write_message(const AnswerContext& context, const Usage& usage, Content content,
+                   JsonText& json) {
+  json.open('{').key("id").string(context.id);
+  json.key("type").string("message").key("role").string("assistant");
+  json.key("model").string(context.model);
+  content(json);
+  json.key("usage");
+  write_usage(usage, json);
+  json.close('}');
 }
 
 class AnthropicWriter final : public BlockSequencer {
@@ -70,57 +76,58 @@ class AnthropicWriter final : public BlockSequencer {
   using BlockSequencer::BlockSequencer;
 
  private:
-  static void send(const char* event, const Json& data, std::string& out) {
-    out += "event: ";
-    out += event;
-    out += "\ndata: ";
-    out += dump_json(data);
+  // One event of a type; `members` writes what it has beside the type.
+  template <class Members>
+  static void send(std::string_view type, std::string& out, Members members) {
+    ((out += "event: ") += type) += "\ndata: ";
+    JsonText json(out);
+    json.open('{').key("type").string(type);
+    members(json);
+    json.close('}');
     out += "\n\n";
   }
 
-  static Json typed(const char* type) {
-    Json out = Json::object();
-    out["type"] = type;
-    return out;
-  }
-
   void begin(const Started& started, std::string& out) override {
-    Json data = typed("message_start");
-    data["message"] = message_json(context(), started.usage);
-    send("message_start", data, out);
+    send("message_start", out, [&](JsonText& json) {
+      json.key("message");
+      const auto nothing_yet = [](JsonText& message) {
+        message.key("content").open('[').close(']');
+        write_stop(nullptr, "", message);
+      };
+      write_message(context(), started.usage, nothing_yet, json);
+    });
     progress(out);
   }
 
-  void progress(std::string& out) override { send("ping", typed("ping"), out); }
-
-  void open(const OpenBlock& block, std::string& out) override {
-    Json content = Json::object();
-    switch (block.kind) {
-      case BlockKind::kText:
-        content = {{"type", "text"}, {"text", ""}};
-        break;
-      case BlockKind::kThinking:
-        content = {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}};
-        break;
-      case BlockKind::kToolUse:
-        content = {{"type", "tool_use"},
-                   {"id", block.tool_id},
-                   {"name", block.tool_name},
-                   {"input", Json::object()}};
-        break;
-    }
-    Json data = typed("content_block_start");
-    data["index"] = block.index;
-    data["content_block"] = std::move(content);
-    send("content_block_start", data, out);
+  void progress(std::string& out) override {
+    send("ping", out, [](JsonText&) {});
   }
 
-  static void send_delta(int index, const char* type, const char* key, const std::string& piece,
-                         std::string& out) {
-    Json data = typed("content_block_delta");
-    data["index"] = index;
-    data["delta"] = {{"type", type}, {key, piece}};
-    send("content_block_delta", data, out);
+  void open(const OpenBlock& block, std::string& out) override {
+    send("content_block_start", out, [&](JsonText& json) {
+      json.key("index").number(block.index).key("content_block").open('{').key("type");
+      switch (block.kind) {
+        case BlockKind::kText:
+          json.string("text").key("text").string("");
+          break;
+        case BlockKind::kThinking:
+          json.string("thinking").key("thinking").string("").key("signature").string("");
+          break;
+        case BlockKind::kToolUse:
+          json.string("tool_use").key("id").string(block.tool_id);
+          json.key("name").string(block.tool_name).key("input").open('{').close('}');
+          break;
+      }
+      json.close('}');
+    });
+  }
+
+  static void send_delta(int index, std::string_view type, std::string_view key,
+                         const std::string& piece, std::string& out) {
+    send("content_block_delta", out, [&](JsonText& json) {
+      json.key("index").number(index).key("delta").open('{');
+      json.key("type").string(type).key(key).string(piece).close('}');
+    });
   }
 
   void delta(const OpenBlock& block, const std::string& piece, std::string& out) override {
@@ -137,19 +144,17 @@ class AnthropicWriter final : public BlockSequencer {
   void close(const OpenBlock& block, std::string& out) override {
     if (!block.signature.empty())
       send_delta(block.index, "signature_delta", "signature", block.signature, out);
-    Json data = typed("content_block_stop");
-    data["index"] = block.index;
-    send("content_block_stop", data, out);
+    send("content_block_stop", out, [&](JsonText& json) { json.key("index").number(block.index); });
   }
 
   void finish(const Finished& finished, std::string& out) override {
-    Json data = typed("message_delta");
-    data["delta"] = {
-        {"stop_reason", anthropic_stop_reason(finished.reason)},
-        {"stop_sequence", stop_sequence_json(finished.reason, finished.stop_sequence)}};
-    data["usage"] = delta_usage_json(finished.usage);
-    send("message_delta", data, out);
-    send("message_stop", typed("message_stop"), out);
+    send("message_delta", out, [&](JsonText& json) {
+      json.key("delta").open('{');
+      write_stop(&finished.reason, finished.stop_sequence, json);
+      json.close('}').key("usage");
+      write_delta_usage(finished.usage, json);
+    });
+    send("message_stop", out, [](JsonText&) {});
   }
 
   void failed(const Failed& failure, std::string& out) override {
@@ -166,11 +171,18 @@ std::unique_ptr<StreamWriter> make_anthropic_writer(AnswerContext context) {
 }
 
 std::string write_anthropic_answer(const AnswerContext& context, const Answer& answer) {
-  Json out = message_json(context, answer.usage);
-  for (const Block& block : answer.blocks) out["content"].push_back(block_json(block));
-  out["stop_reason"] = anthropic_stop_reason(answer.reason);
-  out["stop_sequence"] = stop_sequence_json(answer.reason, answer.stop_sequence);
-  return dump_json(out);
+  constexpr std::size_t kUsualBytes = 1024;
+  std::string out;
+  out.reserve(kUsualBytes);
+  JsonText json(out);
+  const auto content = [&](JsonText& message) {
+    message.key("content").open('[');
+    for (const Block& block : answer.blocks) write_block(block, message);
+    message.close(']');
+    write_stop(&answer.reason, answer.stop_sequence, message);
+  };
+  write_message(context, answer.usage, content, json);
+  return out;
 }
 
 }  // namespace tophand::chat

@@ -109,7 +109,8 @@ Result<> WatchingSink::event(const chat::StreamEvent& event) {
     if (!holding_) {
       touched_ = touched_ || first_content_ns_ || std::holds_alternative<chat::Finished>(event);
       if (auto put = let_go_locked(); !put) return put;
-      return client_.event(timed(event));
+      return std::holds_alternative<chat::Finished>(event) ? client_.event(timed(event))
+                                                           : client_.event(event);
     }
     held_events_.push_back(timed(event));
   }

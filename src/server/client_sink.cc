@@ -34,7 +34,7 @@ ClientSink::ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock
     : exchange_(&exchange),
       shape_(std::move(shape)),
       clock_(clock),
-      writer_(chat::make_stream_writer(exchange.dialect, shape_.context)),
+      writer_(shape_.stream ? chat::make_stream_writer(exchange.dialect, shape_.context) : nullptr),
       begun_ns_(clock.mono_ns()),
       looked_ns_(begun_ns_ - kLookEveryNs),
       last_write_ns_(begun_ns_),
@@ -88,7 +88,8 @@ bool ClientSink::move_to(Exchange& other) {
       other.writer.headers().set(header.name, header.value);
   stamp(other.writer.headers(), exchange_->request_id);  // by which the ledger knows it
   exchange_ = &other;
-  writer_ = chat::make_stream_writer(other.dialect, shape_.context);  // pings may have gone before
+  if (shape_.stream)  // pings may have gone before
+    writer_ = chat::make_stream_writer(other.dialect, shape_.context);
   return true;
 }
 
