@@ -34,7 +34,6 @@ ClientSink::ClientSink(Exchange& exchange, AnswerShape shape, const Clock& clock
     : exchange_(&exchange),
       shape_(std::move(shape)),
       clock_(clock),
-      writer_(shape_.stream ? chat::make_stream_writer(exchange.dialect, shape_.context) : nullptr),
       begun_ns_(clock.mono_ns()),
       looked_ns_(begun_ns_ - kLookEveryNs),
       last_write_ns_(begun_ns_),
@@ -88,8 +87,7 @@ bool ClientSink::move_to(Exchange& other) {
       other.writer.headers().set(header.name, header.value);
   stamp(other.writer.headers(), exchange_->request_id);  // by which the ledger knows it
   exchange_ = &other;
-  if (shape_.stream)  // pings may have gone before
-    writer_ = chat::make_stream_writer(other.dialect, shape_.context);
+  writer_.reset();  // pings may have gone before
   return true;
 }
 
@@ -155,9 +153,14 @@ Result<> ClientSink::put(std::string_view bytes, std::string_view content_type) 
   return writer.write(bytes);
 }
 
+chat::StreamWriter& ClientSink::stream_writer() {
+  if (!writer_) writer_ = chat::make_stream_writer(exchange_->dialect, shape_.context);
+  return *writer_;
+}
+
 Result<> ClientSink::write_event(const chat::StreamEvent& event) {
   std::string bytes;
-  writer_->on(event, clock_.wall_ms(), bytes);
+  stream_writer().on(event, clock_.wall_ms(), bytes);
   return put(bytes, chat::stream_content_type(exchange_->dialect));
 }
 
@@ -261,7 +264,7 @@ void ClientSink::fail_before_start(const dispatch::Outcome& outcome) {
 
 void ClientSink::fail_in_stream(const dispatch::Outcome& outcome) {
   std::string bytes;
-  writer_->on(
+  stream_writer().on(
       outcome.report.failure.value_or(chat::Failed{{Code::kUpstream, "the answer broke off"}, ""}),
       clock_.wall_ms(), bytes);
   static_cast<void>(exchange_->writer.write(bytes));

@@ -63,6 +63,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
  private:
   Result<> breathe_locked();
   Result<> look_for_client();
+  chat::StreamWriter& stream_writer();
   void release_held();
   void beat() override;
   void start_beating();  // with mutex_ held
@@ -78,10 +79,10 @@ class ClientSink final : public dispatch::Sink, private Beating {
   AnswerShape shape_;
   const Clock& clock_;
   std::mutex mutex_;
-  std::unique_ptr<chat::StreamWriter> writer_;
-  chat::Collector collector_;  // of answers that are not streamed
-  bool delivered_ = false;     // some of the answer has been written
-  bool raw_ = false;           // a provider's own bytes are passed on
+  std::unique_ptr<chat::StreamWriter> writer_;  // made when it is needed
+  chat::Collector collector_;                   // of answers that are not streamed
+  bool delivered_ = false;                      // some of the answer has been written
+  bool raw_ = false;                            // a provider's own bytes are passed on
   bool raw_expected_ = false;  // or may come: until then nothing of ours may be written
   int raw_status_ = 200;
   std::string raw_type_, raw_body_;  // the body of an answer that is not streamed
