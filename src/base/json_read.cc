@@ -165,6 +165,7 @@ struct Borrowed {
 };
 
 std::optional<Json> parse_fast(std::string_view text, const JsonLimits& limits, bool& repeats) {
+  if (text.empty()) return std::nullopt;  // simdjson would copy from nowhere
   const Borrowed borrowed;
   const auto root = borrowed.parser->parse(text.data(), text.size());
   if (root.error() != simdjson::SUCCESS) return std::nullopt;

@@ -35,10 +35,10 @@ const std::vector<std::string> kResponses{
 
 // One to three bytes put in, taken out or exchanged.
 std::string changed(std::string head, std::mt19937& random) {
-  static constexpr std::string_view kBytes(
+  static constexpr char kPieces[] =
       " \t:;,/\r\n?%#\"\\\0\x7f\x80\xff"
-      "aZ019HTP.-_{}()<>@",
-      37);
+      "aZ019HTP.-_{}()<>@";
+  static constexpr std::string_view kBytes(kPieces, sizeof kPieces - 1);
   for (auto left = 1 + random() % 3; left > 0; --left) {
     const std::size_t at = random() % head.size();
     const char byte = kBytes[random() % kBytes.size()];
