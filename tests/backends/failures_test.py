@@ -123,6 +123,14 @@ class FailuresTest(EveryKind, unittest.TestCase):
         return seen.left_at - left
 
 
+def kept(port):
+    """A socket that holds the port without listening, so that no outgoing connection is given it."""
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", port))
+    return keeper
+
+
 class ComingAndGoingTest(unittest.TestCase):
     """Backends are found, lost and found again while the gateway runs."""
 
@@ -138,13 +146,15 @@ class ComingAndGoingTest(unittest.TestCase):
         for kind in KINDS:
             simulator = start_simulator(kind)  # to learn a free port
             simulator.stop()
-            late[kind] = simulator.port
+            late[kind] = kept(simulator.port)
             self.rig.declare(kind, "b-" + kind, simulator.url)
         self.gateway = self.rig.open()
         for kind in KINDS:
             answer = ask(self.gateway, "openai", f"b-{kind}/{model_of(kind)}", HELLO)
             self.assertIn(answer.status, (404, 503), answer.raw)
-        for kind, port in late.items():
+        for kind, keeper in late.items():
+            port = keeper.getsockname()[1]
+            keeper.close()
             self.rig.running.append(start_simulator(kind, port))
         self.rig.wait_for(*(f"b-{kind}/{model_of(kind)}" for kind in KINDS))
         for kind in KINDS:
