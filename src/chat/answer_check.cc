@@ -31,6 +31,12 @@ std::string tool_names(const Request& request) {
   return out;
 }
 
+// Nothing when the value fits, and when the schema cannot be judged.
+std::optional<std::string> misfit(const Json& schema, const Json& value, std::string_view root) {
+  auto found = schema_mismatch(schema, value, root);
+  return found ? *std::move(found) : std::nullopt;
+}
+
 std::optional<Fault> call_fault(const Request& request, const ToolUseBlock& call, bool cut_off) {
   const auto tool = std::ranges::find(request.tools, call.name, &Tool::name);
   if (tool == request.tools.end())
@@ -45,9 +51,7 @@ std::optional<Fault> call_fault(const Request& request, const ToolUseBlock& call
   }
   const auto schema = parse_json(tool->input_schema_json);
   if (!schema) return std::nullopt;
-  const auto mismatch = schema_mismatch(*schema, *arguments, "arguments");
-  if (!mismatch) return std::nullopt;
-  const std::optional<std::string>& what = *mismatch;
+  const auto what = misfit(*schema, *arguments, "arguments");
   if (!what) return std::nullopt;
   return Fault{Fault::Kind::kArguments,
                "The arguments of \"" + call.name + "\" do not fit its parameters: " + *what + "."};
@@ -78,9 +82,7 @@ std::optional<Fault> value_fault(const Request& request, const Json* schema, con
     return Fault{Fault::Kind::kWrongJson, "The answer is JSON, but not an object."};
   }
   if (schema == nullptr) return std::nullopt;
-  const auto mismatch = schema_mismatch(*schema, value, "answer");
-  if (!mismatch) return std::nullopt;
-  const std::optional<std::string>& what = *mismatch;
+  const auto what = misfit(*schema, value, "answer");
   if (!what) return std::nullopt;
   return Fault{Fault::Kind::kWrongJson, "The JSON does not fit the schema: " + *what + "."};
 }

@@ -68,12 +68,6 @@ Values values_of(const Headers& headers, std::string_view name) {
   return out;
 }
 
-// RFC 9110, 5.5: no control character but tab.
-bool is_value_char(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
-}
-
 // One header line without its end: "token:value", no white space around the name, no folding, no
 // control characters. Returns why not, or "".
 std::string_view take_line(std::string_view line, Headers& into) {
@@ -82,8 +76,7 @@ std::string_view take_line(std::string_view line, Headers& into) {
   if (colon == std::string_view::npos) return "a header line without a colon";
   if (!is_token(line.substr(0, colon))) return "a header name that is not a token";
   const std::string_view value = trim(line.substr(colon + 1));
-  if (!std::all_of(value.begin(), value.end(), is_value_char))
-    return "a control character in a header";
+  if (!is_field_value(value)) return "a control character in a header";
   into.add_checked(line.substr(0, colon), value);
   return "";
 }
@@ -264,7 +257,7 @@ std::optional<StatusLine> take_status_line(std::string_view line) {
   const char minor = line[kBegin.size()];
   if ((minor != '0' && minor != '1') || line[kStatusAt - 1] != ' ' || line[kStatusEnd] != ' ')
     return std::nullopt;
-  if (!std::all_of(line.begin(), line.end(), is_value_char)) return std::nullopt;
+  if (!is_field_value(line)) return std::nullopt;
   const auto status = parse_length(line.substr(kStatusAt, 3));
   if (!status || *status < 100 || *status > 599) return std::nullopt;
   return StatusLine{minor - '0', static_cast<int>(*status)};
@@ -392,6 +385,13 @@ std::optional<std::string> decode_path(std::string_view path) {
 
 bool is_token(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
+bool is_field_value(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+  });
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -77,6 +77,8 @@ std::optional<std::uint64_t> parse_length(std::string_view digits);
 // Percent-decodes a path; nothing for bad escapes and for control characters.
 std::optional<std::string> decode_path(std::string_view path);
 bool is_token(std::string_view text);
+// RFC 9110, 5.5: visible characters, space, tab and bytes above 127.
+bool is_field_value(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 std::string_view reason_phrase(int status);
 

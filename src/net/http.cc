@@ -6,17 +6,6 @@
 #include "net/head.h"
 
 namespace tophand::net {
-namespace {
-
-// RFC 9110, 5.5: visible characters, space, tab and bytes above 127.
-bool is_field_value(std::string_view value) {
-  return std::all_of(value.begin(), value.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
-  });
-}
-
-}  // namespace
 
 bool Headers::add(std::string_view name, std::string_view value) {
   if (!is_token(name) || !is_field_value(value)) return false;

@@ -8,38 +8,39 @@
 namespace tophand::server {
 namespace {
 
+// A client that is given a whole answer.
+struct Whole {
+  net::Request request;
+  MemoryWriter writer;
+  Exchange exchange{request, writer, "req_1", "key", chat::Dialect::kOpenAiChat};
+  FakeClock clock;
+  ClientSink sink{exchange, {.context = {.id = "1", .model = "m"}, .priority = "low"}, clock};
+};
+
 TEST(ClientSink, TellsWhatAllAttemptsCostInDollars) {
   for (const auto& [nano_usd, text] : {std::pair<ledger::NanoUsd, const char*>{0, "0.000000000"},
                                        {42, "0.000000042"},
                                        {999'999'999, "0.999999999"},
                                        {1'000'000'000, "1.000000000"},
                                        {12'345'678'901, "12.345678901"}}) {
-    net::Request request;
-    MemoryWriter writer;
-    Exchange exchange{request, writer, "req_1", "key", chat::Dialect::kOpenAiChat};
-    FakeClock clock;
-    ClientSink sink(exchange, {.context = {.id = "1", .model = "m"}, .priority = "low"}, clock);
-    ASSERT_TRUE(sink.event(chat::TextDelta{"hello"}));
-    ASSERT_TRUE(sink.event(chat::Finished{chat::StopReason::kEndTurn, "", {}, {}}));
+    Whole whole;
+    ASSERT_TRUE(whole.sink.event(chat::TextDelta{"hello"}));
+    ASSERT_TRUE(whole.sink.event(chat::Finished{chat::StopReason::kEndTurn, "", {}, {}}));
     dispatch::Outcome outcome;
     outcome.report.end = backend::End::kFinished;
     outcome.cost = nano_usd;
-    sink.finish(outcome);
-    EXPECT_EQ(writer.status, 200);
-    EXPECT_EQ(writer.headers().get("x-tophand-cost-usd"), text);
+    whole.sink.finish(outcome);
+    EXPECT_EQ(whole.writer.status, 200);
+    EXPECT_EQ(whole.writer.headers().get("x-tophand-cost-usd"), text);
   }
 }
 
 TEST(ClientSink, NoticesAClientThatLeftAWholeAnswerThatNeverWaits) {
-  net::Request request;
-  MemoryWriter writer;
-  Exchange exchange{request, writer, "req_1", "key", chat::Dialect::kOpenAiChat};
-  FakeClock clock;
-  ClientSink sink(exchange, {.context = {.id = "1", .model = "m"}, .priority = "low"}, clock);
-  EXPECT_TRUE(sink.event(chat::TextDelta{"hello"}));
-  writer.gone.cancel();
-  clock.advance_ms(20);
-  const auto put = sink.event(chat::TextDelta{"hello"});
+  Whole whole;
+  EXPECT_TRUE(whole.sink.event(chat::TextDelta{"hello"}));
+  whole.writer.gone.cancel();
+  whole.clock.advance_ms(20);
+  const auto put = whole.sink.event(chat::TextDelta{"hello"});
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().code, Code::kCancelled);
 }
