@@ -25,8 +25,7 @@ UPDATE attempts SET state = ?2, charged = ?3, counterfactual = ?4, input_tokens 
   counterfactual_floor = ?15, counterfactual_ceiling = ?16, energy = ?17, provider_key = ?18,
   gate = ?19, thinking_tokens = ?20, web_searches = ?21, batch = ?22, us_only = ?23,
   cost_basis = ?24, estimated_tokens = ?25, counterfactual_basis = ?26
-WHERE id = ?1 AND state = 'reserved'
-RETURNING id)sql";
+WHERE id = ?1 AND state = 'reserved')sql";
 
 constexpr std::string_view kRecover = "UPDATE attempts SET state = 'recovered' WHERE id = ?1";
 
@@ -176,9 +175,9 @@ Result<bool> Attempts::end(const RowEnd& row) {
   end_.bind(22, static_cast<std::int64_t>(end.terms.batch));
   end_.bind(23, static_cast<std::int64_t>(end.terms.us_only)).bind(24, basis_of(row));
   end_.bind(25, end.estimated_tokens).bind(26, end.counterfactual_basis);
-  const Result<bool> changed = end_.step();
-  end_.reset();
-  return changed;
+  // RETURNING would tell it too, but costs more than the rest: SQLite makes a trigger of it.
+  TOPHAND_CHECK("end", end_.run());
+  return end_.changed_rows() > 0;
 }
 
 Result<> Attempts::recover(std::int64_t id) {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/hex.h"
-#include "base/json.h"
+#include "base/json_text.h"
 
 namespace tophand::ledger {
 namespace {
@@ -16,22 +16,30 @@ namespace {
 class Event {
  public:
   Event(std::string_view kind, std::int64_t row_id, std::int64_t at_ms) {
-    json_["event"] = kind;
-    json_["row"] = row_id;
-    json_["at_ms"] = at_ms;
+    constexpr std::size_t kUsualBytes = 1024;
+    text_.reserve(kUsualBytes);
+    json_.open('{').key("event").string(kind).key("row").number(row_id);
+    json_.key("at_ms").number(at_ms);
   }
-  Event& set(const char* column, std::string_view text) {
-    if (!text.empty()) json_[column] = text;
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  Event& set(std::string_view column, std::string_view text) {
+    if (!text.empty()) json_.key(column).string(text);
     return *this;
   }
-  Event& set(const char* column, std::int64_t number) {
-    if (number != 0) json_[column] = number;
+  Event& set(std::string_view column, std::int64_t number) {
+    if (number != 0) json_.key(column).number(number);
     return *this;
   }
-  std::string text() const { return dump_json(json_); }
+  std::string text() {  // once
+    json_.close('}');
+    return std::move(text_);
+  }
 
  private:
-  Json json_ = Json::object();
+  std::string text_;
+  JsonText json_{text_};
 };
 
 bool is_hash(std::string_view text) {
@@ -151,8 +159,8 @@ Result<> import_rows(Db& db, Journal& journal, std::int64_t at_ms) {
     Event event("import", rows.integer(0), at_ms);
     for (int column = 1; column < rows.columns(); ++column) {
       const std::string name = rows.name(column);
-      if (rows.is_integer(column)) event.set(name.c_str(), rows.integer(column));
-      else event.set(name.c_str(), rows.text(column));
+      if (rows.is_integer(column)) event.set(name, rows.integer(column));
+      else event.set(name, rows.text(column));
     }
     TOPHAND_CHECK("import", journal.append(rows.integer(0), event.text()));
   }

@@ -88,6 +88,10 @@ void Stmt::reset() {
   bind_failed_ = false;
 }
 
+std::int64_t Stmt::changed_rows() const {
+  return sqlite3_changes64(sqlite3_db_handle(statement_.get()));
+}
+
 int Stmt::columns() const {
   return sqlite3_column_count(statement_.get());
 }
@@ -152,9 +156,6 @@ Result<std::int64_t> Db::query_integer(std::string_view sql) {
   return statement.integer(0);
 }
 
-std::int64_t Db::changes() const {
-  return sqlite3_changes64(db_.get());
-}
 std::int64_t Db::last_id() const {
   return sqlite3_last_insert_rowid(db_.get());
 }

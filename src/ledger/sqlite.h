@@ -25,6 +25,7 @@ class Stmt {
   Result<bool> step();                           // true: a row is there to be read
   Result<> run();                                // steps to the end, then resets
   void reset();                                  // forgets rows and bindings
+  std::int64_t changed_rows() const;  // by the last statement of this connection that was run
 
   int columns() const;
   std::string name(int column) const;
@@ -50,7 +51,6 @@ class Db {
   Result<> exec(const char* sql);
   Result<Stmt> prepare(std::string_view sql);
   Result<std::int64_t> query_integer(std::string_view sql);  // first column of the first row
-  std::int64_t changes() const;
   std::int64_t last_id() const;
   bool in_transaction() const;
 
