@@ -1,8 +1,12 @@
 # A room is a folder under src/: sources become tophand_NAME, *_test.cc become NAME_test, *_bench.cc
 # NAME_bench, *_fuzz.cc one program each. Adding a file needs no edit here.
+#
+# COMPACT: the room's code runs once a request, with the caches cold, where every line of it that is
+# touched costs more than calls do. GCC otherwise writes the bodies of std::string's and std::vector's
+# functions out wherever they are used, a third of all instructions (docs/performance.md, Gateway).
 
 function(tophand_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ROOM "COMPACT" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   tophand_split_sources("${sources}")
   if(NOT room_sources)
@@ -11,6 +15,9 @@ function(tophand_room name)
   add_library(tophand_${name} STATIC ${room_sources})
   target_include_directories(tophand_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(tophand_${name} PUBLIC tophand_flags ${ROOM_LIBRARIES})
+  if(ROOM_COMPACT AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(tophand_${name} PRIVATE --param=max-inline-insns-single=15)
+  endif()
   foreach(other ${ROOM_DEPENDS})
     target_link_libraries(tophand_${name} PUBLIC tophand_${other})
   endforeach()
@@ -20,7 +27,7 @@ endfunction()
 # The program's room: the same, plus an executable from main.cc.
 function(tophand_program program name)
   cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES" ${ARGN})
-  tophand_room(${name} DEPENDS ${ROOM_DEPENDS} LIBRARIES ${ROOM_LIBRARIES})
+  tophand_room(${name} COMPACT DEPENDS ${ROOM_DEPENDS} LIBRARIES ${ROOM_LIBRARIES})
   if(EXISTS ${CMAKE_SOURCE_DIR}/src/${name}/main.cc)
     add_executable(${program} ${CMAKE_SOURCE_DIR}/src/${name}/main.cc)
     target_link_libraries(${program} PRIVATE tophand_${name})

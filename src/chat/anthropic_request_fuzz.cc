@@ -18,8 +18,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again = parse_request(Dialect::kAnthropicMessages, *forwarded);
   TOPHAND_ASSERT(!again || again->model == "claude-x");
   TOPHAND_ASSERT(estimate_tokens(TokenFamily::kV5, *request) >= 0);
+  const auto readied = readied_for_local(*request);
+  const std::string unprepared = write_engine_request(*request);
   prepare_for_local(*request);
   const std::string wire = write_engine_request(*request);
+  TOPHAND_ASSERT((readied ? write_engine_request(*readied) : unprepared) == wire);
   const auto read = read_engine_request(wire);
   TOPHAND_ASSERT(read.has_value());
   TOPHAND_ASSERT(write_engine_request(*read) == wire);

@@ -106,6 +106,9 @@ struct Request {
 // both would spoil the cached prompt prefix), drops emptied blocks and messages, says in the system
 // text when JSON is wanted, and completes `unsupported`. Idempotent. Not for the Claude API.
 void prepare_for_local(Request& request);
+// A copy that is ready; nothing where the request is as it stands, as most are: a copy of a long
+// conversation would be the most of what a request costs.
+std::optional<Request> readied_for_local(const Request& request);
 
 struct Usage {
   std::int64_t input_tokens = 0;  // uncached only

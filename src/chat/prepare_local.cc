@@ -41,10 +41,30 @@ bool keep_block(Block& block, Role role, Request& request) {
   return true;
 }
 
+// What keep_block() would leave as it is.
+bool is_plain(const Block& block, Role role) {
+  if (const auto* text = std::get_if<TextBlock>(&block))
+    return text->text.find(kTotalOpen) == std::string::npos &&
+           !(role == Role::kSystem && text->text.starts_with(kBillingHeader));
+  if (const auto* result = std::get_if<ToolResultBlock>(&block))
+    return result->text.find(kTotalOpen) == std::string::npos;
+  return !std::holds_alternative<ImageBlock>(block) && !std::holds_alternative<OpaqueBlock>(block);
+}
+
+bool is_plain(const Message& message) {
+  return !message.blocks.empty() && std::ranges::all_of(message.blocks, [&](const Block& block) {
+    return is_plain(block, message.role);
+  });
+}
+
+bool wants_json(const Request& request) {
+  return !request.raw_prompt && (request.json_object || !request.json_schema.empty());
+}
+
 // A model knows of a format only what its prompt says. The text stands at the end of the system
 // message, where it is the same in every turn of the conversation.
 void ask_for_json(Request& request) {
-  if (request.raw_prompt || (!request.json_object && request.json_schema.empty())) return;
+  if (!wants_json(request)) return;
   std::string text =
       request.tools.empty() ? "Answer with " : "Unless you call a tool, answer with ";
   if (request.json_schema.empty()) text += "one JSON object and nothing else.";
@@ -66,6 +86,14 @@ void prepare_for_local(Request& request) {
                   [&](Block& block) { return !keep_block(block, message.role, request); });
   std::erase_if(request.messages, [](const Message& message) { return message.blocks.empty(); });
   ask_for_json(request);
+}
+
+std::optional<Request> readied_for_local(const Request& request) {
+  const auto plain = [](const Message& message) { return is_plain(message); };
+  if (!wants_json(request) && std::ranges::all_of(request.messages, plain)) return std::nullopt;
+  std::optional<Request> out = request;
+  prepare_for_local(*out);
+  return out;
 }
 
 }  // namespace tophand::chat

@@ -11,6 +11,7 @@
 
 #include <tl/expected.hpp>
 
+#include "base/ascii.h"
 #include "base/result.h"
 #include "net/http.h"
 
@@ -79,7 +80,6 @@ std::optional<std::string> decode_path(std::string_view path);
 bool is_token(std::string_view text);
 // RFC 9110, 5.5: visible characters, space, tab and bytes above 127.
 bool is_field_value(std::string_view text);
-bool equals_ignoring_case(std::string_view a, std::string_view b);
 std::string_view reason_phrase(int status);
 
 }  // namespace tophand::net

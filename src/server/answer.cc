@@ -143,7 +143,7 @@ Result<> wait_for_night(Service& service, Exchange& exchange, Asked& asked, std:
   if (!net::pause(client, ms)) return fail(Code::kCancelled, "the client has gone");
   TOPHAND_CHECK("after the wait for the night", decide(service, exchange, asked));
   asked.decision.reasons.push_back("waited " + span + " for the night");
-  return apply_profile(service, asked.decision.targets, asked.local);
+  return apply_profile(service, asked);
 }
 
 // Waits, where it may and that helps; then lets it be answered.
@@ -171,6 +171,7 @@ dispatch::Outcome carry_out(Service& service, Exchange& exchange, Asked& asked, 
       return outcome;
     }
     job.deferred_ms = wait.ms;
+    job.local_request = &asked.local();  // readied anew
   }
   job.decision = std::move(asked.decision);
   return service.dispatcher().run(job, sink, client);
@@ -246,7 +247,7 @@ void answer(Service& service, Exchange& exchange) {
     note_question(service, exchange, asked->request, decision.task_class);
     return service.later()->take(exchange, asked->request.model, decision);
   }
-  if (auto applied = apply_profile(service, decision.targets, asked->local); !applied) {
+  if (auto applied = apply_profile(service, *asked); !applied) {
     asked->so_far = std::move(asked->decision);
     return refuse(service, exchange, applied.error(), refused_of(exchange, *asked));
   }
@@ -276,7 +277,7 @@ void answer_now(Service& service, Exchange& exchange, const Waited& waited) {
   asked->waited = &waited;
   if (auto decided = decide(service, exchange, *asked); !decided)
     return refuse(service, exchange, decided.error(), refused_of(exchange, *asked));
-  if (auto applied = apply_profile(service, asked->decision.targets, asked->local); !applied) {
+  if (auto applied = apply_profile(service, *asked); !applied) {
     asked->so_far = std::move(asked->decision);
     return refuse(service, exchange, applied.error(), refused_of(exchange, *asked));
   }
@@ -308,8 +309,9 @@ void count_tokens(Service& service, Exchange& exchange) {
     exchange.writer.headers().set("x-should-retry", "false");
     return send_error(exchange, decision.error());
   }
-  if (auto applied = apply_profile(service, decision->targets, local); !applied)
-    return send_error(exchange, applied.error());
+  const auto profile = profile_for(service, decision->targets);
+  if (!profile) return send_error(exchange, profile.error());
+  if (*profile) chat::apply_profile(**profile, local);
   const policy::Target& target = decision->targets.front();
   const bool is_local = target.place == policy::Place::kLocal;
   backend::Backend* backend = service.deps().backend_for(target);

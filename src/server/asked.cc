@@ -13,12 +13,6 @@
 namespace tophand::server {
 namespace {
 
-bool same_name(std::string_view name, std::string_view lower) {
-  return std::ranges::equal(name, lower, {}, [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-}
-
 // Whether a conversation that does not fit a local model may lose its oldest turns: the header
 // says, else Ollama's own field, else the configuration.
 Result<bool> may_shorten(const Service& service, const Exchange& exchange) {
@@ -75,7 +69,8 @@ Result<chat::Request> parse(const Exchange& exchange, std::string_view body) {
 net::Headers forwarded(const net::Headers& from) {
   net::Headers out;
   for (const net::Header& header : from.all())
-    if (same_name(header.name, "anthropic-version") || same_name(header.name, "anthropic-beta"))
+    if (equals_ignoring_case(header.name, "anthropic-version") ||
+        equals_ignoring_case(header.name, "anthropic-beta"))
       out.add(header.name, header.value);
   return out;
 }
@@ -102,7 +97,7 @@ Result<Asked> read_asked(const Service& service, const Exchange& exchange) {
 
 Service::Question question_of(const Exchange& exchange, const Asked& asked) {
   return {.headers = exchange.request.headers,
-          .local = asked.local,
+          .local = asked.local(),
           .key_id = exchange.key_id,
           .caller = &asked.caller,
           .persona = asked.persona,
@@ -110,8 +105,7 @@ Service::Question question_of(const Exchange& exchange, const Asked& asked) {
 }
 
 Result<> decide(const Service& service, const Exchange& exchange, Asked& asked) {
-  asked.local = asked.request;
-  chat::prepare_for_local(asked.local);
+  asked.readied = chat::readied_for_local(asked.request);
   Service::Question question = question_of(exchange, asked);
   question.so_far = &asked.so_far;
   auto decision = service.decide(question);
@@ -126,7 +120,7 @@ dispatch::Job job_for(const Exchange& exchange, const Asked& asked) {
           .key_id = exchange.key_id,
           .dialect = std::string(dialect_name(exchange.dialect)),
           .request = &asked.request,
-          .local_request = &asked.local,
+          .local_request = &asked.local(),
           .raw_body = anthropic ? std::string_view(exchange.request.body) : "",
           .query = exchange.request.query == "beta=true" ? "beta=true" : "",
           .forward = forwarded(exchange.request.headers),

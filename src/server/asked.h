@@ -2,6 +2,7 @@
 // whether it is given at once, later, or in a batch.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,13 +19,17 @@ namespace tophand::server {
 
 // One request, read and decided.
 struct Asked {
-  chat::Request request = {}, local = {};  // as it came; readied for a local model
+  chat::Request request = {};                 // as it came
+  std::optional<chat::Request> readied = {};  // for a local model, where that makes a difference
   Caller caller = {};
   std::string persona = {};
   bool shortens = false;
   policy::Decision decision = {};  // from decide() on
   policy::Decision so_far = {};    // where it failed: what had been decided
   const Waited* waited = nullptr;  // of one that nobody holds a connection for
+
+  const chat::Request& local() const { return readied ? *readied : request; }
+  chat::Request& own_local() { return readied ? *readied : readied.emplace(request); }
 };
 
 std::string_view dialect_name(chat::Dialect dialect);  // "openai_chat", as the ledger knows it

@@ -11,23 +11,23 @@ namespace {
 
 std::size_t count_of(const net::Headers& headers, std::string_view name) {
   return static_cast<std::size_t>(std::ranges::count_if(
-      headers.all(), [&](const net::Header& header) { return lowered(header.name) == name; }));
+      headers.all(), [&](const auto& header) { return equals_ignoring_case(header.name, name); }));
 }
 
 struct HostPort {
-  std::string name, port;  // the port as written, "" when absent
+  std::string_view name, port;  // the port as written, "" when absent
 };
 
 // "name", "name:port", "[v6]", "[v6]:port" (RFC 9110, 7.2).
 HostPort split(std::string_view host) {
   const std::size_t bracket = host.find(']');
   const std::size_t colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  if (colon == std::string_view::npos) return {lowered(host), ""};
-  return {lowered(host.substr(0, colon)), std::string(host.substr(colon + 1))};
+  if (colon == std::string_view::npos) return {host, ""};
+  return {host.substr(0, colon), host.substr(colon + 1)};
 }
 
 bool is_loopback_name(std::string_view name) {
-  return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
+  return equals_ignoring_case(name, "localhost") || name == "127.0.0.1" || name == "[::1]";
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -42,9 +42,10 @@ constexpr std::size_t kBasicBytesMax = 1024;  // a key is far shorter
 // what HTTP clients make of http://USER:KEY@HOST where they have no setting for a key. "" when
 // none.
 std::string key_of(std::string_view authorization) {
-  if (lowered(authorization.substr(0, 7)) == "bearer ")
+  if (equals_ignoring_case(authorization.substr(0, 7), "bearer "))
     return std::string(trimmed(authorization.substr(7)));
-  if (lowered(authorization.substr(0, 6)) != "basic " || authorization.size() > kBasicBytesMax)
+  if (!equals_ignoring_case(authorization.substr(0, 6), "basic ") ||
+      authorization.size() > kBasicBytesMax)
     return "";
   const auto pair = base64_decoded(trimmed(authorization.substr(6)));
   if (!pair) return "";
@@ -54,18 +55,25 @@ std::string key_of(std::string_view authorization) {
 
 }  // namespace
 
+Guard::Guard(GuardOptions options, KeyStore& keys)
+    : options_(std::move(options)),
+      listen_name_(options_.listen_host.find(':') == std::string::npos
+                       ? options_.listen_host
+                       : "[" + options_.listen_host + "]"),
+      port_(options_.listen_port),
+      keys_(keys) {}
+
 bool Guard::is_our_name(std::string_view host) const {
   const HostPort asked = split(host);
   for (const std::string& allowed : options_.allowed_hosts) {
     const HostPort ours = split(allowed);
-    if (asked.name == ours.name && (ours.port.empty() || asked.port == ours.port)) return true;
+    const bool port_fits = ours.port.empty() || asked.port == ours.port;
+    if (port_fits && equals_ignoring_case(asked.name, ours.name)) return true;
   }
   const std::string port = std::to_string(port_.load());
   const bool port_fits = asked.port == port || (asked.port.empty() && port == "80");
-  const std::string listen = options_.listen_host.find(':') == std::string::npos
-                                 ? lowered(options_.listen_host)
-                                 : "[" + lowered(options_.listen_host) + "]";
-  return port_fits && (is_loopback_name(asked.name) || asked.name == listen);
+  return port_fits &&
+         (is_loopback_name(asked.name) || equals_ignoring_case(asked.name, listen_name_));
 }
 
 Result<> Guard::check_host(const net::Headers& headers) const {
@@ -93,16 +101,17 @@ Result<> Guard::check_origin(const net::Headers& headers) const {
 
 Result<> Guard::check_content_type(const net::Request& head) const {
   if (head.method != "POST") return {};
-  const std::string coding = lowered(trimmed(head.headers.get("content-encoding")));
-  if (!coding.empty() && coding != "identity")
+  const std::string_view coding = trimmed(head.headers.get("content-encoding"));
+  if (!coding.empty() && !equals_ignoring_case(coding, "identity"))
     return fail(Code::kInvalid,
                 "content-encoding: send the body as it is; compressed ones are not read");
+  const bool browser = head.headers.find("origin") || head.headers.find("sec-fetch-site") ||
+                       head.headers.find("referer");
+  if (!browser) return {};
   const std::string type = lowered(trimmed(head.headers.get("content-type")));
   const bool json = type.empty() || type.starts_with("application/json") ||
                     type.find("+json") != std::string::npos;
-  const bool browser = head.headers.find("origin") || head.headers.find("sec-fetch-site") ||
-                       head.headers.find("referer");
-  if (json || !browser) return {};
+  if (json) return {};
   return fail(Code::kInvalid, "content-type: expected application/json");
 }
 

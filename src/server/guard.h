@@ -22,8 +22,7 @@ struct GuardOptions {
 
 class Guard {
  public:
-  Guard(GuardOptions options, KeyStore& keys)
-      : options_(std::move(options)), port_(options_.listen_port), keys_(keys) {}
+  Guard(GuardOptions options, KeyStore& keys);
   // With port 0 the true one is known only after binding; until then every Host is another's.
   void set_port(std::uint16_t port) { port_ = port; }
 
@@ -46,6 +45,7 @@ class Guard {
   bool is_our_name(std::string_view host) const;
 
   GuardOptions options_;
+  std::string listen_name_;  // as a Host header has it
   std::atomic<std::uint16_t> port_;
   KeyStore& keys_;
 };

@@ -2,26 +2,30 @@
 
 #include <algorithm>
 
-#include "chat/profile.h"
-
 namespace tophand::server {
 
 bool is_own_engine(const policy::Target& target) {
   return target.place == policy::Place::kLocal && target.backend.empty();
 }
 
-Result<> apply_profile(const Service& service, const std::vector<policy::Target>& targets,
-                       chat::Request& local) {
+Result<std::optional<chat::Profile>> profile_for(const Service& service,
+                                                 const std::vector<policy::Target>& targets) {
   const auto target = std::ranges::find_if(targets, is_own_engine);
-  if (target == targets.end()) return {};
+  if (target == targets.end()) return std::nullopt;
   const auto model = service.deps().models->find(target->model);
-  if (!model || !model->profile) return {};
+  if (!model || !model->profile) return std::nullopt;
   const models::Profile& text = *model->profile;
   TOPHAND_TRY(profile, "profile of " + model->name,
               chat::parse_profile({.system = text.system,
                                    .parameters_json = text.parameters_json,
                                    .messages_json = text.messages_json}));
-  chat::apply_profile(profile, local);
+  return std::move(profile);
+}
+
+Result<> apply_profile(const Service& service, Asked& asked) {
+  auto profile = profile_for(service, asked.decision.targets);
+  if (!profile) return tl::unexpected(std::move(profile).error());
+  if (*profile) chat::apply_profile(**profile, asked.own_local());
   return {};
 }
 

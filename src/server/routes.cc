@@ -111,13 +111,13 @@ Found find_route(std::string_view method, std::string_view path) {
   for (const Route& route : kRoutes) {
     const std::size_t length = fitting(route, path);
     if (length == 0) continue;
-    found.path_known = true;
-    if (!found.allow.empty()) found.allow += ", ";
-    found.allow += route.method == "GET" ? "GET, HEAD" : route.method;
     if (method == route.method || (method == "HEAD" && route.method == "GET")) {
       found.route = &route;
       if (route.match == Match::kBelow) found.rest = path.substr(length);
+      return found;
     }
+    if (!found.allow.empty()) found.allow += ", ";
+    found.allow += route.method == "GET" ? "GET, HEAD" : route.method;
   }
   return found;
 }

@@ -44,9 +44,8 @@ std::span<const Route> routes();
 std::string_view served_path(std::string_view path);
 
 struct Found {
-  const Route* route = nullptr;  // nullptr: see `path_known`
-  bool path_known = false;       // with another method
-  std::string allow;             // the methods that it has, for Allow
+  const Route* route = nullptr;
+  std::string allow;  // where there is none, for Allow: the methods that the path has, if any
   std::string_view rest = {};
 };
 // Any path a client may send, not only served_path()'s.

@@ -141,7 +141,7 @@ void Service::handle(const net::Request& request, net::ResponseWriter& writer) {
     exchange.dialect = found.route->dialect;
   stamp(writer.headers(), exchange.request_id);
   if (found.route == nullptr) {
-    if (!found.path_known)
+    if (found.allow.empty())
       return send_error(exchange, {Code::kNotFound, "nothing is served at this path"});
     writer.headers().set("allow", found.allow);
     writer.headers().set("x-should-retry", "false");
