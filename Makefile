@@ -1,8 +1,9 @@
 # Each target is self-sufficient: it installs what it needs (Debian 12), builds and runs.
-.PHONY: help build demo test bench bench-peers bench-gateway soak fuzz sanitize lint clean
+.PHONY: help build tuned demo test bench bench-peers bench-gateway soak fuzz sanitize lint clean
 
 help:
 	@echo "make build   set-up and release build: build/release/bin/tophand"
+	@echo "make tuned   build/tuned/bin/tophand: the same, laid out by what requests run; takes longer"
 	@echo "make demo    build, fetch the default model, show real tasks being answered"
 	@echo "make test    build and run every test; the last line counts them"
 	@echo "make bench   the benchmarks, beside llama.cpp where it is installed"
@@ -17,6 +18,10 @@ help:
 build:
 	@scripts/setup.sh
 	@scripts/build.sh release tophand
+
+tuned:
+	@scripts/setup.sh dev
+	@scripts/tune.sh
 
 demo:
 	@scripts/setup.sh

@@ -11,6 +11,23 @@ if(TOPHAND_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${TOPHAND_CCACHE})
 endif()
 
+# Profile-guided optimisation of the COMPACT rooms: `record` makes a program that writes down what it
+# runs, beside its object files, `apply` one that is laid out by that. scripts/tune.sh does both, in
+# one build folder. What was not run while recording is built as always.
+set(TOPHAND_PROFILE "" CACHE STRING "profile-guided optimisation: 'record', 'apply' or empty")
+set(tophand_profile_options "")
+if(TOPHAND_PROFILE AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  message(FATAL_ERROR "TOPHAND_PROFILE needs g++")
+elseif(TOPHAND_PROFILE STREQUAL "record")
+  set(tophand_profile_options -fprofile-generate -fprofile-update=prefer-atomic)
+  add_link_options(-fprofile-generate)
+elseif(TOPHAND_PROFILE STREQUAL "apply")
+  # Not all of -fprofile-use, whose inlining makes more lines of code of it, and slower.
+  set(tophand_profile_options -fbranch-probabilities -fprofile-partial-training -fno-inline-functions -Wno-missing-profile)
+elseif(TOPHAND_PROFILE)
+  message(FATAL_ERROR "TOPHAND_PROFILE: 'record' or 'apply', not '${TOPHAND_PROFILE}'")
+endif()
+
 add_library(tophand_flags INTERFACE)
 target_compile_options(tophand_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
