@@ -19,9 +19,11 @@ std::size_t form_slot(ActivationForm form) {
   return form == ActivationForm::kInt8Block32 ? 0 : 1;
 }
 
+constexpr std::uint32_t kFloatBit = 1u << 2;
+
 std::uint32_t form_bit(const Linear& linear) {
   const ActivationForm form = kernels::activation_form(linear.w.source);
-  return form == ActivationForm::kFloat32 ? 0u : 1u << form_slot(form);
+  return form == ActivationForm::kFloat32 ? kFloatBit : 1u << form_slot(form);
 }
 
 }  // namespace
@@ -67,12 +69,11 @@ void Lane::fold(const Linear& linear) {
   input_.fold = linear.fold;
 }
 
-// A token's row of the input, made where it is not there as it is.
-const float* Lane::prepare_row(std::uint64_t t) {
+// A token's row of the input; made at `out` where it is not there as it is.
+const float* Lane::prepare_row(std::uint64_t t, float* out) {
   const std::uint64_t n = input_.width;
   const float* row = input_.rows + t * n;
   if (input_.ready()) return row;
-  float* out = (one_token() ? own().input : scratch_.input) + t * n;
   if (input_.norm != nullptr) {
     kernels::rms_norm(isa_, row, input_.norm->data(), shape_.norm_eps, n, out);
     row = out;
@@ -88,11 +89,14 @@ const float* Lane::prepare_row(std::uint64_t t) {
   return out;
 }
 
-// One token at a time: a row is still in the first-level cache when it is quantised.
+// One token at a time: a row is still in the first-level cache when it is quantised, and where
+// nothing else reads it, it stays there: all rows go through one buffer of the lane.
 void Lane::prepare_input(std::uint32_t forms) {
   constexpr ActivationForm kForms[] = {ActivationForm::kInt8Block32, ActivationForm::kInt8Token};
+  const bool keep = one_token() || (forms & kFloatBit) != 0;
+  float* const rows = keep && !one_token() ? scratch_.input : own().input;
   const auto prepare = [&](std::uint64_t t) {
-    const float* row = prepare_row(t);
+    const float* row = prepare_row(t, keep ? rows + t * input_.width : rows);
     for (std::size_t slot = 0; slot < 2; ++slot) {
       if ((forms & (1u << slot)) == 0) continue;
       std::byte* out = one_token() ? own().quantised[slot] : scratch_.quantised[slot];
@@ -110,7 +114,7 @@ void Lane::prepare_input(std::uint32_t forms) {
     pool_.barrier();
   }
   // What follows may read the same input again.
-  if (!input_.ready()) take(one_token() ? own().input : scratch_.input, input_.width);
+  if (keep && !input_.ready()) take(rows, input_.width);
 }
 
 const std::byte* Lane::activations_for(const Linear& linear) {
@@ -123,25 +127,25 @@ const std::byte* Lane::activations_for(const Linear& linear) {
 template <typename Step>
 void Lane::for_groups(std::uint64_t groups, const Linear& linear, const Step& step) {
   // Whole pairs of groups for panels, whole fours for the streams of single tokens.
-  const bool few = chunk_.tokens <= 8;
+  const bool few = chunk_.tokens <= kFewTokens;
   const std::uint64_t least = few ? 4 : 2;
   const std::uint64_t most = few ? groups : kernels::groups_at_once(isa_, linear.w.source);
   pool_.share(groups, least, most, step);
   pool_.barrier();
 }
 
-void Lane::multiply(const Linear& linear, Range groups, float* out) {
+void Lane::multiply(const Linear& linear, Range groups, float* out, std::uint64_t stride) {
   if (groups.empty()) return;
-  const std::uint64_t rows = linear.w.rows;
-  kernels::matmul(isa_, linear.w, activations_for(linear), chunk_.tokens, groups.begin, groups.end,
-                  out, rows);
-  const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;
-  const std::uint64_t n = std::min(rows, groups.end * kernels::kRowsPerGroup) - begin;
+  const kernels::PackedMatrix part = kernels::rows_of_groups(linear.w, groups.begin, groups.end);
+  kernels::matmul(isa_, part, activations_for(linear), chunk_.tokens, 0,
+                  kernels::group_count(part.rows), out, stride);
   for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
-    float* row = out + t * rows + begin;
+    float* row = out + t * stride;
     if (linear.scale != 1.0f)
-      for (std::uint64_t i = 0; i < n; ++i) row[i] *= linear.scale;
-    if (!linear.bias.empty()) kernels::add(isa_, linear.bias.data() + begin, n, row);
+      for (std::uint64_t i = 0; i < part.rows; ++i) row[i] *= linear.scale;
+    if (!linear.bias.empty())
+      kernels::add(isa_, linear.bias.data() + groups.begin * kernels::kRowsPerGroup, part.rows,
+                   row);
   }
 }
 
@@ -161,7 +165,8 @@ void Lane::project(std::initializer_list<Product> products) {
       const std::uint64_t n = kernels::group_count(product.linear.w.rows);
       const std::uint64_t begin = std::clamp(mine.begin, first, first + n) - first;
       const std::uint64_t end = std::clamp(mine.end, first, first + n) - first;
-      multiply(product.linear, {begin, end}, product.out);
+      multiply(product.linear, {begin, end}, product.out + begin * kernels::kRowsPerGroup,
+               product.linear.w.rows);
       first += n;
     }
   });
@@ -172,11 +177,11 @@ void Lane::add(const Linear& linear) {
   prepare_input(form_bit(linear));
   const std::uint64_t d = shape_.width;
   for_groups(kernels::group_count(d), linear, [&](Range groups) {
-    multiply(linear, groups, scratch_.delta);
     const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;
     const std::uint64_t n = std::min(d, groups.end * kernels::kRowsPerGroup) - begin;
+    multiply(linear, groups, own().products[0], n);
     for (std::uint64_t t = 0; t < chunk_.tokens; ++t)
-      kernels::add(isa_, scratch_.delta + t * d + begin, n, scratch_.stream + t * d + begin);
+      kernels::add(isa_, own().products[0] + t * n, n, scratch_.stream + t * d + begin);
   });
 }
 
@@ -187,14 +192,13 @@ void Lane::gated(const Linear& gate, const Linear& up, Activation activation) {
   const auto act = activation == Activation::kSilu ? kernels::silu_mul : kernels::relu2_mul;
   // A lane has the same rows of both, so it can go on without waiting.
   for_groups(kernels::group_count(ff), gate, [&](Range groups) {
-    multiply(gate, groups, scratch_.gate);
-    multiply(up, groups, scratch_.up);
     const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;
     const std::uint64_t n = std::min(ff, groups.end * kernels::kRowsPerGroup) - begin;
-    for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
-      const std::uint64_t at = t * ff + begin;
-      act(isa_, scratch_.gate + at, scratch_.up + at, n, scratch_.hidden + at);
-    }
+    multiply(gate, groups, own().products[0], n);
+    multiply(up, groups, own().products[1], n);
+    for (std::uint64_t t = 0; t < chunk_.tokens; ++t)
+      act(isa_, own().products[0] + t * n, own().products[1] + t * n, n,
+          scratch_.hidden + t * ff + begin);
   });
 }
 

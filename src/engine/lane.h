@@ -32,6 +32,9 @@ namespace tophand::engine {
 // cache, and a cancelled request stops within one chunk.
 inline constexpr std::uint64_t kChunkTokens = 128;
 
+// Up to this many are not prefill: a product's rows are then shared out in large parts.
+inline constexpr std::uint64_t kFewTokens = 8;
+
 // What a sequence leaves behind for its later tokens. Keys and values are float16, both [L, kv, P,
 // hd], so that one head's positions are contiguous; L are the layers that attend.
 struct KvCache {
@@ -58,8 +61,6 @@ struct Scratch {
   float* keys = nullptr;      // [T, kv*hd]
   float* values = nullptr;    // [T, kv*hd]
   float* attended = nullptr;  // [T, h*hd] or [T, inner]: what attention, or a delta net, gives
-  float* gate = nullptr;      // [T, ff]
-  float* up = nullptr;        // [T, ff]
   float* hidden = nullptr;    // [T, ff]
   // Of gated delta nets and gated attention (qwen35).
   float* mixed = nullptr;        // [T, channels] before the convolution; [T, 2*h*hd]
@@ -67,7 +68,6 @@ struct Scratch {
   float* gates = nullptr;        // [T, inner] or [T, h*hd]
   float* alpha = nullptr;        // [T, value heads]
   float* beta = nullptr;         // [T, value heads]
-  float* delta = nullptr;        // [T, d] what a sub-layer adds to the stream
   float* cosines = nullptr;      // [T, rotated/2]
   float* sines = nullptr;        // [T, rotated/2]
   std::byte* quantised[2] = {};  // [T] activations, one buffer a form
@@ -75,6 +75,7 @@ struct Scratch {
   // Of one lane.
   struct Own {
     float* input = nullptr;        // [max(d, h*hd, ff)]
+    float* products[2] = {};       // [T, n] of the n rows at hand: what is added up, or gate and up
     std::byte* quantised[2] = {};  // one token, one buffer a form
     float* scores = nullptr;       // [h, P]
     float* decays = nullptr;       // [T] of one head of a delta net; betas and dots too
@@ -189,14 +190,14 @@ class Lane {
   void attend_tiles(std::uint64_t layer);           // neighbours of one sequence
   void attend_tokens(std::uint64_t layer);          // one token, or one of each sequence
   void convolve(std::uint64_t index, const DeltaNetWeights& weights);
-  const float* prepare_row(std::uint64_t token);
+  const float* prepare_row(std::uint64_t token, float* out);
   void prepare_input(std::uint32_t forms);  // and quantises it in these forms
   const std::byte* activations_for(const Linear& linear);
   // Calls step(part) until the lanes have shared out all groups of rows, then waits for the others.
   template <typename Step>
   void for_groups(std::uint64_t groups, const Linear& linear, const Step& step);
-  // out = W input (+ bias) for groups [begin, end).
-  void multiply(const Linear& linear, Range groups, float* out);
+  // out = W input (+ bias) for the rows of these groups; a token's are `stride` after another's.
+  void multiply(const Linear& linear, Range groups, float* out, std::uint64_t stride);
 
   const Hyperparameters& shape_;
   kernels::Isa isa_;

@@ -28,6 +28,14 @@ class Carver {
   std::size_t used_ = 0;
 };
 
+// What a lane's part of a product takes: many tokens of a few rows, or few tokens of any (what
+// Lane::for_groups hands out).
+std::uint64_t product_floats(const Hyperparameters& shape) {
+  const std::uint64_t rows = std::max(shape.width, shape.ffn_width);
+  const std::uint64_t most = kernels::kGroupsAtOnceMax * kernels::kRowsPerGroup;
+  return std::max(kChunkTokens * std::min(rows, most), kFewTokens * rows);
+}
+
 // Hyper-parameters are bounded, so none of these products can overflow.
 std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
                   std::uint64_t positions, int lanes) {
@@ -48,10 +56,7 @@ std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
     out.alpha = from.floats(kChunkTokens, net.value_heads);
     out.beta = from.floats(kChunkTokens, net.value_heads);
   }
-  out.gate = from.floats(kChunkTokens, shape.ffn_width);
-  out.up = from.floats(kChunkTokens, shape.ffn_width);
   out.hidden = from.floats(kChunkTokens, shape.ffn_width);
-  out.delta = from.floats(kChunkTokens, shape.width);
   out.cosines = from.floats(kChunkTokens, shape.rope.rotated / 2);
   out.sines = from.floats(kChunkTokens, shape.rope.rotated / 2);
   constexpr ActivationForm kForms[] = {ActivationForm::kInt8Block32, ActivationForm::kInt8Token};
@@ -60,6 +65,7 @@ std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
   out.own.resize(static_cast<std::size_t>(lanes));
   for (Scratch::Own& own : out.own) {
     own.input = from.floats(1, widest);
+    for (float*& products : own.products) products = from.floats(1, product_floats(shape));
     for (std::size_t i = 0; i < 2; ++i)
       own.quantised[i] = from.take(kernels::activation_bytes(kForms[i], 1, widest));
     own.scores = from.floats(shape.heads, positions);

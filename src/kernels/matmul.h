@@ -44,6 +44,10 @@ constexpr std::uint64_t group_count(std::uint64_t rows) {
 // Bytes of the whole packed matrix; 0 where tensor_bytes() gives 0 or the size overflows.
 std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols);
 
+// The rows of groups [group_begin, group_end) alone.
+PackedMatrix rows_of_groups(const PackedMatrix& w, std::uint64_t group_begin,
+                            std::uint64_t group_end);
+
 // Packs groups [group_begin, group_end) of the GGUF tensor at `tensor` into `packed` (start of the
 // whole packed matrix). Rows past the end are zero. Every instruction set gives the same bytes.
 void pack_groups(Isa isa, Encoding encoding, const std::byte* tensor, std::uint64_t rows,
@@ -67,9 +71,10 @@ void quantize_activations(Isa isa, ActivationForm form, const float* x, std::uin
 // builds its tables once a call and keeps int16 sums of 64 groups: BitNet 2B prefilled a fifth
 // faster with 64 than with 32. Elsewhere a group of 128 tokens has 8 KiB of float32 sums, which
 // should stay in the second-level cache.
+inline constexpr std::uint64_t kGroupsAtOnceMax = 64;
 constexpr std::uint64_t groups_at_once(Isa isa, Encoding encoding) {
   const bool tables = isa == Isa::kAvx2 || isa == Isa::kAvxVnni;
-  return tables && encoding == Encoding::kI2_S ? 64 : 32;
+  return tables && encoding == Encoding::kI2_S ? kGroupsAtOnceMax : 32;
 }
 
 // out[t * out_stride + row] = W[row] . x[t], for every token t in [0, tokens) and every row of

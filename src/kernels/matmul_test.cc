@@ -186,6 +186,7 @@ class MatmulTest : public testing::TestWithParam<Case> {
     constexpr float kUntouched = -12345.0f;
     std::vector<float> out(tokens * stride, kUntouched);
     matmul(isa, w, activations.get(), tokens, begin, end, out.data(), stride);
+    if (begin < end) expect_same_of_part(w, activations.get(), begin, end, out, stride);
 
     std::vector<std::vector<double>> values;
     for (std::uint64_t t = 0; t < tokens; ++t) {
@@ -216,6 +217,21 @@ class MatmulTest : public testing::TestWithParam<Case> {
             << r << ", " << t;
       }
     }
+  }
+
+  // The rows of the groups as a matrix of their own give what they gave in `out`.
+  static void expect_same_of_part(const PackedMatrix& w, const std::byte* activations,
+                                  std::uint64_t begin, std::uint64_t end,
+                                  const std::vector<float>& out, std::uint64_t stride) {
+    const PackedMatrix part = rows_of_groups(w, begin, end);
+    const std::uint64_t tokens = out.size() / stride;
+    std::vector<float> alone(tokens * part.rows);
+    matmul(GetParam().isa, part, activations, tokens, 0, group_count(part.rows), alone.data(),
+           part.rows);
+    for (std::uint64_t t = 0; t < tokens; ++t)
+      for (std::uint64_t r = 0; r < part.rows; ++r)
+        ASSERT_EQ(alone[t * part.rows + r], out[t * stride + begin * kRowsPerGroup + r])
+            << r << ", " << t;
   }
 
   std::mt19937 rng_{kSeed};

@@ -165,6 +165,14 @@ std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t co
   return group_count(rows) * detail::group_bytes(encoding, cols);
 }
 
+PackedMatrix rows_of_groups(const PackedMatrix& w, std::uint64_t group_begin,
+                            std::uint64_t group_end) {
+  PackedMatrix part = w;
+  part.data += group_begin * detail::group_bytes(w.source, w.cols);
+  part.rows = std::min(w.rows, group_end * kRowsPerGroup) - group_begin * kRowsPerGroup;
+  return part;
+}
+
 void detail::pack_scalar(const PackTask& task) {
   const Source src{task.encoding, task.tensor, task.rows, task.cols,
                    row_bytes(task.encoding, task.cols)};
