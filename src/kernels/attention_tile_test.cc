@@ -23,7 +23,9 @@ struct Shape {
 // Queries, keys and values of one KV head; the query heads of others lie between the tokens.
 class Attention {
  public:
-  explicit Attention(const Shape& shape) : is(shape), stride(shape.heads * shape.hd + 24) {
+  // Keys grow by `growth` of their size from one position to the next.
+  explicit Attention(const Shape& shape, float growth = 0.0f)
+      : is(shape), stride(shape.heads * shape.hd + 24) {
     q.resize(is.tokens * stride);
     for (float& x : q) x = normal(3.0f);
     // What lies behind the last position is no number: nobody may look at it.
@@ -31,7 +33,8 @@ class Attention {
     for (std::uint64_t i = 0; i < (positions + 40) * is.hd; ++i) {
       const bool seen = i < positions * is.hd;
       const float none = std::numeric_limits<float>::quiet_NaN();
-      k.push_back(float_to_half(seen ? normal(1.0f) : none));
+      const float size = 1.0f + growth * static_cast<float>(i / is.hd);
+      k.push_back(float_to_half(seen ? normal(size) : none));
       v.push_back(float_to_half(seen ? normal(1.0f) : none));
     }
   }
@@ -104,6 +107,21 @@ TEST_P(AttentionTileTest, EveryTokenGetsTheSoftmaxWeightedMeanOfWhatItSees) {
       }
       for (std::uint64_t i = s.heads * s.hd; i < attention.stride; ++i)
         ASSERT_EQ(out[t * attention.stride + i], -7.0f) << "what lies between was written";
+    }
+  }
+}
+
+// Later scores are larger by far: what was summed before has to be scaled down, more than once.
+TEST_P(AttentionTileTest, ScoresMayGrowWithThePosition) {
+  const Shape s{16, 4, 128, 300, 0};
+  const Attention attention(s, 0.02f);
+  const std::vector<float> out = attention.run(GetParam());
+  for (std::uint64_t t = 0; t < s.tokens; ++t) {
+    for (std::uint64_t h = 0; h < s.heads; ++h) {
+      const std::vector<double> want = attention.expected(t, h);
+      for (std::uint64_t d = 0; d < s.hd; ++d)
+        ASSERT_NEAR(double{out[t * attention.stride + h * s.hd + d]}, want[d], 5e-4)
+            << "token " << t << ", head " << h;
     }
   }
 }
