@@ -16,15 +16,10 @@ using kernels::ActivationForm;
 
 // Index into the quantised buffers; float matrices read the input as it is.
 std::size_t form_slot(ActivationForm form) {
-  return form == ActivationForm::kInt8Block32 ? 0 : 1;
+  return static_cast<std::size_t>(std::ranges::find(kQuantisedForms, form) - kQuantisedForms);
 }
 
-constexpr std::uint32_t kFloatBit = 1u << 2;
-
-std::uint32_t form_bit(const Linear& linear) {
-  const ActivationForm form = kernels::activation_form(linear.w.source);
-  return form == ActivationForm::kFloat32 ? kFloatBit : 1u << form_slot(form);
-}
+constexpr std::uint32_t kFloatBit = 1u << std::size(kQuantisedForms);
 
 }  // namespace
 
@@ -92,16 +87,15 @@ const float* Lane::prepare_row(std::uint64_t t, float* out) {
 // One token at a time: a row is still in the first-level cache when it is quantised, and where
 // nothing else reads it, it stays there: all rows go through one buffer of the lane.
 void Lane::prepare_input(std::uint32_t forms) {
-  constexpr ActivationForm kForms[] = {ActivationForm::kInt8Block32, ActivationForm::kInt8Token};
   const bool keep = one_token() || (forms & kFloatBit) != 0;
   float* const rows = keep && !one_token() ? scratch_.input : own().input;
   const auto prepare = [&](std::uint64_t t) {
     const float* row = prepare_row(t, keep ? rows + t * input_.width : rows);
-    for (std::size_t slot = 0; slot < 2; ++slot) {
+    for (std::size_t slot = 0; slot < std::size(kQuantisedForms); ++slot) {
       if ((forms & (1u << slot)) == 0) continue;
       std::byte* out = one_token() ? own().quantised[slot] : scratch_.quantised[slot];
-      kernels::quantize_activations(isa_, kForms[slot], row - t * input_.width, input_.width, t,
-                                    t + 1, out);
+      kernels::quantize_activations(isa_, kQuantisedForms[slot], row - t * input_.width,
+                                    input_.width, t, t + 1, out);
     }
   };
   if (one_token()) {
@@ -117,8 +111,13 @@ void Lane::prepare_input(std::uint32_t forms) {
   if (keep && !input_.ready()) take(rows, input_.width);
 }
 
+std::uint32_t Lane::form_bit(const Linear& linear) const {
+  const ActivationForm form = kernels::activation_form(isa_, linear.w.source, chunk_.tokens);
+  return form == ActivationForm::kFloat32 ? kFloatBit : 1u << form_slot(form);
+}
+
 const std::byte* Lane::activations_for(const Linear& linear) {
-  const ActivationForm form = kernels::activation_form(linear.w.source);
+  const ActivationForm form = kernels::activation_form(isa_, linear.w.source, chunk_.tokens);
   if (form == ActivationForm::kFloat32) return reinterpret_cast<const std::byte*>(input_.rows);
   const std::size_t slot = form_slot(form);
   return one_token() ? own().quantised[slot] : scratch_.quantised[slot];

@@ -50,6 +50,12 @@ std::size_t cache_bytes(const Hyperparameters& shape, std::uint64_t positions);
 // Logits of this many positions are computed at once when all are asked for: V is large.
 inline constexpr std::uint64_t kHeadTokens = 16;
 
+// The forms that activations are quantised to; the last is for one token only.
+inline constexpr kernels::ActivationForm kQuantisedForms[] = {kernels::ActivationForm::kInt8Block32,
+                                                              kernels::ActivationForm::kInt8Token,
+                                                              kernels::ActivationForm::kInt8Tables};
+inline constexpr std::size_t kQuantisedMany = 2;
+
 // What the lanes of a chunk share. Float32 rows, row-major; widths in brackets.
 struct Scratch {
   static Result<Scratch> allocate(const Hyperparameters& shape, std::uint64_t positions, int lanes);
@@ -63,22 +69,22 @@ struct Scratch {
   float* attended = nullptr;  // [T, h*hd] or [T, inner]: what attention, or a delta net, gives
   float* hidden = nullptr;    // [T, ff]
   // Of gated delta nets and gated attention (qwen35).
-  float* mixed = nullptr;        // [T, channels] before the convolution; [T, 2*h*hd]
-  float* convolved = nullptr;    // [T, channels]
-  float* gates = nullptr;        // [T, inner] or [T, h*hd]
-  float* alpha = nullptr;        // [T, value heads]
-  float* beta = nullptr;         // [T, value heads]
-  float* cosines = nullptr;      // [T, rotated/2]
-  float* sines = nullptr;        // [T, rotated/2]
-  std::byte* quantised[2] = {};  // [T] activations, one buffer a form
+  float* mixed = nullptr;                     // [T, channels] before the convolution; [T, 2*h*hd]
+  float* convolved = nullptr;                 // [T, channels]
+  float* gates = nullptr;                     // [T, inner] or [T, h*hd]
+  float* alpha = nullptr;                     // [T, value heads]
+  float* beta = nullptr;                      // [T, value heads]
+  float* cosines = nullptr;                   // [T, rotated/2]
+  float* sines = nullptr;                     // [T, rotated/2]
+  std::byte* quantised[kQuantisedMany] = {};  // [T] activations, one buffer a form
 
   // Of one lane.
   struct Own {
-    float* input = nullptr;        // [max(d, h*hd, ff)]
-    float* products[2] = {};       // [T, n] of the n rows at hand: what is added up, or gate and up
-    std::byte* quantised[2] = {};  // one token, one buffer a form
-    float* scores = nullptr;       // [h, P]
-    float* decays = nullptr;       // [T] of one head of a delta net; betas and dots too
+    float* input = nullptr;   // [max(d, h*hd, ff)]
+    float* products[2] = {};  // [T, n] of the n rows at hand: what is added up, or gate and up
+    std::byte* quantised[std::size(kQuantisedForms)] = {};  // one token
+    float* scores = nullptr;                                // [h, P]
+    float* decays = nullptr;  // [T] of one head of a delta net; betas and dots too
     float* betas = nullptr;
     float* dots = nullptr;
   };
@@ -192,6 +198,7 @@ class Lane {
   void convolve(std::uint64_t index, const DeltaNetWeights& weights);
   const float* prepare_row(std::uint64_t token, float* out);
   void prepare_input(std::uint32_t forms);  // and quantises it in these forms
+  std::uint32_t form_bit(const Linear& linear) const;
   const std::byte* activations_for(const Linear& linear);
   // Calls step(part) until the lanes have shared out all groups of rows, then waits for the others.
   template <typename Step>

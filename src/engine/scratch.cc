@@ -6,8 +6,6 @@
 namespace tophand::engine {
 namespace {
 
-using kernels::ActivationForm;
-
 // Hands out 64-byte aligned pieces of a buffer; with no buffer it only counts.
 class Carver {
  public:
@@ -59,15 +57,15 @@ std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
   out.hidden = from.floats(kChunkTokens, shape.ffn_width);
   out.cosines = from.floats(kChunkTokens, shape.rope.rotated / 2);
   out.sines = from.floats(kChunkTokens, shape.rope.rotated / 2);
-  constexpr ActivationForm kForms[] = {ActivationForm::kInt8Block32, ActivationForm::kInt8Token};
-  for (std::size_t i = 0; i < 2; ++i)
-    out.quantised[i] = from.take(kernels::activation_bytes(kForms[i], kChunkTokens, widest));
+  for (std::size_t i = 0; i < kQuantisedMany; ++i)
+    out.quantised[i] =
+        from.take(kernels::activation_bytes(kQuantisedForms[i], kChunkTokens, widest));
   out.own.resize(static_cast<std::size_t>(lanes));
   for (Scratch::Own& own : out.own) {
     own.input = from.floats(1, widest);
     for (float*& products : own.products) products = from.floats(1, product_floats(shape));
-    for (std::size_t i = 0; i < 2; ++i)
-      own.quantised[i] = from.take(kernels::activation_bytes(kForms[i], 1, widest));
+    for (std::size_t i = 0; i < std::size(kQuantisedForms); ++i)
+      own.quantised[i] = from.take(kernels::activation_bytes(kQuantisedForms[i], 1, widest));
     own.scores = from.floats(shape.heads, positions);
     if (shape.delta.value_heads > 0) {
       own.decays = from.floats(1, kChunkTokens);

@@ -108,11 +108,16 @@ auto quantizer(Isa isa) {
 
 }  // namespace
 
-ActivationForm activation_form(Encoding encoding) {
-  const detail::Layout layout = detail::layout_of(encoding);
+ActivationForm detail::base_form(Encoding encoding) {
+  const Layout layout = layout_of(encoding);
   if (layout.bits == 0) return ActivationForm::kFloat32;
-  return layout.scales == detail::Scales::kTensor ? ActivationForm::kInt8Token
-                                                  : ActivationForm::kInt8Block32;
+  return layout.scales == Scales::kTensor ? ActivationForm::kInt8Token
+                                          : ActivationForm::kInt8Block32;
+}
+
+ActivationForm activation_form(Isa isa, Encoding encoding, std::uint64_t tokens) {
+  const bool tables = tokens == 1 && detail::line_order(isa, encoding) == detail::LineOrder::kPairs;
+  return tables ? ActivationForm::kInt8Tables : detail::base_form(encoding);
 }
 
 std::size_t activation_bytes(ActivationForm form, std::uint64_t tokens, std::uint64_t cols) {
@@ -126,9 +131,13 @@ void quantize_activations(Isa isa, ActivationForm form, const float* x, std::uin
   for (std::uint64_t t = token_begin; t < token_end; ++t) {
     if (form == ActivationForm::kFloat32) {
       std::memcpy(out + t * cols * sizeof(float), x + t * cols, cols * sizeof(float));
-    } else {
-      quantize(form, x + t * cols, cols, out + t * detail::token_bytes(form, cols));
+      continue;
     }
+    std::byte* token = out + t * detail::token_bytes(form, cols);
+    quantize(form, x + t * cols, cols, token);
+#if defined(__x86_64__)
+    if (form == ActivationForm::kInt8Tables) detail::fill_tables_avx2(cols, token);
+#endif
   }
 }
 

@@ -49,14 +49,16 @@ PackedMatrix rows_of_groups(const PackedMatrix& w, std::uint64_t group_begin,
                             std::uint64_t group_end);
 
 // Packs groups [group_begin, group_end) of the GGUF tensor at `tensor` into `packed` (start of the
-// whole packed matrix). Rows past the end are zero. Every instruction set gives the same bytes.
+// whole packed matrix), for the kernels of `isa`. Rows past the end are zero.
 void pack_groups(Isa isa, Encoding encoding, const std::byte* tensor, std::uint64_t rows,
                  std::uint64_t cols, std::uint64_t group_begin, std::uint64_t group_end,
                  std::byte* packed);
 
-// Which form of activations a matrix of this encoding wants. Float encodings read float32 as is.
-enum class ActivationForm : std::uint8_t { kFloat32, kInt8Block32, kInt8Token };
-ActivationForm activation_form(Encoding encoding);
+// Which form of activations matmul() of so many tokens wants. Float encodings read float32 as is.
+// kInt8Tables is kInt8Block32 with tables of sums after it, for kernels of one token that look
+// products up.
+enum class ActivationForm : std::uint8_t { kFloat32, kInt8Block32, kInt8Token, kInt8Tables };
+ActivationForm activation_form(Isa isa, Encoding encoding, std::uint64_t tokens);
 
 std::size_t activation_bytes(ActivationForm form, std::uint64_t tokens, std::uint64_t cols);
 

@@ -34,7 +34,7 @@ Buffer buffer(std::size_t bytes) {
 struct Problem {
   Problem(Isa isa, Encoding encoding, std::uint64_t rows, std::uint64_t cols, std::uint64_t tokens)
       : packed(buffer(packed_bytes(encoding, rows, cols))),
-        activations(buffer(activation_bytes(activation_form(encoding), tokens, cols))),
+        activations(buffer(activation_bytes(activation_form(isa, encoding, tokens), tokens, cols))),
         out(tokens * rows) {
     // Any bytes are weights; 0x01 everywhere gives small, finite scales.
     w = {encoding, rows, cols, packed.get(), 1.0f};
@@ -43,7 +43,7 @@ struct Problem {
     std::normal_distribution<float> normal;
     std::vector<float> x(tokens * cols);
     for (float& v : x) v = normal(rng);
-    quantize_activations(isa, activation_form(encoding), x.data(), cols, 0, tokens,
+    quantize_activations(isa, activation_form(isa, encoding, tokens), x.data(), cols, 0, tokens,
                          activations.get());
   }
   // Table lookup is faster where all weights are alike.

@@ -15,7 +15,7 @@ struct Columns {
 struct Run {
   const MatmulTask& task;
   const KernelSet& kernels;
-  ActivationForm form = activation_form(task.w.source);
+  ActivationForm form = base_form(task.w.source);
   Layout layout = layout_of(task.w.source);
   std::uint64_t stride = group_bytes(task.w.source, task.w.cols);
 
@@ -56,6 +56,7 @@ void Run::few(std::uint64_t first, std::uint64_t count) const {
   const std::uint64_t groups = task.group_end - task.group_begin;
   const std::uint64_t streams = few_streams(count);
   const std::uint64_t apart = groups / streams;
+  const bool tables = task.tokens == 1 && kernels.look_up != nullptr;
   for (std::uint64_t i = 0; i < apart + (groups % streams != 0 ? 1 : 0); ++i) {
     std::uint64_t taken[kStreams];
     for (std::uint64_t s = 0; s < streams; ++s) {
@@ -64,7 +65,7 @@ void Run::few(std::uint64_t first, std::uint64_t count) const {
       piece.groups[s] = group(taken[s]);
     }
     FewSums sums;
-    kernels.few[count - 1](piece, sums);
+    (tables ? kernels.look_up : kernels.few[count - 1])(piece, sums);
     for (std::uint64_t s = 0; s < streams; ++s) {
       for (std::uint64_t t = 0; t < count; ++t) store(sums[s][t], taken[s], first + t);
     }

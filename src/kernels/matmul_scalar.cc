@@ -92,7 +92,7 @@ struct RowOfGroup {
 };
 
 float integer_row(const MatmulTask& task, const RowOfGroup& row, std::uint64_t token) {
-  const ActivationForm form = activation_form(task.w.source);
+  const ActivationForm form = base_form(task.w.source);
   const TokenView view = token_view(task.activations, form, task.w.cols, token);
   const std::uint64_t blocks = task.w.cols / kBlockCols;
   if (form == ActivationForm::kInt8Token) {

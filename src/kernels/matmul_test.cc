@@ -177,7 +177,7 @@ class MatmulTest : public testing::TestWithParam<Case> {
     const Aligned packed(packed_bytes(encoding, shape.rows, shape.cols));
     pack_groups(isa, encoding, tensor.data(), shape.rows, shape.cols, 0, group_count(shape.rows),
                 packed.get());
-    const ActivationForm form = activation_form(encoding);
+    const ActivationForm form = activation_form(isa, encoding, tokens);
     const Aligned activations(activation_bytes(form, tokens, shape.cols));
     quantize_activations(isa, form, x.data(), shape.cols, 0, tokens, activations.get());
     const PackedMatrix w{encoding, shape.rows, shape.cols, packed.get(),
@@ -290,7 +290,7 @@ TEST_P(MatmulTest, AnUnusedTernaryCodeIsZero) {
 // come within 3 % of their limit.
 TEST_P(MatmulTest, ExtremeCodesAndActivationsDoNotOverflow) {
   const Encoding encoding = GetParam().encoding;
-  if (activation_form(encoding) == ActivationForm::kFloat32) return;
+  if (detail::base_form(encoding) == ActivationForm::kFloat32) return;
   const Shape shape{32, 512};
   for (const unsigned fill : {0xffu, 0x00u, 0x7fu, 0x80u}) {
     std::vector<std::byte> tensor = random_tensor(encoding, shape, rng_);
@@ -315,7 +315,7 @@ TEST_P(MatmulTest, ExtremeCodesAndActivationsDoNotOverflow) {
 // A token with massive activations has residual blocks, and they count, wherever they lie.
 TEST_P(MatmulTest, ResidualBlocksAreAdded) {
   const Encoding encoding = GetParam().encoding;
-  if (activation_form(encoding) != ActivationForm::kInt8Block32) return;
+  if (detail::base_form(encoding) != ActivationForm::kInt8Block32) return;
   const Shape shape{48, 1536};
   for (const unsigned tokens : {1u, 2u, 7u, 20u}) {
     std::vector<float> x(tokens * shape.cols);
@@ -334,6 +334,41 @@ TEST_P(MatmulTest, ResidualBlocksAreAdded) {
       EXPECT_EQ(view.extra[3].block, 47u);
     }
     check(random_tensor(encoding, shape, rng_), x, shape, 0, 3);
+  }
+}
+
+// Weights of one or two bits with a scale of 1 and whole activations of which 127 is the largest
+// have whole sums, which float32 holds: every instruction set gives them exactly.
+TEST_P(MatmulTest, WholeNumbersAreExact) {
+  const auto [encoding, isa] = GetParam();
+  if (detail::layout_of(encoding).bits > 2) return;
+  if (detail::base_form(encoding) != ActivationForm::kInt8Block32) return;
+  const Shape shape{83, 1536};
+  std::vector<std::byte> tensor = random_tensor(encoding, shape, rng_);
+  for (std::size_t at = 0; at < tensor.size(); at += encoding_info(encoding).block_bytes)
+    put_half(tensor, at + half_fields(encoding)[0], 1.0f);
+  std::vector<float> weights(shape.cols);
+  for (const unsigned tokens : {1u, 2u, 5u, 12u}) {
+    std::vector<float> x(tokens * shape.cols);
+    for (float& v : x) v = static_cast<float>(static_cast<int>(rng_() % 255) - 127);
+    for (std::size_t i = 0; i < x.size(); i += 32) x[i] = rng_() % 2 == 0 ? 127.0f : -127.0f;
+    const Aligned packed(packed_bytes(encoding, shape.rows, shape.cols));
+    pack_groups(isa, encoding, tensor.data(), shape.rows, shape.cols, 0, group_count(shape.rows),
+                packed.get());
+    const ActivationForm form = activation_form(isa, encoding, tokens);
+    const Aligned activations(activation_bytes(form, tokens, shape.cols));
+    quantize_activations(isa, form, x.data(), shape.cols, 0, tokens, activations.get());
+    const PackedMatrix w{encoding, shape.rows, shape.cols, packed.get(), 1.0f};
+    std::vector<float> out(tokens * shape.rows);
+    matmul(isa, w, activations.get(), tokens, 0, group_count(shape.rows), out.data(), shape.rows);
+    for (std::uint64_t r = 0; r < shape.rows; ++r) {
+      dequantize_row(encoding, tensor.data(), shape.rows, shape.cols, r, weights.data());
+      for (std::uint64_t t = 0; t < tokens; ++t) {
+        float want = 0;
+        for (std::uint64_t c = 0; c < shape.cols; ++c) want += weights[c] * x[t * shape.cols + c];
+        ASSERT_EQ(out[t * shape.rows + r], want) << "row " << r << ", token " << t;
+      }
+    }
   }
 }
 

@@ -379,6 +379,29 @@ TOPHAND_TARGET void pack_float_group(const std::byte* rows, std::uint64_t cols, 
   std::memset(out + written, 0, (written + 63) / 64 * 64 - written);
 }
 
+// LineOrder::kPairs for all lines of a group of one bit.
+TOPHAND_TARGET void pair_lines(const Layout& layout, std::uint64_t cols, std::byte* group) {
+  // Byte i of four rows together; then all rows of a byte.
+  const __m256i fours = both(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  const __m256i rows = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  for (std::uint64_t block = 0; block < cols / kBlockCols; block += 2) {
+    std::byte* pair = group + block / layout.super_blocks * layout.super_bytes() +
+                      layout.scale_bytes + block % layout.super_blocks * kLineBytes;
+    __m256i v[4];  // i of eight rows
+#pragma GCC unroll 4
+    for (std::size_t k = 0; k < 4; ++k) {
+      const __m256i bytes = _mm256_shuffle_epi8(load_256(pair + 32 * k), fours);
+      v[k] = _mm256_permutevar8x32_epi32(bytes, rows);
+    }
+    const __m256i even[2] = {_mm256_unpacklo_epi64(v[0], v[1]), _mm256_unpacklo_epi64(v[2], v[3])};
+    const __m256i odd[2] = {_mm256_unpackhi_epi64(v[0], v[1]), _mm256_unpackhi_epi64(v[2], v[3])};
+    store_256(pair, _mm256_permute2x128_si256(even[0], even[1], 0x20));
+    store_256(pair + 32, _mm256_permute2x128_si256(odd[0], odd[1], 0x20));
+    store_256(pair + 64, _mm256_permute2x128_si256(even[0], even[1], 0x31));
+    store_256(pair + 96, _mm256_permute2x128_si256(odd[0], odd[1], 0x31));
+  }
+}
+
 using GroupFn = void (*)(const std::byte* rows, std::uint64_t cols, std::byte* out);
 
 GroupFn group_fn(Encoding encoding) {
@@ -428,8 +451,11 @@ void pack_avx2(const PackTask& task) {
   const GroupFn pack = group_fn(task.encoding);
   const std::size_t group_rows = kRows * row_bytes(task.encoding, task.cols);
   const std::size_t group_size = group_bytes(task.encoding, task.cols);
-  for (std::uint64_t g = task.group_begin; g < task.group_end; ++g)
-    pack(task.tensor + g * group_rows, task.cols, task.packed + g * group_size);
+  for (std::uint64_t g = task.group_begin; g < task.group_end; ++g) {
+    std::byte* group = task.packed + g * group_size;
+    pack(task.tensor + g * group_rows, task.cols, group);
+    if (task.order == LineOrder::kPairs) pair_lines(layout_of(task.encoding), task.cols, group);
+  }
 }
 
 }  // namespace tophand::kernels::detail

@@ -143,6 +143,21 @@ void pack_integer_group(const Source& src, std::uint64_t group, std::byte* out) 
   }
 }
 
+// Brings the bytes of all lines of a group of one bit into LineOrder::kPairs.
+void pair_lines(const Layout& layout, std::uint64_t cols, std::byte* group) {
+  constexpr std::size_t kPair = 2 * detail::kLineBytes;
+  for (std::uint64_t block = 0; block < cols / detail::kBlockCols; block += 2) {
+    std::byte* pair = group + block / layout.super_blocks * layout.super_bytes() +
+                      layout.scale_bytes + block % layout.super_blocks * detail::kLineBytes;
+    std::byte lines[kPair];
+    std::memcpy(lines, pair, kPair);
+    for (std::size_t at = 0; at < kPair; ++at) {
+      const std::size_t line = at / 64, row = at / 4 % 16, i = at % 4;
+      pair[16 * (2 * i + line) + row] = lines[at];
+    }
+  }
+}
+
 void pack_float_group(const Source& src, std::uint64_t group, std::byte* out) {
   const std::uint64_t size = encoding_info(src.encoding).block_bytes;
   std::memset(out, 0, detail::group_bytes(src.encoding, src.cols));
@@ -184,13 +199,16 @@ void detail::pack_scalar(const PackTask& task) {
     } else {
       pack_integer_group(src, g, task.packed + g * stride);
     }
+    if (task.order == LineOrder::kPairs)
+      pair_lines(layout_of(task.encoding), task.cols, task.packed + g * stride);
   }
 }
 
 void pack_groups(Isa isa, Encoding encoding, const std::byte* tensor, std::uint64_t rows,
                  std::uint64_t cols, std::uint64_t group_begin, std::uint64_t group_end,
                  std::byte* packed) {
-  detail::PackTask task{encoding, tensor, rows, cols, group_begin, group_end, packed};
+  detail::PackTask task{encoding,    tensor,    rows,   cols,
+                        group_begin, group_end, packed, detail::line_order(isa, encoding)};
 #if defined(__x86_64__)
   if (isa == Isa::kAvx2 || isa == Isa::kAvxVnni || has_avx512(isa)) {
     task.group_end = std::min(group_end, rows / kRowsPerGroup);

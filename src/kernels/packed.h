@@ -13,6 +13,8 @@
 //           dword 4h + i.                                                             6 lines
 //   2 bits: line h (0, 1): bits 2i, 2i+1 are dword 4h + i.                            2 lines
 //   1 bit:  one line whose bit j is dword j; it stands for code 0 or 2.               1 line
+// Kernels that look products up want the lines of two neighbouring blocks of one bit in pieces of
+// 16 bytes, byte i of a row at 16 * (2 * i + block) + row (LineOrder::kPairs).
 // Float encodings: column after column, 16 values in the encoding's own type.
 //
 // A weight is scale * (code - offset), or scale * code + min, with a scale a row and block:
@@ -136,6 +138,14 @@ constexpr std::size_t half_scale_at(Encoding encoding) {
   }
 }
 
+// In which order the bytes of code lines lie.
+enum class LineOrder : std::uint8_t { kRows, kPairs };
+
+constexpr LineOrder line_order(Isa isa, Encoding encoding) {
+  const bool tables = isa == Isa::kAvx2 || isa == Isa::kAvxVnni;
+  return tables && layout_of(encoding).bits == 1 ? LineOrder::kPairs : LineOrder::kRows;
+}
+
 // What packing is asked to do; the arguments of pack_groups().
 struct PackTask {
   Encoding encoding;
@@ -143,6 +153,7 @@ struct PackTask {
   std::uint64_t rows, cols;
   std::uint64_t group_begin, group_end;
   std::byte* packed;
+  LineOrder order;
 };
 
 void pack_scalar(const PackTask& task);
@@ -175,17 +186,48 @@ constexpr std::uint64_t extra_max(std::uint64_t blocks) {
   return blocks / kOutlierRatio;
 }
 
+// Tables for two neighbouring blocks of columns; lane p (16 bytes) of a vector is block p. Nibble n
+// (0, 1) of byte i of a row of weights is four signs s, those of columns c = 16n + i + 4k; entry
+// `nibble` of table 2i + n has kTableOffset + sum of s * q[c] in `high` (times 32) and `low`. The
+// eight entries that a row adds up for a block fit bytes: 8 * 31.
+struct alignas(32) TablePair {
+  std::uint8_t low[8][32], high[8][32];
+  float scales[8];  // of a block, four times each
+};
+inline constexpr std::int32_t kTableOffset =
+    512;  // more than 4 * 127, so that entries are positive
+
+constexpr std::uint64_t token_bytes(ActivationForm form, std::uint64_t cols);
+
+// kInt8Tables: the form kInt8Block32, then from here tables of all pairs of blocks, then one pair
+// for each residual block, whose neighbour counts as zero.
+constexpr std::uint64_t tables_at(std::uint64_t cols) {
+  constexpr std::uint64_t kAlign = alignof(TablePair);
+  return (token_bytes(ActivationForm::kInt8Block32, cols) + kAlign - 1) / kAlign * kAlign;
+}
+
 constexpr std::uint64_t token_bytes(ActivationForm form, std::uint64_t cols) {
   const std::uint64_t blocks = cols / kBlockCols;
-  const std::uint64_t extra = form == ActivationForm::kInt8Block32 ? extra_max(blocks) : 0;
+  const std::uint64_t extra = form == ActivationForm::kInt8Token ? 0 : extra_max(blocks);
+  if (form == ActivationForm::kInt8Tables)
+    return tables_at(cols) + ((blocks + 1) / 2 + extra) * sizeof(TablePair);
   return sizeof(ActivationHeader) + (blocks + extra) * sizeof(ActivationBlock);
 }
+
+// Of any number of tokens.
+ActivationForm base_form(Encoding encoding);
 
 // One token's activations, in place.
 struct TokenView {
   const ActivationHeader* header;
   const ActivationBlock* blocks;
   const ActivationBlock* extra;
+
+  // kInt8Tables only.
+  const TablePair* tables(std::uint64_t cols) const {
+    const auto* start = reinterpret_cast<const std::byte*>(header);
+    return reinterpret_cast<const TablePair*>(start + tables_at(cols));
+  }
 };
 
 inline TokenView token_view(const std::byte* activations, ActivationForm form, std::uint64_t cols,
@@ -222,6 +264,8 @@ void quantize_token_scalar(ActivationForm form, const float* x, std::uint64_t co
 
 #if defined(__x86_64__)
 void matmul_avx2(const MatmulTask& task);
+// Adds the tables to a token's kInt8Block32 activations.
+void fill_tables_avx2(std::uint64_t cols, std::byte* activations);
 void quantize_token_avx2(ActivationForm form, const float* x, std::uint64_t cols, std::byte* out);
 void quantize_token_avx512(ActivationForm form, const float* x, std::uint64_t cols, std::byte* out);
 void matmul_avxvnni(const MatmulTask& task);
