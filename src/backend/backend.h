@@ -67,9 +67,9 @@ struct Report {
   bool told_client = false;       // the failure is already in the bytes that were forwarded
   std::int64_t output_bytes = 0;  // of content, as far as seen
   chat::Timing timing = {};
-  int status = 0;              // of the upstream's refusal, 0 when there was none
-  std::string key = {};        // the name of the key that was used, where there are several
-  net::Headers kept = {};      // retry-after, request-id, anthropic-ratelimit-*
+  int status = 0;          // of the upstream's refusal, 0 when there was none
+  std::string key = {};    // the name of the key that was used, where there are several
+  net::Headers kept = {};  // retry-after, request-id, anthropic-ratelimit-*
   std::vector<policy::ProviderLimit> limits = {};  // of the account, as the provider told them
   std::string raw_error = {};  // the refusal's body, when it may be forwarded unchanged
   bool unable = false;         // a local model tried twice: another one has to do it
