@@ -51,7 +51,7 @@ class Folder {
 Result<std::string> copy_of(const std::string& path, const Folder& folder) {
   constexpr int kTries = 100;
   if (folder.path().empty()) return fail(Code::kIo, "cannot make a temporary folder");
-  const std::string copy = folder.path() / std::string(ledger::kLedgerFile);
+  std::string copy = folder.path() / std::string(ledger::kLedgerFile);
   for (int i = 0; i < kTries; ++i) {
     const auto before = stamps_of(path);
     std::error_code failed, no_log;

@@ -134,17 +134,12 @@ chat::TokenFamily family_of(const Deps& deps, const Job& job, const Attempt& att
                                                        : rival_of(deps, job).model);
 }
 
-std::int64_t prompt_tokens(const Deps& deps, const Job& job, Attempt& attempt) {
-  count_prompt(deps, job, attempt);
-  return *attempt.prompt_tokens;
-}
-
 void note_local_answer(const Deps& deps, const Job& job, Attempt& attempt,
                        ledger::AttemptEnd& end) {
   if (!deps.counterfactual) return;
   const Rival rival = rival_of(deps, job);
   const auto family = chat::claude_token_family(rival.model);
-  end.estimated_tokens = prompt_tokens(deps, job, attempt);
+  end.estimated_tokens = count_prompt(deps, job, attempt);
   ledger::Counterfactual claude = deps.counterfactual(
       job.decision.task_class, {.model = rival.model,
                                 .why = rival.why,
@@ -290,9 +285,10 @@ Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
   return {};
 }
 
-void count_prompt(const Deps& deps, const Job& job, Attempt& attempt) {
-  if (attempt.prompt_tokens) return;
-  attempt.prompt_tokens = chat::estimate_tokens(family_of(deps, job, attempt), *job.request);
+std::int64_t count_prompt(const Deps& deps, const Job& job, Attempt& attempt) {
+  if (!attempt.prompt_tokens)
+    attempt.prompt_tokens = chat::estimate_tokens(family_of(deps, job, attempt), *job.request);
+  return *attempt.prompt_tokens;
 }
 
 void close_row(const Deps& deps, const Job& job, Attempt& attempt) {

@@ -22,8 +22,8 @@ std::int64_t expected_cost(const Deps& deps, const Job& job, const policy::Targe
 // budget, or no room for the reservation. (A row of local work that cannot be written is only
 // logged: it costs nothing.)
 Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt);
-// Estimates the tokens that the row will be closed with; else close_row() does.
-void count_prompt(const Deps& deps, const Job& job, Attempt& attempt);
+// Estimates the tokens of the prompt that the row will be closed with; else close_row() does.
+std::int64_t count_prompt(const Deps& deps, const Job& job, Attempt& attempt);
 // Settles or releases the row, and notes the cost.
 void close_row(const Deps& deps, const Job& job, Attempt& attempt);
 
