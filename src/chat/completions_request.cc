@@ -7,23 +7,35 @@ namespace tophand::chat {
 namespace {
 
 constexpr std::int64_t kMaxTokensDefault = 16;  // platform.openai.com, API reference, Completions
+constexpr std::int64_t kAnswersMax = 128;  // of one request: its client hears nothing till the last
 
-// A string, or an array of one: each further prompt would be an answer of its own.
-Result<std::string> parse_prompt(const Field& prompt) {
-  if (prompt.is_array() && prompt.size() != 1)
-    return prompt.refused("only 1 prompt a request is supported, found " +
-                          std::to_string(prompt.size()));
-  const Field only = prompt.is_array() ? prompt.at(0) : prompt;
-  TOPHAND_FIELD(text, only.string());
-  if (text.empty()) return only.refused("must not be empty");
-  return std::move(text);
+// A string, or an array of them: the first is the request's; for the others see
+// completions_several.h. -> how many there are
+Result<std::int64_t> parse_prompts(const Field& prompt, Request& request) {
+  const std::size_t count = prompt.is_array() ? prompt.size() : 1;
+  if (count == 0) return prompt.refused("expected at least one prompt");
+  for (std::size_t i = 0; i < count; ++i) {
+    const Field one = prompt.is_array() ? prompt.at(i) : prompt;
+    TOPHAND_FIELD(text, one.string());
+    if (text.empty()) return one.refused("must not be empty");
+    if (i == 0) request.messages.push_back({Role::kUser, {TextBlock{std::move(text)}}});
+  }
+  return static_cast<std::int64_t>(count);
 }
 
-Result<> check_one_answer(const Field& root) {
-  for (const std::string_view key : {"n", "best_of"}) {
-    TOPHAND_FIELD(count, root[key].optional_integer());
-    if (count && *count != 1) return root[key].refused("only 1 answer a request is supported");
-  }
+// `n` for each prompt. Nothing here tells the best of more answers than are given.
+Result<> check_answers(const Field& root, std::int64_t prompts, const Request& request) {
+  TOPHAND_FIELD(n, root["n"].integer_within(1, kAnswersMax));
+  TOPHAND_FIELD(best_of, root["best_of"].optional_integer());
+  if (best_of && *best_of != n.value_or(1))
+    return root["best_of"].refused("only as many answers as n are made");
+  const std::int64_t answers = prompts * n.value_or(1);
+  if (answers > kAnswersMax)
+    return root["prompt"].refused("at most " + std::to_string(kAnswersMax) +
+                                  " answers a request, found " + std::to_string(answers));
+  if (answers > 1 && request.stream)
+    return root["stream"].refused("only one answer can be streamed, found " +
+                                  std::to_string(answers) + ": ask for each by itself");
   return {};
 }
 
@@ -44,16 +56,15 @@ Result<Request> parse_completions_request(const Field& root) {
   TOPHAND_FIELD(model, root["model"].string());
   if (model.empty()) return root["model"].refused("must not be empty");
   request.model = std::move(model);
-  TOPHAND_FIELD(prompt, parse_prompt(root["prompt"]));
-  request.messages.push_back({Role::kUser, {TextBlock{std::move(prompt)}}});
+  TOPHAND_FIELD(prompts, parse_prompts(root["prompt"], request));
   request.raw_prompt = true;
-  TOPHAND_FIELD_CHECK(check_one_answer(root));
   TOPHAND_FIELD_CHECK(note_unknown_abilities(root, request));
   TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));
   TOPHAND_FIELD(max_tokens, root["max_tokens"].integer_within(1, INT64_MAX));
   request.max_tokens = max_tokens.value_or(kMaxTokensDefault);
   TOPHAND_FIELD_CHECK(parse_openai_stop(root["stop"], request));
   TOPHAND_FIELD_CHECK(parse_openai_stream(root, request));
+  TOPHAND_FIELD_CHECK(check_answers(root, prompts, request));
   parse_own_words(root, request);
   return request;
 }

@@ -1,9 +1,11 @@
 // Any bytes as a Responses request and as a Completions request; what is accepted must make a valid
-// Messages request and an answer that repeats its settings.
+// Messages request and an answer that repeats its settings, and several prompts a request each.
 #include <cstddef>
 #include <cstdint>
 
 #include "base/assert.h"
+#include "base/json.h"
+#include "chat/completions_several.h"
 #include "chat/dialect.h"
 #include "chat/upstream.h"
 
@@ -13,6 +15,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Dialect dialect : {Dialect::kOpenAiResponses, Dialect::kOpenAiCompletions}) {
     const auto request = parse_request(dialect, body);
     if (!request) continue;
+    if (dialect == Dialect::kOpenAiCompletions && may_ask_for_several(body)) {
+      const tophand::Json whole = *tophand::parse_json(body);
+      const std::string last = one_of_several(whole, answers_asked(whole) - 1);
+      TOPHAND_ASSERT(parse_request(dialect, last).has_value());
+      TOPHAND_ASSERT(!may_ask_for_several(last));
+    }
     TOPHAND_ASSERT(request->load_only || !request->messages.empty());
     const std::string claude = write_anthropic_request(*request, "claude-x", 4096);
     TOPHAND_ASSERT(find_top_level_value(claude, "max_tokens").has_value());

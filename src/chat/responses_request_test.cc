@@ -78,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
             "user: 'hi'"},
         Row{"Warmup", kResponses, R"({"model":"m","input":"","max_output_tokens":1})", ""},
         Row{"Prompt", kCompletions, R"({"model":"m","prompt":"def f("})", "user: 'def f('"},
-        Row{"OnePromptInAList", kCompletions, R"({"model":"m","prompt":["a"],"n":1})",
+        Row{"OnePromptInAList", kCompletions, R"({"model":"m","prompt":["a"],"n":1})", "user: 'a'"},
+        Row{"TheFirstOfSeveralPrompts", kCompletions, R"({"model":"m","prompt":["a","b"],"n":2})",
             "user: 'a'"}),
     [](const auto& test) { return test.param.name; });
 
@@ -126,15 +127,20 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"LimitZero", kResponses, R"({"model":"m","input":"x","max_output_tokens":0})",
             "max_output_tokens: expected an integer from 1"},
         Row{"NoPrompt", kCompletions, R"({"model":"m"})", "prompt: Field required"},
-        Row{"TwoPrompts", kCompletions, R"({"model":"m","prompt":["a","b"]})",
-            "prompt: only 1 prompt a request is supported, found 2"},
-        Row{"TokenIds", kCompletions, R"({"model":"m","prompt":[1]})",
-            "prompt[0]: expected a string, found a number"},
+        Row{"NoPromptInTheList", kCompletions, R"({"model":"m","prompt":[]})",
+            "prompt: expected at least one prompt"},
+        Row{"TokenIds", kCompletions, R"({"model":"m","prompt":["a",1]})",
+            "prompt[1]: expected a string, found a number"},
         Row{"EmptyPrompt", kCompletions, R"({"model":"m","prompt":""})",
             "prompt: must not be empty"},
-        Row{"TwoAnswers", kCompletions, R"({"model":"m","prompt":"a","n":2})", "n: only 1 answer"},
-        Row{"BestOf", kCompletions, R"({"model":"m","prompt":"a","best_of":3})",
-            "best_of: only 1 answer"}),
+        Row{"SeveralStreamed", kCompletions, R"({"model":"m","prompt":["a","b"],"stream":true})",
+            "stream: only one answer can be streamed, found 2"},
+        Row{"TooManyAnswers", kCompletions, R"({"model":"m","prompt":["a","b"],"n":65})",
+            "prompt: at most 128 answers a request, found 130"},
+        Row{"NoAnswer", kCompletions, R"({"model":"m","prompt":"a","n":0})",
+            "n: expected an integer from 1 to 128"},
+        Row{"BestOf", kCompletions, R"({"model":"m","prompt":"a","n":2,"best_of":3})",
+            "best_of: only as many answers as n are made"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(ResponsesRequest, TakesEverySetting) {

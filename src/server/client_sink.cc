@@ -21,11 +21,7 @@ int refusal_status(int upstream, chat::Dialect dialect) {
 
 // The cost of all attempts, for answers whose head is sent when it is known.
 void tell_cost(Exchange& exchange, const dispatch::Outcome& outcome) {
-  constexpr std::size_t kPlaces = 9;  // of nano-dollars
-  std::string text = std::to_string(outcome.cost);
-  if (text.size() <= kPlaces) text.insert(0, kPlaces + 1 - text.size(), '0');
-  text.insert(text.size() - kPlaces, 1, '.');
-  exchange.writer.headers().set("x-tophand-cost-usd", text);
+  exchange.writer.headers().set(kCostHeader, cost_text(outcome.cost));
 }
 
 }  // namespace

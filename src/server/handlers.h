@@ -13,7 +13,8 @@
 
 namespace tophand::server {
 
-void answer(Service& service, Exchange& exchange);  // the generating routes
+void answer(Service& service, Exchange& exchange);       // the generating routes
+void completions(Service& service, Exchange& exchange);  // as answer(), each prompt of several
 void embeddings(Service& service, Exchange& exchange);
 void count_tokens(Service& service, Exchange& exchange);
 void list_models(Service& service, Exchange& exchange);  // Anthropic's shape or OpenAI's

@@ -34,6 +34,14 @@ void send_body(Exchange& exchange, std::string_view content_type, std::string_vi
   static_cast<void>(exchange.writer.send(200, content_type, body));
 }
 
+std::string cost_text(std::int64_t nano_usd) {
+  constexpr std::size_t kPlaces = 9;
+  std::string text = std::to_string(nano_usd);
+  if (text.size() <= kPlaces) text.insert(0, kPlaces + 1 - text.size(), '0');
+  text.insert(text.size() - kPlaces, 1, '.');
+  return text;
+}
+
 std::string header_text(std::string_view text) {
   std::string out;
   for (const char c : text.substr(0, kHeaderTextBytesMax)) out += c >= ' ' && c < 127 ? c : '?';

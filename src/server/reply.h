@@ -1,6 +1,7 @@
 // Writing answers: ids on every one, errors in the caller's dialect.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,10 @@ struct ErrorShape {
 };
 void send_error(Exchange& exchange, const Error& error, ErrorShape shape = {});
 void send_body(Exchange& exchange, std::string_view content_type, std::string_view body);
+
+// What an answer has cost, in dollars with nine places.
+inline constexpr std::string_view kCostHeader = "x-tophand-cost-usd";
+std::string cost_text(std::int64_t nano_usd);
 
 // Text fit for a header's value: printable ASCII, cut at 512 bytes.
 std::string header_text(std::string_view text);

@@ -93,6 +93,11 @@ class OpenAi(unittest.TestCase):
         answer = self.client.chat.completions.create(model="local", messages=HI, max_tokens=8)
         self.assertIn(answer.choices[0].finish_reason, ("stop", "length"))
 
+    def test_several_prompts_of_a_legacy_completion(self):
+        answer = self.client.completions.create(model="claude", prompt=["[[say one]]", "[[say two]]"], n=2)
+        self.assertEqual([(choice.index, choice.text) for choice in answer.choices],
+                         [(0, "one"), (1, "one"), (2, "two"), (3, "two")])
+
     def test_embeddings(self):
         answer = self.client.embeddings.create(model=LOCAL, input=["one text", "another"])
         self.assertEqual([item.index for item in answer.data], [0, 1])
