@@ -192,6 +192,7 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
                   {.context = context_for(service, exchange, asked.request),
                    .stream = asked.request.stream,
                    .priority = std::string(policy::priority_name(asked.decision.priority)),
+                   .task_class = asked.decision.task_class,
                    .may_be_shortened = asked.shortens,
                    .left_out = joined(asked.request.left_out, ", "),
                    .estimate_input_tokens =

@@ -47,6 +47,7 @@ ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   headers.set("x-tophand-reason", header_text(joined(attempt.reasons, "; ")));
   headers.set("x-tophand-attempts", std::to_string(attempt.number));
   headers.set("x-tophand-priority", shape_.priority);
+  if (!shape_.task_class.empty()) headers.set("x-tophand-class", header_text(shape_.task_class));
   const bool claude = attempt.target.place == policy::Place::kClaude;
   const bool passes_on = claude && exchange_->dialect == chat::Dialect::kAnthropicMessages;
   if (passes_on || shape_.left_out.empty()) headers.erase("x-tophand-left-out");

@@ -26,7 +26,8 @@ namespace tophand::server {
 struct AnswerShape {
   chat::AnswerContext context;
   bool stream = false;
-  std::string priority;  // for x-tophand-priority
+  std::string priority;         // for x-tophand-priority
+  std::string task_class = {};  // for x-tophand-class, "" where it was not needed to decide
   // The head waits for content, because it may have to say what was left out.
   bool may_be_shortened = false;
   std::string left_out = {};  // for x-tophand-left-out, unless the bytes are passed on as they came

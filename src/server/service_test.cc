@@ -270,6 +270,16 @@ TEST_F(ServiceTest, AnEmptyInputOfTheResponsesApiLoadsTheModel) {
   EXPECT_NE(stream.body.find("event: response.completed\n"), std::string::npos) << stream.body;
 }
 
+TEST_F(ServiceTest, SaysTheClassThatWasDeclared) {
+  net::ClientRequest ask_for_it = request("POST", "/v1/messages", kMessages);
+  EXPECT_FALSE(ask(ask_for_it).headers.find("x-tophand-class"));
+  ask_for_it.headers.add("x-task-class", "git_commit");
+  for (const std::string_view body : {kMessages, kMessagesStream}) {
+    ask_for_it.body = body;
+    EXPECT_EQ(ask(ask_for_it).headers.get("x-tophand-class"), "git_commit");
+  }
+}
+
 TEST_F(ServiceTest, SaysWhichToolsWereLeftOut) {
   const Reply without = post("/v1/responses", R"({"model":"local","input":"x"})");
   EXPECT_FALSE(without.headers.find("x-tophand-left-out"));
