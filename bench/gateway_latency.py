@@ -2,7 +2,8 @@
 """What the gateway adds to a request, beside a direct connection to the same model server.
 
     make bench-gateway
-    bench/gateway_latency.py [--rate 1000] [--seconds 5] [--rounds 3] [--peer 'LiteLLM=http://127.0.0.1:4000/v1/chat/completions authorization:Bearer%20x']
+    bench/gateway_latency.py [--rate 1000] [--seconds 5] [--rounds 3] [--beside build/tuned/bin/tophand]
+        [--peer 'LiteLLM=http://127.0.0.1:4000/v1/chat/completions authorization:Bearer%20x']
 
 A model server that answers at once (gateway_load upstream), a gateway with everything on (keys, routing, ledger,
 limits), and a load generator, all on this machine. Requests go to the server and through the gateway in turn, on a
@@ -85,6 +86,11 @@ class Bench:
         self.args, self.folder, self.rows = args, folder, []
         self.upstream = Upstream(args.load)
         self.gateway = Gateway(args.tophand, folder, self.upstream.url)
+        self.beside = {}
+        for program in args.beside:
+            data = folder / f"beside{len(self.beside)}"
+            data.mkdir()
+            self.beside[program] = Gateway(program, data, self.upstream.url)
 
     def run(self, body, targets, rate, seconds):
         file = self.folder / "body.json"
@@ -123,7 +129,8 @@ class Bench:
         return {"streams": opened, "mib": used}
 
     def stop(self):
-        self.gateway.stop()
+        for gateway in (self.gateway, *self.beside.values()):
+            gateway.stop()
         self.upstream.stop()
 
 
@@ -152,6 +159,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer", action="append", default=[], help="'NAME=URL HEADER:VALUE' (a space in it: %%20): another gateway before a server that answers at once")
     parser.add_argument("--peer-rate", type=float, default=50, help="requests a second while peers are measured too")
+    parser.add_argument("--beside", action="append", default=[], metavar="PROGRAM", help="another build of tophand, asked in turn with the others: how far apart two builds are is seen in no other way on a machine whose speed changes")
     parser.add_argument("--results", default=str(ROOT / "build/bench-results/gateway.json"))
     parser.add_argument("--upstream-only", action="store_true", help="start the model server, print its address, wait: to set up peers")
     args = parser.parse_args()
@@ -171,6 +179,10 @@ def main():
                             ("stream of 1,000 events, Chat to Messages", "/v1/messages")):
             bench.compare(title, chat_body(max_tokens=1000, stream=True), path, "anthropic-version:2023-06-01",
                           rate=20, events=1000)
+        if args.beside:
+            path = "/v1/chat/completions"
+            others = [gateway.target(program, path) for program, gateway in bench.beside.items()]
+            bench.compare("Chat, beside other builds", chat_body(), path, rate=args.rate * (2 + len(others)) / 2, peers=others)
         if args.peer:
             bench.compare("Chat, beside other gateways", chat_body(model="m"), "/v1/chat/completions",
                           rate=args.peer_rate, peers=args.peer)
