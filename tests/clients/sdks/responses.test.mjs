@@ -121,12 +121,20 @@ test('completions: whole and streamed from the local model say the same', async 
   assert.deepEqual(usage.completion_tokens, whole.usage.completion_tokens);
 });
 
-test('completions: from Claude, and what is not served', async () => {
+test('completions: from Claude, several at once, and what is not served', async () => {
   const done = await openai.completions.create({ model: 'claude', prompt: say, max_tokens: 20 });
   assert.equal(done.choices[0].text, 'one two three');
-  await assert.rejects(openai.completions.create({ model: local, prompt: 'x', n: 2 }),
+  const several = await openai.completions.create(
+    { model: local, prompt: ['one two', 'red green'], n: 2, max_tokens: 4, temperature: 0 });
+  assert.deepEqual(several.choices.map((choice) => choice.index), [0, 1, 2, 3]);
+  assert.equal(several.choices[0].text, several.choices[1].text);  // temperature 0: the same prompt
+  const alone = await openai.completions.create(
+    { model: local, prompt: 'red green', max_tokens: 4, temperature: 0 });
+  assert.equal(several.choices[2].text, alone.choices[0].text);
+  assert.ok(several.usage.completion_tokens > alone.usage.completion_tokens);
+  await assert.rejects(openai.completions.create({ model: local, prompt: 'x', best_of: 2 }),
     OpenAI.BadRequestError);
-  await assert.rejects(openai.completions.create({ model: local, prompt: ['x', 'y'] }),
+  await assert.rejects(openai.completions.create({ model: local, prompt: 'x', n: 2, stream: true }),
     OpenAI.BadRequestError);
 });
 
