@@ -16,7 +16,7 @@ import sys
 
 TIDY, CLANG = "clang-tidy-19", "clang++-19"
 # The compile commands are g++'s, whose own warning flags clang does not know.
-FLAGS = ["--quiet", "--extra-arg=-Wno-unknown-warning-option"]
+FLAGS = ["--quiet", "--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-unused-command-line-argument"]
 
 
 def preprocessed(entry):
