@@ -563,6 +563,43 @@ TEST(PrepareForLocal, StripsWhatChangesBetweenSessions) {
   EXPECT_EQ(shown(request.messages), once);
 }
 
+TEST(ReadiedForLocal, IsACopyOnlyWhereThatChangesTheRequest) {
+  const struct {
+    std::string what, body;
+    bool copied;
+  } rows[] = {
+      {"text", A(R"({"role":"user","content":"Hi."},{"role":"assistant","content":"Ho."})"), false},
+      {"a tool's answer",
+       A(R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"42"}]})"),
+       false},
+      {"a marker", A(R"({"role":"user","content":"a<total_tokens>1</total_tokens>"})"), true},
+      {"a marker in a tool's answer",
+       A(R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"t",)"
+         R"("content":"<total_tokens>1</total_tokens>"}]})"),
+       true},
+      {"an image",
+       A(R"({"role":"user","content":[{"type":"image","source":{"type":"url","url":"u"}}]})"),
+       true},
+      {"a billing header",
+       R"({"model":"m","max_tokens":9,"system":"x-anthropic-billing-header: a",)"
+       R"("messages":[{"role":"user","content":"Hi."}]})",
+       true},
+  };
+  for (const auto& row : rows) {
+    Request request = parsed(kAnthropic, row.body);
+    const auto readied = readied_for_local(request);
+    EXPECT_EQ(readied.has_value(), row.copied) << row.what;
+    const std::string as_it_goes = shown(readied ? readied->messages : request.messages);
+    const auto unsupported = readied ? readied->unsupported : request.unsupported;
+    prepare_for_local(request);
+    EXPECT_EQ(as_it_goes, shown(request.messages)) << row.what;
+    EXPECT_EQ(unsupported, request.unsupported) << row.what;
+  }
+  const Request json = parsed(
+      kOllamaChat, R"({"model":"m","format":"json","messages":[{"role":"user","content":"x"}]})");
+  EXPECT_TRUE(readied_for_local(json).has_value());
+}
+
 TEST(PrepareForLocal, SaysWhenJsonIsWantedOnce) {
   Request request = parsed(kOllamaChat, R"({"model":"m","format":{"type":"array"},)"
                                         R"("messages":[{"role":"user","content":"List."}]})");
