@@ -23,7 +23,8 @@ elseif(TOPHAND_PROFILE STREQUAL "record")
   add_link_options(-fprofile-generate)
 elseif(TOPHAND_PROFILE STREQUAL "apply")
   # Not all of -fprofile-use, whose inlining makes more lines of code of it, and slower.
-  set(tophand_profile_options -fbranch-probabilities -fprofile-partial-training -fno-inline-functions -Wno-missing-profile)
+  set(tophand_profile_options -fbranch-probabilities -fprofile-partial-training
+                              -fno-inline-functions -Wno-missing-profile)
 elseif(TOPHAND_PROFILE)
   message(FATAL_ERROR "TOPHAND_PROFILE: 'record' or 'apply', not '${TOPHAND_PROFILE}'")
 endif()

@@ -176,12 +176,10 @@ net::ClientRequest ClaudeBackend::make_request(const Call& call, std::string_vie
   request.headers.add("content-type", "application/json");
   if (key.bearer) request.headers.add("authorization", "Bearer " + key.secret);
   else request.headers.add("x-api-key", key.secret);
-  bool has_version = false;
-  for (const net::Header& header : call.forward.all()) {
+  for (const net::Header& header : call.forward.all())
     request.headers.add(header.name, header.value);
-    has_version = has_version || lowered(header.name) == "anthropic-version";
-  }
-  if (!has_version) request.headers.add("anthropic-version", kDefaultVersion);
+  if (!call.forward.find("anthropic-version"))
+    request.headers.add("anthropic-version", kDefaultVersion);
   request.first_byte_timeout_ms = request.idle_timeout_ms = options_.timeout_ms;
   return request;
 }

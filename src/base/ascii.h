@@ -27,6 +27,13 @@ inline bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
+// Without the `spaces` at both ends.
+inline std::string_view trimmed(std::string_view text, std::string_view spaces) {
+  const std::size_t begin = text.find_first_not_of(spaces);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(spaces) - begin + 1);
+}
+
 // The items with `between` between them; leading empty ones leave no trace.
 inline std::string joined(const std::vector<std::string>& items, std::string_view between) {
   std::string out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "base/json_schema.h"
 #include "chat/answer_mend.h"
@@ -13,13 +14,6 @@ namespace {
 
 constexpr double kSecondTryTemperatureMax = 0.2;
 constexpr std::size_t kNamesShownMax = 24;
-constexpr std::string_view kSpace = " \t\r\n";
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
 
 std::string tool_names(const Request& request) {
   std::string out;
@@ -67,7 +61,7 @@ char opening_bracket(const Request& request) {
 
 // Words where only an object or an array can be: no limit would have made JSON of them.
 std::optional<Fault> prose_fault(const Request& request, std::string_view text) {
-  if (trimmed(text).empty() || text.find_first_of("{[") != std::string_view::npos)
+  if (is_blank(text) || text.find_first_of("{[") != std::string_view::npos)
     return std::nullopt;
   const char bracket = opening_bracket(request);
   if (bracket == '\0') return std::nullopt;
@@ -103,7 +97,7 @@ std::optional<Fault> missing_call(const Request& request, const LocalAnswer& ans
 // A limit excuses what is not whole, but not prose in the place of what was demanded.
 std::optional<Fault> fault_before_limit(const Request& request, const LocalAnswer& answer) {
   const bool is_prose =
-      answer.calls.empty() && answer.broken_call.empty() && !trimmed(answer.text).empty();
+      answer.calls.empty() && answer.broken_call.empty() && !is_blank(answer.text);
   if (!is_prose) return std::nullopt;
   if (may_call_tools(request))
     if (auto fault = missing_call(request, answer)) return fault;
@@ -199,7 +193,7 @@ Request ask_again(const Request& request, const LocalAnswer& answer, const Fault
   Request again = request;
   Message said{Role::kAssistant, {}};
   const std::string text = answer.text + answer.broken_call;
-  if (!trimmed(text).empty()) said.blocks.emplace_back(TextBlock{text});
+  if (!is_blank(text)) said.blocks.emplace_back(TextBlock{text});
   Message told{Role::kUser, {}};
   const std::string what = fault.finding + std::string(what_to_do(fault.kind));
   for (const ToolUseBlock& call : answer.calls) {

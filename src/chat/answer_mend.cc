@@ -19,12 +19,6 @@ constexpr int kStepsMax = 50'000;                             // values looked a
 constexpr double kExactIntegerMax = 9'007'199'254'740'992.0;  // 2^53: beyond it doubles skip some
 constexpr std::string_view kFence = "```", kSpace = " \t\r\n";
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
-
 // From the bracket that `text` begins with to the one that closes it; all of it when none does.
 std::string_view bracketed(std::string_view text) {
   std::size_t depth = 0;
@@ -52,7 +46,7 @@ void add_fenced(std::string_view text, std::vector<std::string_view>& out) {
     const std::size_t line_end = text.find('\n', open);
     if (line_end == std::string_view::npos) return;
     const std::size_t close = text.find(kFence, line_end);
-    out.push_back(trimmed(text.substr(line_end, close - line_end)));  // npos: to the end
+    out.push_back(trimmed(text.substr(line_end, close - line_end), kSpace));  // npos: to the end
     if (close == std::string_view::npos) return;
     open = text.find(kFence, close + kFence.size());
   }
@@ -74,7 +68,7 @@ std::string loose(std::string_view name) {
 }
 
 std::optional<Json> number_in(std::string_view text, bool whole) {
-  text = trimmed(text);
+  text = trimmed(text, kSpace);
   const char* end = text.data() + text.size();
   std::int64_t integer = 0;
   if (const auto read = std::from_chars(text.data(), end, integer);
@@ -118,7 +112,7 @@ class Mender {
     if (value.is_string()) {
       const std::string& text = value.get_ref<const std::string&>();
       if (type == "integer" || type == "number") return number_in(text, type == "integer");
-      const std::string word = lowered(trimmed(text));
+      const std::string word = lowered(trimmed(text, kSpace));
       if (type == "boolean" && (word == "true" || word == "false")) return Json(word == "true");
       if (type == "null" && word == "null") return Json(nullptr);
     }
@@ -204,7 +198,7 @@ class Mender {
 }  // namespace
 
 std::vector<std::string_view> json_candidates(std::string_view text) {
-  text = trimmed(text);
+  text = trimmed(text, kSpace);
   std::vector<std::string_view> out;
   add_fenced(text, out);
   // An answer that is one fenced block is what stands in it; any other is itself first.

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -54,7 +55,7 @@ inline constexpr std::uint64_t kHeadTokens = 16;
 inline constexpr kernels::ActivationForm kQuantisedForms[] = {kernels::ActivationForm::kInt8Block32,
                                                               kernels::ActivationForm::kInt8Token,
                                                               kernels::ActivationForm::kInt8Tables};
-inline constexpr std::size_t kQuantisedMany = 2;
+inline constexpr std::size_t kQuantisedMany = std::size(kQuantisedForms) - 1;
 
 // What the lanes of a chunk share. Float32 rows, row-major; widths in brackets.
 struct Scratch {

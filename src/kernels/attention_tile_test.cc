@@ -89,7 +89,21 @@ class Attention {
   std::vector<std::uint16_t> k, v;
 };
 
-class AttentionTileTest : public testing::TestWithParam<Isa> {};
+class AttentionTileTest : public testing::TestWithParam<Isa> {
+ protected:
+  static void expect_means(const Attention& attention, const std::vector<float>& out,
+                           double tolerance) {
+    const Shape& s = attention.is;
+    for (std::uint64_t t = 0; t < s.tokens; ++t) {
+      for (std::uint64_t h = 0; h < s.heads; ++h) {
+        const std::vector<double> want = attention.expected(t, h);
+        for (std::uint64_t d = 0; d < s.hd; ++d)
+          ASSERT_NEAR(double{out[t * attention.stride + h * s.hd + d]}, want[d], tolerance)
+              << s.tokens << " tokens, hd " << s.hd << ": token " << t << ", head " << h;
+      }
+    }
+  }
+};
 
 TEST_P(AttentionTileTest, EveryTokenGetsTheSoftmaxWeightedMeanOfWhatItSees) {
   for (const Shape s : {Shape{1, 4, 64, 9, 0}, Shape{2, 1, 16, 1, 0}, Shape{16, 4, 128, 1, 0},
@@ -98,13 +112,8 @@ TEST_P(AttentionTileTest, EveryTokenGetsTheSoftmaxWeightedMeanOfWhatItSees) {
                         Shape{21, 3, 32, 5, 8}, Shape{5, 2, 20, 17, 0}, Shape{2, 3, 272, 40, 33}}) {
     const Attention attention(s);
     const std::vector<float> out = attention.run(GetParam());
+    ASSERT_NO_FATAL_FAILURE(expect_means(attention, out, 5e-6));
     for (std::uint64_t t = 0; t < s.tokens; ++t) {
-      for (std::uint64_t h = 0; h < s.heads; ++h) {
-        const std::vector<double> want = attention.expected(t, h);
-        for (std::uint64_t d = 0; d < s.hd; ++d)
-          ASSERT_NEAR(double{out[t * attention.stride + h * s.hd + d]}, want[d], 5e-6)
-              << s.tokens << " tokens, hd " << s.hd << ": token " << t << ", head " << h;
-      }
       for (std::uint64_t i = s.heads * s.hd; i < attention.stride; ++i)
         ASSERT_EQ(out[t * attention.stride + i], -7.0f) << "what lies between was written";
     }
@@ -115,15 +124,7 @@ TEST_P(AttentionTileTest, EveryTokenGetsTheSoftmaxWeightedMeanOfWhatItSees) {
 TEST_P(AttentionTileTest, ScoresMayGrowWithThePosition) {
   const Shape s{16, 4, 128, 300, 0};
   const Attention attention(s, 0.02f);
-  const std::vector<float> out = attention.run(GetParam());
-  for (std::uint64_t t = 0; t < s.tokens; ++t) {
-    for (std::uint64_t h = 0; h < s.heads; ++h) {
-      const std::vector<double> want = attention.expected(t, h);
-      for (std::uint64_t d = 0; d < s.hd; ++d)
-        ASSERT_NEAR(double{out[t * attention.stride + h * s.hd + d]}, want[d], 5e-4)
-            << "token " << t << ", head " << h;
-    }
-  }
+  expect_means(attention, attention.run(GetParam()), 5e-4);
 }
 
 std::vector<Isa> sets_that_run_here() {

@@ -168,18 +168,31 @@ class MatmulTest : public testing::TestWithParam<Case> {
           shape, begin, end);
   }
 
+  // The weights packed and the activations quantised, for the instruction set of the case.
+  struct Operands {
+    Aligned packed, activations;
+    ActivationForm form;
+  };
+  static Operands prepared(const std::vector<std::byte>& tensor, const std::vector<float>& x,
+                           Shape shape) {
+    const auto [encoding, isa] = GetParam();
+    const std::uint64_t tokens = x.size() / shape.cols;
+    const ActivationForm form = activation_form(isa, encoding, tokens);
+    Operands out{Aligned(packed_bytes(encoding, shape.rows, shape.cols)),
+                 Aligned(activation_bytes(form, tokens, shape.cols)), form};
+    pack_groups(isa, encoding, tensor.data(), shape.rows, shape.cols, 0, group_count(shape.rows),
+                out.packed.get());
+    quantize_activations(isa, form, x.data(), shape.cols, 0, tokens, out.activations.get());
+    return out;
+  }
+
   void check(const std::vector<std::byte>& tensor, const std::vector<float>& x, Shape shape,
              std::uint64_t begin, std::uint64_t end) {
     const auto [encoding, isa] = GetParam();
     const std::uint64_t tokens = x.size() / shape.cols;
     SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.cols << ", " << tokens
                                     << " tokens, groups " << begin << " to " << end);
-    const Aligned packed(packed_bytes(encoding, shape.rows, shape.cols));
-    pack_groups(isa, encoding, tensor.data(), shape.rows, shape.cols, 0, group_count(shape.rows),
-                packed.get());
-    const ActivationForm form = activation_form(isa, encoding, tokens);
-    const Aligned activations(activation_bytes(form, tokens, shape.cols));
-    quantize_activations(isa, form, x.data(), shape.cols, 0, tokens, activations.get());
+    const auto [packed, activations, form] = prepared(tensor, x, shape);
     const PackedMatrix w{encoding, shape.rows, shape.cols, packed.get(),
                          tensor_scale(encoding, tensor.data(), shape.rows, shape.cols)};
     const std::uint64_t stride = shape.rows + 3;
@@ -352,15 +365,11 @@ TEST_P(MatmulTest, WholeNumbersAreExact) {
     std::vector<float> x(tokens * shape.cols);
     for (float& v : x) v = static_cast<float>(static_cast<int>(rng_() % 255) - 127);
     for (std::size_t i = 0; i < x.size(); i += 32) x[i] = rng_() % 2 == 0 ? 127.0f : -127.0f;
-    const Aligned packed(packed_bytes(encoding, shape.rows, shape.cols));
-    pack_groups(isa, encoding, tensor.data(), shape.rows, shape.cols, 0, group_count(shape.rows),
-                packed.get());
-    const ActivationForm form = activation_form(isa, encoding, tokens);
-    const Aligned activations(activation_bytes(form, tokens, shape.cols));
-    quantize_activations(isa, form, x.data(), shape.cols, 0, tokens, activations.get());
-    const PackedMatrix w{encoding, shape.rows, shape.cols, packed.get(), 1.0f};
+    const Operands with = prepared(tensor, x, shape);
+    const PackedMatrix w{encoding, shape.rows, shape.cols, with.packed.get(), 1.0f};
     std::vector<float> out(tokens * shape.rows);
-    matmul(isa, w, activations.get(), tokens, 0, group_count(shape.rows), out.data(), shape.rows);
+    matmul(isa, w, with.activations.get(), tokens, 0, group_count(shape.rows), out.data(),
+           shape.rows);
     for (std::uint64_t r = 0; r < shape.rows; ++r) {
       dequantize_row(encoding, tensor.data(), shape.rows, shape.cols, r, weights.data());
       for (std::uint64_t t = 0; t < tokens; ++t) {

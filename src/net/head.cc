@@ -11,12 +11,6 @@ namespace {
 constexpr std::size_t kMethodBytesMax = 16;
 constexpr std::string_view kCrlf = "\r\n";
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 // RFC 9110, 5.6.2.
 constexpr std::array<bool, 256> kTokenChars = [] {
   std::array<bool, 256> out{};
@@ -44,7 +38,7 @@ std::optional<bool> asks_to_close(const Headers& headers) {
     if (!equals_ignoring_case(header.name, "Connection")) continue;
     for (std::string_view rest = header.value; !rest.empty();) {
       const std::size_t comma = std::min(rest.find(','), rest.size());
-      const std::string_view token = trim(rest.substr(0, comma));
+      const std::string_view token = trimmed(rest.substr(0, comma), kValueSpaces);
       if (!token.empty() && !is_token(token)) return std::nullopt;
       closes = closes || equals_ignoring_case(token, "close");
       rest.remove_prefix(std::min(comma + 1, rest.size()));
@@ -71,7 +65,7 @@ std::string_view take_line(std::string_view line, Headers& into) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return "a header line without a colon";
   if (!is_token(line.substr(0, colon))) return "a header name that is not a token";
-  const std::string_view value = trim(line.substr(colon + 1));
+  const std::string_view value = trimmed(line.substr(colon + 1), kValueSpaces);
   if (!is_field_value(value)) return "a control character in a header";
   into.add_checked(line.substr(0, colon), value);
   return "";

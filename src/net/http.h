@@ -22,6 +22,9 @@ struct Header {
   std::string name, value;
 };
 
+// What may stand around a header's value without being a part of it (RFC 9110, 5.5).
+inline constexpr std::string_view kValueSpaces = " \t";
+
 class Headers {
  public:
   // False, and nothing changes, when the name is no token or the value holds CR, LF, NUL or another

@@ -19,6 +19,7 @@
 #include "dispatch/dispatch.h"
 #include "server/client_sink.h"
 #include "server/cut_sweep_support.h"
+#include "server/fake_backend_for_tests.h"
 
 namespace tophand::server {
 namespace {
@@ -42,28 +43,13 @@ unsigned seed() {
                           : std::random_device()();
 }
 
-class OneWorker final : public backend::Workers {
- public:
-  Result<backend::WorkerLease> ready(const std::string&, const Waiting&,
-                                     const net::Cancellation&) override {
-    return backend::WorkerLease{};
-  }
-  void unload(const std::string&) override {}
-  void keep(const std::string&, std::int64_t) override {}
-};
-
 class SecondBackend final : public backend::Backend {
  public:
   backend::Report answer(const backend::Call&, backend::Sink& sink,
                          const net::Cancellation&) override {
-    backend::Report report;
-    for (const chat::StreamEvent& event : std::vector<chat::StreamEvent>{
-             chat::Started{{.input_tokens = 11}, "m"}, chat::TextDelta{std::string(kSecond)},
-             chat::Finished{chat::StopReason::kEndTurn, "", {.output_tokens = 2}, {}}}) {
-      backend::note(report, event);
-      static_cast<void>(sink.event(event));
-    }
-    return report;
+    return play(sink,
+                {chat::Started{{.input_tokens = 11}, "m"}, chat::TextDelta{std::string(kSecond)},
+                 chat::Finished{chat::StopReason::kEndTurn, "", {.output_tokens = 2}, {}}});
   }
   Result<std::int64_t> count(const backend::Call&, const net::Cancellation&) override { return 1; }
 };
@@ -105,7 +91,7 @@ struct Rig {
   Plan plan;
   FakeClock clock;
   ledger::PriceBook prices;
-  OneWorker workers;
+  NoWorkers workers;
   std::unique_ptr<backend::ClaudeBackend> claude;
   std::unique_ptr<backend::EngineBackend> engine;
   std::map<std::string, std::unique_ptr<backend::Adapter>, std::less<>> servers;

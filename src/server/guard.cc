@@ -14,6 +14,8 @@ std::size_t count_of(const net::Headers& headers, std::string_view name) {
       headers.all(), [&](const auto& header) { return equals_ignoring_case(header.name, name); }));
 }
 
+using net::kValueSpaces;
+
 struct HostPort {
   std::string_view name, port;  // the port as written, "" when absent
 };
@@ -30,12 +32,6 @@ bool is_loopback_name(std::string_view name) {
   return equals_ignoring_case(name, "localhost") || name == "127.0.0.1" || name == "[::1]";
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 constexpr std::size_t kBasicBytesMax = 1024;  // a key is far shorter
 
 // The key in an Authorization header: a bearer token, or the password of Basic (RFC 7617), which is
@@ -43,11 +39,11 @@ constexpr std::size_t kBasicBytesMax = 1024;  // a key is far shorter
 // none.
 std::string key_of(std::string_view authorization) {
   if (equals_ignoring_case(authorization.substr(0, 7), "bearer "))
-    return std::string(trimmed(authorization.substr(7)));
+    return std::string(trimmed(authorization.substr(7), kValueSpaces));
   if (!equals_ignoring_case(authorization.substr(0, 6), "basic ") ||
       authorization.size() > kBasicBytesMax)
     return "";
-  const auto pair = base64_decoded(trimmed(authorization.substr(6)));
+  const auto pair = base64_decoded(trimmed(authorization.substr(6), kValueSpaces));
   if (!pair) return "";
   const std::size_t colon = pair->find(':');
   return colon == std::string::npos ? "" : pair->substr(colon + 1);
@@ -80,7 +76,7 @@ Result<> Guard::check_host(const net::Headers& headers) const {
   const std::size_t hosts = count_of(headers, "host");
   if (hosts != 1)
     return fail(Code::kInvalid, "expected one Host header, found " + std::to_string(hosts));
-  if (!is_our_name(trimmed(headers.get("host"))))
+  if (!is_our_name(trimmed(headers.get("host"), kValueSpaces)))
     return fail(Code::kMisdirected,
                 "this server does not go by the name in the Host header; names beside loopback "
                 "are listed in [server] allowed_hosts");
@@ -90,7 +86,7 @@ Result<> Guard::check_host(const net::Headers& headers) const {
 Result<> Guard::check_origin(const net::Headers& headers) const {
   const auto origin = headers.find("origin");
   if (!origin) return {};
-  std::string_view rest = trimmed(*origin);
+  std::string_view rest = trimmed(*origin, kValueSpaces);
   for (const std::string_view scheme : {"http://", "https://"})
     if (rest.starts_with(scheme)) {
       rest.remove_prefix(scheme.size());
@@ -101,14 +97,14 @@ Result<> Guard::check_origin(const net::Headers& headers) const {
 
 Result<> Guard::check_content_type(const net::Request& head) const {
   if (head.method != "POST") return {};
-  const std::string_view coding = trimmed(head.headers.get("content-encoding"));
+  const std::string_view coding = trimmed(head.headers.get("content-encoding"), kValueSpaces);
   if (!coding.empty() && !equals_ignoring_case(coding, "identity"))
     return fail(Code::kInvalid,
                 "content-encoding: send the body as it is; compressed ones are not read");
   const bool browser = head.headers.find("origin") || head.headers.find("sec-fetch-site") ||
                        head.headers.find("referer");
   if (!browser) return {};
-  const std::string type = lowered(trimmed(head.headers.get("content-type")));
+  const std::string type = lowered(trimmed(head.headers.get("content-type"), kValueSpaces));
   const bool json = type.empty() || type.starts_with("application/json") ||
                     type.find("+json") != std::string::npos;
   if (json) return {};
@@ -118,9 +114,9 @@ Result<> Guard::check_content_type(const net::Request& head) const {
 Result<std::string> Guard::check_key(const net::Headers& headers) const {
   constexpr std::string_view kHowTo =
       "; `tophand keys create NAME` makes one, `tophand keys list` shows those there are";
-  std::string_view secret = trimmed(headers.get("x-api-key"));
+  std::string_view secret = trimmed(headers.get("x-api-key"), kValueSpaces);
   if (const auto authorization = headers.find("authorization")) {
-    const std::string key = key_of(trimmed(*authorization));
+    const std::string key = key_of(trimmed(*authorization, kValueSpaces));
     if (!key.empty()) {
       // Both headers at once: either may hold our key.
       if (auto id = keys_.check(key)) return *id;

@@ -70,7 +70,7 @@ bool may_pass(int status) {
 
 bool wants_later(const net::Headers& headers) {
   for (const net::Header& header : headers.all()) {
-    if (lowered(header.name) != "prefer") continue;
+    if (!equals_ignoring_case(header.name, "prefer")) continue;
     std::string_view rest = header.value;
     while (!rest.empty()) {
       const std::size_t comma = std::min(rest.find(','), rest.size());

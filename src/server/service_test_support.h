@@ -15,6 +15,7 @@
 
 #include "base/random.h"
 #include "net/client.h"
+#include "server/fake_backend_for_tests.h"
 #include "server/service.h"
 
 namespace tophand::server {
@@ -31,25 +32,6 @@ class FakeBackend final : public backend::Backend {
   Result<std::int64_t> count(const backend::Call&, const net::Cancellation&) override { return 42; }
   Script script;
 };
-
-class NoWorkers final : public backend::Workers {
- public:
-  Result<backend::WorkerLease> ready(const std::string&, const Waiting&,
-                                     const net::Cancellation&) override {
-    return backend::WorkerLease{};
-  }
-  void unload(const std::string&) override {}
-  void keep(const std::string&, std::int64_t) override {}
-};
-
-inline backend::Report play(backend::Sink& sink, const std::vector<chat::StreamEvent>& events) {
-  backend::Report report;
-  for (const chat::StreamEvent& event : events) {
-    backend::note(report, event);
-    if (!std::holds_alternative<chat::Failed>(event)) static_cast<void>(sink.event(event));
-  }
-  return report;
-}
 
 inline std::vector<chat::StreamEvent> hello() {
   return {

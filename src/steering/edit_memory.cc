@@ -3,16 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace tophand::steering {
 namespace {
 
 constexpr std::size_t kLineBytesMin = 4;  // "}" and "else" are everywhere
-
-std::string_view trimmed(std::string_view line) {
-  const std::size_t begin = line.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
-}
 
 // Once, however many of its edits have that fate.
 void add_fate(std::vector<EditMemory::Fate>& fates, const std::string& request_id, bool good) {
@@ -83,7 +79,7 @@ EditMemory::Lines EditMemory::lines_of(std::string_view text) const {
   Lines out;
   while (!text.empty() && out.size() < kLinesMax) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trimmed(text.substr(0, end));
+    const std::string_view line = trimmed(text.substr(0, end), " \t\r");
     if (line.size() >= kLineBytesMin) out.insert(policy::siphash(seed_, line));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
