@@ -61,8 +61,7 @@ char opening_bracket(const Request& request) {
 
 // Words where only an object or an array can be: no limit would have made JSON of them.
 std::optional<Fault> prose_fault(const Request& request, std::string_view text) {
-  if (is_blank(text) || text.find_first_of("{[") != std::string_view::npos)
-    return std::nullopt;
+  if (is_blank(text) || text.find_first_of("{[") != std::string_view::npos) return std::nullopt;
   const char bracket = opening_bracket(request);
   if (bracket == '\0') return std::nullopt;
   return Fault{Fault::Kind::kNotJson, std::string("There is no JSON in the answer: it has to ") +
