@@ -13,19 +13,21 @@ Result<std::optional<chat::Profile>> profile_for(const Service& service,
   const auto target = std::ranges::find_if(targets, is_own_engine);
   if (target == targets.end()) return std::nullopt;
   const auto model = service.deps().models->find(target->model);
-  if (!model || !model->profile) return std::nullopt;
-  const models::Profile& text = *model->profile;
+  if (!model) return std::nullopt;
+  const std::optional<models::Profile>& text = model->profile;
+  if (!text) return std::nullopt;
   TOPHAND_TRY(profile, "profile of " + model->name,
-              chat::parse_profile({.system = text.system,
-                                   .parameters_json = text.parameters_json,
-                                   .messages_json = text.messages_json}));
+              chat::parse_profile({.system = text->system,
+                                   .parameters_json = text->parameters_json,
+                                   .messages_json = text->messages_json}));
   return std::move(profile);
 }
 
 Result<> apply_profile(const Service& service, Asked& asked) {
   auto profile = profile_for(service, asked.decision.targets);
   if (!profile) return tl::unexpected(std::move(profile).error());
-  if (*profile) chat::apply_profile(**profile, asked.own_local());
+  const std::optional<chat::Profile>& found = *profile;
+  if (found) chat::apply_profile(*found, asked.own_local());
   return {};
 }
 
