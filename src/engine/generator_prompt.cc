@@ -89,7 +89,9 @@ bool calls_for_tool(const chat::Request& request, text::TemplateKind kind) {
   return forced && !request.tools.empty() && text::supports_tools(kind);
 }
 
-// A call up to the tool's name, and what stands between the name and the arguments.
+// A call up to the tool's name, and what stands between the name and the arguments. No space in
+// front of the arguments: the models' own calls have it in one token with the brace, and behind a
+// token of its own they wrote empty or broken arguments.
 struct CallForm {
   std::string_view before, after;
 };
@@ -99,18 +101,18 @@ CallForm call_form(text::TemplateKind kind) {
   switch (kind) {
     case Kind::kLlama3:
     case Kind::kLlama31:
-      return {"{\"name\": \"", "\", \"parameters\": "};
+      return {"{\"name\": \"", "\", \"parameters\":"};
     case Kind::kMistralV3:
-      return {"[TOOL_CALLS][{\"name\": \"", "\", \"arguments\": "};
+      return {"[TOOL_CALLS][{\"name\": \"", "\", \"arguments\":"};
     case Kind::kFalcon3:
-      return {"<tool_call>\n[\n  {\"name\": \"", "\", \"arguments\": "};
+      return {"<tool_call>\n[\n  {\"name\": \"", "\", \"arguments\":"};
     case Kind::kQwen35:
     case Kind::kQwen35Direct:
       return {"<tool_call>\n<function=", ">\n"};
     case Kind::kQwen3Thinking:  // its prompt ends within <think>
-      return {"</think>\n\n<tool_call>\n{\"name\": \"", "\", \"arguments\": "};
+      return {"</think>\n\n<tool_call>\n{\"name\": \"", "\", \"arguments\":"};
     default:
-      return {"<tool_call>\n{\"name\": \"", "\", \"arguments\": "};
+      return {"<tool_call>\n{\"name\": \"", "\", \"arguments\":"};
   }
 }
 
@@ -125,8 +127,11 @@ std::vector<text::Segment> forced_beginning(const chat::Request& request, text::
   if (!calls_for_tool(request, kind)) return {};
   const CallForm form = call_form(kind);
   std::vector<text::Segment> out{{std::string(form.before), true}};
-  if (request.tool_choice.kind == chat::ToolChoice::Kind::kAny) return out;
-  const std::string name = dump_json(request.tool_choice.name);  // with its quotes
+  const bool any = request.tool_choice.kind == chat::ToolChoice::Kind::kAny;
+  if (any && request.tools.size() > 1) return out;
+  // Of one tool "any" names it too.
+  const std::string name =
+      dump_json(any ? request.tools[0].name : request.tool_choice.name);  // with its quotes
   out.push_back({name.substr(1, name.size() - 2), false});
   out.push_back({std::string(form.after), true});
   return out;

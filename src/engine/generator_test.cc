@@ -41,6 +41,13 @@ class GeneratorTest : public testing::Test {
     return request;
   }
 
+  std::string prompt_of(const chat::Request& request) {
+    const std::vector<text::TokenId> tokens = *generator_.prompt(request);
+    std::string out;
+    for (const text::TokenId id : tokens) out += tokenizer_->piece(id, true);
+    return out;
+  }
+
   Outcome run(
       const chat::Request& request, const Generator::Cancelled& cancelled = [] { return false; },
       const Generator::Sink& watch = [](const chat::StreamEvent&) { return true; }) {
@@ -291,15 +298,21 @@ TEST_F(GeneratorTest, WithoutToolsACallIsText) {
 TEST_F(GeneratorTest, ANamedToolHasToBeCalled) {
   chat::Request request = with_tool(ask("q"));
   request.tool_choice = {.kind = chat::ToolChoice::Kind::kNamed, .name = "get"};
-  session_.say("{\"a\": 2}}\n</tool_call>");
+  session_.say(" {\"a\": 2}}\n</tool_call>");
   const Outcome out = run(request);
   ASSERT_EQ(out.calls.size(), 1u);
   EXPECT_EQ(out.calls[0].name, "get");
   EXPECT_EQ(out.arguments, "{\"a\":2}");
-  const std::vector<text::TokenId> tokens = *generator_.prompt(request);
-  std::string prompt;
-  for (const text::TokenId id : tokens) prompt += tokenizer_->piece(id, true);
-  EXPECT_TRUE(prompt.ends_with("<tool_call>\n{\"name\": \"get\", \"arguments\": ")) << prompt;
+  const std::string prompt = prompt_of(request);
+  EXPECT_TRUE(prompt.ends_with("<tool_call>\n{\"name\": \"get\", \"arguments\":")) << prompt;
+}
+
+TEST_F(GeneratorTest, AnyOfOneToolIsThatTool) {
+  chat::Request request = with_tool(ask("q"));
+  request.tool_choice = {.kind = chat::ToolChoice::Kind::kAny};
+  EXPECT_TRUE(prompt_of(request).ends_with("{\"name\": \"get\", \"arguments\":"));
+  request.tools.push_back({"put", "puts", R"({"type":"object"})"});
+  EXPECT_TRUE(prompt_of(request).ends_with("<tool_call>\n{\"name\": \""));
 }
 
 TEST_F(GeneratorTest, UnusedTokensAreNeverChosen) {
