@@ -72,11 +72,19 @@ bool Guard::is_our_name(std::string_view host) const {
          (is_loopback_name(asked.name) || equals_ignoring_case(asked.name, listen_name_));
 }
 
+// A forwarded port (ssh -L, an editor's, a container's) brings requests for a loopback name with
+// the port of the other end. No name of a stranger's DNS is a loopback name, so this lets none in.
+bool Guard::is_our_host(std::string_view host) const {
+  const HostPort asked = split(host);
+  const bool is_port = asked.port.find_first_not_of("0123456789") == std::string_view::npos;
+  return (is_port && is_loopback_name(asked.name)) || is_our_name(host);
+}
+
 Result<> Guard::check_host(const net::Headers& headers) const {
   const std::size_t hosts = count_of(headers, "host");
   if (hosts != 1)
     return fail(Code::kInvalid, "expected one Host header, found " + std::to_string(hosts));
-  if (!is_our_name(trimmed(headers.get("host"), kValueSpaces)))
+  if (!is_our_host(trimmed(headers.get("host"), kValueSpaces)))
     return fail(Code::kMisdirected,
                 "this server does not go by the name in the Host header; names beside loopback "
                 "are listed in [server] allowed_hosts");

@@ -42,7 +42,8 @@ class Guard {
   Result<std::string> admit(const net::Request& head) const;
 
  private:
-  bool is_our_name(std::string_view host) const;
+  bool is_our_name(std::string_view host) const;  // with the port that is listened on
+  bool is_our_host(std::string_view host) const;
 
   GuardOptions options_;
   std::string listen_name_;  // as a Host header has it

@@ -52,9 +52,10 @@ TEST_F(GuardTest, HostsByTable) {
                       {"box.lan:1234", true},
                       {"named.example:9000", true},
                       {"named.example:7433", false},
-                      {"localhost", false},
-                      {"localhost:80", false},
-                      {"127.0.0.1:7434", false},
+                      {"localhost", true},
+                      {"localhost:80", true},  // a forwarded port
+                      {"127.0.0.1:7434", true},
+                      {"127.0.0.1:x", false},
                       {"evil.example:7433", false},
                       {"localhost.:7433", false},
                       {"2130706433:7433", false},
