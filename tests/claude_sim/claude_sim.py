@@ -110,7 +110,7 @@ class Simulator:
 
     async def messages(self, request, responder, request_id):
         value = validate.parse_body(request.body)
-        validate.check_request(value)
+        validate.check_request(value, betas=request.headers.get("anthropic-beta", ""))
         fault = faults.fault_in_prompt(value) or self.plan.next()
         await asyncio.sleep(self.options.latency_ms / 1000)
         fault.raise_if_status()

@@ -160,6 +160,13 @@ class SimulatorTest(unittest.TestCase):
                 status, _, text = self.sim.call(body)
                 self.assertEqual(status, 200, text)
 
+    def test_thoughts_between_tool_calls_may_be_longer_than_an_answer(self):
+        headers = {"x-api-key": "k", "anthropic-version": "2023-06-01",
+                   "anthropic-beta": "x-2025-01-01,interleaved-thinking-2025-05-14"}
+        thinking = {"type": "enabled", "budget_tokens": 2048}
+        for tools, status in ({"tools": TOOLS}, 200), ({}, 400):
+            self.assertEqual(self.sim.call(ask(thinking=thinking, **tools), headers=headers)[0], status)
+
     def test_checks_the_headers(self):
         cases = [({}, 401), ({"x-api-key": "k"}, 400),
                  ({"x-api-key": "k", "anthropic-version": "new"}, 400),

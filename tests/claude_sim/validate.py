@@ -66,8 +66,8 @@ def check_headers(headers, api_key=None):
         raise invalid(f"anthropic-version: \"{version}\" is not a valid version")
 
 
-def check_request(value, counting=False):
-    """value: the parsed body of POST /v1/messages (or of count_tokens)."""
+def check_request(value, counting=False, betas=""):
+    """value: the parsed body of POST /v1/messages (or of count_tokens); betas: its anthropic-beta."""
     for name in value:
         if name not in (COUNT_TOP_LEVEL if counting else TOP_LEVEL):
             raise invalid(f"{name}: Extra inputs are not permitted")
@@ -81,7 +81,7 @@ def check_request(value, counting=False):
         _check_max_tokens(value["max_tokens"])
     _check_scalars(value)
     _check_tools(value)
-    _check_thinking(value)
+    _check_thinking(value, betas)
     breakpoints = [0]
     _check_system(value.get("system"), breakpoints)
     _check_messages(value["messages"], breakpoints)
@@ -153,7 +153,7 @@ def _check_tools(value):
         raise invalid(f"tool_choice: Tool '{choice.get('name')}' not found in provided tools")
 
 
-def _check_thinking(value):
+def _check_thinking(value, betas):
     thinking = value.get("thinking")
     if thinking is None:
         return
@@ -165,7 +165,9 @@ def _check_thinking(value):
     budget = thinking.get("budget_tokens")
     if not isinstance(budget, int) or budget < 1024:
         raise invalid("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024")
-    if "max_tokens" in value and budget >= value["max_tokens"]:
+    # Between tool calls the budget is of the whole turn, and max_tokens of one answer in it.
+    interleaved = "interleaved-thinking-" in betas and value.get("tools")
+    if "max_tokens" in value and budget >= value["max_tokens"] and not interleaved:
         raise invalid("`max_tokens` must be greater than `thinking.budget_tokens`.")
 
 
