@@ -74,10 +74,15 @@ class CodexOss(CodexTest):
         harness.wait_until(lambda: "ws2/sim:7b" in cls.gateway.call("GET", "/api/tags").body.decode(),
                            "the model in the list")
 
-    def oss(self, model):
+    def oss(self, model, provider="ollama", prompt="Do it."):
         address = self.gateway.url.replace("//", f"//codex:{self.gateway.key}@")
-        return self.codex("Do it.", "--oss", "--local-provider", "ollama", "-m", model,
+        return self.codex(prompt, "--oss", "--local-provider", provider, "-m", model,
                           CODEX_OSS_BASE_URL=address + "/v1")
+
+    def test_takes_the_gateway_for_an_lm_studio(self):
+        items = self.oss("claude", "lmstudio", 'Do it. [[tool exec_command {"cmd":"echo OK-$((6*7))"}]] '
+                                               "[[then]] [[say All done.]]")
+        self.assert_ran_and_said(items, "OK-42", "All done.")
 
     def test_runs_a_command_with_a_model_of_another_machine(self):
         call = ("exec_command", {"cmd": "echo OK-$((6*7))"})
