@@ -122,6 +122,9 @@ TEST(WriteError, HasEachDialectsShape) {
        R"("code":"invalid_api_key"}})"},
       {Dialect::kOllamaChat, unknown_model(Dialect::kOllamaChat, "x"),
        R"({"error":"model 'x' not found"})"},
+      {Dialect::kOllamaChat,
+       {Code::kUnauthorized, "wrong key"},
+       R"({"error":"wrong key","status":"wrong key"})"},
       {Dialect::kOllamaGenerate,
        {Code::kBug, "a \"quoted\" thing"},
        R"({"error":"a \"quoted\" thing"})"}};

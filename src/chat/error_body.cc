@@ -148,6 +148,8 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     case Dialect::kOllamaChat:
     case Dialect::kOllamaGenerate:
       out["error"] = client_message(dialect, error);
+      // Ollama's own client shows only this of a 401 (api/types.go, AuthorizationError).
+      if (error.code == Code::kUnauthorized) out["status"] = out["error"];
       break;
   }
   return dump_json(out);

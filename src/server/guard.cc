@@ -119,9 +119,12 @@ Result<> Guard::check_content_type(const net::Request& head) const {
   return fail(Code::kInvalid, "content-type: expected application/json");
 }
 
-Result<std::string> Guard::check_key(const net::Headers& headers) const {
+Result<std::string> Guard::check_key(const net::Headers& headers, std::string_view in_path) const {
   constexpr std::string_view kHowTo =
       "; `tophand keys create NAME` makes one, `tophand keys list` shows those there are";
+  if (!in_path.empty()) {
+    if (auto id = keys_.check(in_path)) return *id;
+  }
   std::string_view secret = trimmed(headers.get("x-api-key"), kValueSpaces);
   if (const auto authorization = headers.find("authorization")) {
     const std::string key = key_of(trimmed(*authorization, kValueSpaces));
@@ -147,7 +150,7 @@ Result<std::string> Guard::admit(const net::Request& head) const {
   const bool open = found.route != nullptr && found.route->access == Access::kPublic;
   std::string caller;
   if (!open) {
-    auto key = check_key(head.headers);
+    auto key = check_key(head.headers, key_in(head.path));
     if (!key) return key;
     caller = *std::move(key);
   }

@@ -162,6 +162,34 @@ TEST_F(GuardTest, AKeyMayBeThePasswordOfBasic) {
   }
 }
 
+TEST_F(GuardTest, AKeyMayStandInFrontOfThePath) {
+  struct Row {
+    std::string path;
+    bool good;
+  };
+  const Row rows[] = {{"/" + secret_ + "/api/tags", true},
+                      {"//" + secret_ + "//api/tags", true},
+                      {"/" + secret_ + "/v1/v1/models/", true},
+                      {"/" + secret_ + "0/api/tags", false},
+                      {"/th-/api/tags", false},
+                      {"/x/" + secret_ + "/api/tags", false},
+                      {"/api/tags/" + secret_, false}};
+  for (const Row& row : rows) {
+    net::Request head;
+    head.method = "GET";
+    head.path = row.path;
+    head.headers.add("Host", "127.0.0.1:7433");
+    EXPECT_EQ(guard_.admit(head).has_value(), row.good) << row.path;
+    head.headers.add("Authorization", "Bearer not-needed");  // what such clients may send
+    EXPECT_EQ(guard_.admit(head).has_value(), row.good) << row.path;
+    if (row.good) {
+      EXPECT_NE(find_route(head.method, head.path).route, nullptr) << row.path;
+    }
+  }
+  for (const std::string& path : {"/" + secret_, "/" + secret_ + "/"})
+    EXPECT_EQ(served_path(path), "/");
+}
+
 TEST_F(GuardTest, ARevokedKeyIsRefusedAtOnce) {
   net::Headers headers;
   headers.add("x-api-key", secret_);

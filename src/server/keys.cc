@@ -99,7 +99,7 @@ bool KeyStore::has_any_but_cli() {
 Result<NewKey> KeyStore::add(std::string id, std::string_view name, std::int64_t now_ms) {
   TOPHAND_CHECK("keys", read_if_changed());
   NewKey made;
-  made.secret = "th-" + random_hex(16);
+  made.secret = std::string(kKeyPrefix) + random_hex(16);
   made.info = {std::move(id), std::string(name), sha256_hex(made.secret), now_ms};
   std::vector<KeyInfo> keys = keys_;
   std::erase_if(keys, [&](const KeyInfo& key) { return key.id == made.info.id; });

@@ -22,6 +22,8 @@ struct KeyInfo {
   std::int64_t created_ms = 0;
 };
 
+inline constexpr std::string_view kKeyPrefix = "th-";
+
 struct NewKey {
   KeyInfo info;
   std::string secret;  // shown once

@@ -14,6 +14,7 @@
 #include "server/keys.h"
 #include "server/queued.h"
 #include "server/reply.h"
+#include "server/routes.h"
 #include "server/service.h"
 
 namespace tophand::server {
@@ -122,7 +123,7 @@ void Later::take(Exchange& exchange, const std::string& model, const policy::Dec
   const std::int64_t now_ms = clock_.wall_ms();
   const deferral::Ticket ticket{.id = exchange.request_id,
                                 .key_id = exchange.key_id,
-                                .path = exchange.request.path,
+                                .path = std::string(served_path(exchange.request.path)),
                                 .query = exchange.request.query,
                                 .headers = kept_headers(exchange.request.headers),
                                 .model = model,

@@ -1,8 +1,10 @@
 #include "server/routes.h"
 
+#include <algorithm>
 #include <array>
 
 #include "server/handlers.h"
+#include "server/keys.h"
 
 namespace tophand::server {
 namespace {
@@ -97,7 +99,16 @@ std::span<const Route> routes() {
   return kRoutes;
 }
 
+std::string_view key_in(std::string_view path) {
+  path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
+  return path.starts_with(kKeyPrefix) ? path.substr(0, path.find('/')) : std::string_view();
+}
+
 std::string_view served_path(std::string_view path) {
+  if (const std::string_view key = key_in(path); !key.empty()) {
+    path.remove_prefix(static_cast<std::size_t>(key.end() - path.begin()));
+    if (path.empty()) return "/";
+  }
   while (path.starts_with("//")) path.remove_prefix(1);
   if (path.starts_with("/v1/v1/") || path.starts_with("/v1/api/"))
     path.remove_prefix(kVersion.size());

@@ -38,9 +38,13 @@ struct Route {
 
 std::span<const Route> routes();
 
-// `path` as the table has it: with one slash in front and none behind, and without the /v1 that
-// stands twice or in front of /api when a client was given its address with a /v1 that it adds
-// itself.
+// The API key that a path begins with, "th-..." as keys.h makes them, or "". Clients that are told
+// an address and no key (Ollama's own) can be told http://HOST/KEY.
+std::string_view key_in(std::string_view path);
+
+// `path` as the table has it: without a key, with one slash in front and none behind, and without
+// the /v1 that stands twice or in front of /api when a client was given its address with a /v1 that
+// it adds itself.
 std::string_view served_path(std::string_view path);
 
 struct Found {

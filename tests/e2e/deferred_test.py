@@ -64,6 +64,16 @@ class FetchedLater(unittest.TestCase):
         self.assertEqual([row["attempt"] for row in self.gateway.rows(told["id"])], [1])
         self.assertIn("by local", cli(self.gateway, "explain", told["id"]))
 
+    def test_a_key_in_the_address_is_not_kept(self):
+        taken = self.gateway.call("POST", f"/{self.gateway.key}/v1/messages", ASK, key=False, headers={
+            **LATER, "x-tophand-priority": "low", "anthropic-version": "2023-06-01"})
+        self.assertEqual(taken.status, 202, taken.body)
+        self.assertEqual(fetch(self.gateway, taken.json()["url"]).json()["type"], "message")
+        files = [file for file in (self.gateway.data / "deferred").rglob("*") if file.is_file()]
+        self.assertNotEqual(files, [])
+        for file in files:
+            self.assertNotIn(self.gateway.key.encode(), file.read_bytes(), file)
+
     def test_in_every_dialect_and_always_whole(self):
         chat = {"model": "auto", "messages": ASK["messages"], "stream": True}
         answer = fetch(self.gateway, send(self.gateway, chat, "/v1/chat/completions"))

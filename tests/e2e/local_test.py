@@ -133,6 +133,17 @@ class LocalTest(unittest.TestCase):
                         {"authorization": f"bearer {self.gateway.key}"}):
             self.assertEqual(self.gateway.call("GET", "/v1/models", key=False, headers=headers).status, 200)
 
+    def test_takes_the_key_in_front_of_the_path(self):
+        answer = self.gateway.call("GET", f"/{self.gateway.key}/api/tags", key=False)
+        self.assertEqual(answer.status, 200, answer.body)
+        answer = self.gateway.call("GET", f"/{self.gateway.key}0/api/tags", key=False)
+        self.assertEqual(answer.status, 401, answer.body)
+        self.assertIn("key", answer.json()["status"])  # what Ollama's own client shows
+
+    def test_is_reached_over_a_forwarded_port(self):
+        answer = self.gateway.call("GET", "/v1/models", headers={"host": "localhost:9999"})
+        self.assertEqual(answer.status, 200, answer.body)
+
     def test_checks_host_and_origin(self):
         answer = self.gateway.call("GET", "/v1/models", headers={"host": "evil.example"})
         self.assertEqual(answer.status, 421, answer.body)
