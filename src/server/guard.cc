@@ -126,6 +126,7 @@ Result<std::string> Guard::check_key(const net::Headers& headers, std::string_vi
     if (auto id = keys_.check(in_path)) return *id;
   }
   std::string_view secret = trimmed(headers.get("x-api-key"), kValueSpaces);
+  if (secret.empty()) secret = in_path;
   if (const auto authorization = headers.find("authorization")) {
     const std::string key = key_of(trimmed(*authorization, kValueSpaces));
     if (!key.empty()) {
@@ -135,9 +136,11 @@ Result<std::string> Guard::check_key(const net::Headers& headers, std::string_vi
     }
   }
   if (secret.empty())
-    return fail(Code::kUnauthorized,
-                "no API key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`" +
-                    std::string(kHowTo));
+    return fail(
+        Code::kUnauthorized,
+        "no API key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`, or give the "
+        "client the address http://HOST/KEY" +
+            std::string(kHowTo));
   if (auto id = keys_.check(secret)) return *id;
   return fail(Code::kUnauthorized,
               "the API key is not one of this gateway's" + std::string(kHowTo));

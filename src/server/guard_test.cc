@@ -186,6 +186,7 @@ TEST_F(GuardTest, AKeyMayStandInFrontOfThePath) {
       EXPECT_NE(find_route(head.method, head.path).route, nullptr) << row.path;
     }
   }
+  EXPECT_TRUE(guard_.check_key({}, "th-0").error().message.starts_with("the API key is not one"));
   for (const std::string& path : {"/" + secret_, "/" + secret_ + "/"})
     EXPECT_EQ(served_path(path), "/");
 }
