@@ -51,11 +51,15 @@ std::size_t cache_bytes(const Hyperparameters& shape, std::uint64_t positions);
 // Logits of this many positions are computed at once when all are asked for: V is large.
 inline constexpr std::uint64_t kHeadTokens = 16;
 
-// The forms that activations are quantised to; the last is for one token only.
+// The forms that activations are quantised to.
 inline constexpr kernels::ActivationForm kQuantisedForms[] = {kernels::ActivationForm::kInt8Block32,
                                                               kernels::ActivationForm::kInt8Token,
                                                               kernels::ActivationForm::kInt8Tables};
-inline constexpr std::size_t kQuantisedMany = std::size(kQuantisedForms) - 1;
+
+// The most tokens that a buffer of this form holds.
+constexpr std::uint64_t most_tokens(kernels::ActivationForm form) {
+  return form == kernels::ActivationForm::kInt8Tables ? kernels::kTableTokens : kChunkTokens;
+}
 
 // What the lanes of a chunk share. Float32 rows, row-major; widths in brackets.
 struct Scratch {
@@ -70,14 +74,15 @@ struct Scratch {
   float* attended = nullptr;  // [T, h*hd] or [T, inner]: what attention, or a delta net, gives
   float* hidden = nullptr;    // [T, ff]
   // Of gated delta nets and gated attention (qwen35).
-  float* mixed = nullptr;                     // [T, channels] before the convolution; [T, 2*h*hd]
-  float* convolved = nullptr;                 // [T, channels]
-  float* gates = nullptr;                     // [T, inner] or [T, h*hd]
-  float* alpha = nullptr;                     // [T, value heads]
-  float* beta = nullptr;                      // [T, value heads]
-  float* cosines = nullptr;                   // [T, rotated/2]
-  float* sines = nullptr;                     // [T, rotated/2]
-  std::byte* quantised[kQuantisedMany] = {};  // [T] activations, one buffer a form
+  float* mixed = nullptr;      // [T, channels] before the convolution; [T, 2*h*hd]
+  float* convolved = nullptr;  // [T, channels]
+  float* gates = nullptr;      // [T, inner] or [T, h*hd]
+  float* alpha = nullptr;      // [T, value heads]
+  float* beta = nullptr;       // [T, value heads]
+  float* cosines = nullptr;    // [T, rotated/2]
+  float* sines = nullptr;      // [T, rotated/2]
+  // Activations, one buffer a form: [T], of tables [kTableTokens].
+  std::byte* quantised[std::size(kQuantisedForms)] = {};
 
   // Of one lane.
   struct Own {

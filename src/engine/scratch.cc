@@ -57,9 +57,10 @@ std::size_t carve(Scratch& out, std::byte* base, const Hyperparameters& shape,
   out.hidden = from.floats(kChunkTokens, shape.ffn_width);
   out.cosines = from.floats(kChunkTokens, shape.rope.rotated / 2);
   out.sines = from.floats(kChunkTokens, shape.rope.rotated / 2);
-  for (std::size_t i = 0; i < kQuantisedMany; ++i)
-    out.quantised[i] =
-        from.take(kernels::activation_bytes(kQuantisedForms[i], kChunkTokens, widest));
+  for (std::size_t i = 0; i < std::size(kQuantisedForms); ++i) {
+    const kernels::ActivationForm form = kQuantisedForms[i];
+    out.quantised[i] = from.take(kernels::activation_bytes(form, most_tokens(form), widest));
+  }
   out.own.resize(static_cast<std::size_t>(lanes));
   for (Scratch::Own& own : out.own) {
     own.input = from.floats(1, widest);

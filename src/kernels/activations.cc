@@ -116,7 +116,8 @@ ActivationForm detail::base_form(Encoding encoding) {
 }
 
 ActivationForm activation_form(Isa isa, Encoding encoding, std::uint64_t tokens) {
-  const bool tables = tokens == 1 && detail::line_order(isa, encoding) == detail::LineOrder::kPairs;
+  const bool tables =
+      tokens <= kTableTokens && detail::line_order(isa, encoding) == detail::LineOrder::kPairs;
   return tables ? ActivationForm::kInt8Tables : detail::base_form(encoding);
 }
 

@@ -55,9 +55,10 @@ void pack_groups(Isa isa, Encoding encoding, const std::byte* tensor, std::uint6
                  std::byte* packed);
 
 // Which form of activations matmul() of so many tokens wants. Float encodings read float32 as is.
-// kInt8Tables is kInt8Block32 with tables of sums after it, for kernels of one token that look
-// products up.
+// kInt8Tables is kInt8Block32 with tables of sums after it, for kernels that look products up: of
+// at most kTableTokens.
 enum class ActivationForm : std::uint8_t { kFloat32, kInt8Block32, kInt8Token, kInt8Tables };
+inline constexpr std::uint64_t kTableTokens = 8;
 ActivationForm activation_form(Isa isa, Encoding encoding, std::uint64_t tokens);
 
 std::size_t activation_bytes(ActivationForm form, std::uint64_t tokens, std::uint64_t cols);

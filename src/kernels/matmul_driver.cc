@@ -15,7 +15,8 @@ struct Columns {
 struct Run {
   const MatmulTask& task;
   const KernelSet& kernels;
-  ActivationForm form = base_form(task.w.source);
+  ActivationForm form = kernels.tables && task.tokens <= kTableTokens ? ActivationForm::kInt8Tables
+                                                                      : base_form(task.w.source);
   Layout layout = layout_of(task.w.source);
   std::uint64_t stride = group_bytes(task.w.source, task.w.cols);
 
@@ -56,7 +57,6 @@ void Run::few(std::uint64_t first, std::uint64_t count) const {
   const std::uint64_t groups = task.group_end - task.group_begin;
   const std::uint64_t streams = few_streams(count);
   const std::uint64_t apart = groups / streams;
-  const bool tables = task.tokens == 1 && kernels.look_up != nullptr;
   for (std::uint64_t i = 0; i < apart + (groups % streams != 0 ? 1 : 0); ++i) {
     std::uint64_t taken[kStreams];
     for (std::uint64_t s = 0; s < streams; ++s) {
@@ -65,7 +65,7 @@ void Run::few(std::uint64_t first, std::uint64_t count) const {
       piece.groups[s] = group(taken[s]);
     }
     FewSums sums;
-    (tables ? kernels.look_up : kernels.few[count - 1])(piece, sums);
+    kernels.few[count - 1](piece, sums);
     for (std::uint64_t s = 0; s < streams; ++s) {
       for (std::uint64_t t = 0; t < count; ++t) store(sums[s][t], taken[s], first + t);
     }
@@ -287,10 +287,13 @@ void PanelRun::store_incomplete() {
 void run_matmul(const MatmulTask& task, const KernelSet& kernels) {
   const Run run{task, kernels};
   const bool panels = kernels.unpack != nullptr;
+  // What is left over of many tokens has no tables.
+  const bool few_can = !kernels.tables || task.tokens <= kTableTokens;
+  const std::uint64_t most_few = few_can ? kFewTokens : 0;
   for (std::uint64_t t = 0; t < task.tokens;) {
     const std::uint64_t left = task.tokens - t;
     std::uint64_t count = std::min<std::uint64_t>(left, kFewTokens);
-    if (panels && left > kFewTokens) {
+    if (panels && left > most_few) {
       count = std::min<std::uint64_t>(left, kTokensAtOnce);
       PanelRun(run, t, count).run();
     } else {

@@ -78,8 +78,9 @@ struct TilePiece {
 // The kernels of one encoding on one instruction set.
 struct KernelSet {
   void (*few[kFewTokens])(const FewPiece&, FewSums& sums);  // by number of tokens - 1
-  // Optional: a matmul() of one token, whose activations have tables.
-  void (*look_up)(const FewPiece&, FewSums& sums) = nullptr;
+  // few() looks products up: the activations of a matmul() of up to kTableTokens have tables, and
+  // more tokens all go to panels.
+  bool tables = false;
   // nullptr: encoding or instruction set without panels; then more tokens are taken few by few.
   void (*unpack)(const std::byte* group, std::uint64_t first_block, std::uint64_t blocks,
                  std::size_t panel_group, Panel& panel);
