@@ -7,10 +7,9 @@ namespace tophand::chat {
 namespace {
 
 constexpr std::int64_t kMaxTokensDefault = 16;  // platform.openai.com, API reference, Completions
-constexpr std::int64_t kAnswersMax = 128;  // of one request: its client hears nothing till the last
 
 // A string, or an array of them: the first is the request's; for the others see
-// completions_several.h. -> how many there are
+// several_answers.h. -> how many there are
 Result<std::int64_t> parse_prompts(const Field& prompt, Request& request) {
   const std::size_t count = prompt.is_array() ? prompt.size() : 1;
   if (count == 0) return prompt.refused("expected at least one prompt");
@@ -23,19 +22,11 @@ Result<std::int64_t> parse_prompts(const Field& prompt, Request& request) {
   return static_cast<std::int64_t>(count);
 }
 
-// `n` for each prompt. Nothing here tells the best of more answers than are given.
-Result<> check_answers(const Field& root, std::int64_t prompts, const Request& request) {
-  TOPHAND_FIELD(n, root["n"].integer_within(1, kAnswersMax));
+// Nothing here tells the best of more answers than are given.
+Result<> check_best_of(const Field& root) {
   TOPHAND_FIELD(best_of, root["best_of"].optional_integer());
-  if (best_of && *best_of != n.value_or(1))
+  if (best_of && *best_of != int_or(root.json(), "n", 1))
     return root["best_of"].refused("only as many answers as n are made");
-  const std::int64_t answers = prompts * n.value_or(1);
-  if (answers > kAnswersMax)
-    return root["prompt"].refused("at most " + std::to_string(kAnswersMax) +
-                                  " answers a request, found " + std::to_string(answers));
-  if (answers > 1 && request.stream)
-    return root["stream"].refused("only one answer can be streamed, found " +
-                                  std::to_string(answers) + ": ask for each by itself");
   return {};
 }
 
@@ -64,7 +55,8 @@ Result<Request> parse_completions_request(const Field& root) {
   request.max_tokens = max_tokens.value_or(kMaxTokensDefault);
   TOPHAND_FIELD_CHECK(parse_openai_stop(root["stop"], request));
   TOPHAND_FIELD_CHECK(parse_openai_stream(root, request));
-  TOPHAND_FIELD_CHECK(check_answers(root, prompts, request));
+  TOPHAND_FIELD_CHECK(check_best_of(root));
+  TOPHAND_FIELD_CHECK(parse_openai_answers(root, prompts, request));
   parse_own_words(root, request);
   return request;
 }

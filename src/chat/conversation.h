@@ -75,6 +75,7 @@ struct Request {
   Sampling sampling;
   std::optional<std::int64_t> max_tokens;
   std::vector<std::string> stop;
+  std::int64_t answers = 1;  // asked for by OpenAI's `n` and prompts: several_answers.h
   bool stream = false;
   bool include_usage = false;       // OpenAI stream_options.include_usage
   bool json_object = false;         // response_format json_object / Ollama format "json"

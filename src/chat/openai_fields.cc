@@ -7,6 +7,8 @@
 namespace tophand::chat {
 namespace {
 
+constexpr std::int64_t kAnswersMax = 128;  // of one request: its client hears nothing till the last
+
 // The functions named by {"type":"function","name":...} (Responses) or with the name in "function"
 // (Chat Completions). Tools of other types were left out of the request, and are here.
 Result<std::set<std::string>> allowed_names(const Field& allowed, const Request& request) {
@@ -89,6 +91,18 @@ Result<> parse_openai_stream(const Field& root, Request& request) {
   if (!options.absent() && !options.is_object()) return options.expected("an object");
   TOPHAND_FIELD(include_usage, options["include_usage"].bool_or(false));
   request.include_usage = include_usage;
+  return {};
+}
+
+Result<> parse_openai_answers(const Field& root, std::int64_t prompts, Request& request) {
+  TOPHAND_FIELD(n, root["n"].integer_within(1, kAnswersMax));
+  request.answers = prompts * n.value_or(1);
+  if (request.answers > kAnswersMax)
+    return root["prompt"].refused("at most " + std::to_string(kAnswersMax) +
+                                  " answers a request, found " + std::to_string(request.answers));
+  if (request.answers > 1 && request.stream)
+    return root["stream"].refused("only one answer can be streamed, found " +
+                                  std::to_string(request.answers) + ": ask for each by itself");
   return {};
 }
 

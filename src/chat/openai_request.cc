@@ -165,11 +165,10 @@ Result<> parse_response_format(const Field& format, Request& request) {
 }
 
 Result<> parse_output_options(const Field& root, Request& request) {
-  TOPHAND_FIELD(n, root["n"].optional_integer());
-  if (n && *n != 1) return root["n"].refused("only 1 answer a request is supported");
   TOPHAND_FIELD(logprobs, root["logprobs"].bool_or(false));
   if (logprobs) return root["logprobs"].refused("log probabilities are not supported");
   TOPHAND_FIELD_CHECK(parse_openai_stream(root, request));
+  TOPHAND_FIELD_CHECK(parse_openai_answers(root, 1, request));
   // Efforts are words for reasoning models; a local one knows only thinking and not thinking.
   const Field effort = root["reasoning_effort"];
   if (effort.is_string()) request.think = effort.json() != "none" && effort.json() != "minimal";

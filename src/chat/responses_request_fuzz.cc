@@ -5,8 +5,8 @@
 
 #include "base/assert.h"
 #include "base/json.h"
-#include "chat/completions_several.h"
 #include "chat/dialect.h"
+#include "chat/several_answers.h"
 #include "chat/upstream.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -15,11 +15,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Dialect dialect : {Dialect::kOpenAiResponses, Dialect::kOpenAiCompletions}) {
     const auto request = parse_request(dialect, body);
     if (!request) continue;
-    if (dialect == Dialect::kOpenAiCompletions && may_ask_for_several(body)) {
-      const tophand::Json whole = *tophand::parse_json(body);
-      const std::string last = one_of_several(whole, answers_asked(whole) - 1);
-      TOPHAND_ASSERT(parse_request(dialect, last).has_value());
-      TOPHAND_ASSERT(!may_ask_for_several(last));
+    if (request->answers > 1) {
+      const auto last =
+          parse_request(dialect, one_of_several(*tophand::parse_json(body), request->answers - 1));
+      TOPHAND_ASSERT(last.has_value() && last->answers == 1);
     }
     TOPHAND_ASSERT(request->load_only || !request->messages.empty());
     const std::string claude = write_anthropic_request(*request, "claude-x", 4096);

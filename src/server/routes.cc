@@ -21,7 +21,7 @@ constexpr std::array kRoutes{
           answer},
     Route{"POST", "/v1/responses", Match::kExact, Access::kKey, Dialect::kOpenAiResponses, answer},
     Route{"POST", "/v1/completions", Match::kExact, Access::kKey, Dialect::kOpenAiCompletions,
-          completions},
+          answer},
     Route{"POST", "/v1/embeddings", Match::kExact, Access::kKey, Dialect::kOpenAiChat, embeddings},
     Route{"GET", "/v1/models", Match::kExact, Access::kKey, Dialect::kOpenAiChat, list_models},
     Route{"GET", "/v1/models/", Match::kBelow, Access::kKey, Dialect::kOpenAiChat, show_model},

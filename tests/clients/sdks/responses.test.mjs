@@ -132,6 +132,10 @@ test('completions: from Claude, several at once, and what is not served', async 
     { model: local, prompt: 'red green', max_tokens: 4, temperature: 0 });
   assert.equal(several.choices[2].text, alone.choices[0].text);
   assert.ok(several.usage.completion_tokens > alone.usage.completion_tokens);
+  const chats = await openai.chat.completions.create({ model: local, messages: [{ role: 'user', content: say }],
+    n: 2, max_tokens: 4 });
+  assert.deepEqual(chats.choices.map((choice) => [choice.index, choice.message.role]),
+    [[0, 'assistant'], [1, 'assistant']]);
   await assert.rejects(openai.completions.create({ model: local, prompt: 'x', best_of: 2 }),
     OpenAI.BadRequestError);
   await assert.rejects(openai.completions.create({ model: local, prompt: 'x', n: 2, stream: true }),

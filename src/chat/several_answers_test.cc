@@ -1,5 +1,5 @@
-// Several answers to one request of the Completions API: taken apart, and put together.
-#include "chat/completions_several.h"
+// Several answers to one request: taken apart, and put together.
+#include "chat/several_answers.h"
 
 #include <gtest/gtest.h>
 
@@ -13,12 +13,17 @@ namespace {
 
 constexpr auto kCompletions = Dialect::kOpenAiCompletions;
 
-std::vector<std::string> apart(std::string_view body) {
-  EXPECT_TRUE(parse_request(kCompletions, body)) << body;
-  EXPECT_TRUE(may_ask_for_several(body)) << body;
+std::int64_t answers_asked(std::string_view body, Dialect dialect = kCompletions) {
+  const auto request = parse_request(dialect, body);
+  return request ? request->answers : 0;
+}
+
+std::vector<std::string> apart(std::string_view body, Dialect dialect = kCompletions) {
   const Json whole = *parse_json(body);
   std::vector<std::string> out;
-  for (std::int64_t i = 0; i < answers_asked(whole); ++i) out.push_back(one_of_several(whole, i));
+  for (std::int64_t i = 0; i < answers_asked(body, dialect); ++i)
+    out.push_back(one_of_several(whole, i));
+  for (const std::string& one : out) EXPECT_EQ(answers_asked(one, dialect), 1) << one;
   return out;
 }
 
@@ -29,22 +34,30 @@ std::string answer_of(std::string text, std::int64_t input, std::int64_t output)
   return write_answer(kCompletions, {.id = "cmpl-" + std::to_string(input), .model = "m"}, answer);
 }
 
-TEST(CompletionsSeveral, EachPromptIsABodyOfItsOwn) {
+TEST(SeveralAnswers, EachPromptIsABodyOfItsOwn) {
   EXPECT_EQ(
       apart(R"({"model":"m","prompt":["a","b"],"stop":["x"],"max_tokens":3})"),
       (std::vector<std::string>{R"({"model":"m","prompt":"a","stop":["x"],"max_tokens":3})",
                                 R"({"model":"m","prompt":"b","stop":["x"],"max_tokens":3})"}));
 }
 
-TEST(CompletionsSeveral, OneAnswerNeedsNothingTakenApart) {
-  EXPECT_FALSE(may_ask_for_several(R"({"model":"m","prompt":"[a, \"n\": 2]","x":{"n":2}})"));
-  for (const char* body : {R"({"prompt":["a"],"n":1})", R"({"prompt":"a","n":null})"}) {
-    EXPECT_TRUE(may_ask_for_several(body));
-    EXPECT_EQ(answers_asked(*parse_json(body)), 1);
-  }
+TEST(SeveralAnswers, AreNAndPrompts) {
+  EXPECT_EQ(answers_asked(R"({"model":"m","prompt":"[a, \"n\": 2]","x":{"n":2}})"), 1);
+  for (const char* body :
+       {R"({"model":"m","prompt":["a"],"n":1})", R"({"model":"m","prompt":"a","n":null})"})
+    EXPECT_EQ(answers_asked(body), 1) << body;
+  EXPECT_EQ(answers_asked(R"({"model":"m","prompt":["a","b"],"n":3})"), 6);
 }
 
-TEST(CompletionsSeveral, AnswersToOnePromptDifferInTheirSeed) {
+TEST(SeveralAnswers, AreAskedOfAChatWithItsSeeds) {
+  EXPECT_EQ(apart(R"({"model":"m","n":2,"seed":1,"messages":[{"role":"user","content":"a"}]})",
+                  Dialect::kOpenAiChat),
+            (std::vector<std::string>{
+                R"({"model":"m","seed":1,"messages":[{"role":"user","content":"a"}]})",
+                R"({"model":"m","seed":2,"messages":[{"role":"user","content":"a"}]})"}));
+}
+
+TEST(SeveralAnswers, AnswersToOnePromptDifferInTheirSeed) {
   EXPECT_EQ(
       apart(R"({"n":2,"best_of":2,"prompt":["a","b"],"seed":7,"model":"m"})"),
       (std::vector<std::string>{
@@ -54,7 +67,7 @@ TEST(CompletionsSeveral, AnswersToOnePromptDifferInTheirSeed) {
             R"({"prompt":"a","seed":-9223372036854775808,"model":"m"})");
 }
 
-TEST(CompletionsSeveral, AnswersComeInTheOrderOfThePromptsWithTheSumOfTheirTokens) {
+TEST(SeveralAnswers, AnswersComeInTheOrderOfThePromptsWithTheSumOfTheirTokens) {
   Json all;
   for (const std::string& answer : {answer_of("one", 5, 2), answer_of("two", 7, 3)})
     ASSERT_TRUE(add_answer(all, answer));
@@ -67,7 +80,7 @@ TEST(CompletionsSeveral, AnswersComeInTheOrderOfThePromptsWithTheSumOfTheirToken
   EXPECT_EQ(all["usage"]["total_tokens"], 17);
 }
 
-TEST(CompletionsSeveral, WhatIsNoAnswerIsNotAdded) {
+TEST(SeveralAnswers, WhatIsNoAnswerIsNotAdded) {
   Json all;
   for (const char* bytes : {"", "{}", R"({"choices":[],"usage":{}})", R"({"error":{}})"})
     EXPECT_FALSE(add_answer(all, bytes)) << bytes;

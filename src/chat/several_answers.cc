@@ -1,7 +1,6 @@
-#include "chat/completions_several.h"
+#include "chat/several_answers.h"
 
 #include "base/json.h"
-#include "chat/json_span.h"
 
 namespace tophand::chat {
 namespace {
@@ -16,17 +15,6 @@ void add_up(Json& sum, const Json& more) {
 }
 
 }  // namespace
-
-bool may_ask_for_several(std::string_view body) {
-  const auto prompt = find_top_level_value(body, "prompt");
-  return !prompt || body[prompt->begin] == '[' || count_top_level_key(body, "n") > 0;
-}
-
-std::int64_t answers_asked(const Json& body) {
-  const Json& prompt = body.at("prompt");
-  const auto prompts = static_cast<std::int64_t>(prompt.is_array() ? prompt.size() : 1);
-  return prompts * int_or(body, "n", 1);
-}
 
 std::string one_of_several(const Json& body, std::int64_t index) {
   const std::int64_t n = int_or(body, "n", 1);
@@ -43,7 +31,7 @@ std::string one_of_several(const Json& body, std::int64_t index) {
 }
 
 Result<> add_answer(Json& all, std::string_view answer) {
-  TOPHAND_TRY(next, "answer of a prompt", parse_json(answer));
+  TOPHAND_TRY(next, "one of several answers", parse_json(answer));
   const Json* choices = find_key(next, "choices");
   const Json* usage = find_key(next, "usage");
   if (choices == nullptr || !choices->is_array() || choices->size() != 1 || usage == nullptr)

@@ -1,4 +1,4 @@
-// Completions with several prompts, over real sockets.
+// Requests for several answers, over real sockets.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -25,9 +25,9 @@ Script echo(std::vector<std::string>& prompts) {
   };
 }
 
-class CompletionsTest : public ServiceTest {};
+class SeveralAnswersTest : public ServiceTest {};
 
-TEST_F(CompletionsTest, EachPromptOfACompletionIsAnsweredAndBooked) {
+TEST_F(SeveralAnswersTest, EachPromptOfACompletionIsAnsweredAndBooked) {
   std::vector<std::string> prompts;
   local_.script = echo(prompts);
   const Reply reply = post("/v1/completions", R"({"model":"local","prompt":["one","two"],"n":2})");
@@ -47,7 +47,23 @@ TEST_F(CompletionsTest, EachPromptOfACompletionIsAnsweredAndBooked) {
     EXPECT_EQ(ledger_->rows_of(id + which)->size(), 1u) << which;
 }
 
-TEST_F(CompletionsTest, TheFirstPromptThatFailsEndsACompletion) {
+TEST_F(SeveralAnswersTest, AChatGetsAsManyChoicesAsItAsksFor) {
+  std::vector<std::string> prompts;
+  local_.script = echo(prompts);
+  const Reply reply =
+      post("/v1/chat/completions",
+           R"({"model":"local","n":3,"messages":[{"role":"user","content":"one"}]})");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(prompts.size(), 3u);
+  const Json body = *parse_json(reply.body);
+  ASSERT_EQ(body["choices"].size(), 3u) << reply.body;
+  EXPECT_EQ(body["choices"][2]["message"]["content"], "one");
+  EXPECT_EQ(body["choices"][2]["index"], 2);
+  EXPECT_EQ(body["usage"]["prompt_tokens"], 27);
+  EXPECT_EQ(ledger_->rows(0, 10)->size(), 3u);
+}
+
+TEST_F(SeveralAnswersTest, TheFirstPromptThatFailsEndsACompletion) {
   std::vector<std::string> prompts;
   local_.script = echo(prompts);
   const Reply reply = post("/v1/completions", R"({"model":"local","prompt":["one","bad","two"]})");
@@ -57,7 +73,7 @@ TEST_F(CompletionsTest, TheFirstPromptThatFailsEndsACompletion) {
   EXPECT_EQ(std::ranges::count(prompts, "two"), 0);
 }
 
-TEST_F(CompletionsTest, NoFurtherPromptIsAskedForAClientThatHasGone) {
+TEST_F(SeveralAnswersTest, NoFurtherPromptIsAskedForAClientThatHasGone) {
   std::atomic<int> asked = 0;
   local_.script = [&](const backend::Call&, backend::Sink& sink, const net::Cancellation& client) {
     ++asked;

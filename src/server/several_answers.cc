@@ -1,14 +1,12 @@
-// OpenAI's legacy Completions: a request with several prompts, or `n` answers to each, is answered
-// by as many requests, each decided, booked and answered like any other, one after the other. The
-// client gets all of them, or the first failure. In the ledger the first has the request's id, the
-// next have ID-2, ID-3, ...
+// OpenAI's `n` and several prompts: such a request is answered by as many requests, each decided,
+// booked and answered like any other, one after the other. The client gets all of them, or the
+// first failure. In the ledger the first has the request's id, the next have ID-2, ID-3, ...
 #include <charconv>
 #include <string>
 
 #include "base/json.h"
-#include "chat/completions_several.h"
+#include "chat/several_answers.h"
 #include "net/http.h"
-#include "server/asked.h"
 #include "server/handlers.h"
 #include "server/kept_writer.h"
 #include "server/reply.h"
@@ -31,14 +29,9 @@ void take_headers(net::Headers& to, const net::Headers& from) {
 
 }  // namespace
 
-void completions(Service& service, Exchange& exchange) {
-  const std::string& raw = exchange.request.body;
-  // What cannot be read is refused there, too.
-  if (!chat::may_ask_for_several(raw) || !parse(exchange, raw)) return answer(service, exchange);
-  const auto body = parse_json(raw);
+void answer_several(Service& service, Exchange& exchange, std::int64_t answers) {
+  const auto body = parse_json(exchange.request.body);
   if (!body) return send_error(exchange, body.error());
-  const std::int64_t answers = chat::answers_asked(*body);
-  if (answers == 1) return answer(service, exchange);
   net::Request request = exchange.request;
   request.headers.erase("prefer");  // they are not answered later one by one
   net::Headers& headers = exchange.writer.headers();
