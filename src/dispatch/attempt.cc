@@ -63,7 +63,9 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
     if (std::exchange(done, true)) return;
     sink.asked();
     if (row_can_wait(attempt)) static_cast<void>(open_row(deps, job, attempt));
-    count_prompt(deps, job, attempt);
+    // Else it is counted when the row is closed, after the answer: a quick server's answer is there
+    // before a long prompt is counted.
+    if (!job.books_can_wait || !row_can_wait(attempt)) count_prompt(deps, job, attempt);
   };
   const Sink::Takes takes =
       sink.trying({.target = attempt.target, .reasons = attempt.reasons, .number = attempt.number});
