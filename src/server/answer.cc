@@ -34,27 +34,34 @@ std::int64_t estimate(Service& service, std::string_view task_class, const polic
       task_class, chat::estimate_tokens(chat::claude_token_family(model), request));
 }
 
+Result<> load(Service& service, Exchange& exchange, const chat::Request& request,
+              const policy::Target& target, bool unload) {
+  if (target.place != policy::Place::kLocal) return {};  // Claude is ready, and not asked: no cost
+  const auto& client = exchange.writer.client();
+  if (!target.backend.empty()) {
+    backend::Registry& others = *service.deps().others;
+    return unload ? others.unload(target.backend, target.model, client)
+                  : others.load(target.backend, target.model, client);
+  }
+  if (unload) {
+    service.deps().workers->unload(target.model);
+    return {};
+  }
+  const auto lease =
+      service.deps().workers->ready(target.model, [](double) { return Result<>(); }, client);
+  if (!lease) return tl::unexpected(lease.error());
+  if (request.keep_alive_ms) service.deps().workers->keep(target.model, *request.keep_alive_ms);
+  return {};
+}
+
 // Ollama's way to load a model before it is needed, or to let go of it. Clients of the Responses
 // API load one with an empty input, and are given an empty answer.
 void load_or_unload(Service& service, Exchange& exchange, const chat::Request& request,
                     const policy::Target& target) {
-  const auto context = context_for(service, exchange, request);
   const bool unload = request.keep_loaded.has_value() && !*request.keep_loaded;
-  if (!target.backend.empty()) {
-    const auto& client = exchange.writer.client();
-    backend::Registry& others = *service.deps().others;
-    const auto done = unload ? others.unload(target.backend, target.model, client)
-                             : others.load(target.backend, target.model, client);
-    if (!done) return send_error(exchange, done.error());
-  } else if (unload) {
-    service.deps().workers->unload(target.model);
-  } else {
-    const auto& client = exchange.writer.client();
-    const auto lease =
-        service.deps().workers->ready(target.model, [](double) { return Result<>(); }, client);
-    if (!lease) return send_error(exchange, lease.error());
-    if (request.keep_alive_ms) service.deps().workers->keep(target.model, *request.keep_alive_ms);
-  }
+  if (const auto done = load(service, exchange, request, target, unload); !done)
+    return send_error(exchange, done.error());
+  const auto context = context_for(service, exchange, request);
   if (exchange.dialect != chat::Dialect::kOpenAiResponses)
     return send_body(exchange, kJson, chat::write_ollama_load(exchange.dialect, context, unload));
   if (!request.stream)
@@ -243,7 +250,7 @@ void answer(Service& service, Exchange& exchange) {
     return refuse(service, exchange, decided.error(), refused_of(exchange, *asked));
   }
   const policy::Decision& decision = asked->decision;
-  if (asked->request.load_only && decision.targets.front().place == policy::Place::kLocal)
+  if (asked->request.load_only)
     return load_or_unload(service, exchange, asked->request, decision.targets.front());
   if (decision.deadline_s > 0 && service.later() != nullptr &&
       wants_later(exchange.request.headers)) {

@@ -149,6 +149,15 @@ class ClaudeTest(unittest.TestCase):
         self.assertGreater(answer.json()["total_duration"], 0)  # ns; clients divide by these
         self.assertGreater(answer.json()["eval_duration"], 0)
 
+    def test_is_ready_when_a_client_wants_it_loaded(self):
+        asked = len(self.simulator.requests())
+        for keep_alive, reason in (("5m", "load"), (0, "unload")):
+            answer = self.gateway.post("/api/generate", {"model": "claude", "keep_alive": keep_alive})
+            self.assertEqual((answer.status, answer.json()["done_reason"]), (200, reason), answer.body)
+        warm = self.gateway.post("/v1/responses", {"model": "claude", "input": "", "max_output_tokens": 1})
+        self.assertEqual((warm.status, warm.json()["status"]), (200, "completed"), warm.body)
+        self.assertEqual(len(self.simulator.requests()), asked)
+
     def test_translates_tools_both_ways(self):
         tool = {"type": "function", "function": {
             "name": "look", "parameters": {"type": "object", "properties": {"path": {"type": "string"}}}}}
