@@ -93,6 +93,53 @@ std::optional<Fault> missing_call(const Request& request, const LocalAnswer& ans
   return std::nullopt;
 }
 
+// As JSON, whatever the order of the members.
+bool same_arguments(std::string_view a, std::string_view b) {
+  const auto one = parse_json(a.empty() ? "{}" : a), other = parse_json(b.empty() ? "{}" : b);
+  if (!one || !other || !one->is_object() || !other->is_object() || one->size() != other->size())
+    return false;
+  return std::ranges::all_of(one->items(), [&](const auto& member) {
+    const Json* found = find_key(*other, member.key());
+    return found != nullptr && *found == member.value();
+  });
+}
+
+// The calls whose good results are all that the last message has. When a person speaks behind them,
+// or a call failed, making it again may be what is wanted.
+std::vector<const ToolUseBlock*> answered_calls(const Request& request) {
+  std::vector<const ToolUseBlock*> calls;
+  const std::size_t count = request.messages.size();
+  if (count < 2 || request.messages[count - 2].role != Role::kAssistant) return calls;
+  std::vector<std::string_view> ids;
+  for (const Block& block : request.messages[count - 1].blocks) {
+    const auto* result = std::get_if<ToolResultBlock>(&block);
+    if (result == nullptr) return calls;
+    if (!result->is_error) ids.push_back(result->tool_use_id);
+  }
+  for (const Block& block : request.messages[count - 2].blocks)
+    if (const auto* call = std::get_if<ToolUseBlock>(&block);
+        call != nullptr && std::ranges::find(ids, call->id) != ids.end())
+      calls.push_back(call);
+  return calls;
+}
+
+// Small models that have got a result often make the same call again, and again, up to the agent's
+// limit of turns.
+std::optional<Fault> repeated_call(const Request& request, const LocalAnswer& answer) {
+  if (answer.calls.empty() || request.tool_choice.kind != ToolChoice::Kind::kAuto)
+    return std::nullopt;
+  const auto answered = answered_calls(request);
+  const bool all_repeated = std::ranges::all_of(answer.calls, [&](const ToolUseBlock& call) {
+    return std::ranges::any_of(answered, [&](const ToolUseBlock* before) {
+      return before->name == call.name && same_arguments(before->input_json, call.input_json);
+    });
+  });
+  if (!all_repeated) return std::nullopt;
+  return Fault{Fault::Kind::kRepeatedCall, "You have the result of this call of \"" +
+                                               answer.calls.front().name +
+                                               "\": do not make it again."};
+}
+
 // A limit excuses what is not whole, but not prose in the place of what was demanded.
 std::optional<Fault> fault_before_limit(const Request& request, const LocalAnswer& answer) {
   const bool is_prose =
@@ -110,6 +157,8 @@ std::string_view what_to_do(Fault::Kind kind) {
     case Fault::Kind::kArguments:
     case Fault::Kind::kNoCall:
       return " Make the tool call again, mended, and write nothing else.";
+    case Fault::Kind::kRepeatedCall:
+      return " Answer with what it says; call a tool only for what it does not say.";
     case Fault::Kind::kNotJson:
     case Fault::Kind::kWrongJson:
       break;
@@ -129,6 +178,8 @@ std::string_view fault_name(Fault::Kind kind) {
       return "arguments against the schema";
     case Fault::Kind::kNoCall:
       return "no tool call";
+    case Fault::Kind::kRepeatedCall:
+      return "repeated call";
     case Fault::Kind::kNotJson:
       return "no JSON";
     case Fault::Kind::kWrongJson:
@@ -183,6 +234,7 @@ std::optional<Fault> find_fault(const Request& request, const LocalAnswer& answe
                      tool_names(request) + "): it has to be JSON with \"name\" and \"arguments\"."};
   if (may_call_tools(request))
     if (auto fault = missing_call(request, answer)) return fault;
+  if (auto fault = repeated_call(request, answer)) return fault;
   if (wants_json(request) && answer.calls.empty())
     return read_json_answer(request, answer.text).fault;
   return std::nullopt;
@@ -190,11 +242,18 @@ std::optional<Fault> find_fault(const Request& request, const LocalAnswer& answe
 
 Request ask_again(const Request& request, const LocalAnswer& answer, const Fault& fault) {
   Request again = request;
+  auto& temperature = again.sampling.temperature;
+  if (temperature) temperature = std::min(*temperature, kSecondTryTemperatureMax);
+  const std::string what = fault.finding + std::string(what_to_do(fault.kind));
+  if (fault.kind == Fault::Kind::kRepeatedCall) {
+    // Behind the result that it has. Shown its call twice it makes it a third time.
+    again.messages.back().blocks.emplace_back(TextBlock{what});
+    return again;
+  }
   Message said{Role::kAssistant, {}};
   const std::string text = answer.text + answer.broken_call;
   if (!is_blank(text)) said.blocks.emplace_back(TextBlock{text});
   Message told{Role::kUser, {}};
-  const std::string what = fault.finding + std::string(what_to_do(fault.kind));
   for (const ToolUseBlock& call : answer.calls) {
     said.blocks.emplace_back(
         ToolUseBlock{call.id, call.name, arguments_as_object(call.input_json)});
@@ -207,8 +266,6 @@ Request ask_again(const Request& request, const LocalAnswer& answer, const Fault
   const bool about_call = fault.kind < Fault::Kind::kNotJson;
   if (about_call && again.tool_choice.kind == ToolChoice::Kind::kAuto)
     again.tool_choice.kind = ToolChoice::Kind::kAny;
-  auto& temperature = again.sampling.temperature;
-  if (temperature) temperature = std::min(*temperature, kSecondTryTemperatureMax);
   return again;
 }
 

@@ -26,6 +26,7 @@ struct Fault {
     kUnknownTool,
     kArguments,
     kNoCall,
+    kRepeatedCall,  // whose result is the last thing the model was told
     // of JSON, not of calls, from here on
     kNotJson,
     kWrongJson

@@ -213,6 +213,56 @@ TEST(ToolGate, ADemandedCallHasToBeMade) {
             "nothing else.");
 }
 
+// read_file of a.txt was called, and this is what the last message says of it.
+void add_result(chat::Request& request, bool is_error = false) {
+  request.messages.push_back(
+      {chat::Role::kAssistant,
+       {chat::ToolUseBlock{"t1", "read_file", R"({"path":"a.txt","limit":3})"}}});
+  request.messages.push_back(
+      {chat::Role::kUser, {chat::ToolResultBlock{"t1", "read_file", "one two", is_error}}});
+}
+
+TEST(ToolGate, ACallWhoseResultTheModelHasIsAskedForAgain) {
+  const std::string same = R"({"limit": 3, "path": "a.txt"})";
+  Rig rig({call_answer("read_file", same), text_answer("It says one two.")});
+  add_result(rig.request);
+  EXPECT_EQ(rig.run().note, "asked twice: repeated call");
+  EXPECT_EQ(rig.calls(), Calls{});
+  EXPECT_EQ(rig.seen.text, "It says one two.");
+  EXPECT_EQ(rig.last_told(),
+            "You have the result of this call of \"read_file\": do not make it again. Answer with "
+            "what it says; call a tool only for what it does not say.");
+  EXPECT_EQ(rig.backend.asked[1].messages.size(), 3u);
+  EXPECT_EQ(rig.backend.asked[1].tool_choice.kind, chat::ToolChoice::Kind::kAuto);
+}
+
+TEST(ToolGate, ARepeatedCallThatTheModelInsistsOnPasses) {
+  const Events same = call_answer("read_file", R"({"path":"a.txt","limit":3})");
+  Rig rig({same, same});
+  add_result(rig.request);
+  EXPECT_EQ(rig.run().end, backend::End::kFinished);
+  EXPECT_EQ(rig.calls(), (Calls{R"(read_file {"path":"a.txt","limit":3})"}));
+}
+
+TEST(ToolGate, ACallMayBeMadeAgainForAReason) {
+  const std::string same = R"({"path":"a.txt","limit":3})";
+  Rig failed({call_answer("read_file", same)});
+  add_result(failed.request, true);
+  Rig other({call_answer("read_file", R"({"path":"a.txt","limit":4})")});
+  add_result(other.request);
+  Rig told({call_answer("read_file", same)});
+  add_result(told.request);
+  told.request.messages.back().blocks.emplace_back(chat::TextBlock{"It changed: read it again."});
+  Rig demanded({call_answer("read_file", same)});
+  add_result(demanded.request);
+  demanded.request.tool_choice.kind = chat::ToolChoice::Kind::kAny;
+  for (Rig* rig : {&failed, &other, &told, &demanded}) {
+    EXPECT_EQ(rig->run().end, backend::End::kFinished);
+    EXPECT_EQ(rig->calls().size(), 1u);
+    EXPECT_EQ(rig->backend.asked.size(), 1u);
+  }
+}
+
 TEST(ToolGate, OnlyTheFirstCallPassesWhereOneIsWanted) {
   Events events = call_answer("list_files", "{}");
   const Events more = call_answer("read_file", "broken");
