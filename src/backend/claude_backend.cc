@@ -266,11 +266,13 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
   bool over = false;
   while (!over) {
     auto piece = response.read(&client);
-    if (!piece || piece->empty()) {
-      end_with(report, piece ? Error{Code::kUpstream, "the Claude API's stream ended too early"}
-                             : reading(piece.error()));
+    if (!piece) {
+      end_with(report, reading(piece.error()));
       break;
     }
+    const bool at_end = piece->empty();
+    // The blank line behind the last event may be missing.
+    if (at_end && frames.mid_event()) piece = "\n\n";
     auto whole = frames.push(*piece);
     std::vector<net::SseEvent> messages;
     auto parsed = whole ? parser.push(*whole, messages) : Result<>();
@@ -285,6 +287,10 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
       note(report, event);
       over = over || std::holds_alternative<chat::Finished>(event) ||
              std::holds_alternative<chat::Failed>(event);
+    }
+    if (at_end && !over) {
+      end_with(report, {Code::kUpstream, "the Claude API's stream ended too early"});
+      break;
     }
     // What could not be read is not passed on: no client could read it either.
     if (whole->empty() || is_unreadable(report)) continue;

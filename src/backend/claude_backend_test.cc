@@ -151,6 +151,30 @@ TEST(ClaudeBackend, AStreamThatIsCutFailsAtAnyByte) {
   }
 }
 
+TEST(ClaudeBackend, TheBlankLineBehindTheLastEventMayBeMissing) {
+  for (const std::size_t missing : {std::size_t{1}, std::size_t{2}}) {
+    Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
+      send_stream(writer, kStream.substr(0, kStream.size() - missing), 50);
+    });
+    const chat::Request request = request_for("claude");
+    EXPECT_EQ(rig.answer(raw_call(request)).end, End::kFinished);
+    EXPECT_EQ(rig.sink.all, kStream);
+  }
+}
+
+TEST(ClaudeBackend, AStreamThatEndsBeforeItsLastEventFailsAndNothingOfAHalfEventIsPassedOn) {
+  const std::size_t last = kStream.rfind("event:");
+  for (const std::string_view half :
+       {"", "event: mess", "event: message_stop\ndata: {\"type\":\"m"}) {
+    Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
+      send_stream(writer, kStream.substr(0, last) + std::string(half), 50);
+    });
+    const chat::Request request = request_for("claude");
+    EXPECT_EQ(rig.answer(raw_call(request)).end, End::kFailed) << half;
+    EXPECT_EQ(rig.sink.all, kStream.substr(0, last)) << half;
+  }
+}
+
 TEST(ClaudeBackend, TranslatesOtherDialectsAndAlwaysSetsMaxTokens) {
   Rig rig(
       [](const net::Request&, net::ResponseWriter& writer) { send_stream(writer, kStream, 50); });

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/upstream.h"
@@ -109,7 +110,7 @@ struct AnthropicBlockEvents {
 
 void AnthropicStreamReader::on_event(std::string_view event, std::string_view data,
                                      std::vector<StreamEvent>& out) {
-  if (finished_) return;
+  if (finished_ || is_blank(data)) return;  // proxies keep a connection alive with empty data
   const auto parsed = parse_json(data);
   if (!parsed || !parsed->is_object()) {
     finished_ = true;
