@@ -36,8 +36,11 @@ bool keep_block(Block& block, Role role, Request& request) {
   }
   if (auto* result = std::get_if<ToolResultBlock>(&block)) erase_token_markers(result->text);
   else if (std::holds_alternative<ImageBlock>(block)) note_unsupported(request, "image");
-  else if (const auto* opaque = std::get_if<OpaqueBlock>(&block))
+  else if (const auto* opaque = std::get_if<OpaqueBlock>(&block)) {
+    // Thoughts that only Claude can read: like its signed ones, nothing that an answer needs.
+    if (opaque->type == "redacted_thinking") return false;
     note_unsupported(request, opaque->type);
+  }
   return true;
 }
 

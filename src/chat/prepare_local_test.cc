@@ -78,6 +78,16 @@ TEST(PrepareForLocal, SaysWhenJsonIsWantedOnce) {
   }
 }
 
+TEST(PrepareForLocal, LeavesOutWhatClaudeThoughtInSecret) {
+  Request request = parsed(
+      kAnthropic, A(R"({"role":"user","content":"a"},{"role":"assistant","content":[)"
+                    R"({"type":"redacted_thinking","data":"x"},{"type":"text","text":"b"}]},)"
+                    R"({"role":"user","content":"c"})"));
+  prepare_for_local(request);
+  EXPECT_EQ(shown(request.messages), "user: 'a' | assistant: 'b' | user: 'c'");
+  EXPECT_THAT(request.unsupported, testing::IsEmpty());
+}
+
 TEST(PrepareForLocal, ListsEachUnsupportedBlockOnce) {
   Request request = parsed(
       kAnthropic,
