@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/server_error.h"
 #include "chat/upstream_parts.h"
@@ -103,6 +104,15 @@ void add_format(const Request& request, Json& out) {
   }
 }
 
+// An object; servers that only speak Ollama's protocol also send its text, which is passed on as it
+// is, so that a broken one is found out and not run.
+std::string arguments_of(const Json& function) {
+  const Json& arguments = member(function, "arguments");
+  if (arguments.is_object()) return dump_json(arguments);
+  std::string text = string_member(function, "arguments");
+  return is_blank(text) ? "{}" : text;
+}
+
 std::int64_t count_of(const Json& line, std::string_view key) {
   return std::max<std::int64_t>(0, int_or(line, key, 0));
 }
@@ -171,9 +181,8 @@ void OllamaStreamReader::read_calls(const Json& message, std::vector<StreamEvent
     std::string id = string_member(call, "id");
     if (id.empty()) id = id_prefix_ + std::to_string(calls_);
     ++calls_;
-    const Json& arguments = member(function, "arguments");
     out.emplace_back(ToolUseStart{std::move(id), string_member(function, "name")});
-    out.emplace_back(ToolUseDelta{arguments.is_object() ? dump_json(arguments) : "{}"});
+    out.emplace_back(ToolUseDelta{arguments_of(function)});
     out.emplace_back(BlockEnd{});
   }
 }

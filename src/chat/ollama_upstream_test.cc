@@ -155,6 +155,13 @@ INSTANTIATE_TEST_SUITE_P(
                kDone},
               "started m; tool id0 f; json {\"b\":1,\"a\":[2]}; end; tool call_x g; json {}; end; "
               "finished end_turn 26+0/259"},
+        Lines{"ArgumentsAsTheirText",
+              {R"({"message":{"tool_calls":[{"function":{"name":"f","arguments":"{\"a\":1}"}},)"
+               R"({"function":{"name":"g","arguments":""}},)"
+               R"({"function":{"name":"h","arguments":"{\"a\""}}]},"done":false})",
+               kDone},
+              "started ; tool id0 f; json {\"a\":1}; end; tool id1 g; json {}; end; "
+              "tool id2 h; json {\"a\"; end; finished end_turn 26+0/259"},
         Lines{"CutAtTheLimit",
               {R"({"model":"m","message":{"content":"a"},"done":true,"done_reason":"length",)"
                R"("prompt_eval_count":2,"eval_count":1})"},
