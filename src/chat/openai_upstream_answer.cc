@@ -35,27 +35,51 @@ StopReason stop_reason(std::string_view name) {
   return StopReason::kEndTurn;
 }
 
-// A fragment of the arguments: a string, or from some servers the object itself.
-std::string arguments_of(const Json& function) {
+// A fragment of the arguments: a string, or from some servers the object itself. Of a call without
+// arguments servers in Go write "null", others blanks: that begins no object.
+std::string arguments_of(const Json& function, bool at_start) {
   const Json& arguments = member(function, "arguments");
-  if (arguments.is_string()) return arguments.get<std::string>();
-  return arguments.is_object() ? dump_json(arguments) : "";
+  if (arguments.is_object()) return dump_json(arguments);
+  std::string text = string_member(function, "arguments");
+  if (at_start && (is_blank(text) || text == "null")) text.clear();
+  return text;
+}
+
+// Mistral writes {"type":"thinking","thinking":[{"type":"text",...}]} and {"type":"text",...}.
+std::string text_of_parts(const Json& parts, std::string_view key) {
+  std::string text;
+  for (const Json& part : parts) {
+    const Json& inner = member(part, key);
+    text += inner.is_array() ? text_of_parts(inner, "text") : string_member(part, key);
+  }
+  return text;
+}
+
+// {"error":...}, vLLM's {"object":"error",...}; without choices also {"message":...} and FastAPI's
+// {"detail":...}, which come as an event named error.
+bool is_error(const Json& chunk, bool has_choices) {
+  if (!member(chunk, "error").is_null() || string_or(chunk, "object", "") == "error") return true;
+  return !has_choices &&
+         (member(chunk, "message").is_string() || !member(chunk, "detail").is_null());
 }
 
 }  // namespace
 
 void OpenAiStreamReader::on_data(std::string_view data, std::vector<StreamEvent>& out) {
-  if (finished_) return;
-  if (data == "[DONE]") return finish(out);
+  data = trimmed(data, " \t\r\n");
+  if (finished_ || data.empty()) return;  // some servers keep a connection alive with empty data
+  if (data == "[DONE]") {
+    if (started_) finish(out);
+    else fail(broken("the answer ended before it began"), out);
+    return;
+  }
   const auto parsed = parse_json(data);
   if (!parsed || !parsed->is_object())
     return fail(broken("the answer cannot be read: " +
                        (parsed ? "expected a JSON object" : parsed.error().message)),
                 out);
-  const Json& error = member(*parsed, "error");
-  if (!error.is_null() || string_or(*parsed, "object", "") == "error")
-    return fail(read_server_error(0, data), out);
   const Json& choices = member(*parsed, "choices");
+  if (is_error(*parsed, choices.is_array())) return fail(read_server_error(0, data), out);
   if (choices.is_array() && !started_) {
     started_ = true;
     read_usage(*parsed);
@@ -93,12 +117,17 @@ void OpenAiStreamReader::read_usage(const Json& chunk) {
 void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent>& out) {
   const Json& streamed = member(choice, "delta");
   const Json& delta = streamed.is_object() ? streamed : member(choice, "message");
+  read_usage(choice);  // Moonshot's place for it
   if (delta.is_object()) {
     read_text(delta, out);
     const Json& calls = member(delta, "tool_calls");
     if (calls.is_array())
       for (const Json& piece : calls)
         if (!finished_) read_call(piece, out);
+    // What came before tool_calls: one call, whose name and arguments lie here.
+    const Json& old_call = member(delta, "function_call");
+    if (old_call.is_object() && calls.empty())
+      read_call({{"index", 0}, {"function", old_call}}, out);
   } else if (std::string text = string_member(choice, "text"); !text.empty()) {  // /completions
     out.emplace_back(TextDelta{std::move(text)});
   }
@@ -118,9 +147,12 @@ void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent
 void OpenAiStreamReader::read_text(const Json& delta, std::vector<StreamEvent>& out) {
   std::string thinking = string_member(delta, "reasoning_content");
   if (thinking.empty()) thinking = string_member(delta, "reasoning");
+  const Json& content = member(delta, "content");
+  if (content.is_array()) thinking += text_of_parts(content, "thinking");
   if (!thinking.empty() && calls_.empty()) out.emplace_back(ThinkingDelta{std::move(thinking), {}});
   for (const std::string_view key : {"content", "refusal"}) {
-    std::string text = string_member(delta, key);
+    const Json& given = member(delta, key);
+    std::string text = given.is_array() ? text_of_parts(given, "text") : string_member(delta, key);
     if (text.empty()) continue;
     if (calls_.empty()) {
       out.emplace_back(TextDelta{std::move(text)});
@@ -168,7 +200,7 @@ void OpenAiStreamReader::read_call(const Json& piece, std::vector<StreamEvent>& 
   Call& call = calls_[at];
   if (call.id.empty()) call.id = string_member(piece, "id");
   if (call.name.empty()) call.name = string_member(function, "name");
-  const std::string fragment = arguments_of(function);
+  const std::string fragment = arguments_of(function, call.arguments.empty());
   if (!hold(fragment.size(), out)) return;
   call.arguments += fragment;
   // A new call: the one before it is over if its arguments are whole. If they are not, the server

@@ -301,7 +301,42 @@ INSTANTIATE_TEST_SUITE_P(
                {R"({"choices":[{"index":0,"text":"2","finish_reason":"stop"}]})"},
                "started ; text 2; finished end_turn 0+0/0"},
         Stream{"NotJson", {"<html>"}, "failed upstream_error"},
-        Stream{"NothingButDone", {kDone}, "started ; finished end_turn 0+0/0"}),
+        Stream{"NothingButDone", {kDone}, "failed upstream_error"},
+        Stream{"BlankDataAndSpaceBehindDone",
+               {R"({"choices":[{"delta":{"content":"a"}}]})", "", " ", kStop, "[DONE] "},
+               "started ; text a; finished end_turn 0+0/0"},
+        Stream{"ErrorThatIsNotWrapped",
+               {R"({"choices":[{"delta":{"content":"a"}}]})",
+                R"({"code":503,"message":"Loading model","type":"unavailable_error"})", kDone},
+               "started ; text a; failed unavailable"},
+        Stream{"DetailOfFastApi", {R"({"detail":"boom"})", kDone}, "failed upstream_error"},
+        // docs.mistral.ai/capabilities/reasoning
+        Stream{
+            "ContentInParts",
+            {R"({"choices":[{"delta":{"content":[{"type":"thinking","thinking":[)"
+             R"({"type":"text","text":"hm"}]}]}}]})",
+             R"({"choices":[{"delta":{"content":[{"type":"text","text":"a"}]}}]})", kStop, kDone},
+            "started ; thinking hm; text a; finished end_turn 0+0/0"},
+        Stream{"UsageInsideTheChoice",
+               {R"({"choices":[{"delta":{"content":"a"},"finish_reason":"stop",)"
+                R"("usage":{"prompt_tokens":2,"completion_tokens":1}}]})",
+                kDone},
+               "started ; text a; finished end_turn 2+0/1"},
+        Stream{"FunctionCallOfBeforeToolCalls",
+               {R"({"choices":[{"delta":{"function_call":{"name":"f","arguments":""}}}]})",
+                R"({"choices":[{"delta":{"function_call":{"arguments":"{\"a\":1}"}}}]})",
+                R"({"choices":[{"delta":{},"finish_reason":"function_call"}]})", kDone},
+               "started ; tool id0 f; json {\"a\":1}; end; finished tool_use 0+0/0"},
+        // A nil map in Go.
+        Stream{"NullAndBlankArgumentsAreNone",
+               {R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f",)"
+                R"("arguments":"null"}},{"index":1,"id":"b","function":{"name":"g",)"
+                R"("arguments":" "}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"index":1,"function":{"arguments":)"
+                R"("{\"a\":1}"}}]}}]})",
+                kStop, kDone},
+               "started ; tool a f; end; tool b g; json {\"a\":1}; end; "
+               "finished end_turn 0+0/0"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(OpenAiStreamReader, TakesLlamaServersTimings) {
