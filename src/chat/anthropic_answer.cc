@@ -110,7 +110,8 @@ struct AnthropicBlockEvents {
 
 void AnthropicStreamReader::on_event(std::string_view event, std::string_view data,
                                      std::vector<StreamEvent>& out) {
-  if (finished_ || is_blank(data)) return;  // proxies keep a connection alive with empty data
+  // Proxies keep a connection alive with empty data. A named event without data was cut.
+  if (finished_ || (event.empty() && is_blank(data))) return;
   const auto parsed = parse_json(data);
   if (!parsed || !parsed->is_object()) {
     finished_ = true;
