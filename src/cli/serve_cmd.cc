@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <ctime>
+#include <optional>
 #include <ostream>
 #include <thread>
 
@@ -71,11 +72,13 @@ void reload(const config::Paths& paths, const std::string& listen, server::Gatew
 }
 
 // Until a signal to stop: SIGHUP and a changed file have the configuration read again. A file that
-// is being written is not read: it has to look the same twice.
+// is being written is not read: it has to look the same twice. `in_force` is from before the
+// configuration was read, as it may have been changed since.
 void follow_configuration(const config::Paths& paths, const std::string& listen,
-                          server::Gateway& gateway, const sigset_t& signals) {
+                          std::optional<FileStamp> in_force, server::Gateway& gateway,
+                          const sigset_t& signals) {
   const timespec slice{.tv_sec = 0, .tv_nsec = 500'000'000};
-  auto in_force = stamp_of(paths.config_file), seen = in_force;
+  auto seen = in_force;
   for (;;) {
     const int number = sigtimedwait(&signals, nullptr, &slice);
     if (number == SIGTERM || number == SIGINT) return;
@@ -109,6 +112,7 @@ int run_serve(Io& io, const Arguments& args) {
   umask(077);
   const config::Environment env = config::process_environment();
   const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
+  const auto config_stamp = stamp_of(paths.config_file);
   auto config = config::load_config(paths, env);
   if (!config) return report(io, config.error());
   if (args.has("--listen")) config->server.listen = args.get("--listen");
@@ -127,7 +131,7 @@ int run_serve(Io& io, const Arguments& args) {
   show_first_key(io, (*gateway)->first_key());
   io.out << "tophand: listening on " << (*gateway)->url() << "\n" << std::flush;
   sd_notify("READY=1");
-  follow_configuration(paths, args.get("--listen"), **gateway, signals);
+  follow_configuration(paths, args.get("--listen"), config_stamp, **gateway, signals);
   stop(io, **gateway, signals);
   return 0;
 }

@@ -3,9 +3,10 @@
 import json
 import os
 import signal
+import subprocess
 import unittest
 
-from harness import Stage, run_tophand, wait_until
+from harness import TOPHAND, Stage, run_tophand, wait_until
 
 ASK = {"model": "auto", "max_tokens": 16, "messages": [{"role": "user", "content": "Hi"}]}
 LOCAL_ONLY = {"x-tophand-egress": "local-only"}
@@ -207,6 +208,37 @@ class Reload(unittest.TestCase):
         wait_until(lambda: self.gateway.post("/v1/messages", ASK, priority="high").status == 402,
                    "the refusal", 20)
         self.assertEqual(self.told()["configuration"]["needs_restart"], [])
+
+    def test_a_file_that_changes_while_it_starts_is_taken(self):
+        """It says where it listens before it looks for changes: a full pipe holds it up between the two."""
+        self.gateway.stop()
+        out, into = os.pipe()
+        os.set_blocking(into, False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                os.write(into, b"x")
+        os.set_blocking(into, True)
+        command = ["serve", "--listen", f"127.0.0.1:{self.gateway.port}", "--config", str(self.gateway.config),
+                   "--data", str(self.gateway.data)]
+        process = subprocess.Popen([TOPHAND, *command], env=self.gateway.env, stdout=into, stderr=subprocess.DEVNULL)
+        os.close(into)
+        try:
+            wait_until(self.is_up, "the gateway", 20)
+            self.write(self.text + '[routing]\ndefault_priority = "high"\n')
+            while b"listening" not in os.read(out, 4096):
+                pass
+            self.gateway.key = (self.gateway.data / "run/cli-key").read_text().strip()
+            wait_until(lambda: self.told()["default_priority"] == "high", "the new priority", 20)
+        finally:
+            process.terminate()
+            process.wait(30)
+            os.close(out)
+
+    def is_up(self):
+        try:
+            return self.gateway.call("GET", "/healthz").status == 200
+        except OSError:
+            return False
 
     def test_hangup_reads_it_at_once(self):
         self.write(self.text + "[[rules]]\ntier = \"local\"\n[[rules]]\ntier = \"hard\"\n")
