@@ -52,7 +52,8 @@ bool row_can_wait(const Attempt& attempt) {
 
 void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink, Stop& stop) {
   attempt.start_ns = deps.clock->mono_ns();
-  if (!row_can_wait(attempt)) {
+  const bool opens_late = row_can_wait(attempt), closes_late = opens_late && job.books_can_wait;
+  if (!opens_late) {
     if (auto opened = open_row(deps, job, attempt); !opened) {
       attempt.report = backend::refused(opened.error());
       return;
@@ -62,10 +63,10 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
   const auto meanwhile = [&] {
     if (std::exchange(done, true)) return;
     sink.asked();
-    if (row_can_wait(attempt)) static_cast<void>(open_row(deps, job, attempt));
+    if (opens_late) static_cast<void>(open_row(deps, job, attempt));
     // Else it is counted when the row is closed, after the answer: a quick server's answer is there
     // before a long prompt is counted.
-    if (!job.books_can_wait || !row_can_wait(attempt)) count_prompt(deps, job, attempt);
+    if (!closes_late) count_prompt(deps, job, attempt);
   };
   const Sink::Takes takes =
       sink.trying({.target = attempt.target, .reasons = attempt.reasons, .number = attempt.number});
@@ -92,8 +93,8 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
   }
   if (attempt.untouched) attempt.report.told_client = false;
   attempt.end_ns = deps.clock->mono_ns();
-  attempt.left_open = job.books_can_wait && row_can_wait(attempt) && !attempt.untouched &&
-                      attempt.report.end == backend::End::kFinished;
+  attempt.left_open =
+      closes_late && !attempt.untouched && attempt.report.end == backend::End::kFinished;
   if (!attempt.left_open) close_row(deps, job, attempt);
 }
 

@@ -123,9 +123,9 @@ Declared implied_priority(const Asked& asked, const Facts& facts, const Settings
 std::string inferred_reason(const Guess& guess) {
   // Not by printf: its way to a float's digits is 150 cache lines of code that nothing else of a
   // request touches.
-  const std::string hundredths = std::to_string(std::lround(100 * guess.confidence));
-  std::string share = "1.00";
-  if (hundredths.size() < 3) share = "0." + std::string(2 - hundredths.size(), '0') + hundredths;
+  const long hundredths = std::lround(100 * guess.confidence);
+  const std::string share = std::to_string(hundredths / 100) + "." +
+                            std::to_string(hundredths / 10 % 10) + std::to_string(hundredths % 10);
   return "class " + guess.task_class + ", inferred (" + share + "): " + guess.why;
 }
 

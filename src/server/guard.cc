@@ -122,28 +122,23 @@ Result<> Guard::check_content_type(const net::Request& head) const {
 Result<std::string> Guard::check_key(const net::Headers& headers, std::string_view in_path) const {
   constexpr std::string_view kHowTo =
       "; `tophand keys create NAME` makes one, `tophand keys list` shows those there are";
-  if (!in_path.empty()) {
-    if (auto id = keys_.check(in_path)) return *id;
+  const auto authorization = headers.find("authorization");
+  const std::string authorized = authorization ? key_of(trimmed(*authorization, kValueSpaces)) : "";
+  bool given = false;
+  // Several at once: any of them may hold our key.
+  for (const std::string_view secret :
+       {in_path, std::string_view(authorized), trimmed(headers.get("x-api-key"), kValueSpaces)}) {
+    if (secret.empty()) continue;
+    if (auto id = keys_.check(secret)) return *id;
+    given = true;
   }
-  std::string_view secret = trimmed(headers.get("x-api-key"), kValueSpaces);
-  if (secret.empty()) secret = in_path;
-  if (const auto authorization = headers.find("authorization")) {
-    const std::string key = key_of(trimmed(*authorization, kValueSpaces));
-    if (!key.empty()) {
-      // Both headers at once: either may hold our key.
-      if (auto id = keys_.check(key)) return *id;
-      if (secret.empty()) secret = "?";
-    }
-  }
-  if (secret.empty())
-    return fail(
-        Code::kUnauthorized,
-        "no API key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`, or give the "
-        "client the address http://HOST/KEY" +
-            std::string(kHowTo));
-  if (auto id = keys_.check(secret)) return *id;
+  if (given)
+    return fail(Code::kUnauthorized,
+                "the API key is not one of this gateway's" + std::string(kHowTo));
   return fail(Code::kUnauthorized,
-              "the API key is not one of this gateway's" + std::string(kHowTo));
+              "no API key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`, or give the "
+              "client the address http://HOST/KEY" +
+                  std::string(kHowTo));
 }
 
 Result<std::string> Guard::admit(const net::Request& head) const {
