@@ -124,26 +124,50 @@ const std::byte* Lane::activations_for(const Linear& linear) {
 }
 
 template <typename Step>
-void Lane::for_groups(std::uint64_t groups, const Linear& linear, const Step& step) {
-  // Whole pairs of groups for panels, whole fours for the streams of single tokens.
-  const bool few = chunk_.tokens <= kFewTokens;
-  const std::uint64_t least = few ? 4 : 2;
-  const std::uint64_t most = few ? groups : kernels::groups_at_once(isa_, linear.w.source);
-  pool_.share(groups, least, most, step);
+void Lane::for_parts(std::uint64_t groups, const Linear& linear, const Step& step) {
+  const kernels::PartSize most = kernels::part_size(isa_, linear.w.source);
+  const std::uint64_t tokens = chunk_.tokens, tile = most.tile_tokens;
+  if (tokens <= kFewTokens || tile == 0 || tokens < tile) {
+    // Whole pairs of groups for panels, whole fours for the streams of single tokens.
+    const bool few = tokens <= kFewTokens;
+    pool_.share(groups, few ? 4 : 2, few ? groups : kernels::kPanelPart.groups,
+                [&](Range part) { step({part, {0, tokens}}); });
+  } else {
+    // Tiles of tokens, with all rows or a range of them: enough parts for lanes to end together.
+    const std::uint64_t tiles = (tokens + tile - 1) / tile;
+    const std::uint64_t wanted = (2 * static_cast<std::uint64_t>(pool_.size()) + tiles - 1) / tiles;
+    const std::uint64_t fewest = (groups + most.groups - 1) / most.groups;
+    const std::uint64_t ranges =
+        std::max(fewest, std::min(wanted, std::max<std::uint64_t>(1, groups / most.least_groups)));
+    pool_.share(ranges * tiles, 1, most.tokens / tile, [&](Range part) {
+      while (!part.empty()) {
+        const std::uint64_t range = part.begin / tiles, first = part.begin - range * tiles;
+        const std::uint64_t end = std::min(tiles, first + part.end - part.begin);
+        step({share_of(groups, static_cast<int>(range), static_cast<int>(ranges)),
+              {first * tile, std::min(tokens, end * tile)}});
+        part.begin += end - first;
+      }
+    });
+  }
   pool_.barrier();
 }
 
-void Lane::multiply(const Linear& linear, Range groups, float* out, std::uint64_t stride) {
-  if (groups.empty()) return;
-  const kernels::PackedMatrix part = kernels::rows_of_groups(linear.w, groups.begin, groups.end);
-  kernels::matmul(isa_, part, activations_for(linear), chunk_.tokens, 0,
-                  kernels::group_count(part.rows), out, stride);
-  for (std::uint64_t t = 0; t < chunk_.tokens; ++t) {
+void Lane::multiply(const Linear& linear, Part part, float* out, std::uint64_t stride) {
+  if (part.groups.empty()) return;
+  const kernels::PackedMatrix w =
+      kernels::rows_of_groups(linear.w, part.groups.begin, part.groups.end);
+  const std::uint64_t tokens = part.tokens.size();
+  const ActivationForm form = kernels::activation_form(isa_, linear.w.source, chunk_.tokens);
+  kernels::matmul(
+      isa_, w,
+      activations_for(linear) + kernels::activation_bytes(form, part.tokens.begin, input_.width),
+      tokens, 0, kernels::group_count(w.rows), out, stride);
+  for (std::uint64_t t = 0; t < tokens; ++t) {
     float* row = out + t * stride;
     if (linear.scale != 1.0f)
-      for (std::uint64_t i = 0; i < part.rows; ++i) row[i] *= linear.scale;
+      for (std::uint64_t i = 0; i < w.rows; ++i) row[i] *= linear.scale;
     if (!linear.bias.empty())
-      kernels::add(isa_, linear.bias.data() + groups.begin * kernels::kRowsPerGroup, part.rows,
+      kernels::add(isa_, linear.bias.data() + part.groups.begin * kernels::kRowsPerGroup, w.rows,
                    row);
   }
 }
@@ -158,14 +182,16 @@ void Lane::project(std::initializer_list<Product> products) {
   }
   prepare_input(forms);
   // The groups of all matrices are shared out as one list.
-  for_groups(groups, products.begin()->linear, [&](Range mine) {
+  for_parts(groups, products.begin()->linear, [&](Part part) {
+    const Range mine = part.groups;
     std::uint64_t first = 0;
     for (const Product& product : products) {
       const std::uint64_t n = kernels::group_count(product.linear.w.rows);
       const std::uint64_t begin = std::clamp(mine.begin, first, first + n) - first;
       const std::uint64_t end = std::clamp(mine.end, first, first + n) - first;
-      multiply(product.linear, {begin, end}, product.out + begin * kernels::kRowsPerGroup,
-               product.linear.w.rows);
+      const std::uint64_t rows = product.linear.w.rows;
+      multiply(product.linear, {{begin, end}, part.tokens},
+               product.out + part.tokens.begin * rows + begin * kernels::kRowsPerGroup, rows);
       first += n;
     }
   });
@@ -175,12 +201,13 @@ void Lane::add(const Linear& linear) {
   TOPHAND_ASSERT(linear.w.cols == input_.width && linear.w.rows == shape_.width);
   prepare_input(form_bit(linear));
   const std::uint64_t d = shape_.width;
-  for_groups(kernels::group_count(d), linear, [&](Range groups) {
-    const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;
-    const std::uint64_t n = std::min(d, groups.end * kernels::kRowsPerGroup) - begin;
-    multiply(linear, groups, own().products[0], n);
-    for (std::uint64_t t = 0; t < chunk_.tokens; ++t)
-      kernels::add(isa_, own().products[0] + t * n, n, scratch_.stream + t * d + begin);
+  for_parts(kernels::group_count(d), linear, [&](Part part) {
+    const std::uint64_t begin = part.groups.begin * kernels::kRowsPerGroup;
+    const std::uint64_t n = std::min(d, part.groups.end * kernels::kRowsPerGroup) - begin;
+    const float* from = own().products[0];
+    multiply(linear, part, own().products[0], n);
+    for (std::uint64_t t = part.tokens.begin; t < part.tokens.end; ++t, from += n)
+      kernels::add(isa_, from, n, scratch_.stream + t * d + begin);
   });
 }
 
@@ -190,14 +217,14 @@ void Lane::gated(const Linear& gate, const Linear& up, Activation activation) {
   const std::uint64_t ff = shape_.ffn_width;
   const auto act = activation == Activation::kSilu ? kernels::silu_mul : kernels::relu2_mul;
   // A lane has the same rows of both, so it can go on without waiting.
-  for_groups(kernels::group_count(ff), gate, [&](Range groups) {
-    const std::uint64_t begin = groups.begin * kernels::kRowsPerGroup;
-    const std::uint64_t n = std::min(ff, groups.end * kernels::kRowsPerGroup) - begin;
-    multiply(gate, groups, own().products[0], n);
-    multiply(up, groups, own().products[1], n);
-    for (std::uint64_t t = 0; t < chunk_.tokens; ++t)
-      act(isa_, own().products[0] + t * n, own().products[1] + t * n, n,
-          scratch_.hidden + t * ff + begin);
+  for_parts(kernels::group_count(ff), gate, [&](Part part) {
+    const std::uint64_t begin = part.groups.begin * kernels::kRowsPerGroup;
+    const std::uint64_t n = std::min(ff, part.groups.end * kernels::kRowsPerGroup) - begin;
+    multiply(gate, part, own().products[0], n);
+    multiply(up, part, own().products[1], n);
+    for (std::uint64_t i = 0; i < part.tokens.size(); ++i)
+      act(isa_, own().products[0] + i * n, own().products[1] + i * n, n,
+          scratch_.hidden + (part.tokens.begin + i) * ff + begin);
   });
 }
 

@@ -206,11 +206,17 @@ class Lane {
   void prepare_input(std::uint32_t forms);  // and quantises it in these forms
   std::uint32_t form_bit(const Linear& linear) const;
   const std::byte* activations_for(const Linear& linear);
-  // Calls step(part) until the lanes have shared out all groups of rows, then waits for the others.
+  // Some tokens of the chunk and some groups of rows.
+  struct Part {
+    Range groups, tokens;
+  };
+  // Calls step(part) until the lanes have shared out all groups of rows of all tokens, then waits
+  // for the others.
   template <typename Step>
-  void for_groups(std::uint64_t groups, const Linear& linear, const Step& step);
-  // out = W input (+ bias) for the rows of these groups; a token's are `stride` after another's.
-  void multiply(const Linear& linear, Range groups, float* out, std::uint64_t stride);
+  void for_parts(std::uint64_t groups, const Linear& linear, const Step& step);
+  // out = W input (+ bias) for the rows of these groups and these tokens, the first of which is at
+  // out, the next `stride` after it.
+  void multiply(const Linear& linear, Part part, float* out, std::uint64_t stride);
 
   const Hyperparameters& shape_;
   kernels::Isa isa_;

@@ -27,11 +27,15 @@ class Carver {
 };
 
 // What a lane's part of a product takes: many tokens of a few rows, or few tokens of any (what
-// Lane::for_groups hands out).
+// Lane::for_parts hands out).
 std::uint64_t product_floats(const Hyperparameters& shape) {
   const std::uint64_t rows = std::max(shape.width, shape.ffn_width);
-  const std::uint64_t most = kernels::kGroupsAtOnceMax * kernels::kRowsPerGroup;
-  return std::max(kChunkTokens * std::min(rows, most), kFewTokens * rows);
+  const auto floats = [rows](std::uint64_t tokens, std::uint64_t groups) {
+    return tokens * std::min(rows, groups * kernels::kRowsPerGroup);
+  };
+  return std::max({floats(kChunkTokens, kernels::kPanelPart.groups),
+                   floats(kernels::kTablePart.tokens, kernels::kTablePart.groups),
+                   kFewTokens * rows});
 }
 
 // Hyper-parameters are bounded, so none of these products can overflow.

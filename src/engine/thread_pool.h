@@ -20,6 +20,7 @@ int usable_cores();
 struct Range {
   std::uint64_t begin = 0, end = 0;
   bool empty() const { return begin >= end; }
+  std::uint64_t size() const { return empty() ? 0 : end - begin; }
 };
 
 class ThreadPool {

@@ -37,11 +37,11 @@ bool has_neon_dot() {
 }
 
 // The compiler's run-time test also asks the operating system (XGETBV) whether it saves the wide
-// registers.
+// registers. BMI2 came with AVX2 (Intel Haswell) or before it (AMD Excavator).
 bool has_avx2() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c");
+         __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi2");
 #else
   return false;
 #endif

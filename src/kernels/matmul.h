@@ -70,14 +70,20 @@ std::size_t activation_bytes(ActivationForm form, std::uint64_t tokens, std::uin
 void quantize_activations(Isa isa, ActivationForm form, const float* x, std::uint64_t cols,
                           std::uint64_t token_begin, std::uint64_t token_end, std::byte* out);
 
-// The most groups that one call with many tokens should be given. Table lookup (AVX2, AVX-VNNI)
-// builds its tables once a call and keeps int16 sums of 64 groups: BitNet 2B prefilled a fifth
-// faster with 64 than with 32. Elsewhere a group of 128 tokens has 8 KiB of float32 sums, which
-// should stay in the second-level cache.
-inline constexpr std::uint64_t kGroupsAtOnceMax = 64;
-constexpr std::uint64_t groups_at_once(Isa isa, Encoding encoding) {
+// The part of a product that one call with many tokens should be given at most. tile_tokens: how
+// many tokens are worth a part of their own; 0 where parts are best all tokens of some groups,
+// because weights are unpacked once a call. A group of 128 tokens has 8 KiB of float32 sums, which
+// should stay in the second-level cache. Table lookup (AVX2, AVX-VNNI) is the other way round: it
+// builds tables of 16 tokens once a call, which all rows share, and keeps int16 sums.
+struct PartSize {
+  std::uint64_t groups, tokens;
+  std::uint64_t tile_tokens, least_groups;
+};
+inline constexpr PartSize kPanelPart{32, 128, 0, 2};
+inline constexpr PartSize kTablePart{128, 64, 16, 20};
+constexpr PartSize part_size(Isa isa, Encoding encoding) {
   const bool tables = isa == Isa::kAvx2 || isa == Isa::kAvxVnni;
-  return tables && encoding == Encoding::kI2_S ? kGroupsAtOnceMax : 32;
+  return tables && encoding == Encoding::kI2_S ? kTablePart : kPanelPart;
 }
 
 // out[t * out_stride + row] = W[row] . x[t], for every token t in [0, tokens) and every row of

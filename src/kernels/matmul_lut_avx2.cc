@@ -10,6 +10,7 @@
 #include "kernels/matmul_lut.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "kernels/simd_avx2.h"
@@ -17,25 +18,24 @@
 namespace tophand::kernels::detail {
 namespace {
 
-constexpr std::size_t kLutTokens = 16;
+constexpr std::size_t kLutTokens = kTablePart.tile_tokens;
 // Each range of rows builds all tables again: with 256 rows that costs what it saves.
-constexpr std::uint64_t kLutGroupsMin = 20;
+constexpr std::uint64_t kLutGroupsMin = kTablePart.least_groups;
 constexpr Layout kLayout = layout_of(Encoding::kI2_S);
 constexpr std::size_t kEntries = 81;
-constexpr std::size_t kTables = 8;      // of a block of 32 columns: 20 KiB, which stay in L1
-constexpr std::size_t kRunBlocks = 4;   // what is done with one tile of tokens before the next
-constexpr std::size_t kTilesMax = 8;    // of 16 tokens
-constexpr std::size_t kRowsMax = 1024;  // 256 KiB of sums and 64 of indices
+constexpr std::size_t kTables = 8;     // of a block of 32 columns: 20 KiB, which stay in L1
+constexpr std::size_t kRunBlocks = 4;  // what is done with one tile of tokens before the next
+constexpr std::size_t kTilesMax = kTablePart.tokens / kLutTokens;
+constexpr std::size_t kRowsMax =
+    kTablePart.groups * kRowsPerGroup;  // 256 KiB of sums, 64 of indices
 constexpr std::int32_t kSumMax = 32767;
 
 struct alignas(32) Entry {
   std::int16_t tokens[kLutTokens];
 };
 
-// Offsets of a row's entries in the tables of one block, in bytes.
-struct alignas(16) Index {
-  std::uint16_t table[kTables];
-};
+// A row's entries in the tables of one block, a byte each, that of the first table the lowest.
+using Index = std::uint64_t;
 
 // Sixteen tokens.
 struct Tile {
@@ -50,7 +50,7 @@ struct Tile {
 struct Work {
   Entry tables[kTables][kEntries];
   Entry sums[kTilesMax][kRowsMax];
-  Index index[kRunBlocks][kRowsMax];
+  alignas(32) Index index[kRunBlocks][kRowsMax];
   alignas(32) std::int8_t columns[kRunBlocks * kBlockCols][kLutTokens];
   Tile tiles[kTilesMax];
 };
@@ -67,33 +67,28 @@ struct Blocks {
   std::uint64_t first, count;
 };
 
-// One line of codes, eight rows: the byte of a row's column i has the code of dword j at bits 2j.
-TOPHAND_INLINE void index_half(const std::byte* codes, std::size_t line, Index* out) {
+// Entries, from the bytes of a line: a byte has the codes of columns i, i + 4, i + 8 and i + 12 of
+// its row, each half of it a base-4 number that becomes base 3.
+TOPHAND_INLINE __m256i entries_of(const std::byte* codes) {
   const __m256i packed = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes));
-  const __m256i powers = _mm256_set1_epi32(1 | 3 << 8 | 9 << 16 | 27 << 24);
-  const __m256i entry = _mm256_set1_epi16(sizeof(Entry));
-  __m256i at[4];
-#pragma GCC unroll 4
-  for (std::size_t j = 0; j < 4; ++j) {
-    const __m256i code =
-        _mm256_and_si256(_mm256_srli_epi16(packed, static_cast<int>(2 * j)), _mm256_set1_epi8(3));
-    at[j] = _mm256_madd_epi16(_mm256_maddubs_epi16(code, powers), entry);
-  }
-  const __m256i first = _mm256_or_si256(at[0], _mm256_slli_epi32(at[1], 16));
-  const __m256i second = _mm256_or_si256(at[2], _mm256_slli_epi32(at[3], 16));
-  const __m256i rows[2] = {_mm256_unpacklo_epi32(first, second),   // 0 1, 4 5
-                           _mm256_unpackhi_epi32(first, second)};  // 2 3, 6 7
-#pragma GCC unroll 2
-  for (std::size_t i = 0; i < 2; ++i) {
-    const __m128i low = _mm256_castsi256_si128(rows[i]);
-    const __m128i high = _mm256_extracti128_si256(rows[i], 1);
-    std::uint16_t* const to[4] = {out[2 * i].table + 4 * line, out[2 * i + 1].table + 4 * line,
-                                  out[2 * i + 4].table + 4 * line, out[2 * i + 5].table + 4 * line};
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(to[0]), low);
-    _mm_storeh_pi(reinterpret_cast<__m64*>(to[1]), _mm_castsi128_ps(low));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(to[2]), high);
-    _mm_storeh_pi(reinterpret_cast<__m64*>(to[3]), _mm_castsi128_ps(high));
-  }
+  const __m256i half = _mm256_set1_epi8(15);
+  const __m256i low =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 0, 0, 0, 0));
+  const __m256i high = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, 9, 18, 0, 27, 36, 45, 0, 54, 63, 72, 0, 0, 0, 0, 0));
+  return _mm256_add_epi8(
+      _mm256_shuffle_epi8(low, _mm256_and_si256(packed, half)),
+      _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(packed, 4), half)));
+}
+
+// Eight rows of a block: `codes` points at their half of its first line.
+TOPHAND_INLINE void index_rows(const std::byte* codes, Index* out) {
+  const __m256i first = entries_of(codes), second = entries_of(codes + kLineBytes);
+  const __m256i low = _mm256_unpacklo_epi32(first, second);   // rows 0 1, 4 5
+  const __m256i high = _mm256_unpackhi_epi32(first, second);  // rows 2 3, 6 7
+  auto* to = reinterpret_cast<__m256i*>(out);
+  _mm256_store_si256(to, _mm256_permute2x128_si256(low, high, 0x20));
+  _mm256_store_si256(to + 1, _mm256_permute2x128_si256(low, high, 0x31));
 }
 
 TOPHAND_TARGET void fill_index(const Rows& rows, Blocks blocks, Work& work) {
@@ -108,10 +103,9 @@ TOPHAND_TARGET void fill_index(const Rows& rows, Blocks blocks, Work& work) {
     }
     for (std::uint64_t b = 0; b < blocks.count; ++b) {
       Index* out = work.index[b] + g * kRowsPerGroup;
-      for (std::size_t line = 0; line < 2; ++line, lines += kLineBytes) {
-        index_half(lines, line, out);
-        index_half(lines + kLineBytes / 2, line, out + 8);
-      }
+      index_rows(lines, out);
+      index_rows(lines + kLineBytes / 2, out + 8);
+      lines += kLayout.code_bytes();
     }
   }
 }
@@ -151,14 +145,14 @@ TOPHAND_TARGET std::int32_t most_magnitude(const Work& work, std::uint64_t block
   return *std::max_element(sums, sums + kLutTokens);
 }
 
-// All sums w0 a + w1 b + w2 c + w3 d with w in {-1, 0, 1}; entry (w0 + 1) + 3 (w1 + 1) + ...
+// All sums of w_i times column 4 i, w in {-1, 0, 1}; entry (w_0 + 1) + 3 (w_1 + 1) + ...
 TOPHAND_INLINE void fill_table(const std::int8_t (*columns)[kLutTokens], Entry* table) {
   const __m256i zero = _mm256_setzero_si256();
   __m256i signs[4][3];
   for (std::size_t i = 0; i < 4; ++i) {
     signs[i][1] = zero;
     signs[i][2] =
-        _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(columns[i])));
+        _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(columns[4 * i])));
     signs[i][0] = _mm256_sub_epi16(zero, signs[i][2]);
   }
   auto* out = reinterpret_cast<__m256i*>(table);
@@ -178,25 +172,36 @@ TOPHAND_INLINE void fill_table(const std::int8_t (*columns)[kLutTokens], Entry* 
   }
 }
 
+// A sum in the order written: GCC 12 would add the entries up in another and wait longer.
+TOPHAND_INLINE __m256i add16(__m256i sum, __m256i entry) {
+  sum = _mm256_add_epi16(sum, entry);
+  asm("" : "+x"(sum));
+  return sum;
+}
+
+// The entry that byte t of `index` names: a rotation by one instruction, which needs no copy, and a
+// mask. Instructions are what limits this loop, twice so where a neighbour shares the core.
+TOPHAND_INLINE __m256i entry(const Entry (&tables)[kTables][kEntries], Index index, std::size_t t) {
+  static_assert(sizeof(Entry) == 1 << 5);
+  const Index offset = std::rotr(index, static_cast<int>((8 * t + 59) % 64)) & (0xff << 5);
+  return _mm256_load_si256(
+      reinterpret_cast<const __m256i*>(reinterpret_cast<const std::byte*>(tables[t]) + offset));
+}
+
 // sums += the entries of all rows. With `kFirst` the sums start at zero.
 template <bool kFirst>
 TOPHAND_TARGET void look_up(const Entry (&tables)[kTables][kEntries], const Index* index,
                             std::uint64_t rows, Entry* sums) {
-  const auto* bytes = reinterpret_cast<const std::byte*>(tables);
   for (std::uint64_t r = 0; r < rows; ++r) {
-    const auto entry = [&](std::size_t t) TOPHAND_TARGET {
-      return _mm256_load_si256(
-          reinterpret_cast<const __m256i*>(bytes + t * sizeof tables[0] + index[r].table[t]));
-    };
     auto* out = reinterpret_cast<__m256i*>(sums + r);
-    __m256i a = entry(0);
-    __m256i b = kFirst ? entry(1) : _mm256_add_epi16(_mm256_load_si256(out), entry(1));
+    __m256i a = entry(tables, index[r], 0), b = entry(tables, index[r], 1);
+    if constexpr (!kFirst) a = add16(a, _mm256_load_si256(out));
 #pragma GCC unroll 3
     for (std::size_t t = 2; t < kTables; t += 2) {
-      a = _mm256_add_epi16(a, entry(t));
-      b = _mm256_add_epi16(b, entry(t + 1));
+      a = add16(a, entry(tables, index[r], t));
+      b = add16(b, entry(tables, index[r], t + 1));
     }
-    _mm256_store_si256(out, _mm256_add_epi16(a, b));
+    _mm256_store_si256(out, add16(a, b));
   }
 }
 
@@ -287,7 +292,7 @@ TOPHAND_TARGET void run_tile(const Rows& rows, Blocks blocks, std::size_t at, Wo
   tile.most += most;
   for (std::uint64_t b = 0; b < blocks.count; ++b) {
     for (std::size_t t = 0; t < kTables; ++t) {
-      fill_table(work.columns + 4 * (kTables * b + t), work.tables[t]);
+      fill_table(work.columns + kBlockCols * b + 16 * (t / 4) + t % 4, work.tables[t]);
     }
     if (tile.empty) {
       look_up<true>(work.tables, work.index[b], rows.count(), sums);
