@@ -296,6 +296,8 @@ void run_matmul(const MatmulTask& task, const KernelSet& kernels) {
     if (panels && left > most_few) {
       count = std::min<std::uint64_t>(left, kTokensAtOnce);
       PanelRun(run, t, count).run();
+    } else if (kernels.all_groups[count - 1] != nullptr) {
+      kernels.all_groups[count - 1](task, t);
     } else {
       run.few(t, count);
     }

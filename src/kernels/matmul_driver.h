@@ -78,6 +78,8 @@ struct TilePiece {
 // The kernels of one encoding on one instruction set.
 struct KernelSet {
   void (*few[kFewTokens])(const FewPiece&, FewSums& sums);  // by number of tokens - 1
+  // Instead of few(): all groups of a task times so many tokens, of which `token` is the first.
+  void (*all_groups[kFewTokens])(const MatmulTask&, std::uint64_t token) = {};
   // few() looks products up: the activations of a matmul() of up to kTableTokens have tables, and
   // more tokens all go to panels.
   bool tables = false;
