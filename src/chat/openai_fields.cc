@@ -7,7 +7,7 @@
 namespace tophand::chat {
 namespace {
 
-constexpr std::int64_t kAnswersMax = 128;  // of one request: its client hears nothing till the last
+constexpr std::int64_t kAnswersMax = 128;  // of one request, as OpenAI has it; they take turns
 
 // The functions named by {"type":"function","name":...} (Responses) or with the name in "function"
 // (Chat Completions). Tools of other types were left out of the request, and are here.
@@ -100,9 +100,6 @@ Result<> parse_openai_answers(const Field& root, std::int64_t prompts, Request& 
   if (request.answers > kAnswersMax)
     return root["prompt"].refused("at most " + std::to_string(kAnswersMax) +
                                   " answers a request, found " + std::to_string(request.answers));
-  if (request.answers > 1 && request.stream)
-    return root["stream"].refused("only one answer can be streamed, found " +
-                                  std::to_string(request.answers) + ": ask for each by itself");
   return {};
 }
 

@@ -28,9 +28,9 @@ Result<> parse_responses_input(const Field& root, Request& request);
 Result<> parse_openai_sampling(const Field& root, Request& request);
 Result<> parse_openai_stop(const Field& stop, Request& request);    // a string or several
 Result<> parse_openai_stream(const Field& root, Request& request);  // with its options
-// `n` answers to each of so many prompts; after parse_openai_stream.
+// `n` answers to each of so many prompts.
 Result<> parse_openai_answers(const Field& root, std::int64_t prompts, Request& request);
-Result<> parse_tool_mode(const Field& choice, Request& request);    // "auto", "none", "required"
+Result<> parse_tool_mode(const Field& choice, Request& request);  // "auto", "none", "required"
 // tool_choice {"type":"allowed_tools"}: leaves only the tools it names to be called. After the
 // tools themselves. kInvalid for a mode or a function there is none of.
 Result<> parse_allowed_tools(const Field& choice, Request& request);

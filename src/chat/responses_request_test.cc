@@ -133,8 +133,6 @@ INSTANTIATE_TEST_SUITE_P(
             "prompt[1]: expected a string, found a number"},
         Row{"EmptyPrompt", kCompletions, R"({"model":"m","prompt":""})",
             "prompt: must not be empty"},
-        Row{"SeveralStreamed", kCompletions, R"({"model":"m","prompt":["a","b"],"stream":true})",
-            "stream: only one answer can be streamed, found 2"},
         Row{"TooManyAnswers", kCompletions, R"({"model":"m","prompt":["a","b"],"n":65})",
             "prompt: at most 128 answers a request, found 130"},
         Row{"NoAnswer", kCompletions, R"({"model":"m","prompt":"a","n":0})",
