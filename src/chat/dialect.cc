@@ -160,8 +160,9 @@ Result<> parse_function_tools(const Field& tools, Request& request) {
     TOPHAND_FIELD(description, function["description"].string_or(""));
     const Field parameters = function["parameters"];
     if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
-    request.tools.push_back(
-        {name, description, parameters.absent() ? "{}" : dump_json(parameters.json())});
+    request.tools.push_back({name, description,
+                             parameters.absent() ? "{}" : dump_json(parameters.json()),
+                             strict_of(function)});
   }
   return {};
 }

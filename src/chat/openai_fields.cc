@@ -138,7 +138,12 @@ Result<> parse_allowed_tools(const Field& choice, Request& request) {
   return {};
 }
 
-Result<> parse_output_schema(const Field& format, const Field& schema, Request& request) {
+std::optional<bool> strict_of(const Field& holder) {
+  const Field strict = holder["strict"];
+  return strict.is_bool() ? std::optional(strict.json().get<bool>()) : std::nullopt;
+}
+
+Result<> parse_output_schema(const Field& format, const Field& holder, Request& request) {
   const Field type = format["type"];
   TOPHAND_FIELD(kind, type.string());
   if (kind == "text") return {};
@@ -148,8 +153,10 @@ Result<> parse_output_schema(const Field& format, const Field& schema, Request& 
   }
   if (kind != "json_schema")
     return type.refused("expected 'text', 'json_object' or 'json_schema', found '" + kind + "'");
+  const Field schema = holder["schema"];
   if (!schema.is_object()) return schema.expected("an object");
   request.json_schema = dump_json(schema.json());
+  request.json_strict = strict_of(holder);
   return {};
 }
 

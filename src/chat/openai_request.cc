@@ -161,7 +161,7 @@ Result<> parse_response_format(const Field& format, Request& request) {
     request.json_object = true;
     return {};
   }
-  return parse_output_schema(format, wrapper["schema"], request);
+  return parse_output_schema(format, wrapper, request);
 }
 
 Result<> parse_output_options(const Field& root, Request& request) {

@@ -106,6 +106,25 @@ TEST(WriteOpenAiRequest, FollowsTheQuirksOfAServer) {
             R"("repeat_penalty":1.5,"stop":["A"],"stream":false})");
 }
 
+TEST(WriteOpenAiRequest, StrictIsPassedOnAsItCame) {
+  const char* asked[] = {
+      R"({"model":"m","messages":[{"role":"user","content":"q"}],"tools":[{"type":"function",)"
+      R"("function":{"name":"f","strict":true}},{"type":"function","function":{"name":"g",)"
+      R"("strict":null}}],"response_format":{"type":"json_schema","json_schema":{"name":"n",)"
+      R"("strict":true,"schema":{"type":"object"}}}})",
+      R"({"model":"m","input":"q","tools":[{"type":"function","name":"f","strict":true},)"
+      R"({"type":"function","name":"g"}],"text":{"format":{"type":"json_schema","name":"n",)"
+      R"("strict":true,"schema":{"type":"object"}}}})"};
+  for (const Dialect dialect : {Dialect::kOpenAiChat, Dialect::kOpenAiResponses}) {
+    const Json body = written(dialect, asked[dialect == Dialect::kOpenAiChat ? 0 : 1]);
+    EXPECT_EQ(dump_json(body["tools"]),
+              R"([{"type":"function","function":{"name":"f","parameters":{},"strict":true}},)"
+              R"({"type":"function","function":{"name":"g","parameters":{}}}])");
+    EXPECT_EQ(dump_json(body["response_format"]["json_schema"]),
+              R"({"name":"answer","schema":{"type":"object"},"strict":true})");
+  }
+}
+
 constexpr const char* kAllowed =
     R"({"model":"m","messages":[{"role":"user","content":"q"}],"tools":[)"
     R"({"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}],)"

@@ -37,8 +37,11 @@ Result<> parse_allowed_tools(const Field& choice, Request& request);
 Result<Block> parse_image_address(const Field& address);  // a data URI, or any other address
 // A PDF given inline becomes the Claude API's document block, which is what could read it.
 Result<Block> parse_inline_pdf(const Field& file_data);
-// {"type":"text"|"json_object"|"json_schema"}; the schema lies elsewhere in each API.
-Result<> parse_output_schema(const Field& format, const Field& schema, Request& request);
+// {"type":"text"|"json_object"|"json_schema"}; `holder` has the schema, and lies elsewhere in each
+// API.
+Result<> parse_output_schema(const Field& format, const Field& holder, Request& request);
+// OpenAI's `strict` of a tool or a schema, where it is true or false.
+std::optional<bool> strict_of(const Field& holder);
 
 // {"type":"function","function":{"name","description","parameters"}}: OpenAI's and Ollama's tools.
 Result<> parse_function_tools(const Field& tools, Request& request);
