@@ -40,6 +40,23 @@ Result<Block> parse_image_address(const Field& address) {
   return Block(ImageBlock{{}, {}, url});
 }
 
+void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request& request) {
+  auto& messages = request.messages;
+  const bool continues = !messages.empty() && messages.back().role == Role::kUser &&
+                         std::holds_alternative<ToolResultBlock>(messages.back().blocks.front());
+  if (!continues) messages.push_back({Role::kUser, {}});
+  auto& blocks = messages.back().blocks;
+  const std::size_t at = blocks.size();
+  blocks.emplace_back(std::move(result));
+  std::string text;
+  for (Block& block : content) {
+    const auto* part = std::get_if<TextBlock>(&block);
+    if (part == nullptr) blocks.push_back(std::move(block));
+    else (text += text.empty() ? "" : "\n") += part->text;
+  }
+  std::get<ToolResultBlock>(blocks[at]).text = std::move(text);
+}
+
 Result<Block> parse_inline_pdf(const Field& file_data) {
   TOPHAND_FIELD(uri, file_data.string_or(""));
   const auto data = parse_data_uri(uri);

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json_fwd.h"
 #include "base/result.h"
@@ -35,6 +36,9 @@ Result<> parse_tool_mode(const Field& choice, Request& request);  // "auto", "no
 // tools themselves. kInvalid for a mode or a function there is none of.
 Result<> parse_allowed_tools(const Field& choice, Request& request);
 Result<Block> parse_image_address(const Field& address);  // a data URI, or any other address
+// Results in a row answer one assistant turn: one user message. `result` has no text yet: that is
+// the text in `content`; the rest (images) stands behind it, where every backend can see it.
+void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request& request);
 // A PDF given inline becomes the Claude API's document block, which is what could read it.
 Result<Block> parse_inline_pdf(const Field& file_data);
 // {"type":"text"|"json_object"|"json_schema"}; `holder` has the schema, and lies elsewhere in each

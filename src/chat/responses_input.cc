@@ -88,20 +88,6 @@ Result<> parse_call(const Field& item, bool custom, Request& request) {
   return {};
 }
 
-std::string take_text(std::vector<Block>& blocks) {
-  std::string out;
-  std::erase_if(blocks, [&out](const Block& block) {
-    const auto* text = std::get_if<TextBlock>(&block);
-    if (text == nullptr) return false;
-    if (!out.empty()) out += '\n';
-    out += text->text;
-    return true;
-  });
-  return out;
-}
-
-// Results in a row answer one assistant turn: one user message here. Images in a result stand
-// behind it, where every backend can see them.
 Result<> parse_result(const Field& item, Request& request) {
   TOPHAND_FIELD(id, item["call_id"].string());
   std::vector<Block> blocks;
@@ -109,13 +95,7 @@ Result<> parse_result(const Field& item, Request& request) {
     TOPHAND_FIELD(parts, parse_content(output));
     blocks = std::move(parts);
   }
-  std::string text = take_text(blocks);
-  auto& messages = request.messages;
-  const bool continues = !messages.empty() && messages.back().role == Role::kUser &&
-                         std::holds_alternative<ToolResultBlock>(messages.back().blocks.front());
-  if (!continues) messages.push_back({Role::kUser, {}});
-  messages.back().blocks.emplace_back(ToolResultBlock{id, {}, std::move(text), false});
-  for (Block& block : blocks) messages.back().blocks.push_back(std::move(block));
+  add_tool_result({id, {}, {}, false}, std::move(blocks), request);
   return {};
 }
 
