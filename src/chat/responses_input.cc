@@ -129,12 +129,26 @@ Result<> parse_item(const Field& item, Request& request) {
   return {};
 }
 
+Result<> parse_items(const Field& items, Request& request) {
+  for (std::size_t i = 0; i < items.size(); ++i)
+    TOPHAND_FIELD_CHECK(parse_item(items.at(i), request));
+  return {};
+}
+
+// System text, or items in front of the input's: the form in which answers repeat them.
+Result<> parse_instructions(const Field& instructions, Request& request) {
+  if (instructions.is_array()) return parse_items(instructions, request);
+  if (!instructions.absent() && !instructions.is_string())
+    return instructions.expected("a string or an array");
+  TOPHAND_FIELD(text, instructions.string_or(""));
+  if (!text.empty()) request.messages.push_back({Role::kSystem, {TextBlock{std::move(text)}}});
+  return {};
+}
+
 }  // namespace
 
 Result<> parse_responses_input(const Field& root, Request& request) {
-  TOPHAND_FIELD(instructions, root["instructions"].string_or(""));
-  if (!instructions.empty())
-    request.messages.push_back({Role::kSystem, {TextBlock{std::move(instructions)}}});
+  TOPHAND_FIELD_CHECK(parse_instructions(root["instructions"], request));
   const Field input = root["input"];
   if (input.is_string()) {
     TOPHAND_FIELD(text, input.string());
@@ -144,8 +158,7 @@ Result<> parse_responses_input(const Field& root, Request& request) {
   }
   if (!input.is_array()) return input.expected("a string or an array");
   const std::size_t before = request.messages.size();
-  for (std::size_t i = 0; i < input.size(); ++i)
-    TOPHAND_FIELD_CHECK(parse_item(input.at(i), request));
+  TOPHAND_FIELD_CHECK(parse_items(input, request));
   if (request.messages.size() == before)
     return input.refused("expected at least one item with content, found none");
   return {};
