@@ -94,6 +94,17 @@ INSTANTIATE_TEST_SUITE_P(
               R"({"url":"data:image/png;base64,AAAA"}},{"type":"text","text":"a cat"}]},)"
               R"({"role":"tool","tool_call_id":"d","content":"r"}]})",
               "user: 'hi' | user: result #c'a cat' image image/png,AAAA result #d'r'"},
+        Habit{"CallsWithoutArguments", kChat,
+              R"({"model":"m","messages":[)" HI
+              R"(,{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f","arguments":)"
+              R"("null"}},{"id":"b","function":{"name":"f","arguments":""}},{"id":"c","function":)"
+              R"({"name":"f","arguments":null}},{"id":"d","function":{"name":"f"}}]}]})",
+              "user: 'hi' | assistant: call f#a{} call f#b{} call f#c{} call f#d{}"},
+        Habit{"CallsWithoutArgumentsOfResponses", kResponses,
+              R"({"model":"m","input":[{"role":"user","content":"hi"},{"type":"function_call",)"
+              R"("call_id":"a","name":"f","arguments":" null "},{"type":"function_call",)"
+              R"("call_id":"b","name":"f","arguments":""}]})",
+              "user: 'hi' | assistant: call f#a{} call f#b{}"},
         Habit{"ResultsOfCallsNobodyKnows", kResponses,
               R"({"model":"m","input":[{"role":"user","content":"hi"},{"type":)"
               R"("function_call_output","call_id":"from elsewhere","output":"r"}]})",

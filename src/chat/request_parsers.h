@@ -66,7 +66,8 @@ void leave_out(Request& request, std::string_view what);
 
 // What comes out as arguments of a tool call that a client replays. Text that is not a JSON object
 // (models make such calls, and clients send them back) is kept under "invalid_arguments": refusing
-// it would make the conversation unusable for good. "" is {}.
+// it would make the conversation unusable for good. "" and what servers in Go make of no arguments,
+// "null", are {}.
 std::string arguments_as_object(std::string_view text);
 
 // Splits "data:image/png;base64,...." ; nothing when it is something else.
