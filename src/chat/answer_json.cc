@@ -39,6 +39,28 @@ std::string write_answer(Dialect dialect, const AnswerContext& context, const An
   return write_ollama_answer(context, answer, true);
 }
 
+void AnswerContext::write_into(SharedStream* stream) {
+  shared = stream;
+  if (stream == nullptr) return;
+  id = stream->id;
+  created_ms = stream->created_ms;
+}
+
+std::int64_t choice_index(const AnswerContext& context) {
+  return context.shared == nullptr ? 0 : context.shared->finished;
+}
+
+std::optional<Usage> usage_at_end(const AnswerContext& context, const Usage& usage) {
+  if (context.shared == nullptr) return usage;
+  SharedStream& stream = *context.shared;
+  // What OpenAI's usage is made of.
+  stream.usage.input_tokens += usage.total_input() - usage.cache_read_tokens;
+  stream.usage.cache_read_tokens += usage.cache_read_tokens;
+  stream.usage.output_tokens += usage.output_tokens;
+  if (++stream.finished < stream.answers) return std::nullopt;
+  return stream.usage;
+}
+
 std::string_view anthropic_stop_reason(StopReason reason) {
   for (const auto& [code, name] : kStopReasons)
     if (code == reason) return name;

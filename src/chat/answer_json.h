@@ -1,6 +1,7 @@
 // Whole answers and the JSON pieces that several dialects share. Internal to this room.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,12 @@ StopReason stop_reason_from_anthropic(std::string_view name);
 // cached_tokens says how much of it was cached.
 std::string_view openai_finish_reason(StopReason reason);
 Json openai_usage(const Usage& usage);
+
+// In a stream of OpenAI's older APIs, which may be a SharedStream: the index of the answer that is
+// written, and, called once when it has been, the usage to end the stream with; nothing when other
+// answers follow.
+std::int64_t choice_index(const AnswerContext& context);
+std::optional<Usage> usage_at_end(const AnswerContext& context, const Usage& usage);
 
 // The error's code in the words of a Responses stream; never "".
 std::string_view responses_error_code(const Error& error);

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/json.h"
+#include "chat/document_text.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
@@ -52,6 +53,9 @@ Result<> parse_tool_result(const Field& block, Request& request, std::vector<Blo
       TOPHAND_FIELD(text, part["text"].string());
       if (!result.text.empty() && !text.empty()) result.text += '\n';
       result.text += text;
+    } else if (const auto text = document_text(part.json())) {
+      if (!result.text.empty()) result.text += '\n';
+      result.text += *text;
     } else {
       note_unsupported(request, type);
     }

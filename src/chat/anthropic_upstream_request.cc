@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/json.h"
+#include "chat/anthropic_schema.h"
 #include "chat/upstream.h"
 
 namespace tophand::chat {
@@ -175,6 +176,7 @@ void add_tools(const Request& request, Json& out) {
   Json tools = Json::array();
   for (const Tool& tool : request.tools) {
     Json schema = object_or_empty(tool.input_schema_json);
+    drop_nulls(schema);
     if (!schema.contains("type")) schema["type"] = "object";
     Json item = Json::object();
     item["name"] = tool.name;
@@ -206,20 +208,9 @@ void add_tools(const Request& request, Json& out) {
     out["tool_choice"] = std::move(choice);
 }
 
-// The API refuses objects that leave open what else they may hold. Other vendors' schemas do; an
-// answer that is closed fits them as well.
-void close_objects(Json& schema) {
-  if (!schema.is_object()) return;
-  for (const char* key : {"properties", "$defs", "definitions", "anyOf", "oneOf", "allOf"})
-    if (const auto inner = schema.find(key); inner != schema.end())
-      for (Json& each : *inner) close_objects(each);
-  if (const auto items = schema.find("items"); items != schema.end()) close_objects(*items);
-  const bool is_object = string_or(schema, "type", "") == "object";
-  if (is_object && !schema.contains("additionalProperties")) schema["additionalProperties"] = false;
-}
-
 Json output_format(const Request& request) {
   Json schema = object_or_empty(request.json_schema);
+  drop_nulls(schema);
   close_objects(schema);
   return {{"type", "json_schema"}, {"schema", std::move(schema)}};
 }

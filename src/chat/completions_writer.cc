@@ -25,10 +25,10 @@ Json envelope(const AnswerContext& context, Json choices) {
   return out;
 }
 
-Json choices_json(std::string text, Json reason) {
+Json choices_json(std::int64_t index, std::string text, Json reason) {
   Json choice = Json::object();
   choice["text"] = std::move(text);
-  choice["index"] = 0;
+  choice["index"] = index;
   choice["logprobs"] = nullptr;
   choice["finish_reason"] = std::move(reason);
   return Json::array({std::move(choice)});
@@ -46,8 +46,9 @@ class CompletionsWriter final : public BlockSequencer {
   }
 
   // With include_usage every chunk but the last one says "usage":null.
-  void send_choices(Json choices, std::string& out) const {
-    Json chunk = envelope(context(), std::move(choices));
+  void send_choice(std::string text, Json reason, std::string& out) const {
+    Json chunk = envelope(
+        context(), choices_json(choice_index(context()), std::move(text), std::move(reason)));
     if (context().include_usage) chunk["usage"] = nullptr;
     send(chunk, out);
   }
@@ -58,16 +59,18 @@ class CompletionsWriter final : public BlockSequencer {
   void open(const OpenBlock&, std::string&) override {}
 
   void delta(const OpenBlock& block, const std::string& piece, std::string& out) override {
-    if (block.kind == BlockKind::kText) send_choices(choices_json(piece, nullptr), out);
+    if (block.kind == BlockKind::kText) send_choice(piece, nullptr, out);
   }
 
   void close(const OpenBlock&, std::string&) override {}
 
   void finish(const Finished& finished, std::string& out) override {
-    send_choices(choices_json("", finish_reason(finished.reason)), out);
+    send_choice("", finish_reason(finished.reason), out);
+    const std::optional<Usage> usage = usage_at_end(context(), finished.usage);
+    if (!usage) return;
     if (context().include_usage) {
       Json chunk = envelope(context(), Json::array());
-      chunk["usage"] = openai_usage(finished.usage);
+      chunk["usage"] = openai_usage(*usage);
       send(chunk, out);
     }
     out += "data: [DONE]\n\n";
@@ -91,7 +94,7 @@ std::string write_completions_answer(const AnswerContext& context, const Answer&
   std::string text;
   for (const Block& block : answer.blocks)
     if (const auto* part = std::get_if<TextBlock>(&block)) text += part->text;
-  Json out = envelope(context, choices_json(std::move(text), finish_reason(answer.reason)));
+  Json out = envelope(context, choices_json(0, std::move(text), finish_reason(answer.reason)));
   out["usage"] = openai_usage(answer.usage);
   return dump_json(out);
 }

@@ -49,7 +49,8 @@ struct Message {
 
 struct Tool {
   std::string name, description;
-  std::string input_schema_json;  // "{}" when none was given
+  std::string input_schema_json;    // "{}" when none was given
+  std::optional<bool> strict = {};  // OpenAI's word, for servers that speak its API
 };
 
 struct ToolChoice {
@@ -80,6 +81,7 @@ struct Request {
   bool include_usage = false;       // OpenAI stream_options.include_usage
   bool json_object = false;         // response_format json_object / Ollama format "json"
   std::string json_schema;          // asked-for schema, "" when none
+  std::optional<bool> json_strict;  // as Tool::strict
   std::string priority;             // metadata.priority, "" when not given
   std::string task_class;           // metadata.task_class, "" when not given
   std::string egress;               // metadata.egress, "" when not given

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/json_span.h"
 #include "chat/request_parsers.h"
@@ -135,7 +136,7 @@ void parse_own_words(const Field& root, Request& request) {
 }
 
 std::string arguments_as_object(std::string_view text) {
-  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return "{}";
+  if (const auto said = trimmed(text, " \t\r\n"); said.empty() || said == "null") return "{}";
   if (const auto parsed = parse_json(text); parsed && parsed->is_object()) return std::string(text);
   Json wrapped = Json::object();
   wrapped["invalid_arguments"] = std::string(text);
@@ -160,8 +161,9 @@ Result<> parse_function_tools(const Field& tools, Request& request) {
     TOPHAND_FIELD(description, function["description"].string_or(""));
     const Field parameters = function["parameters"];
     if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
-    request.tools.push_back(
-        {name, description, parameters.absent() ? "{}" : dump_json(parameters.json())});
+    request.tools.push_back({name, description,
+                             parameters.absent() ? "{}" : dump_json(parameters.json()),
+                             strict_of(function)});
   }
   return {};
 }

@@ -30,12 +30,27 @@ enum class Dialect : std::uint8_t {
 // be what is sent.
 Result<Request> parse_request(Dialect dialect, std::string_view body);
 
+// The one stream of several answers to a request (several_answers.h), which come one after another:
+// what their writers share. A chunk carries the index of its answer; the last answer is followed by
+// the usage of all and the end of the stream.
+struct SharedStream {
+  std::string id = {};  // of every chunk, as created_ms
+  std::int64_t created_ms = 0;
+  std::int64_t answers = 1;   // in all
+  std::int64_t finished = 0;  // so many have had their end: the index of the one that is written
+  Usage usage = {};           // of those
+};
+
 struct AnswerContext {
   std::string id = {};          // answer_id_prefix and random characters; unused for Ollama
   std::string model = {};       // shown to the client: what it asked for
   std::int64_t created_ms = 0;  // wall clock
   bool include_usage = false;
-  std::string echo_json = {};  // Request::echo_json
+  std::string echo_json = {};      // Request::echo_json
+  SharedStream* shared = nullptr;  // outlives the writer; nullptr: the answer has its own stream
+
+  // nullptr: into a stream of its own.
+  void write_into(SharedStream* stream);
 };
 
 // "msg_", "chatcmpl-", "resp_", "cmpl-": what ids of answers begin with.

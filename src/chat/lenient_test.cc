@@ -73,6 +73,38 @@ INSTANTIATE_TEST_SUITE_P(
               R"("function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":)"
               R"("callx y/1","content":"r"}]})",
               "user: 'hi' | assistant: call f#callx y/1{} | user: result #callx y/1'r'"},
+        // What OpenAI's API had before tools, in conversations that go on.
+        Habit{
+            "FunctionCallsOfBeforeTools", kChat,
+            R"({"model":"m","messages":[)" HI
+            R"(,{"role":"assistant","content":null,"function_call":{"name":"f","arguments":)"
+            R"("{\"a\":1}"}},{"role":"function","name":"f","content":"one"},)"
+            R"({"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},)"
+            R"({"role":"function","name":"f","content":"two"}]})",
+            "user: 'hi' | assistant: call f#function_call_1{\"a\":1} | "
+            "user: result f#function_call_1'one' | assistant: call f#function_call_3{} | "
+            "user: result f#function_call_3'two'"},
+        Habit{"FunctionResultOfACallNobodyKnows", kChat,
+              R"({"model":"m","messages":[)" HI
+              R"(,{"role":"function","name":"f","content":"one"}]})",
+              "user: 'hi' | user: result f#function_call'one'"},
+        Habit{"ImagesOfATool", kChat,
+              R"({"model":"m","messages":[)" HI
+              R"(,{"role":"tool","tool_call_id":"c","content":[{"type":"image_url","image_url":)"
+              R"({"url":"data:image/png;base64,AAAA"}},{"type":"text","text":"a cat"}]},)"
+              R"({"role":"tool","tool_call_id":"d","content":"r"}]})",
+              "user: 'hi' | user: result #c'a cat' image image/png,AAAA result #d'r'"},
+        Habit{"CallsWithoutArguments", kChat,
+              R"({"model":"m","messages":[)" HI
+              R"(,{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f","arguments":)"
+              R"("null"}},{"id":"b","function":{"name":"f","arguments":""}},{"id":"c","function":)"
+              R"({"name":"f","arguments":null}},{"id":"d","function":{"name":"f"}}]}]})",
+              "user: 'hi' | assistant: call f#a{} call f#b{} call f#c{} call f#d{}"},
+        Habit{"CallsWithoutArgumentsOfResponses", kResponses,
+              R"({"model":"m","input":[{"role":"user","content":"hi"},{"type":"function_call",)"
+              R"("call_id":"a","name":"f","arguments":" null "},{"type":"function_call",)"
+              R"("call_id":"b","name":"f","arguments":""}]})",
+              "user: 'hi' | assistant: call f#a{} call f#b{}"},
         Habit{"ResultsOfCallsNobodyKnows", kResponses,
               R"({"model":"m","input":[{"role":"user","content":"hi"},{"type":)"
               R"("function_call_output","call_id":"from elsewhere","output":"r"}]})",
@@ -114,6 +146,14 @@ TEST(LenientTools, ACallThatIsDemandedMayBeOfAnMcpServer) {
       parsed(kAnthropic, R"({"model":"m","max_tokens":1,"mcp_servers":[{"type":"url"}],)"
                          R"("tool_choice":{"type":"tool","name":"g"},"messages":[)" HI "]}");
   EXPECT_EQ(request.tool_choice.name, "g");
+}
+
+TEST(LenientTools, AreChosenInTheFormOfTheResponsesApiToo) {
+  const Request request =
+      parsed(kChat, R"({"model":"m","tools":[{"type":"function","function":{"name":"f"}}],)"
+                    R"("tool_choice":{"type":"function","name":"f"},"messages":[)" HI "]}");
+  EXPECT_EQ(request.tool_choice.kind, ToolChoice::Kind::kNamed);
+  EXPECT_EQ(request.tool_choice.name, "f");
 }
 
 TEST(LenientFormats, ASchemaThatIsLeftOutMeansAnyObject) {

@@ -7,7 +7,7 @@
 namespace tophand::chat {
 namespace {
 
-constexpr std::int64_t kAnswersMax = 128;  // of one request: its client hears nothing till the last
+constexpr std::int64_t kAnswersMax = 128;  // of one request, as OpenAI has it; they take turns
 
 // The functions named by {"type":"function","name":...} (Responses) or with the name in "function"
 // (Chat Completions). Tools of other types were left out of the request, and are here.
@@ -38,6 +38,23 @@ Result<Block> parse_image_address(const Field& address) {
     return Block(ImageBlock{std::move(data->media_type), std::move(data->base64), {}});
   if (url.starts_with("data:")) return address.refused("expected a base64 data URI");
   return Block(ImageBlock{{}, {}, url});
+}
+
+void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request& request) {
+  auto& messages = request.messages;
+  const bool continues = !messages.empty() && messages.back().role == Role::kUser &&
+                         std::holds_alternative<ToolResultBlock>(messages.back().blocks.front());
+  if (!continues) messages.push_back({Role::kUser, {}});
+  auto& blocks = messages.back().blocks;
+  const std::size_t at = blocks.size();
+  blocks.emplace_back(std::move(result));
+  std::string text;
+  for (Block& block : content) {
+    const auto* part = std::get_if<TextBlock>(&block);
+    if (part == nullptr) blocks.push_back(std::move(block));
+    else (text += text.empty() ? "" : "\n") += part->text;
+  }
+  std::get<ToolResultBlock>(blocks[at]).text = std::move(text);
 }
 
 Result<Block> parse_inline_pdf(const Field& file_data) {
@@ -100,9 +117,6 @@ Result<> parse_openai_answers(const Field& root, std::int64_t prompts, Request& 
   if (request.answers > kAnswersMax)
     return root["prompt"].refused("at most " + std::to_string(kAnswersMax) +
                                   " answers a request, found " + std::to_string(request.answers));
-  if (request.answers > 1 && request.stream)
-    return root["stream"].refused("only one answer can be streamed, found " +
-                                  std::to_string(request.answers) + ": ask for each by itself");
   return {};
 }
 
@@ -141,7 +155,12 @@ Result<> parse_allowed_tools(const Field& choice, Request& request) {
   return {};
 }
 
-Result<> parse_output_schema(const Field& format, const Field& schema, Request& request) {
+std::optional<bool> strict_of(const Field& holder) {
+  const Field strict = holder["strict"];
+  return strict.is_bool() ? std::optional(strict.json().get<bool>()) : std::nullopt;
+}
+
+Result<> parse_output_schema(const Field& format, const Field& holder, Request& request) {
   const Field type = format["type"];
   TOPHAND_FIELD(kind, type.string());
   if (kind == "text") return {};
@@ -151,8 +170,10 @@ Result<> parse_output_schema(const Field& format, const Field& schema, Request& 
   }
   if (kind != "json_schema")
     return type.refused("expected 'text', 'json_object' or 'json_schema', found '" + kind + "'");
+  const Field schema = holder["schema"];
   if (!schema.is_object()) return schema.expected("an object");
   request.json_schema = dump_json(schema.json());
+  request.json_strict = strict_of(holder);
   return {};
 }
 

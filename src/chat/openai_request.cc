@@ -47,6 +47,12 @@ Result<std::vector<Block>> parse_content(const Field& content, NullContent null_
   return parse_parts(content);
 }
 
+Result<std::string> parse_arguments(const Field& arguments) {
+  if (arguments.is_object()) return dump_json(arguments.json());
+  TOPHAND_FIELD(text, arguments.string_or(""));
+  return arguments_as_object(text);
+}
+
 Result<> parse_tool_calls(const Field& calls, std::vector<Block>& blocks) {
   if (calls.absent()) return {};
   if (!calls.is_array()) return calls.expected("an array");
@@ -57,41 +63,46 @@ Result<> parse_tool_calls(const Field& calls, std::vector<Block>& blocks) {
     const Field function = call["function"];
     if (!function.is_object()) return function.expected("an object");
     TOPHAND_FIELD(name, function["name"].string());
-    const Field arguments = function["arguments"];
-    if (arguments.is_object()) {
-      blocks.emplace_back(ToolUseBlock{id, name, dump_json(arguments.json())});
-      continue;
-    }
-    TOPHAND_FIELD(text, arguments.string_or(""));
-    blocks.emplace_back(ToolUseBlock{id, name, arguments_as_object(text)});
+    TOPHAND_FIELD(arguments, parse_arguments(function["arguments"]));
+    blocks.emplace_back(ToolUseBlock{id, name, std::move(arguments)});
   }
   return {};
 }
 
-std::string joined_text(const std::vector<Block>& blocks) {
-  std::string out;
-  for (const Block& block : blocks) {
-    const auto* text = std::get_if<TextBlock>(&block);
-    if (text == nullptr) continue;
-    if (!out.empty()) out += '\n';
-    out += text->text;
-  }
-  return out;
+// What came before tool_calls: one call without an id. Its result, a message of the role
+// `function`, has only its name, so the id is made of the place of the call in the conversation.
+Result<> parse_function_call(const Field& call, Request& request, std::vector<Block>& blocks) {
+  if (call.absent()) return {};
+  if (!call.is_object()) return call.expected("an object");
+  TOPHAND_FIELD(name, call["name"].string());
+  TOPHAND_FIELD(arguments, parse_arguments(call["arguments"]));
+  blocks.emplace_back(ToolUseBlock{"function_call_" + std::to_string(request.messages.size()), name,
+                                   std::move(arguments)});
+  return {};
 }
 
-// Several tool messages in a row answer one assistant turn: one user message here.
+// Of the last call of that name. A result without a call stays one, as other clients' do.
+std::string id_of_call(const std::vector<Message>& messages, const std::string& name) {
+  for (auto message = messages.rbegin(); message != messages.rend(); ++message)
+    for (auto block = message->blocks.rbegin(); block != message->blocks.rend(); ++block)
+      if (const auto* call = std::get_if<ToolUseBlock>(&*block); call && call->name == name)
+        return call->id;
+  return "function_call";
+}
+
 Result<> parse_tool_message(const Field& message, Request& request) {
   TOPHAND_FIELD(id, message["tool_call_id"].string());
   TOPHAND_FIELD(name, message["name"].string_or(""));
   TOPHAND_FIELD(blocks, parse_content(message["content"], NullContent::kAllowed));
-  for (const Block& block : blocks)
-    if (!std::holds_alternative<TextBlock>(block))
-      return message["content"].refused("tool messages can hold text only");
-  auto& messages = request.messages;
-  const bool continues = !messages.empty() && messages.back().role == Role::kUser &&
-                         std::holds_alternative<ToolResultBlock>(messages.back().blocks.front());
-  if (!continues) messages.push_back({Role::kUser, {}});
-  messages.back().blocks.emplace_back(ToolResultBlock{id, name, joined_text(blocks), false});
+  add_tool_result({id, name, {}, false}, std::move(blocks), request);
+  return {};
+}
+
+Result<> parse_function_message(const Field& message, Request& request) {
+  TOPHAND_FIELD(name, message["name"].string());
+  TOPHAND_FIELD(blocks, parse_content(message["content"], NullContent::kAllowed));
+  add_tool_result({id_of_call(request.messages, name), name, {}, false}, std::move(blocks),
+                  request);
   return {};
 }
 
@@ -100,18 +111,23 @@ Result<> parse_message(const Field& message, Request& request) {
   const Field role = message["role"];
   TOPHAND_FIELD(name, role.string());
   if (name == "tool") return parse_tool_message(message, request);
+  if (name == "function") return parse_function_message(message, request);
   Message parsed;
   if (name == "system" || name == "developer") parsed.role = Role::kSystem;
   else if (name == "user") parsed.role = Role::kUser;
   else if (name == "assistant") parsed.role = Role::kAssistant;
   else
-    return role.refused("expected 'developer', 'system', 'user', 'assistant' or 'tool', found '" +
-                        name + "'");
+    return role.refused(
+        "expected 'developer', 'system', 'user', 'assistant', 'tool' or 'function', found '" +
+        name + "'");
   const bool assistant = parsed.role == Role::kAssistant;
   TOPHAND_FIELD(blocks, parse_content(message["content"],
                                       assistant ? NullContent::kAllowed : NullContent::kRefused));
   parsed.blocks = std::move(blocks);
-  if (assistant) TOPHAND_FIELD_CHECK(parse_tool_calls(message["tool_calls"], parsed.blocks));
+  if (assistant) {
+    TOPHAND_FIELD_CHECK(parse_tool_calls(message["tool_calls"], parsed.blocks));
+    TOPHAND_FIELD_CHECK(parse_function_call(message["function_call"], request, parsed.blocks));
+  }
   if (!parsed.blocks.empty()) request.messages.push_back(std::move(parsed));
   return {};
 }
@@ -139,7 +155,9 @@ Result<> parse_tool_choice(const Field& root, Request& request) {
   if (kind != "function")
     return type.refused("expected 'function' or 'allowed_tools', found '" + kind + "'");
   const Field function = choice["function"];
-  TOPHAND_FIELD(name, function["name"].string());
+  const bool is_flat =
+      function.absent() && !choice["name"].absent();  // as the Responses API has it
+  TOPHAND_FIELD(name, (is_flat ? choice["name"] : function["name"]).string());
   out.kind = ToolChoice::Kind::kNamed;
   out.name = name;
   return {};
@@ -161,7 +179,7 @@ Result<> parse_response_format(const Field& format, Request& request) {
     request.json_object = true;
     return {};
   }
-  return parse_output_schema(format, wrapper["schema"], request);
+  return parse_output_schema(format, wrapper, request);
 }
 
 Result<> parse_output_options(const Field& root, Request& request) {

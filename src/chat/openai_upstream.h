@@ -41,8 +41,8 @@ std::string write_openai_request(const Request& request, std::string_view model,
 
 // An answer to our events: the data of each SSE event, or a whole answer's body as one. Takes what
 // servers really send: usage in a chunk without choices, reasoning under two names, tool calls cut
-// anywhere or whole, with or without index and id, finish_reason in any chunk, no [DONE], errors
-// inside the stream.
+// anywhere or whole, with or without index and id, or said twice, finish_reason in any chunk, no
+// [DONE], errors inside the stream.
 class OpenAiStreamReader {
  public:
   // `id_prefix`: for tool calls that come without an id; must differ from answer to answer.
@@ -56,14 +56,19 @@ class OpenAiStreamReader {
   struct Call {
     std::int64_t index = 0;
     std::string id, name, arguments;
+    bool in_pieces = false;   // came in more than one
+    bool may_repeat = false;  // looks like one before it: held until it is over
   };
   void read_usage(const Json& chunk);
   void read_choice(const Json& choice, std::vector<StreamEvent>& out);
   void read_text(const Json& delta, std::vector<StreamEvent>& out);
-  void read_call(const Json& piece, std::vector<StreamEvent>& out);
+  void read_calls(const Json& calls, std::vector<StreamEvent>& out);
+  void read_call(const Json& piece, std::size_t before, std::vector<StreamEvent>& out);
   std::size_t find_call(const Json& piece);
+  bool may_repeat(const Call& call, std::size_t before) const;
+  bool is_repeat(std::size_t at) const;
   void start_call(std::vector<StreamEvent>& out);
-  void close_call(std::vector<StreamEvent>& out);
+  void end_call(std::vector<StreamEvent>& out);
   bool hold(std::size_t bytes, std::vector<StreamEvent>& out);
   void finish(std::vector<StreamEvent>& out);
   void fail(Failed failure, std::vector<StreamEvent>& out);

@@ -55,6 +55,15 @@ std::string text_of_parts(const Json& parts, std::string_view key) {
   return text;
 }
 
+// Of two arguments, in whatever spelling.
+bool is_same_object(std::string_view one, std::string_view other) {
+  if (!one.starts_with('{') || !other.starts_with('{')) return false;  // as nearly always
+  const auto left = parse_json(one);
+  if (!left) return false;
+  const auto right = parse_json(other);
+  return right && *left == *right;
+}
+
 // {"error":...}, vLLM's {"object":"error",...}; without choices also {"message":...} and FastAPI's
 // {"detail":...}, which come as an event named error.
 bool is_error(const Json& chunk, bool has_choices) {
@@ -121,13 +130,11 @@ void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent
   if (delta.is_object()) {
     read_text(delta, out);
     const Json& calls = member(delta, "tool_calls");
-    if (calls.is_array())
-      for (const Json& piece : calls)
-        if (!finished_) read_call(piece, out);
+    if (calls.is_array()) read_calls(calls, out);
     // What came before tool_calls: one call, whose name and arguments lie here.
     const Json& old_call = member(delta, "function_call");
     if (old_call.is_object() && calls.empty())
-      read_call({{"index", 0}, {"function", old_call}}, out);
+      read_call({{"index", 0}, {"function", old_call}}, calls_.size(), out);
   } else if (std::string text = string_member(choice, "text"); !text.empty()) {  // /completions
     out.emplace_back(TextDelta{std::move(text)});
   }
@@ -192,7 +199,38 @@ std::size_t OpenAiStreamReader::find_call(const Json& piece) {
   return calls_.size() - 1;
 }
 
-void OpenAiStreamReader::read_call(const Json& piece, std::vector<StreamEvent>& out) {
+// Servers that number nothing say a call once more at its end or at that of the answer, whole or
+// without arguments. `call` looks like that: it has the id and the name of one of the first
+// `before`; or, without an id, the name of one that came in pieces, as no server sends some calls
+// in pieces and others whole. A call and its repetition are never in one list, so `before` are
+// those of earlier lists.
+bool OpenAiStreamReader::may_repeat(const Call& call, std::size_t before) const {
+  return std::any_of(
+      calls_.begin(), calls_.begin() + static_cast<std::ptrdiff_t>(before), [&](const Call& other) {
+        return call.name == other.name && (call.id.empty() ? other.in_pieces : call.id == other.id);
+      });
+}
+
+// Of a call that is over.
+bool OpenAiStreamReader::is_repeat(std::size_t at) const {
+  const Call& call = calls_[at];
+  if (!call.may_repeat) return false;
+  return call.arguments.empty() ||
+         std::any_of(calls_.begin(), calls_.begin() + static_cast<std::ptrdiff_t>(at),
+                     [&](const Call& other) {
+                       return call.name == other.name &&
+                              is_same_object(call.arguments, other.arguments);
+                     });
+}
+
+void OpenAiStreamReader::read_calls(const Json& calls, std::vector<StreamEvent>& out) {
+  const std::size_t before = calls_.size();
+  for (const Json& piece : calls)
+    if (!finished_) read_call(piece, before, out);
+}
+
+void OpenAiStreamReader::read_call(const Json& piece, std::size_t before,
+                                   std::vector<StreamEvent>& out) {
   const std::size_t known = calls_.size();
   const std::size_t at = find_call(piece);
   if (calls_.size() > kCallsMax) return fail(broken("the answer has too many tool calls"), out);
@@ -201,16 +239,17 @@ void OpenAiStreamReader::read_call(const Json& piece, std::vector<StreamEvent>& 
   if (call.id.empty()) call.id = string_member(piece, "id");
   if (call.name.empty()) call.name = string_member(function, "name");
   const std::string fragment = arguments_of(function, call.arguments.empty());
+  if (at < known && is_same_object(fragment, call.arguments)) return;  // said once more
   if (!hold(fragment.size(), out)) return;
   call.arguments += fragment;
+  if (at < known) call.in_pieces = true;
+  else call.may_repeat = !member(piece, "index").is_number_integer() && may_repeat(call, before);
   // A new call: the one before it is over if its arguments are whole. If they are not, the server
   // sends several at a time, and the later ones wait.
   const bool is_next = calls_.size() > known && at == open_call_ + 1;
-  if (is_next && is_json_object(calls_[open_call_].arguments)) {
-    close_call(out);
-    ++open_call_;
-  }
-  if (at != open_call_) return;
+  if (is_next && (is_json_object(calls_[open_call_].arguments) || is_repeat(open_call_)))
+    end_call(out);
+  if (at != open_call_ || calls_[at].may_repeat) return;
   if (!call_started_) start_call(out);
   else if (!fragment.empty()) out.emplace_back(ToolUseDelta{fragment});
 }
@@ -230,18 +269,20 @@ void OpenAiStreamReader::start_call(std::vector<StreamEvent>& out) {
   if (!call.arguments.empty()) out.emplace_back(ToolUseDelta{call.arguments});
 }
 
-void OpenAiStreamReader::close_call(std::vector<StreamEvent>& out) {
-  out.emplace_back(BlockEnd{});
+// The open call is over, and it is the next one's turn.
+void OpenAiStreamReader::end_call(std::vector<StreamEvent>& out) {
+  if (!is_repeat(open_call_)) {
+    if (!call_started_) start_call(out);
+    out.emplace_back(BlockEnd{});
+  }
   call_started_ = false;
+  ++open_call_;
 }
 
 void OpenAiStreamReader::finish(std::vector<StreamEvent>& out) {
   for (const Call& call : calls_)
     if (call.name.empty()) return fail(broken("a tool call in the answer has no name"), out);
-  for (; open_call_ < calls_.size(); ++open_call_) {
-    if (!call_started_) start_call(out);
-    close_call(out);
-  }
+  while (open_call_ < calls_.size()) end_call(out);
   if (!is_blank(late_text_)) out.emplace_back(TextDelta{std::move(late_text_)});
   if (!started_) out.emplace_back(Started{usage_, ""});
   finished_ = true;

@@ -224,6 +224,7 @@ void add_format(const Request& request, const OpenAiQuirks& quirks, Json& out) {
     format["json_schema"]["name"] = "answer";
     format["json_schema"]["schema"] =
         schema && schema->is_object() ? std::move(*schema) : Json::object();
+    if (request.json_strict) format["json_schema"]["strict"] = *request.json_strict;
     out["response_format"] = std::move(format);
   } else if (request.json_object) {
     out["response_format"]["type"] = "json_object";

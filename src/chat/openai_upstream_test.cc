@@ -106,6 +106,25 @@ TEST(WriteOpenAiRequest, FollowsTheQuirksOfAServer) {
             R"("repeat_penalty":1.5,"stop":["A"],"stream":false})");
 }
 
+TEST(WriteOpenAiRequest, StrictIsPassedOnAsItCame) {
+  const char* asked[] = {
+      R"({"model":"m","messages":[{"role":"user","content":"q"}],"tools":[{"type":"function",)"
+      R"("function":{"name":"f","strict":true}},{"type":"function","function":{"name":"g",)"
+      R"("strict":null}}],"response_format":{"type":"json_schema","json_schema":{"name":"n",)"
+      R"("strict":true,"schema":{"type":"object"}}}})",
+      R"({"model":"m","input":"q","tools":[{"type":"function","name":"f","strict":true},)"
+      R"({"type":"function","name":"g"}],"text":{"format":{"type":"json_schema","name":"n",)"
+      R"("strict":true,"schema":{"type":"object"}}}})"};
+  for (const Dialect dialect : {Dialect::kOpenAiChat, Dialect::kOpenAiResponses}) {
+    const Json body = written(dialect, asked[dialect == Dialect::kOpenAiChat ? 0 : 1]);
+    EXPECT_EQ(dump_json(body["tools"]),
+              R"([{"type":"function","function":{"name":"f","parameters":{},"strict":true}},)"
+              R"({"type":"function","function":{"name":"g","parameters":{}}}])");
+    EXPECT_EQ(dump_json(body["response_format"]["json_schema"]),
+              R"({"name":"answer","schema":{"type":"object"},"strict":true})");
+  }
+}
+
 constexpr const char* kAllowed =
     R"({"model":"m","messages":[{"role":"user","content":"q"}],"tools":[)"
     R"({"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}],)"
@@ -251,6 +270,77 @@ INSTANTIATE_TEST_SUITE_P(
                 R"({"name":"f","arguments":"{\"a\":1}"}},{"id":"r","function":{"name":"f",)"
                 R"("arguments":"{\"a\":2}"}}]},"finish_reason":"tool_calls"}]})"},
                "started ; tool r f; json {\"a\":1}; end; tool r-1 f; json {\"a\":2}; end; "
+               "finished tool_use 0+0/0"},
+        Stream{"CallOfNoIndexSaidOnceMoreWhole",
+               {R"({"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f",)"
+                R"("arguments":""}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"{\"a\""}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"function":{"arguments":":1}"}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f",)"
+                R"("arguments":"{ \"a\": 1 }"}}]},"finish_reason":"tool_calls"}]})",
+                kDone},
+               "started ; tool a f; json {\"a\"; json :1}; end; finished tool_use 0+0/0"},
+        Stream{"CallOfNoIndexSaidOnceMoreWithoutArguments",
+               {R"({"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f",)"
+                R"("arguments":"{\"a\":1}"}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f",)"
+                R"("arguments":""}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"id":"b","function":{"name":"g",)"
+                R"("arguments":"{}"}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"id":"b","function":{"name":"g"}}]}}]})",
+                kStop, kDone},
+               "started ; tool a f; json {\"a\":1}; end; tool b g; json {}; end; "
+               "finished end_turn 0+0/0"},
+        Stream{
+            "CallsOfNoIndexAllSaidOnceMoreAtTheEnd",
+            {R"({"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f",)"
+             R"("arguments":"{\"a\":1}"}},{"id":"b","function":{"name":"g","arguments":"{}"}}]}}]})",
+             R"({"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f",)"
+             R"("arguments":"{\"a\":1}"}},{"id":"b","function":{"name":"g","arguments":"{}"}}]},)"
+             R"("finish_reason":"tool_calls"}]})",
+             kDone},
+            "started ; tool a f; json {\"a\":1}; end; tool b g; json {}; end; "
+            "finished tool_use 0+0/0"},
+        Stream{"CallOfNoIndexAndNoIdSaidOnceMore",
+               {R"({"choices":[{"delta":{"tool_calls":[{"function":{"name":"f",)"
+                R"("arguments":"{\"a\""}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"function":{"arguments":":1}"}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"function":{"name":"f",)"
+                R"("arguments":"{\"a\":1}"}}]}}]})",
+                kStop, kDone},
+               "started ; tool id0 f; json {\"a\"; json :1}; end; finished end_turn 0+0/0"},
+        Stream{"CallWithAnIndexSaidOnceMore",
+               {R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f",)"
+                R"("arguments":"{\"a\":1}"}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f",)"
+                R"("arguments":"{\"a\":1}"}}]}}]})",
+                kStop, kDone},
+               "started ; tool a f; json {\"a\":1}; end; finished end_turn 0+0/0"},
+        // Two calls, though they share an id and the second begins as a repetition would.
+        Stream{"CallsOfOneIdAndNoIndexInPieces",
+               {R"({"choices":[{"delta":{"tool_calls":[{"id":"r","function":{"name":"f",)"
+                R"("arguments":"{\"a\":1}"}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"id":"r","function":{"name":"f",)"
+                R"("arguments":""}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"{\"a\""}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"function":{"arguments":":2}"}}]}}]})",
+                kStop, kDone},
+               "started ; tool r f; json {\"a\":1}; end; tool r-1 f; json {\"a\":2}; end; "
+               "finished end_turn 0+0/0"},
+        // Whole calls without ids are all meant, in one list or in several.
+        Stream{"EqualCallsOfNoIndexAndNoId",
+               {R"({"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":"{}"}},)"
+                R"({"function":{"name":"f","arguments":"{}"}}]}}]})",
+                R"({"choices":[{"delta":{"tool_calls":[{"function":{"name":"f",)"
+                R"("arguments":"{}"}}]}}]})",
+                kStop, kDone},
+               "started ; tool id0 f; json {}; end; tool id1 f; json {}; end; "
+               "tool id2 f; json {}; end; finished end_turn 0+0/0"},
+        Stream{"EqualCallsOfOneIdInAWholeAnswer",
+               {R"({"choices":[{"message":{"tool_calls":[{"id":"r","function":)"
+                R"({"name":"f","arguments":"{}"}},{"id":"r","function":{"name":"f",)"
+                R"("arguments":"{}"}}]},"finish_reason":"tool_calls"}]})"},
+               "started ; tool r f; json {}; end; tool r-1 f; json {}; end; "
                "finished tool_use 0+0/0"},
         Stream{"NameAfterItsCallBegan",
                {R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{)"

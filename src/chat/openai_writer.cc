@@ -44,7 +44,7 @@ class OpenAiWriter final : public BlockSequencer {
     out += "data: ";
     JsonText json(out);
     open_envelope(context(), "chat.completion.chunk", json);
-    json.key("choices").open('[').open('{').key("index").number(0);
+    json.key("choices").open('[').open('{').key("index").number(choice_index(context()));
     json.key("delta").open('{');
     delta(json);
     json.close('}').key("logprobs").null().key("finish_reason");
@@ -97,12 +97,14 @@ class OpenAiWriter final : public BlockSequencer {
 
   void finish(const Finished& finished, std::string& out) override {
     send_chunk(openai_finish_reason(finished.reason), out, [](JsonText&) {});
+    const std::optional<Usage> usage = usage_at_end(context(), finished.usage);
+    if (!usage) return;
     if (context().include_usage) {
       out += "data: ";
       JsonText json(out);
       open_envelope(context(), "chat.completion.chunk", json);
       json.key("choices").open('[').close(']');
-      write_usage(finished.usage, json);
+      write_usage(*usage, json);
       json.close('}');
       out += "\n\n";
     }

@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "base/json.h"
 #include "chat/conversation.h"
+#include "chat/document_text.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
@@ -26,6 +28,12 @@ void erase_token_markers(std::string& text) {
   text = std::move(kept);
 }
 
+std::optional<std::string> read_document(const OpaqueBlock& block) {
+  if (block.type != "document" && block.type != "search_result") return std::nullopt;
+  const auto json = parse_json(block.json);
+  return json ? document_text(*json) : std::nullopt;
+}
+
 // False when nothing of the block is left for a local model.
 bool keep_block(Block& block, Role role, Request& request) {
   if (auto* text = std::get_if<TextBlock>(&block)) {
@@ -39,7 +47,8 @@ bool keep_block(Block& block, Role role, Request& request) {
   else if (const auto* opaque = std::get_if<OpaqueBlock>(&block)) {
     // Thoughts that only Claude can read: like its signed ones, nothing that an answer needs.
     if (opaque->type == "redacted_thinking") return false;
-    note_unsupported(request, opaque->type);
+    if (auto text = read_document(*opaque)) block = TextBlock{*std::move(text)};
+    else note_unsupported(request, opaque->type);
   }
   return true;
 }

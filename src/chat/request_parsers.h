@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json_fwd.h"
 #include "base/result.h"
@@ -28,17 +29,23 @@ Result<> parse_responses_input(const Field& root, Request& request);
 Result<> parse_openai_sampling(const Field& root, Request& request);
 Result<> parse_openai_stop(const Field& stop, Request& request);    // a string or several
 Result<> parse_openai_stream(const Field& root, Request& request);  // with its options
-// `n` answers to each of so many prompts; after parse_openai_stream.
+// `n` answers to each of so many prompts.
 Result<> parse_openai_answers(const Field& root, std::int64_t prompts, Request& request);
-Result<> parse_tool_mode(const Field& choice, Request& request);    // "auto", "none", "required"
+Result<> parse_tool_mode(const Field& choice, Request& request);  // "auto", "none", "required"
 // tool_choice {"type":"allowed_tools"}: leaves only the tools it names to be called. After the
 // tools themselves. kInvalid for a mode or a function there is none of.
 Result<> parse_allowed_tools(const Field& choice, Request& request);
 Result<Block> parse_image_address(const Field& address);  // a data URI, or any other address
+// Results in a row answer one assistant turn: one user message. `result` has no text yet: that is
+// the text in `content`; the rest (images) stands behind it, where every backend can see it.
+void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request& request);
 // A PDF given inline becomes the Claude API's document block, which is what could read it.
 Result<Block> parse_inline_pdf(const Field& file_data);
-// {"type":"text"|"json_object"|"json_schema"}; the schema lies elsewhere in each API.
-Result<> parse_output_schema(const Field& format, const Field& schema, Request& request);
+// {"type":"text"|"json_object"|"json_schema"}; `holder` has the schema, and lies elsewhere in each
+// API.
+Result<> parse_output_schema(const Field& format, const Field& holder, Request& request);
+// OpenAI's `strict` of a tool or a schema, where it is true or false.
+std::optional<bool> strict_of(const Field& holder);
 
 // {"type":"function","function":{"name","description","parameters"}}: OpenAI's and Ollama's tools.
 Result<> parse_function_tools(const Field& tools, Request& request);
@@ -59,7 +66,8 @@ void leave_out(Request& request, std::string_view what);
 
 // What comes out as arguments of a tool call that a client replays. Text that is not a JSON object
 // (models make such calls, and clients send them back) is kept under "invalid_arguments": refusing
-// it would make the conversation unusable for good. "" is {}.
+// it would make the conversation unusable for good. "" and what servers in Go make of no arguments,
+// "null", are {}.
 std::string arguments_as_object(std::string_view text);
 
 // Splits "data:image/png;base64,...." ; nothing when it is something else.

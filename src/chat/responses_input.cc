@@ -88,20 +88,6 @@ Result<> parse_call(const Field& item, bool custom, Request& request) {
   return {};
 }
 
-std::string take_text(std::vector<Block>& blocks) {
-  std::string out;
-  std::erase_if(blocks, [&out](const Block& block) {
-    const auto* text = std::get_if<TextBlock>(&block);
-    if (text == nullptr) return false;
-    if (!out.empty()) out += '\n';
-    out += text->text;
-    return true;
-  });
-  return out;
-}
-
-// Results in a row answer one assistant turn: one user message here. Images in a result stand
-// behind it, where every backend can see them.
 Result<> parse_result(const Field& item, Request& request) {
   TOPHAND_FIELD(id, item["call_id"].string());
   std::vector<Block> blocks;
@@ -109,13 +95,7 @@ Result<> parse_result(const Field& item, Request& request) {
     TOPHAND_FIELD(parts, parse_content(output));
     blocks = std::move(parts);
   }
-  std::string text = take_text(blocks);
-  auto& messages = request.messages;
-  const bool continues = !messages.empty() && messages.back().role == Role::kUser &&
-                         std::holds_alternative<ToolResultBlock>(messages.back().blocks.front());
-  if (!continues) messages.push_back({Role::kUser, {}});
-  messages.back().blocks.emplace_back(ToolResultBlock{id, {}, std::move(text), false});
-  for (Block& block : blocks) messages.back().blocks.push_back(std::move(block));
+  add_tool_result({id, {}, {}, false}, std::move(blocks), request);
   return {};
 }
 
@@ -149,12 +129,26 @@ Result<> parse_item(const Field& item, Request& request) {
   return {};
 }
 
+Result<> parse_items(const Field& items, Request& request) {
+  for (std::size_t i = 0; i < items.size(); ++i)
+    TOPHAND_FIELD_CHECK(parse_item(items.at(i), request));
+  return {};
+}
+
+// System text, or items in front of the input's: the form in which answers repeat them.
+Result<> parse_instructions(const Field& instructions, Request& request) {
+  if (instructions.is_array()) return parse_items(instructions, request);
+  if (!instructions.absent() && !instructions.is_string())
+    return instructions.expected("a string or an array");
+  TOPHAND_FIELD(text, instructions.string_or(""));
+  if (!text.empty()) request.messages.push_back({Role::kSystem, {TextBlock{std::move(text)}}});
+  return {};
+}
+
 }  // namespace
 
 Result<> parse_responses_input(const Field& root, Request& request) {
-  TOPHAND_FIELD(instructions, root["instructions"].string_or(""));
-  if (!instructions.empty())
-    request.messages.push_back({Role::kSystem, {TextBlock{std::move(instructions)}}});
+  TOPHAND_FIELD_CHECK(parse_instructions(root["instructions"], request));
   const Field input = root["input"];
   if (input.is_string()) {
     TOPHAND_FIELD(text, input.string());
@@ -164,8 +158,7 @@ Result<> parse_responses_input(const Field& root, Request& request) {
   }
   if (!input.is_array()) return input.expected("a string or an array");
   const std::size_t before = request.messages.size();
-  for (std::size_t i = 0; i < input.size(); ++i)
-    TOPHAND_FIELD_CHECK(parse_item(input.at(i), request));
+  TOPHAND_FIELD_CHECK(parse_items(input, request));
   if (request.messages.size() == before)
     return input.refused("expected at least one item with content, found none");
   return {};

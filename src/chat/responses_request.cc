@@ -34,8 +34,9 @@ Result<> parse_tools(const Field& tools, Request& request) {
     TOPHAND_FIELD(description, tool["description"].string_or(""));
     const Field parameters = tool["parameters"];
     if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
-    request.tools.push_back(
-        {name, description, parameters.absent() ? "{}" : dump_json(parameters.json())});
+    request.tools.push_back({name, description,
+                             parameters.absent() ? "{}" : dump_json(parameters.json()),
+                             strict_of(tool)});
   }
   return {};
 }
@@ -75,7 +76,7 @@ Result<> parse_output(const Field& root, Request& request) {
   const Field format = text["format"];
   if (format.absent()) return {};
   if (!format.is_object()) return format.expected("an object");
-  return parse_output_schema(format, format["schema"], request);
+  return parse_output_schema(format, format, request);
 }
 
 // The settings that an answer repeats, with the API's defaults where none were given.

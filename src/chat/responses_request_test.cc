@@ -37,6 +37,11 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"Instructions", kResponses,
             R"({"model":"m","instructions":"be brief","input":"hi","store":false})",
             "system: 'be brief' | user: 'hi'"},
+        Row{"InstructionsAsItems", kResponses,
+            R"({"model":"m","instructions":[{"type":"message","role":"developer","content":)"
+            R"([{"type":"input_text","text":"be brief"}]},{"role":"user","content":"an example"}],)"
+            R"("input":"hi"})",
+            "system: 'be brief' | user: 'an example' | user: 'hi'"},
         Row{"RolesAndPartsOfCodex", kResponses,
             INPUT(R"({"type":"message","role":"developer","content":[{"type":"input_text",)"
                   R"("text":"d"}]},{"type":"message","id":"msg_1","status":"completed","role":)"
@@ -99,6 +104,11 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"NoInput", kResponses, R"({"model":"m"})", "input: Field required"},
         Row{"EmptyInput", kResponses, R"({"model":"m","input":[]})",
             "input: expected at least one item"},
+        Row{"Instructions", kResponses, R"({"model":"m","input":"x","instructions":1})",
+            "instructions: expected a string or an array, found a number"},
+        Row{"InstructionItem", kResponses,
+            R"({"model":"m","input":"x","instructions":[{"role":"robot","content":"x"}]})",
+            "instructions[0].role: expected 'user'"},
         Row{"PreviousResponse", kResponses,
             R"({"model":"m","input":"x","previous_response_id":"resp_1"})",
             "previous_response_id: nothing is stored here: send the whole conversation"},
@@ -133,8 +143,6 @@ INSTANTIATE_TEST_SUITE_P(
             "prompt[1]: expected a string, found a number"},
         Row{"EmptyPrompt", kCompletions, R"({"model":"m","prompt":""})",
             "prompt: must not be empty"},
-        Row{"SeveralStreamed", kCompletions, R"({"model":"m","prompt":["a","b"],"stream":true})",
-            "stream: only one answer can be streamed, found 2"},
         Row{"TooManyAnswers", kCompletions, R"({"model":"m","prompt":["a","b"],"n":65})",
             "prompt: at most 128 answers a request, found 130"},
         Row{"NoAnswer", kCompletions, R"({"model":"m","prompt":"a","n":0})",

@@ -1,6 +1,7 @@
 // OpenAI lets one request ask for several answers (Request::answers): `n` of them, in the legacy
 // Completions API to each of an array of prompts. Here each is a request of its own; this takes
-// such a body apart and puts the answers together. Pure.
+// such a body apart and puts whole answers together. Streamed ones are written into one stream as
+// they come (dialect.h, SharedStream). Pure.
 #pragma once
 
 #include <cstdint>

@@ -80,6 +80,57 @@ TEST(SeveralAnswers, AnswersComeInTheOrderOfThePromptsWithTheSumOfTheirTokens) {
   EXPECT_EQ(all["usage"]["total_tokens"], 17);
 }
 
+// One answer of a shared stream, "TEXT" with INPUT tokens, of them one cached, and one token out.
+std::string streamed(Dialect dialect, SharedStream& shared, std::string text, std::int64_t input) {
+  AnswerContext context{.id = "its own", .model = "m", .created_ms = 1000, .include_usage = true};
+  context.write_into(&shared);
+  const auto writer = make_stream_writer(dialect, context);
+  const Usage usage{.input_tokens = input - 1, .cache_read_tokens = 1, .output_tokens = 1};
+  std::string out;
+  for (const StreamEvent& event : {StreamEvent(TextDelta{std::move(text)}),
+                                   StreamEvent(Finished{StopReason::kEndTurn, "", usage, {}})})
+    writer->on(event, 0, out);
+  return out;
+}
+
+std::size_t count_of(std::string_view text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1))
+    ++count;
+  return count;
+}
+
+TEST(SeveralAnswers, OneStreamHasThemByIndexWithOneEndAndTheUsageOfAll) {
+  for (const Dialect dialect : {Dialect::kOpenAiChat, kCompletions}) {
+    SharedStream shared{.id = "shared", .created_ms = 5000, .answers = 2};
+    const std::string first = streamed(dialect, shared, "one", 5);
+    const std::string second = streamed(dialect, shared, "two", 7);
+    EXPECT_EQ(count_of(first, R"("index":0)"), count_of(first, R"("choices":[{)")) << first;
+    EXPECT_EQ(count_of(second, R"("index":1)"), count_of(second, R"("choices":[{)")) << second;
+    EXPECT_EQ(count_of(first + second, R"("id":"shared")"), count_of(first + second, R"("id":)"));
+    EXPECT_EQ(count_of(first + second, R"("created":5,)"), count_of(first + second, "created"));
+    EXPECT_EQ(count_of(first, R"("finish_reason":"stop")"), 1u);
+    EXPECT_EQ(count_of(second, R"("finish_reason":"stop")"), 1u);
+    EXPECT_EQ(count_of(first, "[DONE]") + count_of(first, "prompt_tokens"), 0u) << first;
+    EXPECT_TRUE(second.ends_with("data: [DONE]\n\n")) << second;
+    EXPECT_NE(second.find(R"("choices":[],"usage":{"prompt_tokens":12,"completion_tokens":2,)"
+                          R"("total_tokens":14,"prompt_tokens_details":{"cached_tokens":2}}})"),
+              std::string::npos)
+        << second;
+  }
+}
+
+TEST(SeveralAnswers, AFailureEndsTheStreamWithoutADone) {
+  SharedStream shared{.answers = 1};
+  AnswerContext context;
+  context.write_into(&shared);
+  std::string out;
+  make_stream_writer(Dialect::kOpenAiChat, context)
+      ->on(Failed{{Code::kUpstream, "no"}, ""}, 0, out);
+  EXPECT_EQ(shared.finished, 0);
+  EXPECT_EQ(count_of(out, "[DONE]"), 0u);
+}
+
 TEST(SeveralAnswers, WhatIsNoAnswerIsNotAdded) {
   Json all;
   for (const char* bytes : {"", "{}", R"({"choices":[],"usage":{}})", R"({"error":{}})"})

@@ -80,6 +80,7 @@ Json function_tools(const std::vector<Tool>& tools, const ToolChoice& choice) {
     function["name"] = tool.name;
     if (!tool.description.empty()) function["description"] = tool.description;
     function["parameters"] = schema && schema->is_object() ? std::move(*schema) : Json::object();
+    if (tool.strict) function["strict"] = *tool.strict;
     Json item = Json::object();
     item["type"] = "function";
     item["function"] = std::move(function);

@@ -235,6 +235,12 @@ void give_up(backend::Report& report, const std::string& why) {
   report.kept.set("x-should-retry", "false");  // it would fail the same way
 }
 
+// By the request as it came: in one that asks again a call may be made again (chat/answer_check.h).
+bool repeats_call(const chat::Request& request, const chat::LocalAnswer& answer) {
+  const auto fault = chat::find_fault(request, answer);
+  return fault && fault->kind == chat::Fault::Kind::kRepeatedCall;
+}
+
 // As the model wrote it, more or less.
 std::string rejected_text(const chat::LocalAnswer& answer) {
   std::string out = answer.text;
@@ -263,6 +269,7 @@ backend::Report answer_checked(backend::Backend& backend, const backend::Call& c
     return first;
   }
   const std::string finding = std::string(chat::fault_name(fault->kind));
+  const bool repeats = fault->kind == chat::Fault::Kind::kRepeatedCall;
   const chat::Request again = chat::ask_again(request, gate.answer(), *fault);
   backend::Call second_call = call;
   second_call.request = &again;
@@ -282,7 +289,9 @@ backend::Report answer_checked(backend::Backend& backend, const backend::Call& c
     report.rejected = rejected_text(gate.answer());
     give_up(report, fault->finding);
   } else {
-    report.gate = "mended";
+    const bool insists = repeats && repeats_call(request, gate.answer());
+    report.gate = insists ? "passed" : "mended";
+    if (insists) report.note += ", and made again";
     if (auto put = gate.deliver(); !put) backend::end_with(report, put.error());
     if (gate.mended_json()) report.note += ", JSON mended";
   }

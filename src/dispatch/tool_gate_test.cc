@@ -240,7 +240,10 @@ TEST(ToolGate, ARepeatedCallThatTheModelInsistsOnPasses) {
   const Events same = call_answer("read_file", R"({"path":"a.txt","limit":3})");
   Rig rig({same, same});
   add_result(rig.request);
-  EXPECT_EQ(rig.run().end, backend::End::kFinished);
+  const backend::Report report = rig.run();
+  EXPECT_EQ(report.end, backend::End::kFinished);
+  EXPECT_EQ(report.gate, "passed") << "nothing was mended";
+  EXPECT_EQ(report.note, "asked twice: repeated call, and made again");
   EXPECT_EQ(rig.calls(), (Calls{R"(read_file {"path":"a.txt","limit":3})"}));
 }
 

@@ -244,7 +244,8 @@ void answer(Service& service, Exchange& exchange) {
   if (!asked)
     return refuse(service, exchange, asked.error(), {.dialect = dialect_name(exchange.dialect)});
   if (const std::int64_t answers = asked->request.answers; answers > 1)
-    return answer_several(service, exchange, answers);
+    return asked->request.stream ? stream_several(service, exchange, answers)
+                                 : answer_several(service, exchange, answers);
   if (auto decided = decide(service, exchange, *asked); !decided) {
     exchange.writer.headers().set("x-should-retry", "false");  // it would be decided the same way
     return refuse(service, exchange, decided.error(), refused_of(exchange, *asked));

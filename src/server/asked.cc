@@ -77,11 +77,13 @@ net::Headers forwarded(const net::Headers& from) {
 
 chat::AnswerContext context_for(const Service& service, const Exchange& exchange,
                                 const chat::Request& request) {
-  return {.id = random_id(chat::answer_id_prefix(exchange.dialect)),
-          .model = request.model,
-          .created_ms = service.deps().clock->wall_ms(),
-          .include_usage = request.include_usage,
-          .echo_json = request.echo_json};
+  chat::AnswerContext context{.id = random_id(chat::answer_id_prefix(exchange.dialect)),
+                              .model = request.model,
+                              .created_ms = service.deps().clock->wall_ms(),
+                              .include_usage = request.include_usage,
+                              .echo_json = request.echo_json};
+  context.write_into(exchange.shared);
+  return context;
 }
 
 Result<Asked> read_asked(const Service& service, const Exchange& exchange) {

@@ -1,5 +1,6 @@
 #include "server/client_sink.h"
 
+#include <charconv>
 #include <utility>
 
 #include "base/ascii.h"
@@ -8,6 +9,7 @@
 namespace tophand::server {
 namespace {
 
+constexpr std::string_view kTruncatedHeader = "x-tophand-truncated";
 constexpr std::int64_t kStartAfterNs = 1'000'000'000;
 constexpr std::int64_t kBreatheEveryNs = 5'000'000'000;
 constexpr std::int64_t kLookEveryNs = 10'000'000;
@@ -52,7 +54,7 @@ ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   const bool passes_on = claude && exchange_->dialect == chat::Dialect::kAnthropicMessages;
   if (passes_on || shape_.left_out.empty()) headers.erase("x-tophand-left-out");
   else headers.set("x-tophand-left-out", header_text(shape_.left_out));
-  headers.erase("x-tophand-truncated");  // that was another attempt
+  if (!exchange_->writer.started()) headers.erase(kTruncatedHeader);  // that was another attempt
   // A preamble of ours and a provider's bytes would make two beginnings of one stream.
   raw_expected_ = passes_on && !exchange_->writer.started();
   if (shape_.stream && !raw_expected_) start_beating();
@@ -68,11 +70,17 @@ void ClientSink::waiting(const std::vector<std::string>& reasons) {
 
 bool ClientSink::shortened(const dispatch::Shortened& by) {
   const std::lock_guard lock(mutex_);
-  if (exchange_->writer.started()) return false;
-  exchange_->writer.headers().set(
-      "x-tophand-truncated",
-      std::to_string(by.tokens) + " tokens, " + std::to_string(by.messages) + " messages");
-  return true;
+  net::Headers& headers = exchange_->writer.headers();
+  if (!exchange_->writer.started()) {
+    headers.set(kTruncatedHeader, std::to_string(by.tokens) + " tokens, " +
+                                      std::to_string(by.messages) + " messages");
+    return true;
+  }
+  // One of several answers in a stream may lose as much as the first, whose head has said so.
+  const std::string_view told = headers.get(kTruncatedHeader);
+  std::int64_t tokens = -1;
+  std::from_chars(told.data(), told.data() + told.size(), tokens);
+  return by.tokens <= tokens;
 }
 
 bool ClientSink::move_to(Exchange& other) {
@@ -84,6 +92,7 @@ bool ClientSink::move_to(Exchange& other) {
       other.writer.headers().set(header.name, header.value);
   stamp(other.writer.headers(), exchange_->request_id);  // by which the ledger knows it
   exchange_ = &other;
+  shape_.context.write_into(other.shared);
   writer_.reset();  // pings may have gone before
   return true;
 }
@@ -244,7 +253,7 @@ void ClientSink::finish_whole(const dispatch::Outcome& outcome) {
 
 void ClientSink::fail_before_start(const dispatch::Outcome& outcome) {
   const backend::Report& report = outcome.report;
-  exchange_->writer.headers().erase("x-tophand-truncated");
+  exchange_->writer.headers().erase(kTruncatedHeader);
   for (const net::Header& header : report.kept.all())
     exchange_->writer.headers().set(header.name, header.value);
   if (report.status != 0 && !report.raw_error.empty() &&

@@ -35,6 +35,23 @@ TEST(ClientSink, TellsWhatAllAttemptsCostInDollars) {
   }
 }
 
+// Of several answers in one stream only the first can say in the head what it was asked without.
+TEST(ClientSink, ALaterAnswerOfAStreamIsShortenedLikeTheFirstOrNotAtAll) {
+  Whole whole;
+  const policy::Target target{policy::Place::kLocal, "small:1b"};
+  const std::vector<std::string> reasons;
+  whole.sink.trying({target, reasons});
+  EXPECT_TRUE(whole.sink.shortened({.messages = 2, .tokens = 20}));
+  EXPECT_TRUE(whole.sink.shortened({.messages = 3, .tokens = 30}));
+  ASSERT_TRUE(whole.writer.start_stream(200, "text/event-stream"));
+  ClientSink later(whole.exchange, {.context = {.id = "1", .model = "m"}, .priority = "low"},
+                   whole.clock);
+  later.trying({target, reasons});
+  EXPECT_TRUE(later.shortened({.messages = 2, .tokens = 20}));
+  EXPECT_TRUE(later.shortened({.messages = 3, .tokens = 30}));
+  EXPECT_FALSE(later.shortened({.messages = 4, .tokens = 41}));
+}
+
 TEST(ClientSink, NoticesAClientThatLeftAWholeAnswerThatNeverWaits) {
   Whole whole;
   EXPECT_TRUE(whole.sink.event(chat::TextDelta{"hello"}));

@@ -16,6 +16,7 @@ namespace tophand::server {
 void answer(Service& service, Exchange& exchange);  // the generating routes
 // Of a request that asks for so many, more than one.
 void answer_several(Service& service, Exchange& exchange, std::int64_t answers);
+void stream_several(Service& service, Exchange& exchange, std::int64_t answers);
 void embeddings(Service& service, Exchange& exchange);
 void count_tokens(Service& service, Exchange& exchange);
 void list_models(Service& service, Exchange& exchange);  // Anthropic's shape or OpenAI's

@@ -22,9 +22,10 @@ struct Client {
   Exchange exchange{request, writer, "", "key", chat::Dialect::kAnthropicMessages};
 };
 
-AnswerShape streamed() {
+AnswerShape streamed(chat::SharedStream* shared) {
   AnswerShape shape;
   shape.context = {.id = "msg_1", .model = "m"};
+  shape.context.write_into(shared);
   shape.stream = true;
   return shape;
 }
@@ -42,7 +43,9 @@ constexpr const char* kCount = "x-stainless-retry-count";
 // An answer in flight for `first`, and a retry that comes meanwhile; `during` is the rest of it.
 struct Flight {
   explicit Flight(Client& first_client)
-      : first(first_client), sink(first.exchange, streamed(), clock), current(first.writer.gone) {
+      : first(first_client),
+        sink(first.exchange, streamed(first.exchange.shared), clock),
+        current(first.writer.gone) {
     running.emplace(retries, first.exchange, sink, current);
   }
   // Waits until the retry has joined: from then on it is the retry's client that counts.
@@ -92,6 +95,40 @@ TEST(Retries, ARetryGetsTheAnswerThatIsUnderWay) {
     EXPECT_EQ(first.writer.status, 409);
     EXPECT_EQ(first.writer.bytes.find("hello"), std::string::npos);
   }
+}
+
+// The second answer of the first's stream becomes the first of the retry's.
+TEST(Retries, ARetryOfOneOfSeveralAnswersHasItInItsOwnStream) {
+  Client first("req_1-2", kBody), retry("req_2", kBody, kCount, "1");
+  chat::SharedStream of_first{.id = "cmpl-1", .answers = 3, .finished = 1};
+  chat::SharedStream of_retry{.id = "cmpl-2", .answers = 3};
+  first.exchange.shared = &of_first;
+  retry.exchange.shared = &of_retry;
+  for (Client* client : {&first, &retry}) client->exchange.dialect = chat::Dialect::kOpenAiChat;
+  Flight flight(first);
+  std::thread thread([&] { EXPECT_TRUE(flight.retries.join(retry.exchange)); });
+  flight.wait_for_join();
+  flight.end();
+  thread.join();
+  EXPECT_NE(retry.writer.bytes.find(R"("id":"cmpl-2")"), std::string::npos) << retry.writer.bytes;
+  EXPECT_NE(retry.writer.bytes.find(R"("index":0)"), std::string::npos) << retry.writer.bytes;
+  EXPECT_EQ(of_first.finished, 1);
+  EXPECT_EQ(of_retry.finished, 1);
+}
+
+TEST(Retries, ARetryOfOneOfSeveralAnswersMayAskForThatAnswerAlone) {
+  Client first("req_1-2", kBody), retry("req_2", kBody, kCount, "1");
+  chat::SharedStream of_first{.id = "cmpl-1", .answers = 3, .finished = 1};
+  first.exchange.shared = &of_first;
+  for (Client* client : {&first, &retry}) client->exchange.dialect = chat::Dialect::kOpenAiChat;
+  Flight flight(first);
+  std::thread thread([&] { EXPECT_TRUE(flight.retries.join(retry.exchange)); });
+  flight.wait_for_join();
+  flight.end();
+  thread.join();
+  EXPECT_NE(retry.writer.bytes.find(R"("index":0)"), std::string::npos) << retry.writer.bytes;
+  EXPECT_TRUE(retry.writer.bytes.ends_with("data: [DONE]\n\n")) << retry.writer.bytes;
+  EXPECT_EQ(of_first.finished, 1);
 }
 
 TEST(Retries, ARetryOfARetryReplacesIt) {

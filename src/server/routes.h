@@ -19,9 +19,10 @@ struct Exchange {
   const net::Request& request;
   net::ResponseWriter& writer;
   std::string request_id;
-  std::string key_id;          // "" on public routes
-  chat::Dialect dialect;       // of errors, and of the body where there is one
-  std::string_view rest = {};  // what of the path follows the route's
+  std::string key_id;                    // "" on public routes
+  chat::Dialect dialect;                 // of errors, and of the body where there is one
+  std::string_view rest = {};            // what of the path follows the route's
+  chat::SharedStream* shared = nullptr;  // of an answer that is one of several in a stream
 };
 
 enum class Access : std::uint8_t { kPublic, kKey };

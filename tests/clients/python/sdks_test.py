@@ -98,6 +98,20 @@ class OpenAi(unittest.TestCase):
         self.assertEqual([(choice.index, choice.text) for choice in answer.choices],
                          [(0, "one"), (1, "one"), (2, "two"), (3, "two")])
 
+    def test_several_answers_in_one_stream(self):
+        with self.client.chat.completions.stream(model="claude", messages=SAY, n=2,
+                                                 stream_options={"include_usage": True}) as stream:
+            answer = stream.get_final_completion()
+        self.assertEqual([(choice.index, choice.message.content) for choice in answer.choices],
+                         [(0, "one two three"), (1, "one two three")])
+        self.assertEqual(answer.usage.completion_tokens, 6)
+        texts = {}
+        for chunk in self.client.completions.create(model="claude", prompt=["[[say one]]", "[[say two]]"],
+                                                    stream=True):
+            for choice in chunk.choices:
+                texts[choice.index] = texts.get(choice.index, "") + choice.text
+        self.assertEqual(texts, {0: "one", 1: "two"})
+
     def test_embeddings(self):
         answer = self.client.embeddings.create(model=LOCAL, input=["one text", "another"])
         self.assertEqual([item.index for item in answer.data], [0, 1])

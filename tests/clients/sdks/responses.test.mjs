@@ -138,8 +138,22 @@ test('completions: from Claude, several at once, and what is not served', async 
     [[0, 'assistant'], [1, 'assistant']]);
   await assert.rejects(openai.completions.create({ model: local, prompt: 'x', best_of: 2 }),
     OpenAI.BadRequestError);
-  await assert.rejects(openai.completions.create({ model: local, prompt: 'x', n: 2, stream: true }),
-    OpenAI.BadRequestError);
+});
+
+test('completions: several at once in one stream', async () => {
+  const texts = {}, ends = [];
+  let usage;
+  for await (const chunk of await openai.completions.create({ model: 'claude', stream: true, n: 2,
+    prompt: ['[[say one two]]', '[[say red]]'], stream_options: { include_usage: true } })) {
+    for (const { index, text, finish_reason } of chunk.choices) {
+      texts[index] = (texts[index] ?? '') + text;
+      if (finish_reason) ends.push(index);
+    }
+    usage = chunk.usage ?? usage;
+  }
+  assert.deepEqual(texts, { 0: 'one two', 1: 'one two', 2: 'red', 3: 'red' });
+  assert.deepEqual(ends, [0, 1, 2, 3]);
+  assert.equal(usage.completion_tokens, 6);
 });
 
 // The simulator answers a schema with an instance of it, so what arrives proves that it was asked.

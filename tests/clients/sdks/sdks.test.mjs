@@ -118,6 +118,19 @@ test('openai: chat.completions.stream() from Claude', async () => {
   assert.equal(done.usage.completion_tokens, 3);
 });
 
+test('openai: several answers in one stream', async () => {
+  const stream = openai.chat.completions.stream({ model: 'claude', messages: say, n: 2,
+    stream_options: { include_usage: true } });
+  const done = await stream.finalChatCompletion();
+  assert.deepEqual(done.choices.map(({ index, message, finish_reason }) => [index, message.content, finish_reason]),
+    [[0, 'one two three', 'stop'], [1, 'one two three', 'stop']]);
+  assert.equal(done.usage.completion_tokens, 6);
+  const calls = await openai.chat.completions.stream({ model: 'claude', messages: call, n: 2,
+    tools: [{ type: 'function', function: { name: 'look', parameters: schema } }] }).finalChatCompletion();
+  for (const choice of calls.choices)
+    assert.deepEqual(JSON.parse(choice.message.tool_calls[0].function.arguments), { path: 'a/b' });
+});
+
 test('openai: whole and streamed from the local model', async () => {
   const ask = { model: 'local', max_tokens: 12, temperature: 0, messages: user('Hi') };
   const { data, response } = await openai.chat.completions.create(ask).withResponse();
