@@ -116,11 +116,13 @@ std::uint32_t Lane::form_bit(const Linear& linear) const {
   return form == ActivationForm::kFloat32 ? kFloatBit : 1u << form_slot(form);
 }
 
-const std::byte* Lane::activations_for(const Linear& linear) {
+const std::byte* Lane::activations_for(const Linear& linear, std::uint64_t token) {
   const ActivationForm form = kernels::activation_form(isa_, linear.w.source, chunk_.tokens);
-  if (form == ActivationForm::kFloat32) return reinterpret_cast<const std::byte*>(input_.rows);
+  const std::size_t before = kernels::activation_bytes(form, token, input_.width);
+  if (form == ActivationForm::kFloat32)
+    return reinterpret_cast<const std::byte*>(input_.rows) + before;
   const std::size_t slot = form_slot(form);
-  return one_token() ? own().quantised[slot] : scratch_.quantised[slot];
+  return (one_token() ? own().quantised[slot] : scratch_.quantised[slot]) + before;
 }
 
 template <typename Step>
@@ -130,7 +132,8 @@ void Lane::for_parts(std::uint64_t groups, const Linear& linear, const Step& ste
   if (tokens <= kFewTokens || tile == 0 || tokens < tile) {
     // Whole pairs of groups for panels, whole fours for the streams of single tokens.
     const bool few = tokens <= kFewTokens;
-    pool_.share(groups, few ? 4 : 2, few ? groups : kernels::kPanelPart.groups,
+    pool_.share(groups, few ? 4 : kernels::kPanelPart.least_groups,
+                few ? groups : kernels::kPanelPart.groups,
                 [&](Range part) { step({part, {0, tokens}}); });
   } else {
     // Tiles of tokens, with all rows or a range of them: enough parts for lanes to end together.
@@ -157,11 +160,8 @@ void Lane::multiply(const Linear& linear, Part part, float* out, std::uint64_t s
   const kernels::PackedMatrix w =
       kernels::rows_of_groups(linear.w, part.groups.begin, part.groups.end);
   const std::uint64_t tokens = part.tokens.size();
-  const ActivationForm form = kernels::activation_form(isa_, linear.w.source, chunk_.tokens);
-  kernels::matmul(
-      isa_, w,
-      activations_for(linear) + kernels::activation_bytes(form, part.tokens.begin, input_.width),
-      tokens, 0, kernels::group_count(w.rows), out, stride);
+  kernels::matmul(isa_, w, activations_for(linear, part.tokens.begin), tokens, 0,
+                  kernels::group_count(w.rows), out, stride);
   for (std::uint64_t t = 0; t < tokens; ++t) {
     float* row = out + t * stride;
     if (linear.scale != 1.0f)

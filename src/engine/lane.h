@@ -205,7 +205,7 @@ class Lane {
   const float* prepare_row(std::uint64_t token, float* out);
   void prepare_input(std::uint32_t forms);  // and quantises it in these forms
   std::uint32_t form_bit(const Linear& linear) const;
-  const std::byte* activations_for(const Linear& linear);
+  const std::byte* activations_for(const Linear& linear, std::uint64_t token);  // from it on
   // Some tokens of the chunk and some groups of rows.
   struct Part {
     Range groups, tokens;

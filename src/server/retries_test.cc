@@ -53,6 +53,15 @@ struct Flight {
     first.writer.gone.cancel();
     while (current.cancelled()) std::this_thread::yield();
   }
+  // Whether the retry, which comes now, has the rest of the answer.
+  bool joined_by(Client& retry) {
+    bool joined = false;
+    std::thread thread([&] { joined = retries.join(retry.exchange); });
+    wait_for_join();
+    end();
+    thread.join();
+    return joined;
+  }
   void end() {
     EXPECT_TRUE(sink.event(chat::TextDelta{"hello"}));
     EXPECT_TRUE(sink.event(kFinished));
@@ -83,12 +92,7 @@ TEST(Retries, ARetryGetsTheAnswerThatIsUnderWay) {
     Client retry("req_2", kBody, test.header, test.value);
     Flight flight(first);
     flight.clock.advance_ms(test.after_ms);
-    bool joined = false;
-    std::thread thread([&] { joined = flight.retries.join(retry.exchange); });
-    flight.wait_for_join();
-    flight.end();
-    thread.join();
-    EXPECT_TRUE(joined);
+    EXPECT_TRUE(flight.joined_by(retry));
     EXPECT_NE(retry.writer.bytes.find("hello"), std::string::npos);
     EXPECT_NE(retry.writer.bytes.find("message_stop"), std::string::npos);
     EXPECT_EQ(retry.writer.headers().get("x-request-id"), "req_1") << "the ledger's name for it";
@@ -106,10 +110,7 @@ TEST(Retries, ARetryOfOneOfSeveralAnswersHasItInItsOwnStream) {
   retry.exchange.shared = &of_retry;
   for (Client* client : {&first, &retry}) client->exchange.dialect = chat::Dialect::kOpenAiChat;
   Flight flight(first);
-  std::thread thread([&] { EXPECT_TRUE(flight.retries.join(retry.exchange)); });
-  flight.wait_for_join();
-  flight.end();
-  thread.join();
+  EXPECT_TRUE(flight.joined_by(retry));
   EXPECT_NE(retry.writer.bytes.find(R"("id":"cmpl-2")"), std::string::npos) << retry.writer.bytes;
   EXPECT_NE(retry.writer.bytes.find(R"("index":0)"), std::string::npos) << retry.writer.bytes;
   EXPECT_EQ(of_first.finished, 1);
@@ -122,10 +123,7 @@ TEST(Retries, ARetryOfOneOfSeveralAnswersMayAskForThatAnswerAlone) {
   first.exchange.shared = &of_first;
   for (Client* client : {&first, &retry}) client->exchange.dialect = chat::Dialect::kOpenAiChat;
   Flight flight(first);
-  std::thread thread([&] { EXPECT_TRUE(flight.retries.join(retry.exchange)); });
-  flight.wait_for_join();
-  flight.end();
-  thread.join();
+  EXPECT_TRUE(flight.joined_by(retry));
   EXPECT_NE(retry.writer.bytes.find(R"("index":0)"), std::string::npos) << retry.writer.bytes;
   EXPECT_TRUE(retry.writer.bytes.ends_with("data: [DONE]\n\n")) << retry.writer.bytes;
   EXPECT_EQ(of_first.finished, 1);

@@ -172,9 +172,9 @@ TEST_F(SeveralAnswersTest, ARefusalBehindAnAnswerIsTheLastOfTheStream) {
   EXPECT_EQ(asked, 1);
 }
 
-TEST_F(SeveralAnswersTest, NoFurtherAnswerIsMadeForAClientThatLeavesItsStream) {
-  std::atomic<int> asked = 0;
-  local_.script = [&](const backend::Call&, backend::Sink& sink, const net::Cancellation& client) {
+// Writes until the client has gone.
+auto endless(std::atomic<int>& asked) {
+  return [&asked](const backend::Call&, backend::Sink& sink, const net::Cancellation& client) {
     ++asked;
     backend::Report report = play(sink, {chat::Started{}});
     while (!client.cancelled() && sink.event(chat::TextDelta{"x"})) {
@@ -182,6 +182,11 @@ TEST_F(SeveralAnswersTest, NoFurtherAnswerIsMadeForAClientThatLeavesItsStream) {
     backend::end_with(report, {Code::kCancelled, "gone"});
     return report;
   };
+}
+
+TEST_F(SeveralAnswersTest, NoFurtherAnswerIsMadeForAClientThatLeavesItsStream) {
+  std::atomic<int> asked = 0;
+  local_.script = endless(asked);
   {
     auto response = client_->send(
         endpoint_,
@@ -198,14 +203,7 @@ TEST_F(SeveralAnswersTest, NoFurtherAnswerIsMadeForAClientThatLeavesItsStream) {
 
 TEST_F(SeveralAnswersTest, NoFurtherPromptIsAskedForAClientThatHasGone) {
   std::atomic<int> asked = 0;
-  local_.script = [&](const backend::Call&, backend::Sink& sink, const net::Cancellation& client) {
-    ++asked;
-    backend::Report report = play(sink, {chat::Started{}});
-    while (!client.cancelled() && sink.event(chat::TextDelta{"x"})) {
-    }
-    backend::end_with(report, {Code::kCancelled, "gone"});
-    return report;
-  };
+  local_.script = endless(asked);
   net::CancelFlag enough;
   std::jthread leaving([&] {
     while (asked == 0) std::this_thread::yield();
