@@ -20,24 +20,22 @@ def cli(gateway, *arguments):
 
 
 class Busy:
-    """Keeps the one local place until it is closed: an answer whose worker stands still. A tiny model is quick, so
-    it is looked whether the worker was stopped before it had said everything."""
+    """Keeps the one local place until it is closed: a request to a worker that stands still. It stands before it is
+    asked, because a tiny model may have said everything sooner than a signal arrives."""
 
     def __init__(self, case, gateway):
+        def newest():
+            [row] = gateway.call("GET", "/tophand/v1/requests?limit=1").json()["requests"]
+            return row
+
+        before = newest()["request_id"]
         self.worker = gateway.worker_pid()
+        os.kill(self.worker, signal.SIGSTOP)
+        self.connection = gateway.send("POST", "/v1/messages", {**ASK, "stream": True},
+                                       {"x-tophand-priority": "low", "anthropic-version": "2023-06-01"})
         case.addCleanup(self.close)  # a worker that stands still would hold up the next test too
-        for _ in range(50):
-            self.connection, self.response = gateway.open(
-                "POST", "/v1/messages", {**ASK, "max_tokens": 8000, "stream": True},
-                {"x-tophand-priority": "low", "anthropic-version": "2023-06-01"})
-            self.response.readline()
-            os.kill(self.worker, signal.SIGSTOP)
-            time.sleep(0.2)  # what the worker had said before arrives
-            rows = gateway.call("GET", "/tophand/v1/requests?limit=1").json()["requests"]
-            if rows[0]["state"] == "reserved":
-                return
-            self.close()
-        raise AssertionError("the model was always quicker")
+        wait_until(lambda: newest()["request_id"] != before and newest()["state"] == "reserved",
+                   "a request that has the local place")
 
     def close(self):
         os.kill(self.worker, signal.SIGCONT)

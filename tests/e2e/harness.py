@@ -144,8 +144,8 @@ class Gateway:
                 self.process.wait()
         self.process.stdout.close()
 
-    def open(self, method, path, body=None, headers=None, key=True, timeout=60):
-        """Sends a request; returns the connection and the response, its body unread."""
+    def send(self, method, path, body=None, headers=None, key=True, timeout=60):
+        """Sends a request; returns the connection, nothing read from it."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         own = {"content-type": "application/json"} if data is not None else {}
@@ -153,6 +153,11 @@ class Gateway:
             own["authorization"] = f"Bearer {self.key}"
         own.update(headers or {})
         connection.request(method, path, data, own)
+        return connection
+
+    def open(self, method, path, body=None, headers=None, key=True, timeout=60):
+        """Sends a request; returns the connection and the response, its body unread."""
+        connection = self.send(method, path, body, headers, key, timeout)
         return connection, connection.getresponse()
 
     def call(self, method, path, body=None, headers=None, key=True, timeout=60):
