@@ -28,15 +28,6 @@ struct Run {
   const float* floats(std::uint64_t t) const {
     return reinterpret_cast<const float*>(task.activations) + t * task.w.cols;
   }
-  void store(const GroupSums& sums, std::uint64_t g, std::uint64_t t) const {
-    const std::uint64_t first = g * kRowsPerGroup;
-    float* out = task.out + t * task.out_stride + first;
-    if (first + kRowsPerGroup <= task.w.rows) {
-      std::memcpy(out, sums.row, sizeof sums.row);  // of a known size: a store or two
-    } else {
-      std::memcpy(out, sums.row, (task.w.rows - first) * sizeof(float));
-    }
-  }
 
   void few(std::uint64_t first, std::uint64_t count) const;
 };
@@ -67,7 +58,7 @@ void Run::few(std::uint64_t first, std::uint64_t count) const {
     FewSums sums;
     kernels.few[count - 1](piece, sums);
     for (std::uint64_t s = 0; s < streams; ++s) {
-      for (std::uint64_t t = 0; t < count; ++t) store(sums[s][t], taken[s], first + t);
+      for (std::uint64_t t = 0; t < count; ++t) store_rows(task, taken[s], first + t, sums[s][t]);
     }
   }
 }
@@ -277,7 +268,7 @@ void PanelRun::store_incomplete() {
   if (whole(g)) return;
   for (std::uint64_t t = 0; t < count_; ++t) {
     for (std::uint64_t i = 0; i < pair_groups(g); ++i) {
-      run_.store(incomplete_[t][i], g + i, first_ + t);
+      store_rows(run_.task, g + i, first_ + t, incomplete_[t][i]);
     }
   }
 }

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/packed.h"
 
@@ -38,6 +39,18 @@ struct Panel {
 struct alignas(64) GroupSums {
   float row[kRowsPerGroup];
 };
+
+// Writes the rows of group g of a token to the output; its last group may be incomplete.
+inline void store_rows(const MatmulTask& task, std::uint64_t g, std::uint64_t token,
+                       const GroupSums& sums) {
+  const std::uint64_t first = g * kRowsPerGroup;
+  float* out = task.out + token * task.out_stride + first;
+  if (first + kRowsPerGroup <= task.w.rows) {
+    std::memcpy(out, sums.row, sizeof sums.row);  // of a known size: a store or two
+  } else {
+    std::memcpy(out, sums.row, (task.w.rows - first) * sizeof(float));
+  }
+}
 
 // Some tokens against some groups; writes sums[stream][token].
 struct FewPiece {
