@@ -276,6 +276,8 @@ void PanelRun::store_incomplete() {
 }  // namespace
 
 void run_matmul(const MatmulTask& task, const KernelSet& kernels) {
+  if (kernels.many != nullptr && task.tokens > kFewTokens && task.group_begin < task.group_end)
+    return kernels.many(task);
   const Run run{task, kernels};
   const bool panels = kernels.unpack != nullptr;
   // What is left over of many tokens has no tables.

@@ -93,10 +93,12 @@ struct KernelSet {
   void (*few[kFewTokens])(const FewPiece&, FewSums& sums);  // by number of tokens - 1
   // Instead of few(): all groups of a task times so many tokens, of which `token` is the first.
   void (*all_groups[kFewTokens])(const MatmulTask&, std::uint64_t token) = {};
+  // More tokens than kFewTokens against all groups of a task, instead of panels.
+  void (*many)(const MatmulTask&) = nullptr;
   // few() looks products up: the activations of a matmul() of up to kTableTokens have tables, and
   // more tokens all go to panels.
   bool tables = false;
-  // nullptr: encoding or instruction set without panels; then more tokens are taken few by few.
+  // nullptr: no panels; then more tokens are for many(), or are taken few by few.
   void (*unpack)(const std::byte* group, std::uint64_t first_block, std::uint64_t blocks,
                  std::size_t panel_group, Panel& panel);
   void (*tile[kTileTokensMax])(const TilePiece&);  // by number of tokens - 1
