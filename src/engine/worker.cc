@@ -15,6 +15,7 @@
 #include "engine/embedder.h"
 #include "engine/generator.h"
 #include "engine/worker_queue.h"
+#include "kernels/matmul.h"
 #include "net/http.h"
 
 namespace tophand::engine {
@@ -101,6 +102,8 @@ class HttpWorker final : public Worker {
     options.limits.body_bytes_max = std::size_t{64} << 20;
     // The queue is what bounds the work; connections beyond it are health checks.
     options.limits.connections_max = options_.queue_max + 64;
+    // A connection's thread is one of those that compute. What it does not touch costs nothing.
+    options.stack_bytes += kernels::kMatmulStackBytes;
     options.handler = [this](const net::Request& in, net::ResponseWriter& out) { route(in, out); };
     options.error_formatter = [](const Error& error, std::string_view) {
       return net::ErrorReply{std::string(kJson), error_body(error)};

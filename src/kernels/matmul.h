@@ -37,6 +37,9 @@ struct PackedMatrix {
   float tensor_scale = 1.0f;        // tensor_scale() of encoding.h
 };
 
+// What a call of matmul() may take of its thread's stack, above the 256 KiB of a connection's.
+inline constexpr std::size_t kMatmulStackBytes = std::size_t{512} << 10;
+
 constexpr std::uint64_t group_count(std::uint64_t rows) {
   return (rows + kRowsPerGroup - 1) / kRowsPerGroup;
 }

@@ -320,7 +320,8 @@ void run_rows(const Rows& rows, std::uint64_t token, std::uint64_t tiles, Work& 
 }
 
 // A multiple of kLutTokens tokens and groups all of whose rows exist.
-void lut_matmul(const MatmulTask& task) {
+// Not inline: what run_matmul_with_lut() calls next would lie above its tables on the stack.
+[[gnu::noinline]] void lut_matmul(const MatmulTask& task) {
   Work work;  // 350 KiB, which are not touched where there are few rows or tokens
   constexpr std::uint64_t kGroups = kRowsMax / kRowsPerGroup, kTokens = kTilesMax * kLutTokens;
   for (std::uint64_t t = 0; t < task.tokens; t += kTokens) {

@@ -1,10 +1,12 @@
 #include "kernels/matmul.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <random>
 #include <vector>
@@ -286,6 +288,25 @@ TEST_P(MatmulTest, MoreTokensThanOneBlockedProductTakes) {
   const std::uint64_t block = std::max(32u, encoding_info(GetParam().encoding).block_weights);
   check({19, block}, detail::kTokensAtOnce + 5, 0, 2);
   check({19, block}, detail::kTokensAtOnce + 12, 0, 2);
+}
+
+// A connection's thread may compute: run on the stack that it is given for that alone.
+TEST_P(MatmulTest, FitsTheStackThatItIsGiven) {
+  std::function<void()> products = [this] {
+    const std::uint64_t block = std::max(32u, encoding_info(GetParam().encoding).block_weights);
+    for (const unsigned tokens : {1u, 2u, 8u, 70u}) check({520, block}, tokens, 0, 33);
+  };
+  const auto run = [](void* of) -> void* {
+    (*static_cast<std::function<void()>*>(of))();
+    return nullptr;
+  };
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  ASSERT_EQ(pthread_attr_setstacksize(&small, kMatmulStackBytes), 0);
+  pthread_t thread{};
+  ASSERT_EQ(pthread_create(&thread, &small, run, &products), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&small);
 }
 
 // A code of 3 in I2_S, which no valid file has, is a weight of 0 everywhere.

@@ -144,6 +144,7 @@ struct ServerOptions {
   std::string address = "127.0.0.1";  // or "unix:/path/to.sock" (mode 0600)
   std::uint16_t port = 0;             // 0: a free one
   ServerLimits limits = {};
+  std::size_t stack_bytes = std::size_t{256} << 10;  // of a connection's thread (decisions/0001)
   Handler handler = {};
   Gatekeeper gatekeeper = {};           // may be empty
   BodyChooser body_chooser = {};        // may be empty

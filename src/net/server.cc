@@ -29,7 +29,6 @@ namespace tophand::net {
 namespace {
 
 constexpr int kBacklog = 511;
-constexpr std::size_t kStackBytes = 256u << 10;  // docs/decisions/0001
 // Connections over the limit that get a 503 at the same time; more are closed without a word.
 constexpr std::size_t kRefusersMax = 32;
 constexpr int kOutOfDescriptorsPauseMs = 100;
@@ -139,7 +138,7 @@ bool ThreadedServer::accept_one() {
 void ThreadedServer::start_connection(Fd socket) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
+  pthread_attr_setstacksize(&attributes, options_.stack_bytes);
   {
     const std::scoped_lock lock(mutex_);
     const std::size_t limit = options_.limits.connections_max;
