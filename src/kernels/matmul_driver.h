@@ -140,7 +140,7 @@ constexpr std::uint64_t default_ahead(Layout l) {
 
 // AMD's CPUs (measured: Zen 3) want lines asked for 1 KiB ahead, as 2 KiB cost plain reading 15 to
 // 35 %, and turns: of what plain reading gave, one token of Q4_K read 65 % of 2 KiB at a time and
-// 82 to 86 % in turns. From caches turns are 8 to 18 % slower, so others do without them.
+// 82 to 86 % in turns. From caches turns are up to 11 % slower, so others do without them.
 Reading few_reading(Layout l);
 
 // For few(): asks for the code lines that lie `ahead` bytes after those of block b, and with the
@@ -154,7 +154,7 @@ template <Layout L>
 }
 
 // The same in turns: with every block asks for an equal share of the super-block, scales included.
-// All shares alike, one token read 3 to 10 % more on a Zen 3 than with all scales at once.
+// All shares alike, one token read 0 to 10 % more on a Zen 3 than with all scales at once.
 template <Layout L>
 [[gnu::always_inline]] inline void prefetch_share(const std::byte* super, std::uint64_t b,
                                                   std::uint64_t ahead) {
