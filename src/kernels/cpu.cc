@@ -108,6 +108,14 @@ bool pick_isa(std::string_view only, Isa& out) {
   return found;
 }
 
+bool made_by_amd() {
+#if defined(__x86_64__)
+  return __builtin_cpu_is("amd") != 0;
+#else
+  return false;
+#endif
+}
+
 std::string cpu_model_name() {
 #if defined(__x86_64__)
   std::array<unsigned, 12> words{};

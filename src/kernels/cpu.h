@@ -28,6 +28,8 @@ std::span<const IsaInfo> instruction_sets();  // slowest first; [0] is scalar, t
 // run: a forced kernel never falls back in silence.
 bool pick_isa(std::string_view only, Isa& out);
 
+bool made_by_amd();  // by CPUID; false elsewhere
+
 std::string cpu_model_name();  // "AMD EPYC ...", from CPUID; "unknown" elsewhere
 
 }  // namespace tophand::kernels

@@ -3,7 +3,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/cpu.h"
+
 namespace tophand::kernels::detail {
+
+Reading few_reading(Layout l) {
+  static const bool amd = made_by_amd();
+  return amd ? Reading{1024, true} : Reading{default_ahead(l), false};
+}
+
 namespace {
 
 // The columns that a panel covers.
@@ -36,6 +44,7 @@ void Run::few(std::uint64_t first, std::uint64_t count) const {
   FewPiece piece{};
   piece.cols = task.w.cols;
   piece.tensor_scale = task.w.tensor_scale;
+  if (layout.bits != 0) piece.reading = few_reading(layout);
   for (std::uint64_t t = 0; t < count; ++t) {
     if (form == ActivationForm::kFloat32) {
       piece.x[t] = floats(first + t);
