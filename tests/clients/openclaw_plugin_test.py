@@ -64,8 +64,7 @@ class Plugin(AgentTest):
         process = subprocess.Popen(
             [program("openclaw"), "gateway", "run", "--port", str(self.port)], cwd=self.folder,
             env=self.environment(**self.variables), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.addCleanup(process.wait, 60)
-        self.addCleanup(process.terminate)
+        self.addCleanup(self.stop, process)
 
         def ready():
             if process.poll() is not None:
@@ -76,6 +75,15 @@ class Plugin(AgentTest):
             except (urllib.error.URLError, OSError):
                 return False
         harness.wait_until(ready, "OpenClaw's gateway", START_S)
+
+    @staticmethod
+    def stop(process):
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:  # it waits for a run of an agent that goes on
+            process.kill()
+            process.wait()
 
     def row_of(self, task_class):
         def found():
