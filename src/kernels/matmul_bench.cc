@@ -90,6 +90,16 @@ void gemm(benchmark::State& state, Isa isa, Encoding encoding) {
   run(state, isa, p, tokens);
 }
 
+// A few tokens against a matrix larger than any cache: what decoding several sequences does.
+void batch(benchmark::State& state, Isa isa, Encoding encoding) {
+  const auto tokens = static_cast<std::uint64_t>(state.range(0));
+  const std::uint64_t cols = 2560;
+  const std::uint64_t row_bytes = packed_bytes(encoding, 16, cols) / 16;
+  const std::uint64_t rows = (std::uint64_t{200} << 20) / row_bytes / 64 * 64;
+  Problem p(isa, encoding, rows, cols, tokens);
+  run(state, isa, p, tokens);
+}
+
 void attention(benchmark::State& state, Isa isa) {
   const std::uint64_t n_q = 6, hd = 128, n_kv = 512;
   std::vector<float> q(n_q * hd, 0.5f), scores(n_q * n_kv), out(n_q * hd);
@@ -187,12 +197,17 @@ void register_for(const IsaInfo& set) {
     const auto encoding = static_cast<Encoding>(e);
     const std::string suffix = "/" + name + "/" + std::string(encoding_info(encoding).name);
     benchmark::RegisterBenchmark(("gemv" + suffix).c_str(), gemv, isa, encoding);
+    benchmark::RegisterBenchmark(("batch" + suffix).c_str(), batch, isa, encoding)
+        ->Arg(2)
+        ->Arg(4)
+        ->Arg(8);
     benchmark::RegisterBenchmark(("gemm" + suffix).c_str(), gemm, isa, encoding)
         ->Arg(1)
         ->Arg(2)
         ->Arg(4)
         ->Arg(8)
-        ->Arg(128);
+        ->Arg(128)
+        ->Arg(512);
   }
   benchmark::RegisterBenchmark(("attention/" + name).c_str(), attention, isa);
   benchmark::RegisterBenchmark(("quantise/" + name).c_str(), quantise, isa);

@@ -27,15 +27,17 @@ constexpr std::size_t kTables = 8;     // of a block of 32 columns: 20 KiB, whic
 constexpr std::size_t kRunBlocks = 4;  // what is done with one tile of tokens before the next
 constexpr std::size_t kTilesMax = kTablePart.tokens / kLutTokens;
 constexpr std::size_t kRowsMax =
-    kTablePart.groups * kRowsPerGroup;  // 256 KiB of sums, 64 of indices
+    kTablePart.groups * kRowsPerGroup;  // 160 KiB of sums, 80 of indices
 constexpr std::int32_t kSumMax = 32767;
 
 struct alignas(32) Entry {
   std::int16_t tokens[kLutTokens];
 };
 
-// A row's entries in the tables of one block, a byte each, that of the first table the lowest.
-using Index = std::uint64_t;
+// Where a row's entries lie in the tables of one block: 16 bits a table, in bytes.
+struct alignas(16) Index {
+  std::uint64_t four[2];
+};
 
 // Sixteen tokens.
 struct Tile {
@@ -47,10 +49,12 @@ struct Tile {
   bool widened;       // there are int32 sums in `out`
 };
 
+// Sums and indices are as close together as the rows of the part allow: fixed distances would be
+// powers of two, which share a cache's sets.
 struct Work {
   Entry tables[kTables][kEntries];
-  Entry sums[kTilesMax][kRowsMax];
-  alignas(32) Index index[kRunBlocks][kRowsMax];
+  Entry sums[kTilesMax * kRowsMax];                // [tile][row]
+  alignas(32) Index index[kRunBlocks * kRowsMax];  // [block][row]
   alignas(32) std::int8_t columns[kRunBlocks * kBlockCols][kLutTokens];
   Tile tiles[kTilesMax];
 };
@@ -81,14 +85,26 @@ TOPHAND_INLINE __m256i entries_of(const std::byte* codes) {
       _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(packed, 4), half)));
 }
 
+TOPHAND_INLINE __m256i offsets(__m256i entries) {
+  static_assert(sizeof(Entry) == 1 << 5);
+  return _mm256_slli_epi16(entries, 5);
+}
+
 // Eight rows of a block: `codes` points at their half of its first line.
 TOPHAND_INLINE void index_rows(const std::byte* codes, Index* out) {
   const __m256i first = entries_of(codes), second = entries_of(codes + kLineBytes);
   const __m256i low = _mm256_unpacklo_epi32(first, second);   // rows 0 1, 4 5
   const __m256i high = _mm256_unpackhi_epi32(first, second);  // rows 2 3, 6 7
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i rows04 = offsets(_mm256_unpacklo_epi8(low, zero)),
+                rows15 = offsets(_mm256_unpackhi_epi8(low, zero)),
+                rows26 = offsets(_mm256_unpacklo_epi8(high, zero)),
+                rows37 = offsets(_mm256_unpackhi_epi8(high, zero));
   auto* to = reinterpret_cast<__m256i*>(out);
-  _mm256_store_si256(to, _mm256_permute2x128_si256(low, high, 0x20));
-  _mm256_store_si256(to + 1, _mm256_permute2x128_si256(low, high, 0x31));
+  _mm256_store_si256(to, _mm256_permute2x128_si256(rows04, rows15, 0x20));
+  _mm256_store_si256(to + 1, _mm256_permute2x128_si256(rows26, rows37, 0x20));
+  _mm256_store_si256(to + 2, _mm256_permute2x128_si256(rows04, rows15, 0x31));
+  _mm256_store_si256(to + 3, _mm256_permute2x128_si256(rows26, rows37, 0x31));
 }
 
 TOPHAND_TARGET void fill_index(const Rows& rows, Blocks blocks, Work& work) {
@@ -96,13 +112,16 @@ TOPHAND_TARGET void fill_index(const Rows& rows, Blocks blocks, Work& work) {
   for (std::uint64_t g = 0; g < rows.groups; ++g) {
     const std::byte* lines =
         rows.task.w.data + (rows.group + g) * stride + blocks.first * kLayout.super_bytes();
-    // The next run's, which is some 10^5 cycles away: into L2.
+    // Those of a later group into L1, and the next run's, which is some 10^5 cycles away, into L2.
+    const std::byte* later = lines + 2 * stride;
     const std::byte* next = lines + blocks.count * kLayout.super_bytes();
+#pragma GCC unroll 8
     for (std::size_t i = 0; i < kRunBlocks * kLayout.super_bytes(); i += kLineBytes) {
+      __builtin_prefetch(later + i, 0, 3);
       __builtin_prefetch(next + i, 0, 2);
     }
     for (std::uint64_t b = 0; b < blocks.count; ++b) {
-      Index* out = work.index[b] + g * kRowsPerGroup;
+      Index* out = work.index + b * rows.count() + g * kRowsPerGroup;
       index_rows(lines, out);
       index_rows(lines + kLineBytes / 2, out + 8);
       lines += kLayout.code_bytes();
@@ -179,29 +198,55 @@ TOPHAND_INLINE __m256i add16(__m256i sum, __m256i entry) {
   return sum;
 }
 
-// The entry that byte t of `index` names: a rotation by one instruction, which needs no copy, and a
-// mask. Instructions are what limits this loop, twice so where a neighbour shares the core.
-TOPHAND_INLINE __m256i entry(const Entry (&tables)[kTables][kEntries], Index index, std::size_t t) {
-  static_assert(sizeof(Entry) == 1 << 5);
-  const Index offset = std::rotr(index, static_cast<int>((8 * t + 59) % 64)) & (0xff << 5);
+// The entry of table t: its offset is taken out of four by one instruction (BMI1's bextr in the
+// middle). Instructions are what limits this loop, twice so where a neighbour shares the core.
+template <std::size_t t>
+TOPHAND_INLINE __m256i entry(const std::byte* tables, const std::uint64_t (&four)[2]) {
+  const std::uint64_t from = four[t / 4];
+  std::uint64_t offset;
+  if constexpr (t % 4 == 0) {
+    offset = static_cast<std::uint16_t>(from);
+  } else if constexpr (t % 4 == 3) {
+    offset = from >> 48;
+  } else {
+    offset = _bextr_u64(from, 16 * (t % 4), 16);
+  }
   return _mm256_load_si256(
-      reinterpret_cast<const __m256i*>(reinterpret_cast<const std::byte*>(tables[t]) + offset));
+      reinterpret_cast<const __m256i*>(tables + offset + t * kEntries * sizeof(Entry)));
 }
 
-// sums += the entries of all rows. With `kFirst` the sums start at zero.
+// sum += the entries of table t for two rows.
+template <std::size_t t>
+TOPHAND_INLINE void add_entries(const std::byte* tables, const std::uint64_t (&first)[2],
+                                const std::uint64_t (&second)[2], __m256i (&sum)[2]) {
+  sum[0] = add16(sum[0], entry<t>(tables, first));
+  sum[1] = add16(sum[1], entry<t>(tables, second));
+}
+
+// sums += the entries of all rows, an even number. With `kFirst` the sums start at zero.
 template <bool kFirst>
-TOPHAND_TARGET void look_up(const Entry (&tables)[kTables][kEntries], const Index* index,
+TOPHAND_TARGET void look_up(const Entry (&all)[kTables][kEntries], const Index* index,
                             std::uint64_t rows, Entry* sums) {
-  for (std::uint64_t r = 0; r < rows; ++r) {
+  const auto* tables = reinterpret_cast<const std::byte*>(all);
+  for (std::uint64_t r = 0; r < rows; r += 2) {
+    asm("" : "+r"(tables));  // else GCC keeps an address for each table, most of them in memory
     auto* out = reinterpret_cast<__m256i*>(sums + r);
-    __m256i a = entry(tables, index[r], 0), b = entry(tables, index[r], 1);
-    if constexpr (!kFirst) a = add16(a, _mm256_load_si256(out));
-#pragma GCC unroll 3
-    for (std::size_t t = 2; t < kTables; t += 2) {
-      a = add16(a, entry(tables, index[r], t));
-      b = add16(b, entry(tables, index[r], t + 1));
+    const std::uint64_t first[2] = {index[r].four[0], index[r].four[1]};
+    const std::uint64_t second[2] = {index[r + 1].four[0], index[r + 1].four[1]};
+    __m256i sum[2] = {entry<0>(tables, first), entry<0>(tables, second)};
+    if constexpr (!kFirst) {
+      sum[0] = add16(sum[0], _mm256_load_si256(out));
+      sum[1] = add16(sum[1], _mm256_load_si256(out + 1));
     }
-    _mm256_store_si256(out, add16(a, b));
+    add_entries<1>(tables, first, second, sum);
+    add_entries<2>(tables, first, second, sum);
+    add_entries<3>(tables, first, second, sum);
+    add_entries<4>(tables, first, second, sum);
+    add_entries<5>(tables, first, second, sum);
+    add_entries<6>(tables, first, second, sum);
+    add_entries<7>(tables, first, second, sum);
+    _mm256_store_si256(out, sum[0]);
+    _mm256_store_si256(out + 1, sum[1]);
   }
 }
 
@@ -285,7 +330,7 @@ void start_tile(const Rows& rows, std::uint64_t token, Tile& tile) {
 
 TOPHAND_TARGET void run_tile(const Rows& rows, Blocks blocks, std::size_t at, Work& work) {
   Tile& tile = work.tiles[at];
-  Entry* sums = work.sums[at];
+  Entry* sums = work.sums + at * rows.count();
   transpose(tile, blocks, work);
   const std::int32_t most = most_magnitude(work, blocks.count);
   if (tile.most + most > kSumMax) widen<Widen::kKeep>(rows, tile, sums);
@@ -295,9 +340,9 @@ TOPHAND_TARGET void run_tile(const Rows& rows, Blocks blocks, std::size_t at, Wo
       fill_table(work.columns + kBlockCols * b + 16 * (t / 4) + t % 4, work.tables[t]);
     }
     if (tile.empty) {
-      look_up<true>(work.tables, work.index[b], rows.count(), sums);
+      look_up<true>(work.tables, work.index + b * rows.count(), rows.count(), sums);
     } else {
-      look_up<false>(work.tables, work.index[b], rows.count(), sums);
+      look_up<false>(work.tables, work.index + b * rows.count(), rows.count(), sums);
     }
     tile.empty = false;
   }
@@ -315,14 +360,14 @@ void run_rows(const Rows& rows, std::uint64_t token, std::uint64_t tiles, Work& 
     for (std::uint64_t i = 0; i < tiles; ++i) run_tile(rows, run, i, work);
   }
   for (std::uint64_t i = 0; i < tiles; ++i) {
-    widen<Widen::kFinish>(rows, work.tiles[i], work.sums[i]);
+    widen<Widen::kFinish>(rows, work.tiles[i], work.sums + i * rows.count());
   }
 }
 
 // A multiple of kLutTokens tokens and groups all of whose rows exist.
 // Not inline: what run_matmul_with_lut() calls next would lie above its tables on the stack.
 [[gnu::noinline]] void lut_matmul(const MatmulTask& task) {
-  Work work;  // 350 KiB, which are not touched where there are few rows or tokens
+  Work work;  // 265 KiB, which are not touched where there are few rows or tokens
   constexpr std::uint64_t kGroups = kRowsMax / kRowsPerGroup, kTokens = kTilesMax * kLutTokens;
   for (std::uint64_t t = 0; t < task.tokens; t += kTokens) {
     const std::uint64_t tiles = std::min(kTokens, task.tokens - t) / kLutTokens;

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c,bmi2")))
+#define TOPHAND_TARGET __attribute__((target("avx2,fma,f16c,bmi,bmi2")))
 #define TOPHAND_INLINE TOPHAND_TARGET inline __attribute__((always_inline))
 
 namespace tophand::kernels::detail {
