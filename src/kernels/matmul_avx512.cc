@@ -78,6 +78,20 @@ TOPHAND_INLINE void load_codes(const std::byte* lines, Codes& codes) {
       codes.dword[4 * h + 2] = _mm512_and_si512(_mm512_srli_epi16(line, 4), low2);
       codes.dword[4 * h + 3] = _mm512_and_si512(_mm512_srli_epi16(line, 6), low2);
     }
+  } else if constexpr (L.bits == 6) {
+    const __m512i low6 = _mm512_set1_epi8(63);
+    for (std::size_t h = 0; h < 2; ++h) {
+      __m512i line[3];
+      for (std::size_t i = 0; i < 3; ++i) {
+        line[i] = load_line(lines + 64 * (3 * h + i));
+        codes.dword[4 * h + i] = _mm512_and_si512(line[i], low6);
+      }
+      // Bits of the first where the mask has them, else of the second: one vpternlogd (0xca).
+      const __m512i low = _mm512_ternarylogic_epi32(low2, _mm512_srli_epi16(line[0], 6),
+                                                    _mm512_srli_epi16(line[1], 4), 0xca);
+      const __m512i all = _mm512_ternarylogic_epi32(low4, low, _mm512_srli_epi16(line[2], 2), 0xca);
+      codes.dword[4 * h + 3] = _mm512_and_si512(all, low6);
+    }
   } else {
     for (std::size_t j = 0; j < 4; ++j) {
       const __m512i line = load_line(lines + 64 * j);
@@ -99,19 +113,6 @@ TOPHAND_INLINE void load_codes(const std::byte* lines, Codes& codes) {
     merge(5, _mm512_srli_epi16(high, 1));
     merge(6, _mm512_srli_epi16(high, 2));
     merge(7, _mm512_srli_epi16(high, 3));
-  }
-  if constexpr (L.bits == 6) {
-    const __m512i bits45 = _mm512_set1_epi8(48);
-    for (std::size_t h = 0; h < 2; ++h) {
-      const __m512i high = load_line(lines + 256 + 64 * h);
-      const auto merge = [&](std::size_t j, __m512i moved) TOPHAND_TARGET {
-        codes.dword[j] = _mm512_ternarylogic_epi32(codes.dword[j], moved, bits45, 0xf8);
-      };
-      merge(4 * h, _mm512_slli_epi16(high, 4));
-      merge(4 * h + 1, _mm512_slli_epi16(high, 2));
-      merge(4 * h + 2, high);
-      merge(4 * h + 3, _mm512_srli_epi16(high, 2));
-    }
   }
 }
 

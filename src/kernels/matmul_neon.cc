@@ -68,6 +68,17 @@ TOPHAND_INLINE void load_codes(const std::byte* lines, Codes& codes) {
       c[4 * h + 2] = vandq_u8(vshrq_n_u8(line, 4), low2);
       c[4 * h + 3] = vshrq_n_u8(line, 6);
     }
+  } else if constexpr (L.bits == 6) {
+    for (std::size_t h = 0; h < 2; ++h) {
+      uint8x16_t line[3];
+      for (std::size_t i = 0; i < 3; ++i) {
+        line[i] = load(lines + 64 * (3 * h + i));
+        c[4 * h + i] = vandq_u8(line[i], vdupq_n_u8(63));
+      }
+      // The upper bits of line 2, then of 1, then of 0.
+      const uint8x16_t upper = vsriq_n_u8(line[2], vsriq_n_u8(line[1], line[0], 2), 2);
+      c[4 * h + 3] = vshrq_n_u8(upper, 2);
+    }
   } else {
     for (std::size_t j = 0; j < 4; ++j) {
       const uint8x16_t line = load(lines + 64 * j);
@@ -80,16 +91,6 @@ TOPHAND_INLINE void load_codes(const std::byte* lines, Codes& codes) {
     for (std::size_t j = 0; j < 8; ++j) {
       const uint8x16_t bit = vtstq_u8(high, vdupq_n_u8(static_cast<std::uint8_t>(1u << j)));
       c[j] = vorrq_u8(c[j], vandq_u8(bit, vdupq_n_u8(16)));
-    }
-  }
-  if constexpr (L.bits == 6) {
-    const uint8x16_t bits45 = vdupq_n_u8(48);
-    for (std::size_t h = 0; h < 2; ++h) {
-      const uint8x16_t high = load(lines + 256 + 64 * h);
-      c[4 * h] = vorrq_u8(c[4 * h], vandq_u8(vshlq_n_u8(high, 4), bits45));
-      c[4 * h + 1] = vorrq_u8(c[4 * h + 1], vandq_u8(vshlq_n_u8(high, 2), bits45));
-      c[4 * h + 2] = vorrq_u8(c[4 * h + 2], vandq_u8(high, bits45));
-      c[4 * h + 3] = vorrq_u8(c[4 * h + 3], vandq_u8(vshrq_n_u8(high, 2), bits45));
     }
   }
   for (std::size_t j = 0; j < 8; ++j) codes.dword[j] = vreinterpretq_s8_u8(c[j]);

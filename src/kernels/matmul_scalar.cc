@@ -13,9 +13,14 @@ int code_at(const Layout& layout, const std::byte* lines, std::size_t row, std::
   if (layout.bits == 8) return static_cast<int>(line(dword));
   if (layout.bits == 1) return static_cast<int>(line(0) >> dword & 1) * 2;
   if (layout.bits == 2) return static_cast<int>(line(dword / 4) >> (2 * (dword % 4)) & 3);
+  if (layout.bits == 6) {
+    const std::size_t first = 3 * (dword / 4);
+    if (dword % 4 < 3) return static_cast<int>(line(first + dword % 4) & 63);
+    return static_cast<int>(line(first) >> 6 | line(first + 1) >> 6 << 2 |
+                            line(first + 2) >> 6 << 4);
+  }
   unsigned code = line(dword % 4) >> (dword < 4 ? 0 : 4) & 15;
   if (layout.bits == 5) code |= (line(4) >> dword & 1) << 4;
-  if (layout.bits == 6) code |= (line(4 + dword / 4) >> (2 * (dword % 4)) & 3) << 4;
   return static_cast<int>(code);
 }
 

@@ -211,10 +211,19 @@ TOPHAND_INLINE void write_lines(const __m256i dwords[8], std::byte* out) {
     line(1, stacked<4, 2>(dwords + 4));
     return;
   }
+  if constexpr (kBits == 6) {
+#pragma GCC unroll 6
+    for (std::size_t i = 0; i < 6; ++i) {
+      const int at = static_cast<int>(2 * (i % 3));
+      const __m256i part = masked(dwords[i < 3 ? 3 : 7], 3 << at);
+      line(i, _mm256_or_si256(dwords[i + i / 3], _mm256_slli_epi16(part, 6 - at)));
+    }
+    return;
+  }
   __m256i high[8];  // the bits above a nibble; with one bit, codes 0 and 2
 #pragma GCC unroll 8
   for (std::size_t j = 0; j < 8; ++j)
-    high[j] = masked(_mm256_srli_epi16(dwords[j], kBits == 1 ? 1 : 4), kBits == 6 ? 3 : 1);
+    high[j] = masked(_mm256_srli_epi16(dwords[j], kBits == 1 ? 1 : 4), 1);
   if constexpr (kBits == 1) return line(0, stacked<8, 1>(high));
 #pragma GCC unroll 4
   for (std::size_t j = 0; j < 4; ++j) {
@@ -222,10 +231,6 @@ TOPHAND_INLINE void write_lines(const __m256i dwords[8], std::byte* out) {
     line(j, _mm256_or_si256(masked(dwords[j], 15), upper));
   }
   if constexpr (kBits == 5) line(4, stacked<8, 1>(high));
-  if constexpr (kBits == 6) {
-    line(4, stacked<4, 2>(high));
-    line(5, stacked<4, 2>(high + 4));
-  }
 }
 
 // Two bytes of each row, `stride` bytes apart, one beside the other.

@@ -39,10 +39,10 @@ void write_codes(const Layout& layout, const Tile& tile, std::byte* out) {
   const auto code = [&](std::size_t r, std::size_t dword, std::size_t i) {
     return unsigned{tile[r][4 * dword + i]};
   };
-  const auto two_bits = [&](std::byte* line, std::size_t h, unsigned shift) {
+  const auto two_bits = [&](std::byte* line, std::size_t h) {
     write_line(line, [&](std::size_t r, std::size_t i) {
       unsigned byte = 0;
-      for (std::size_t j = 0; j < 4; ++j) byte |= (code(r, 4 * h + j, i) >> shift & 3) << (2 * j);
+      for (std::size_t j = 0; j < 4; ++j) byte |= (code(r, 4 * h + j, i) & 3) << (2 * j);
       return byte;
     });
   };
@@ -61,7 +61,16 @@ void write_codes(const Layout& layout, const Tile& tile, std::byte* out) {
     return;
   }
   if (layout.bits == 2) {
-    for (std::size_t h = 0; h < 2; ++h) two_bits(out + 64 * h, h, 0);
+    for (std::size_t h = 0; h < 2; ++h) two_bits(out + 64 * h, h);
+    return;
+  }
+  if (layout.bits == 6) {
+    for (std::size_t i = 0; i < 6; ++i) {
+      const std::size_t j = i + i / 3, fourth = i < 3 ? 3 : 7;
+      write_line(out + 64 * i, [&](std::size_t r, std::size_t c) {
+        return code(r, j, c) | (code(r, fourth, c) >> (2 * (i % 3)) & 3) << 6;
+      });
+    }
     return;
   }
   for (std::size_t j = 0; j < 4; ++j) {
@@ -75,9 +84,6 @@ void write_codes(const Layout& layout, const Tile& tile, std::byte* out) {
       for (std::size_t j = 0; j < 8; ++j) byte |= (code(r, j, i) >> 4) << j;
       return byte;
     });
-  }
-  if (layout.bits == 6) {
-    for (std::size_t h = 0; h < 2; ++h) two_bits(out + 256 + 64 * h, h, 4);
   }
 }
 

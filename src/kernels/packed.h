@@ -9,8 +9,8 @@
 //   8 bits: line j is dword j.                                                        8 lines
 //   4 bits: line j (0..3): low nibble dword j, high nibble dword j + 4.               4 lines
 //   5 bits: the 4 nibble lines, then one line whose bit j is bit 4 of dword j.        5 lines
-//   6 bits: the 4 nibble lines, then lines h = 0, 1: bits 2i, 2i+1 are bits 4 and 5 of
-//           dword 4h + i.                                                             6 lines
+//   6 bits: lines 3h + i, h = 0, 1, i = 0..2: dword 4h + i; bits 6 and 7 are bits 2i and 2i + 1
+//           of dword 4h + 3, so that three dwords of four take one mask each.         6 lines
 //   2 bits: line h (0, 1): bits 2i, 2i+1 are dword 4h + i.                            2 lines
 //   1 bit:  one line whose bit j is dword j; it stands for code 0 or 2.               1 line
 // Kernels that look products up want the lines of two neighbouring blocks of one bit in pieces of
