@@ -44,6 +44,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual Result<> event(const chat::StreamEvent& event) = 0;
+  // From true to false, the events came together: what they are written as may be sent together.
+  virtual void together(bool) {}
   // Pass-through only. head() comes once, with a 2xx status, before raw(). `bytes` are whole SSE
   // events (or, not streamed, the whole body), `meaning` what they say.
   virtual Result<> head(int status, const net::Headers& kept, std::string_view content_type) = 0;

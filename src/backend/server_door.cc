@@ -17,6 +17,24 @@ constexpr int kProbeTimeoutMs = 5'000;
 constexpr std::int64_t kBytesPerToken = 4;
 constexpr std::string_view kV1 = "/v1";
 
+// While events that came in one piece are given out. A provider that is faster than its reader
+// sends many; each in a write of its own costs more than to translate it.
+class Together {
+ public:
+  Together(Sink& sink, bool several) : sink_(several ? &sink : nullptr) {
+    if (sink_ != nullptr) sink_->together(true);
+  }
+  ~Together() { over(); }
+  void over() {
+    if (sink_ != nullptr) std::exchange(sink_, nullptr)->together(false);
+  }
+  Together(const Together&) = delete;
+  Together& operator=(const Together&) = delete;
+
+ private:
+  Sink* sink_;
+};
+
 bool is_success(int status) {
   return status >= 200 && status < 300;
 }
@@ -151,6 +169,7 @@ Report ServerDoor::read(const Question& question, net::ClientResponse& response,
       end_with(report, Error{Code::kUpstream, pushed.error().message}.within(name_));
       return report;
     }
+    Together together(sink, events.size() > 1);
     for (chat::StreamEvent& event : events) {
       auto* finished = std::get_if<chat::Finished>(&event);
       if (finished != nullptr) complete_usage(*question.request, report, *finished);
@@ -168,6 +187,7 @@ Report ServerDoor::read(const Question& question, net::ClientResponse& response,
         return report;
       }
       if (finished == nullptr) continue;
+      together.over();
       // The proper end, so that the connection is kept.
       if (!piece->empty()) static_cast<void>(response.read(&client));
       return report;

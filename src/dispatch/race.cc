@@ -57,6 +57,11 @@ Result<> Race::Entrant::event(const chat::StreamEvent& event) {
   return race_.client_.event(event);
 }
 
+void Race::Entrant::together(bool on) {
+  const std::lock_guard lock(race_.client_mutex_);
+  if (race_.winner() == number_) race_.client_.together(on);
+}
+
 Result<> Race::Entrant::head(int status, const net::Headers& kept, std::string_view type) {
   if (auto mine = claim(); !mine) return mine;
   const std::lock_guard lock(race_.client_mutex_);

@@ -31,6 +31,7 @@ class Race {
     Takes trying(const Trying& attempt) override;
     void held(std::function<void()>) override {}  // nothing is given out before there is content
     Result<> event(const chat::StreamEvent& event) override;
+    void together(bool on) override;
     Result<> head(int status, const net::Headers& kept, std::string_view type) override;
     Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
     void asked() override;

@@ -45,6 +45,7 @@ class Gate final : public backend::Sink {
         printed_(offered_tools(request)) {}
 
   Result<> event(const chat::StreamEvent& event) override;
+  void together(bool on) override { client_.together(on); }
   Result<> head(int status, const net::Headers& kept, std::string_view type) override {
     return client_.head(status, kept, type);
   }

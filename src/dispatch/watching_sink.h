@@ -26,6 +26,7 @@ class WatchingSink final : public backend::Sink {
   ~WatchingSink() override;
 
   Result<> event(const chat::StreamEvent& event) override;
+  void together(bool on) override { client_.together(on); }
   Result<> head(int status, const net::Headers& kept, std::string_view content_type) override;
   Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
 

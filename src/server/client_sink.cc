@@ -13,6 +13,7 @@ constexpr std::string_view kTruncatedHeader = "x-tophand-truncated";
 constexpr std::int64_t kStartAfterNs = 1'000'000'000;
 constexpr std::int64_t kBreatheEveryNs = 5'000'000'000;
 constexpr std::int64_t kLookEveryNs = 10'000'000;
+constexpr std::size_t kGatheredBytesMax = 4u << 10;
 
 // What a client is told when the provider refused: its own status where that means the same here.
 // 529 is Anthropic's alone; other dialects' clients know it as 503.
@@ -94,6 +95,7 @@ bool ClientSink::move_to(Exchange& other) {
   exchange_ = &other;
   shape_.context.write_into(other.shared);
   writer_.reset();  // pings may have gone before
+  gathered_.clear();
   return true;
 }
 
@@ -156,7 +158,8 @@ Result<> ClientSink::put(std::string_view bytes, std::string_view content_type) 
     writer.headers().set("cache-control", "no-cache");
     if (auto begun = writer.start_stream(200, content_type); !begun) return begun;
   }
-  return writer.write(bytes);
+  if (gathered_.empty()) return writer.write(bytes);
+  return writer.write(std::exchange(gathered_, {}).append(bytes));
 }
 
 chat::StreamWriter& ClientSink::stream_writer() {
@@ -167,7 +170,19 @@ chat::StreamWriter& ClientSink::stream_writer() {
 Result<> ClientSink::write_event(const chat::StreamEvent& event) {
   std::string bytes;
   stream_writer().on(event, clock_.wall_ms(), bytes);
+  if (gathering_ && gathered_.size() + bytes.size() <= kGatheredBytesMax) {
+    gathered_ += bytes;
+    return {};
+  }
   return put(bytes, chat::stream_content_type(exchange_->dialect));
+}
+
+// A client that has gone is noticed by the next write, or the end.
+void ClientSink::together(bool on) {
+  const std::lock_guard lock(mutex_);
+  gathering_ = on;
+  if (!on && !gathered_.empty())
+    static_cast<void>(put({}, chat::stream_content_type(exchange_->dialect)));
 }
 
 Result<> ClientSink::event(const chat::StreamEvent& event) {

@@ -47,6 +47,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
   void held(std::function<void()> release) override;
   bool shortened(const dispatch::Shortened& by) override;
   Result<> event(const chat::StreamEvent& event) override;
+  void together(bool on) override;
   Result<> head(int status, const net::Headers& kept, std::string_view content_type) override;
   Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
   void asked() override;
@@ -82,6 +83,8 @@ class ClientSink final : public dispatch::Sink, private Beating {
   std::mutex mutex_;
   std::unique_ptr<chat::StreamWriter> writer_;  // made when it is needed
   chat::Collector collector_;                   // of answers that are not streamed
+  bool gathering_ = false;                      // between together(true) and together(false)
+  std::string gathered_;                        // what events since then are written as
   bool delivered_ = false;                      // some of the answer has been written
   bool raw_ = false;                            // a provider's own bytes are passed on
   bool raw_expected_ = false;  // or may come: until then nothing of ours may be written

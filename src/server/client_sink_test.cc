@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "server/memory_writer_for_tests.h"
 
 namespace tophand::server {
@@ -60,6 +63,68 @@ TEST(ClientSink, NoticesAClientThatLeftAWholeAnswerThatNeverWaits) {
   const auto put = whole.sink.event(chat::TextDelta{"hello"});
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().code, Code::kCancelled);
+}
+
+// A client that is given a stream.
+struct Streamed {
+  net::Request request;
+  MemoryWriter writer;
+  Exchange exchange{request, writer, "req_1", "key", chat::Dialect::kOpenAiChat};
+  FakeClock clock;
+  ClientSink sink{
+      exchange, {.context = {.id = "1", .model = "m"}, .stream = true, .priority = "low"}, clock};
+};
+
+TEST(ClientSink, EventsThatCameTogetherAreWrittenTogether) {
+  Streamed alone, gathered;
+  for (Streamed* client : {&alone, &gathered}) {
+    ASSERT_TRUE(client->sink.event(chat::Started{}));
+    client->sink.together(client == &gathered);
+    const int before = client->writer.writes;
+    for (const char* text : {"one", "two", "three"})
+      ASSERT_TRUE(client->sink.event(chat::TextDelta{text}));
+    EXPECT_EQ(client->writer.writes - before, client == &gathered ? 0 : 3);
+    client->sink.together(false);
+    EXPECT_EQ(client->writer.writes - before, client == &gathered ? 1 : 3);
+    ASSERT_TRUE(client->sink.event(chat::TextDelta{"four"}));
+    EXPECT_EQ(client->writer.writes - before, client == &gathered ? 2 : 4);
+  }
+  EXPECT_EQ(gathered.writer.bytes, alone.writer.bytes);
+}
+
+TEST(ClientSink, WhatIsGatheredStaysSmallAndInOrder) {
+  Streamed alone, gathered;
+  gathered.sink.together(true);
+  const std::string text(1'000, 'x');
+  std::size_t kept_back_most = 0;
+  for (int i = 0; i < 40; ++i) {
+    const chat::TextDelta delta{text + std::to_string(i)};
+    ASSERT_TRUE(alone.sink.event(delta));
+    ASSERT_TRUE(gathered.sink.event(delta));
+    kept_back_most =
+        std::max(kept_back_most, alone.writer.bytes.size() - gathered.writer.bytes.size());
+  }
+  EXPECT_GT(kept_back_most, text.size());
+  EXPECT_LT(kept_back_most, 5u << 10);
+  gathered.sink.together(false);
+  EXPECT_EQ(gathered.writer.bytes, alone.writer.bytes);
+}
+
+// It would be the beginning of an answer that the second client is given from the start.
+TEST(ClientSink, AnAnswerThatMovesToARetryLeavesNothingBehind) {
+  Streamed first, alone;
+  net::Request request;
+  MemoryWriter writer;
+  Exchange second{request, writer, "req_2", "key", chat::Dialect::kOpenAiChat};
+  first.sink.together(true);
+  ASSERT_TRUE(first.sink.event(chat::Started{}));
+  ASSERT_TRUE(first.sink.move_to(second));
+  ASSERT_TRUE(first.sink.event(chat::TextDelta{"hello"}));
+  first.sink.together(false);
+  ASSERT_TRUE(alone.sink.event(chat::Started{}));
+  ASSERT_TRUE(alone.sink.event(chat::TextDelta{"hello"}));
+  EXPECT_EQ(first.writer.bytes, "");
+  EXPECT_EQ(writer.bytes, alone.writer.bytes);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ class MemoryWriter final : public net::ResponseWriter {
   }
   Result<> write(std::string_view piece) override {
     bytes += piece;
+    writes += piece.empty() ? 0 : 1;
     return {};
   }
   Result<> finish() override {
@@ -35,7 +36,7 @@ class MemoryWriter final : public net::ResponseWriter {
   bool started() const override { return started_; }
   const net::Cancellation& client() const override { return gone; }
 
-  int status = 0;
+  int status = 0, writes = 0;
   std::string bytes;
   bool finished = false, aborted = false;
   net::CancelFlag gone;
