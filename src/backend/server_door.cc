@@ -179,7 +179,7 @@ Report ServerDoor::read(const Question& question, net::ClientResponse& response,
       note(report, event);
       // A failure is told by whoever sees the report: it may still become an HTTP status.
       if (std::holds_alternative<chat::Failed>(event)) {
-        report.failure->error = std::move(report.failure->error).within(name_);
+        if (report.failure) report.failure->error = std::move(report.failure->error).within(name_);
         return report;
       }
       if (auto put = sink.event(event); !put && finished == nullptr) {

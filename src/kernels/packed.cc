@@ -151,7 +151,7 @@ void pack_integer_group(const Source& src, std::uint64_t group, std::byte* out) 
 
 // Brings the bytes of all lines of a group of one bit into LineOrder::kPairs.
 void pair_lines(const Layout& layout, std::uint64_t cols, std::byte* group) {
-  constexpr std::size_t kPair = 2 * detail::kLineBytes;
+  constexpr std::size_t kPair = std::size_t{2} * detail::kLineBytes;
   for (std::uint64_t block = 0; block < cols / detail::kBlockCols; block += 2) {
     std::byte* pair = group + block / layout.super_blocks * layout.super_bytes() +
                       layout.scale_bytes + block % layout.super_blocks * detail::kLineBytes;
