@@ -20,6 +20,8 @@
 namespace tophand::cli {
 namespace {
 
+// OpenClaw's heartbeat (2026.9.6: up to 8,700 tokens with Qwen's template) and its answer.
+constexpr std::int64_t kHeartbeatContext = 12'288;
 constexpr std::string_view kKeyToCome = "th-(a new key)";
 
 struct Session {
@@ -165,6 +167,11 @@ Result<int> connect(Session& session) {
   TOPHAND_CHECK("connect", write_text(session.client.path, after));
   session.io.out << session.client.name << " is connected to " << url << "; "
                  << next_step(session.client.kind) << "\n";
+  if (session.client.kind == ClientKind::kOpenClaw && access.context_tokens < kHeartbeatContext)
+    session.io.out
+        << "Its heartbeats are some 9,000 tokens, more than the local model is given: set\n"
+           "  [engine]\n  context_tokens = 16384\nin the gateway's configuration "
+           "(docs/clients.md).\n";
   if (!access.has_claude)
     session.io.out << "No Claude key was found, so the local model answers everything; connect "
                       "again when the gateway has one.\n";

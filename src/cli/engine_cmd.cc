@@ -28,7 +28,7 @@ constexpr std::array kFlags{
     Flag{"--socket", "PATH", "the Unix socket to serve on (mode 0600)"},
     Flag{"--threads", "N", "compute threads (default: all cores)"},
     Flag{"--context", "N",
-         "tokens of context (default: what the model was trained for, at most 8192)"},
+         "tokens of context, bounded by what the model was trained for (default 8192)"},
     Flag{"--memory-mib", "N", "refuse to load what needs more memory than this"},
     Flag{"--kernel", "K", "force an instruction set instead of the best one"},
     Flag{"--template", "T", "force a built-in chat template instead of the file's own"},
@@ -84,7 +84,8 @@ Result<engine::WorkerOptions> read_options(const Arguments& args) {
                   .memory_bytes_max = memory * kMiB,
                   .kernel = args.get("--kernel"),
                   .chat_template = args.get("--template"),
-                  .pre_tokenizer = args.get("--pre-tokenizer")};
+                  .pre_tokenizer = args.get("--pre-tokenizer"),
+                  .context_bounded = true};  // a setting is for every model
   return options;
 }
 

@@ -28,7 +28,8 @@ engine::LoadOptions load_options(const std::string& path, const config::EngineCo
   return {.path = path,
           .threads = static_cast<int>(engine.threads),
           .context_tokens = usual ? 0 : engine.context_tokens,
-          .kernel = engine.kernel};
+          .kernel = engine.kernel,
+          .context_bounded = true};
 }
 
 }  // namespace tophand::cli

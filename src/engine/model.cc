@@ -141,6 +141,8 @@ Result<> LoadedModel::choose_options(const LoadOptions& options) {
   info_.context_tokens = options.context_tokens > 0
                              ? options.context_tokens
                              : std::min(kContextDefault, shape_.context_trained);
+  if (options.context_bounded)
+    info_.context_tokens = std::min(info_.context_tokens, shape_.context_trained);
   if (options.context_tokens < 0 || info_.context_tokens > shape_.context_trained)
     return fail(Code::kInvalid, "a context of " + std::to_string(options.context_tokens) +
                                     " tokens; this model was trained for " +

@@ -24,6 +24,7 @@ struct LoadOptions {
   std::string kernel;                 // force an instruction set
   std::string chat_template = {};     // force a built-in one
   std::string pre_tokenizer = {};     // force a built-in one
+  bool context_bounded = false;       // more context than a model was trained for becomes that
 };
 
 // Which hidden states make the embedding of a text (<arch>.pooling_type of GGUF). Models that say

@@ -307,6 +307,25 @@ TEST_F(ModelLoad, SuggestsAShorterContextWhereThatIsEnough) {
   EXPECT_NE(message.find("take a shorter context"), std::string::npos) << message;
 }
 
+// A setting of the gateway is for all of its models, one of which may have been trained for less.
+TEST_F(ModelLoad, ABoundedContextIsAtMostWhatTheModelWasTrainedFor) {
+  LoadOptions options;
+  for (const auto& [wanted, bounded, given] :
+       {std::tuple<std::int64_t, bool, std::int64_t>{0, true, 64},
+        {32, true, 32},
+        {65, true, 64},
+        {1 << 20, true, 64},
+        {64, false, 64}}) {
+    options.context_tokens = wanted;
+    options.context_bounded = bounded;
+    const auto model = load(TinyLlama().bytes(), options);
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ((*model)->info().context_tokens, given) << wanted;
+  }
+  options.context_tokens = -1;
+  EXPECT_NE(refusal(TinyLlama(), options).find("was trained for 64"), std::string::npos);
+}
+
 TEST_F(ModelLoad, RefusesOptionsThatCannotBe) {
   LoadOptions options;
   options.context_tokens = 65;
