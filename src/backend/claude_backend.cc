@@ -7,6 +7,7 @@
 
 #include "backend/provider_limits.h"
 #include "backend/sse_frames.h"
+#include "backend/together.h"
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -298,6 +299,7 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
     if (pass_through) {
       put = sink.raw(*whole, events);
     } else {
+      const Together together(sink, events.size() > 1);
       for (const chat::StreamEvent& event : events)
         if (put && !std::holds_alternative<chat::Failed>(event)) put = sink.event(event);
     }

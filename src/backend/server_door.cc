@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backend/together.h"
 #include "base/json.h"
 #include "chat/server_error.h"
 #include "chat/token_estimate.h"
@@ -16,24 +17,6 @@ constexpr int kConnectTimeoutMs = 2'000;                 // a machine of the tea
 constexpr int kProbeTimeoutMs = 5'000;
 constexpr std::int64_t kBytesPerToken = 4;
 constexpr std::string_view kV1 = "/v1";
-
-// While events that came in one piece are given out. A provider that is faster than its reader
-// sends many; each in a write of its own costs more than to translate it.
-class Together {
- public:
-  Together(Sink& sink, bool several) : sink_(several ? &sink : nullptr) {
-    if (sink_ != nullptr) sink_->together(true);
-  }
-  ~Together() { over(); }
-  void over() {
-    if (sink_ != nullptr) std::exchange(sink_, nullptr)->together(false);
-  }
-  Together(const Together&) = delete;
-  Together& operator=(const Together&) = delete;
-
- private:
-  Sink* sink_;
-};
 
 bool is_success(int status) {
   return status >= 200 && status < 300;
