@@ -22,12 +22,10 @@ Result<std::string> find_model_file(std::string_view model) {
   return found->path;
 }
 
-// The default context is what a model has, where that is less; any other number is meant.
 engine::LoadOptions load_options(const std::string& path, const config::EngineConfig& engine) {
-  const bool usual = engine.context_tokens == config::EngineConfig{}.context_tokens;
   return {.path = path,
           .threads = static_cast<int>(engine.threads),
-          .context_tokens = usual ? 0 : engine.context_tokens,
+          .context_tokens = engine.context_tokens,
           .kernel = engine.kernel,
           .context_bounded = true};
 }

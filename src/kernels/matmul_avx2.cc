@@ -6,7 +6,8 @@
 // widened follows from the largest code, with |activation| <= 127 (ActivationBlock):
 //   2 bits: 8 sums of 2 *   3 * 127 =  6096       4 bits: 8 sums of 2 * 15 * 127 = 30480
 //   5 bits: 4 sums of 2 *  31 * 127 = 31496       6 bits: 2 sums of 2 * 63 * 127 = 32004
-//   8 bits: a code is split into two of 4 bits.
+//   8 bits: 1 sum of 2 * 128 * 127 = 32512, of magnitudes and activations with the codes' signs,
+//           or int16 products
 // Ternary codes (I2_S: 0, 1, 2) of whole rows add up to 64 sums of 2 * 2 * 127 = 32512.
 // All are below 32768.
 #if defined(__x86_64__)

@@ -39,13 +39,6 @@ void write_codes(const Layout& layout, const Tile& tile, std::byte* out) {
   const auto code = [&](std::size_t r, std::size_t dword, std::size_t i) {
     return unsigned{tile[r][4 * dword + i]};
   };
-  const auto two_bits = [&](std::byte* line, std::size_t h) {
-    write_line(line, [&](std::size_t r, std::size_t i) {
-      unsigned byte = 0;
-      for (std::size_t j = 0; j < 4; ++j) byte |= (code(r, 4 * h + j, i) & 3) << (2 * j);
-      return byte;
-    });
-  };
   if (layout.bits == 8) {
     for (std::size_t j = 0; j < 8; ++j) {
       write_line(out + 64 * j, [&](std::size_t r, std::size_t i) { return code(r, j, i); });
@@ -61,7 +54,13 @@ void write_codes(const Layout& layout, const Tile& tile, std::byte* out) {
     return;
   }
   if (layout.bits == 2) {
-    for (std::size_t h = 0; h < 2; ++h) two_bits(out + 64 * h, h);
+    for (std::size_t h = 0; h < 2; ++h) {
+      write_line(out + 64 * h, [&](std::size_t r, std::size_t i) {
+        unsigned byte = 0;
+        for (std::size_t j = 0; j < 4; ++j) byte |= (code(r, 4 * h + j, i) & 3) << (2 * j);
+        return byte;
+      });
+    }
     return;
   }
   if (layout.bits == 6) {

@@ -30,7 +30,6 @@
 namespace tophand::server {
 namespace {
 
-constexpr std::int64_t kContextDefault = 8192;  // the worker's own default, which it may lower
 constexpr std::int64_t kMemorySlackMib = 1024;  // address space beside what the worker accounts for
 
 Result<> make_private_dir(const std::string& path) {
@@ -55,8 +54,7 @@ std::vector<std::string> engine_arguments(const config::Config& config, const st
     words.push_back(std::move(value));
   };
   if (engine.threads > 0) add("--threads", std::to_string(engine.threads));
-  if (engine.context_tokens != kContextDefault)
-    add("--context", std::to_string(engine.context_tokens));
+  add("--context", std::to_string(engine.context_tokens));
   if (engine.memory_mib_max > 0) add("--memory-mib", std::to_string(engine.memory_mib_max));
   if (!engine.kernel.empty()) add("--kernel", engine.kernel);
   const auto& templates = config.models.templates;
