@@ -29,6 +29,7 @@ constexpr std::size_t kTilesMax = kTablePart.tokens / kLutTokens;
 constexpr std::size_t kRowsMax =
     kTablePart.groups * kRowsPerGroup;  // 160 KiB of sums, 80 of indices
 constexpr std::int32_t kSumMax = 32767;
+constexpr std::uint64_t kGroupsAhead = 8;  // whose lines are asked for
 
 struct alignas(32) Entry {
   std::int16_t tokens[kLutTokens];
@@ -113,7 +114,7 @@ TOPHAND_TARGET void fill_index(const Rows& rows, Blocks blocks, Work& work) {
     const std::byte* lines =
         rows.task.w.data + (rows.group + g) * stride + blocks.first * kLayout.super_bytes();
     // Those of a later group into L1, and the next run's, which is some 10^5 cycles away, into L2.
-    const std::byte* later = lines + 2 * stride;
+    const std::byte* later = lines + kGroupsAhead * stride;
     const std::byte* next = lines + blocks.count * kLayout.super_bytes();
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kRunBlocks * kLayout.super_bytes(); i += kLineBytes) {
@@ -134,21 +135,37 @@ TOPHAND_TARGET void fill_index(const Rows& rows, Blocks blocks, Work& work) {
 TOPHAND_TARGET void transpose(const Tile& tile, Blocks blocks, Work& work) {
   for (std::uint64_t half = 0; half < 2 * blocks.count; ++half) {
     __m128i a[kLutTokens];
+#pragma GCC unroll 16
     for (std::size_t t = 0; t < kLutTokens; ++t) {
       const std::int8_t* q = tile.tokens[t][blocks.first + half / 2].q + 16 * (half % 2);
       a[t] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(q));
     }
+#pragma GCC unroll 4
     for (std::size_t level = 0; level < 4; ++level) {
       __m128i next[kLutTokens];
+#pragma GCC unroll 8
       for (std::size_t t = 0; t < 8; ++t) {
         next[2 * t] = _mm_unpacklo_epi8(a[t], a[t + 8]);
         next[2 * t + 1] = _mm_unpackhi_epi8(a[t], a[t + 8]);
       }
+#pragma GCC unroll 16
       for (std::size_t t = 0; t < kLutTokens; ++t) a[t] = next[t];
     }
+#pragma GCC unroll 16
     for (std::size_t c = 0; c < 16; ++c) {
       _mm_store_si128(reinterpret_cast<__m128i*>(work.columns[16 * half + c]), a[c]);
     }
+  }
+}
+
+// Asks for the activations that transpose() reads next: they lie as far apart as tokens do, where
+// no hardware looks ahead.
+TOPHAND_TARGET void ask_for(const Tile& tile, Blocks blocks) {
+  for (const ActivationBlock* token : tile.tokens) {
+    const auto* from = reinterpret_cast<const char*>(token + blocks.first);
+    const auto* last = reinterpret_cast<const char*>(token + blocks.first + blocks.count) - 1;
+    for (; from < last; from += kLineBytes) __builtin_prefetch(from, 0, 2);
+    __builtin_prefetch(last, 0, 2);
   }
 }
 
@@ -314,6 +331,19 @@ TOPHAND_TARGET void widen(const Rows& rows, Tile& tile, const Entry* sums) {
   tile.most = 0;
 }
 
+// The largest magnitude among the sums.
+TOPHAND_TARGET std::int32_t largest(const Rows& rows, const Entry* sums) {
+  const auto* from = reinterpret_cast<const __m256i*>(sums);
+  __m256i most[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  for (std::uint64_t r = 0; r < rows.count(); r += 2) {
+    most[0] = _mm256_max_epi16(most[0], _mm256_abs_epi16(_mm256_load_si256(from + r)));
+    most[1] = _mm256_max_epi16(most[1], _mm256_abs_epi16(_mm256_load_si256(from + r + 1)));
+  }
+  alignas(32) std::int16_t lanes[kLutTokens];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), _mm256_max_epi16(most[0], most[1]));
+  return *std::max_element(lanes, lanes + kLutTokens);
+}
+
 void start_tile(const Rows& rows, std::uint64_t token, Tile& tile) {
   const MatmulTask& task = rows.task;
   for (std::size_t t = 0; t < kLutTokens; ++t) {
@@ -333,6 +363,8 @@ TOPHAND_TARGET void run_tile(const Rows& rows, Blocks blocks, std::size_t at, Wo
   Entry* sums = work.sums + at * rows.count();
   transpose(tile, blocks, work);
   const std::int32_t most = most_magnitude(work, blocks.count);
+  // Signs differ, so that sums are far from what they could be: they last for many runs more.
+  if (tile.most + most > kSumMax) tile.most = largest(rows, sums);
   if (tile.most + most > kSumMax) widen<Widen::kKeep>(rows, tile, sums);
   tile.most += most;
   for (std::uint64_t b = 0; b < blocks.count; ++b) {
@@ -357,7 +389,11 @@ void run_rows(const Rows& rows, std::uint64_t token, std::uint64_t tiles, Work& 
   for (std::uint64_t b = 0; b < blocks; b += kRunBlocks) {
     const Blocks run{b, std::min<std::uint64_t>(kRunBlocks, blocks - b)};
     fill_index(rows, run, work);
-    for (std::uint64_t i = 0; i < tiles; ++i) run_tile(rows, run, i, work);
+    const Blocks next{b + run.count, std::min<std::uint64_t>(kRunBlocks, blocks - b - run.count)};
+    for (std::uint64_t i = 0; i < tiles; ++i) {
+      if (next.count > 0) ask_for(work.tiles[i], next);
+      run_tile(rows, run, i, work);
+    }
   }
   for (std::uint64_t i = 0; i < tiles; ++i) {
     widen<Widen::kFinish>(rows, work.tiles[i], work.sums + i * rows.count());
