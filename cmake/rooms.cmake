@@ -3,7 +3,7 @@
 #
 # COMPACT: the room's code runs once a request, with the caches cold, where every line of it that is
 # touched costs more than calls do. GCC otherwise writes the bodies of std::string's and std::vector's
-# functions out wherever they are used, a third of all instructions (docs/performance.md, Gateway).
+# functions out wherever they are used, a third of all instructions (docs/performance-gateway.md).
 
 function(tophand_room name)
   cmake_parse_arguments(ROOM "COMPACT" "" "DEPENDS;LIBRARIES" ${ARGN})

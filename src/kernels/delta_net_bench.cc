@@ -1,5 +1,5 @@
 // The operations of gated delta nets at the shapes of a 27B (48 value heads of 128 x 128, 10,240
-// channels, blocks of 1024), on one core. Figures: docs/performance.md, "Kernels".
+// channels, blocks of 1024), on one core. Figures: docs/performance-kernels.md.
 #include <benchmark/benchmark.h>
 
 #include <cmath>

@@ -1,5 +1,5 @@
 // What one core does with each encoding, and what the machine itself does: read bandwidth and the
-// int8 multiply-add rate. Figures and how to read them: docs/performance.md, "Kernels".
+// int8 multiply-add rate. Figures and how to read them: docs/performance-kernels.md.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>

@@ -29,7 +29,7 @@ constexpr std::size_t kTilesMax = kTablePart.tokens / kLutTokens;
 constexpr std::size_t kRowsMax =
     kTablePart.groups * kRowsPerGroup;  // 160 KiB of sums, 80 of indices
 constexpr std::int32_t kSumMax = 32767;
-constexpr std::uint64_t kGroupsAhead = 8;  // whose lines are asked for
+constexpr std::uint64_t kGroupsAhead = 4;  // whose lines are asked for
 
 struct alignas(32) Entry {
   std::int16_t tokens[kLutTokens];
@@ -113,13 +113,12 @@ TOPHAND_TARGET void fill_index(const Rows& rows, Blocks blocks, Work& work) {
   for (std::uint64_t g = 0; g < rows.groups; ++g) {
     const std::byte* lines =
         rows.task.w.data + (rows.group + g) * stride + blocks.first * kLayout.super_bytes();
-    // Those of a later group into L1, and the next run's, which is some 10^5 cycles away, into L2.
+    // The next run's, which is some 10^5 cycles away, would be gone again: asking for them cost
+    // more.
     const std::byte* later = lines + kGroupsAhead * stride;
-    const std::byte* next = lines + blocks.count * kLayout.super_bytes();
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kRunBlocks * kLayout.super_bytes(); i += kLineBytes) {
       __builtin_prefetch(later + i, 0, 3);
-      __builtin_prefetch(next + i, 0, 2);
     }
     for (std::uint64_t b = 0; b < blocks.count; ++b) {
       Index* out = work.index + b * rows.count() + g * kRowsPerGroup;

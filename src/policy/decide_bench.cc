@@ -1,5 +1,5 @@
 // What a decision costs with 50 rules, of which the last applies; the 99th of a hundred calls
-// beside the mean (docs/performance.md).
+// beside the mean (docs/performance-gateway.md).
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
