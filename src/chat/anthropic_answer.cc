@@ -12,9 +12,7 @@ namespace tophand::chat {
 namespace {
 
 void update(std::int64_t& count, const Json& usage, std::string_view key) {
-  const Json* found = find_key(usage, key);
-  if (found != nullptr && found->is_number())
-    count = std::max<std::int64_t>(0, int_or(usage, key, 0));
+  count = stated_tokens(usage, key, count);
 }
 
 // Takes what `usage` states and leaves the rest as it was. Cache writes come as a total and, in

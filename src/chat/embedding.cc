@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "chat/ollama_duration.h"
 #include "chat/request_parsers.h"
+#include "chat/upstream_parts.h"
 
 namespace tophand::chat {
 namespace {
@@ -286,7 +287,7 @@ Result<EmbeddingEvent> read_engine_embedding_event(std::string_view line) {
   if (values == nullptr || !values->is_array())
     return fail(Code::kUpstream, "engine embedding: expected \"embedding\", an array");
   Embedding item;
-  item.input_tokens = std::max<std::int64_t>(0, int_or(json, "input_tokens", 0));
+  item.input_tokens = stated_tokens(json, "input_tokens", 0);
   item.truncated = bool_or(json, "truncated", false);
   item.values.reserve(values->size());
   for (const Json& value : *values) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "chat/upstream_parts.h"
 
 namespace tophand::chat {
 namespace {
@@ -74,8 +75,7 @@ Result<EmbeddingAnswer> read_ollama_embeddings(std::string_view body, std::size_
   }
   TOPHAND_CHECK("Ollama", check(answer, inputs));
   if (!answer.items.empty())
-    answer.items.front().input_tokens =
-        std::max<std::int64_t>(0, int_or(json, "prompt_eval_count", 0));
+    answer.items.front().input_tokens = stated_tokens(json, "prompt_eval_count", 0);
   answer.timing.total_ns = std::max<std::int64_t>(0, int_or(json, "total_duration", 0));
   answer.timing.load_ns = std::max<std::int64_t>(0, int_or(json, "load_duration", 0));
   return answer;
@@ -101,8 +101,7 @@ Result<EmbeddingAnswer> read_openai_embeddings(std::string_view body, std::size_
   }
   TOPHAND_CHECK("embeddings", check(answer, inputs));
   if (const Json* usage = find_key(json, "usage"); usage != nullptr && !answer.items.empty())
-    answer.items.front().input_tokens =
-        std::max<std::int64_t>(0, int_or(*usage, "prompt_tokens", 0));
+    answer.items.front().input_tokens = stated_tokens(*usage, "prompt_tokens", 0);
   return answer;
 }
 

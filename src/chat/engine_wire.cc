@@ -187,10 +187,10 @@ Json finished_json(const Finished& finished) {
 // input_tokens on the wire counts the cached ones too; in Usage it does not.
 Usage read_usage(const Json& json) {
   Usage usage;
-  usage.cache_read_tokens = std::max<std::int64_t>(0, int_or(json, "cached_tokens", 0));
+  usage.cache_read_tokens = stated_tokens(json, "cached_tokens", 0);
   usage.input_tokens =
-      std::max<std::int64_t>(0, int_or(json, "input_tokens", 0) - usage.cache_read_tokens);
-  usage.output_tokens = std::max<std::int64_t>(0, int_or(json, "output_tokens", 0));
+      std::max<std::int64_t>(0, stated_tokens(json, "input_tokens", 0) - usage.cache_read_tokens);
+  usage.output_tokens = stated_tokens(json, "output_tokens", 0);
   return usage;
 }
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+#include <string>
+
 #include "chat/dialect.h"
 #include "chat/test_support.h"
 
@@ -173,6 +176,23 @@ TEST(LenientLimits, EveryNameOfTheOutputLimitIsKnown) {
   EXPECT_EQ(
       parsed(kResponses, R"({"model":"m","max_output_tokens":128000,"input":"hi"})").max_tokens,
       128000);
+}
+
+// CPU time, as other programs run beside this one.
+std::clock_t time_to_read(int results) {
+  std::string body = R"({"model":"m","messages":[)" HI;
+  for (int i = 0; i < results; ++i) body += R"(,{"role":"function","name":"f","content":"x"})";
+  body += "]}";
+  const std::clock_t begin = std::clock();
+  EXPECT_EQ(parsed(kChat, body).messages.back().blocks.size(), static_cast<std::size_t>(results));
+  return std::clock() - begin;
+}
+
+// Eight times as many take eight times as long, and would take 64 times as long if the call of each
+// was looked for among all that came before.
+TEST(FunctionResults, AreReadInProportionToTheirNumber) {
+  const std::clock_t few = time_to_read(10'000);
+  EXPECT_LT(time_to_read(80'000), 20 * few);
 }
 
 }  // namespace

@@ -191,8 +191,8 @@ void OllamaStreamReader::finish(const Json& line, std::vector<StreamEvent>& out)
   Finished done;
   const std::string_view reason = string_or(line, "done_reason", "stop");
   done.reason = reason == "length" ? StopReason::kMaxTokens : StopReason::kEndTurn;
-  done.usage.input_tokens = count_of(line, "prompt_eval_count");
-  done.usage.output_tokens = count_of(line, "eval_count");
+  done.usage.input_tokens = stated_tokens(line, "prompt_eval_count", 0);
+  done.usage.output_tokens = stated_tokens(line, "eval_count", 0);
   done.timing = {.load_ns = count_of(line, "load_duration"),
                  .prefill_ns = count_of(line, "prompt_eval_duration"),
                  .decode_ns = count_of(line, "eval_duration"),

@@ -1,4 +1,8 @@
 // Requests of OpenAI's Chat Completions API. docs/protocols/openai-chat.md says what is accepted.
+#include <string>
+#include <unordered_map>
+#include <vector>
+
 #include "base/json.h"
 #include "chat/request_parsers.h"
 
@@ -81,13 +85,11 @@ Result<> parse_function_call(const Field& call, Request& request, std::vector<Bl
   return {};
 }
 
-// Of the last call of that name. A result without a call stays one, as other clients' do.
-std::string id_of_call(const std::vector<Message>& messages, const std::string& name) {
-  for (auto message = messages.rbegin(); message != messages.rend(); ++message)
-    for (auto block = message->blocks.rbegin(); block != message->blocks.rend(); ++block)
-      if (const auto* call = std::get_if<ToolUseBlock>(&*block); call && call->name == name)
-        return call->id;
-  return "function_call";
+using CallIds = std::unordered_map<std::string, std::string>;  // of the last call of each name
+
+void note_calls(const std::vector<Block>& blocks, CallIds& ids) {
+  for (const Block& block : blocks)
+    if (const auto* call = std::get_if<ToolUseBlock>(&block)) ids[call->name] = call->id;
 }
 
 Result<> parse_tool_message(const Field& message, Request& request) {
@@ -98,20 +100,22 @@ Result<> parse_tool_message(const Field& message, Request& request) {
   return {};
 }
 
-Result<> parse_function_message(const Field& message, Request& request) {
+// A result without a call stays one, as other clients' do.
+Result<> parse_function_message(const Field& message, const CallIds& calls, Request& request) {
   TOPHAND_FIELD(name, message["name"].string());
   TOPHAND_FIELD(blocks, parse_content(message["content"], NullContent::kAllowed));
-  add_tool_result({id_of_call(request.messages, name), name, {}, false}, std::move(blocks),
-                  request);
+  const auto call = calls.find(name);
+  const std::string id = call == calls.end() ? "function_call" : call->second;
+  add_tool_result({id, name, {}, false}, std::move(blocks), request);
   return {};
 }
 
-Result<> parse_message(const Field& message, Request& request) {
+Result<> parse_message(const Field& message, CallIds& calls, Request& request) {
   if (!message.is_object()) return message.expected("an object");
   const Field role = message["role"];
   TOPHAND_FIELD(name, role.string());
   if (name == "tool") return parse_tool_message(message, request);
-  if (name == "function") return parse_function_message(message, request);
+  if (name == "function") return parse_function_message(message, calls, request);
   Message parsed;
   if (name == "system" || name == "developer") parsed.role = Role::kSystem;
   else if (name == "user") parsed.role = Role::kUser;
@@ -127,6 +131,7 @@ Result<> parse_message(const Field& message, Request& request) {
   if (assistant) {
     TOPHAND_FIELD_CHECK(parse_tool_calls(message["tool_calls"], parsed.blocks));
     TOPHAND_FIELD_CHECK(parse_function_call(message["function_call"], request, parsed.blocks));
+    note_calls(parsed.blocks, calls);
   }
   if (!parsed.blocks.empty()) request.messages.push_back(std::move(parsed));
   return {};
@@ -135,8 +140,9 @@ Result<> parse_message(const Field& message, Request& request) {
 Result<> parse_messages(const Field& messages, Request& request) {
   if (!messages.is_array()) return messages.expected("an array");
   if (messages.size() == 0) return messages.refused("expected at least one message, found none");
+  CallIds calls;
   for (std::size_t i = 0; i < messages.size(); ++i)
-    TOPHAND_FIELD_CHECK(parse_message(messages.at(i), request));
+    TOPHAND_FIELD_CHECK(parse_message(messages.at(i), calls, request));
   if (request.messages.empty()) return messages.refused("every message is empty");
   return {};
 }

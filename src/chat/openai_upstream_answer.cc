@@ -19,10 +19,6 @@ Failed broken(std::string what) {
   return Failed{{Code::kUpstream, std::move(what)}, ""};
 }
 
-std::int64_t count_or(const Json& object, std::string_view key, std::int64_t fallback) {
-  return std::max<std::int64_t>(0, int_or(object, key, fallback));
-}
-
 std::int64_t ns_of_ms(const Json& object, std::string_view key) {
   const double ms = number_or(object, key, 0);
   return ms > 0 && ms < 1e12 ? static_cast<std::int64_t>(ms * kNsPerMs) : 0;
@@ -109,12 +105,12 @@ void OpenAiStreamReader::on_end(std::vector<StreamEvent>& out) {
 
 void OpenAiStreamReader::read_usage(const Json& chunk) {
   if (const Json& usage = member(chunk, "usage"); usage.is_object()) {
-    const std::int64_t prompt = count_or(usage, "prompt_tokens", usage_.total_input());
+    const std::int64_t prompt = stated_tokens(usage, "prompt_tokens", usage_.total_input());
     const std::int64_t cached =
-        count_or(member(usage, "prompt_tokens_details"), "cached_tokens", 0);
+        stated_tokens(member(usage, "prompt_tokens_details"), "cached_tokens", 0);
     usage_.cache_read_tokens = std::min(cached, prompt);
     usage_.input_tokens = prompt - usage_.cache_read_tokens;
-    usage_.output_tokens = count_or(usage, "completion_tokens", usage_.output_tokens);
+    usage_.output_tokens = stated_tokens(usage, "completion_tokens", usage_.output_tokens);
   }
   if (const Json& timings = member(chunk, "timings"); timings.is_object()) {  // llama-server's
     timing_.prefill_ns = ns_of_ms(timings, "prompt_ms");

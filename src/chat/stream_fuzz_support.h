@@ -14,6 +14,22 @@
 
 namespace tophand::chat {
 
+// The events as two answers in one stream of OpenAI's: each finishes or fails, and only the last
+// one that finishes ends the stream.
+inline void check_shared(Dialect dialect, const std::vector<StreamEvent>& events) {
+  constexpr std::string_view kEnd = "data: [DONE]\n\n";
+  SharedStream shared{.answers = 2};
+  for (std::int64_t i = 0; i < 2 && shared.finished == i; ++i) {
+    AnswerContext context{.include_usage = true};
+    context.write_into(&shared);
+    const auto writer = make_stream_writer(dialect, context);
+    std::string out;
+    for (const StreamEvent& event : events) writer->on(event, 0, out);
+    TOPHAND_ASSERT(out.ends_with('\n'));
+    TOPHAND_ASSERT(out.ends_with(kEnd) == (shared.finished == 2));
+  }
+}
+
 // Events end once, can be collected, written in every dialect, and sent over the engine's wire.
 inline void check_events(const std::vector<StreamEvent>& events) {
   Collector collector;
@@ -27,6 +43,8 @@ inline void check_events(const std::vector<StreamEvent>& events) {
     for (const StreamEvent& event : events) writer->on(event, 0, out);
     TOPHAND_ASSERT(out.ends_with('\n'));
   }
+  for (const Dialect dialect : {Dialect::kOpenAiChat, Dialect::kOpenAiCompletions})
+    check_shared(dialect, events);
   for (const StreamEvent& event : events)
     TOPHAND_ASSERT(read_engine_event(write_engine_event(event)).has_value());
 }

@@ -1,5 +1,6 @@
 #include "chat/upstream_parts.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -15,6 +16,11 @@ const Json& member(const Json& object, std::string_view key) {
 
 std::string string_member(const Json& object, std::string_view key) {
   return std::string(string_or(object, key, ""));
+}
+
+std::int64_t stated_tokens(const Json& object, std::string_view key, std::int64_t fallback) {
+  const std::int64_t stated = int_or(object, key, fallback);
+  return stated > kStatedTokensMax ? fallback : std::max<std::int64_t>(0, stated);
 }
 
 std::vector<Message> with_tool_names(std::vector<Message> messages) {

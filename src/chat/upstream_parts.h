@@ -1,6 +1,7 @@
 // What requests to OpenAI-compatible servers and to Ollama have in common. Internal to this room.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,11 @@ namespace tophand::chat {
 // The member of that name, or null; never fails.
 const Json& member(const Json& object, std::string_view key);
 std::string string_member(const Json& object, std::string_view key);  // "" when it is no string
+
+// A count of tokens as another program states it; `fallback` where it states none, or more than any
+// context holds: counts go into sums and are multiplied by prices. Never below 0.
+inline constexpr std::int64_t kStatedTokensMax = 1'000'000'000;
+std::int64_t stated_tokens(const Json& object, std::string_view key, std::int64_t fallback);
 
 // Where a dialect gives no tool names (Anthropic), a result's comes from the call that it answers.
 std::vector<Message> with_tool_names(std::vector<Message> messages);

@@ -125,9 +125,14 @@ const std::byte* Lane::activations_for(const Linear& linear, std::uint64_t token
   return (one_token() ? own().quantised[slot] : scratch_.quantised[slot]) + before;
 }
 
+kernels::PartSize Lane::parts_of(const Linear& one, const Linear& other) const {
+  const kernels::PartSize size = kernels::part_size(isa_, one.w.source);
+  const bool alike = size == kernels::part_size(isa_, other.w.source);
+  return alike ? size : kernels::kPanelPart;
+}
+
 template <typename Step>
-void Lane::for_parts(std::uint64_t groups, const Linear& linear, const Step& step) {
-  const kernels::PartSize most = kernels::part_size(isa_, linear.w.source);
+void Lane::for_parts(std::uint64_t groups, const kernels::PartSize& most, const Step& step) {
   const std::uint64_t tokens = chunk_.tokens, tile = most.tile_tokens;
   if (tokens <= kFewTokens || tile == 0 || tokens < tile) {
     // Whole pairs of groups for panels, whole fours for the streams of single tokens.
@@ -175,14 +180,17 @@ void Lane::multiply(const Linear& linear, Part part, float* out, std::uint64_t s
 void Lane::project(std::initializer_list<Product> products) {
   std::uint32_t forms = 0;
   std::uint64_t groups = 0;
+  const Linear& first_linear = products.begin()->linear;
+  kernels::PartSize most = parts_of(first_linear, first_linear);
   for (const Product& product : products) {
     TOPHAND_ASSERT(product.linear.w.cols == input_.width);
+    if (parts_of(first_linear, product.linear) != most) most = kernels::kPanelPart;
     forms |= form_bit(product.linear);
     groups += kernels::group_count(product.linear.w.rows);
   }
   prepare_input(forms);
   // The groups of all matrices are shared out as one list.
-  for_parts(groups, products.begin()->linear, [&](Part part) {
+  for_parts(groups, most, [&](Part part) {
     const Range mine = part.groups;
     std::uint64_t first = 0;
     for (const Product& product : products) {
@@ -201,7 +209,7 @@ void Lane::add(const Linear& linear) {
   TOPHAND_ASSERT(linear.w.cols == input_.width && linear.w.rows == shape_.width);
   prepare_input(form_bit(linear));
   const std::uint64_t d = shape_.width;
-  for_parts(kernels::group_count(d), linear, [&](Part part) {
+  for_parts(kernels::group_count(d), parts_of(linear, linear), [&](Part part) {
     const std::uint64_t begin = part.groups.begin * kernels::kRowsPerGroup;
     const std::uint64_t n = std::min(d, part.groups.end * kernels::kRowsPerGroup) - begin;
     const float* from = own().products[0];
@@ -217,7 +225,7 @@ void Lane::gated(const Linear& gate, const Linear& up, Activation activation) {
   const std::uint64_t ff = shape_.ffn_width;
   const auto act = activation == Activation::kSilu ? kernels::silu_mul : kernels::relu2_mul;
   // A lane has the same rows of both, so it can go on without waiting.
-  for_parts(kernels::group_count(ff), gate, [&](Part part) {
+  for_parts(kernels::group_count(ff), parts_of(gate, up), [&](Part part) {
     const std::uint64_t begin = part.groups.begin * kernels::kRowsPerGroup;
     const std::uint64_t n = std::min(ff, part.groups.end * kernels::kRowsPerGroup) - begin;
     multiply(gate, part, own().products[0], n);

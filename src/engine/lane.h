@@ -210,10 +210,13 @@ class Lane {
   struct Part {
     Range groups, tokens;
   };
+  // What to share a product out in that both take part in. Tiles of tokens only where both want
+  // them: few tokens, as a last tile may have, can take another form of activations than many.
+  kernels::PartSize parts_of(const Linear& one, const Linear& other) const;
   // Calls step(part) until the lanes have shared out all groups of rows of all tokens, then waits
   // for the others.
   template <typename Step>
-  void for_parts(std::uint64_t groups, const Linear& linear, const Step& step);
+  void for_parts(std::uint64_t groups, const kernels::PartSize& most, const Step& step);
   // out = W input (+ bias) for the rows of these groups and these tokens, the first of which is at
   // out, the next `stride` after it.
   void multiply(const Linear& linear, Part part, float* out, std::uint64_t stride);

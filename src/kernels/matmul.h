@@ -83,6 +83,7 @@ void quantize_activations(Isa isa, ActivationForm form, const float* x, std::uin
 struct PartSize {
   std::uint64_t groups, tokens;
   std::uint64_t tile_tokens, least_groups;
+  bool operator==(const PartSize&) const = default;
 };
 inline constexpr PartSize kPanelPart{32, 128, 0, 2};
 inline constexpr PartSize kTablePart{80, 64, 16, 20};
