@@ -137,7 +137,6 @@ TEST(WriteError, AnthropicTypesFollowTheCode) {
                                                {Code::kForbidden, "permission_error"},
                                                {Code::kNotFound, "not_found_error"},
                                                {Code::kTooLarge, "request_too_large"},
-                                               {Code::kPromptTooLong, "invalid_request_error"},
                                                {Code::kExhausted, "rate_limit_error"},
                                                {Code::kUnavailable, "overloaded_error"},
                                                {Code::kDeadline, "timeout_error"},
@@ -156,13 +155,28 @@ TEST(WriteError, APromptThatIsTooLongIsToldInTheWordsOfTheDialect) {
   EXPECT_EQ(write_error(Dialect::kAnthropicMessages, error, ""),
             R"({"type":"error","error":{"type":"invalid_request_error",)"
             R"("message":"prompt is too long: 5000 tokens > 4095 maximum"}})");
-  EXPECT_EQ(write_error(Dialect::kOpenAiChat, error, ""),
-            R"({"error":{"message":"prompt is too long: 5000 tokens > 4095 maximum, this model's )"
-            R"(maximum context length","type":"invalid_request_error","param":null,)"
-            R"("code":"context_length_exceeded"}})");
+  EXPECT_EQ(
+      write_error(Dialect::kOpenAiChat, error, ""),
+      R"({"error":{"message":"This model's maximum context length is 4095 tokens. However, )"
+      R"(your messages resulted in 5000 tokens (prompt is too long: 5000 tokens > 4095 )"
+      R"(maximum).","type":"invalid_request_error","param":null,"code":"context_length_exceeded"}})");
   EXPECT_EQ(write_error(Dialect::kOllamaChat, error, ""),
             R"({"error":"the input length exceeds the context length: prompt is too long: )"
             R"(5000 tokens > 4095 maximum"})");
+}
+
+TEST(WriteError, WhatAnotherServerSaysOfAPromptThatIsTooLongIsToldInTheWordsOfTheDialect) {
+  const Error vllm{Code::kPromptTooLong,
+                   "This model's maximum context length is 4096 tokens. However, you requested "
+                   "5000 tokens (4700 in the messages, 300 in the completion)."};
+  EXPECT_EQ(client_message(Dialect::kAnthropicMessages, vllm),
+            "prompt is too long: 5000 tokens > 4096 maximum (" + vllm.message + ")");
+  EXPECT_EQ(client_message(Dialect::kOpenAiChat, vllm), vllm.message);
+  const Error no_numbers{Code::kPromptTooLong, "the prompt has about 9000 tokens"};
+  EXPECT_EQ(client_message(Dialect::kAnthropicMessages, no_numbers),
+            "prompt is too long: the prompt has about 9000 tokens");
+  EXPECT_EQ(client_message(Dialect::kOpenAiChat, no_numbers),
+            "the prompt has about 9000 tokens, this model's maximum context length");
 }
 
 TEST(WriteError, TakesAGivenType) {
