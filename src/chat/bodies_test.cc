@@ -20,7 +20,8 @@ Answer sample_answer() {
                   .cache_read_tokens = 5,
                   .cache_write_5m_tokens = 2,
                   .cache_write_1h_tokens = 1,
-                  .output_tokens = 7};
+                  .output_tokens = 7,
+                  .thinking_tokens = 4};
   answer.timing = {1, 2, 3, 6};
   return answer;
 }
@@ -46,7 +47,8 @@ TEST(WriteAnswer, OpenAi) {
       R"("reasoning_content":"hm","tool_calls":[{"id":"t","type":"function","function":)"
       R"({"name":"f","arguments":"{\"z\":1,\"a\":\"\\n\"}"}}]},"logprobs":null,)"
       R"("finish_reason":"tool_calls"}],"usage":{"prompt_tokens":18,"completion_tokens":7,)"
-      R"("total_tokens":25,"prompt_tokens_details":{"cached_tokens":5}}})");
+      R"("total_tokens":25,"prompt_tokens_details":{"cached_tokens":5,"cache_write_tokens":3},)"
+      R"("completion_tokens_details":{"reasoning_tokens":4}}})");
 }
 
 TEST(WriteAnswer, Ollama) {
