@@ -250,7 +250,9 @@ TEST(ModelList, IsCutIntoPages) {
 
 TEST(SmallBodies, AreExact) {
   EXPECT_EQ(write_ollama_version("0.20.0"), R"({"version":"0.20.0"})");
-  EXPECT_EQ(write_token_count(42), R"({"input_tokens":42})");
+  EXPECT_EQ(write_token_count(Dialect::kAnthropicMessages, 42), R"({"input_tokens":42})");
+  EXPECT_EQ(write_token_count(Dialect::kOpenAiResponses, 42),
+            R"({"object":"response.input_tokens","input_tokens":42})");
 }
 
 // Expected values from `date -u -d @N`.
