@@ -344,9 +344,10 @@ Report ClaudeBackend::read_whole(net::ClientResponse& response, const Call& call
 }
 
 Result<std::int64_t> ClaudeBackend::count(const Call& call, const net::Cancellation& client) {
-  if (call.raw_body.empty()) return fail(Code::kInvalid, "only Messages bodies are counted");
   TOPHAND_TRY(body, "count tokens",
-              chat::pass_through_anthropic_request(call.raw_body, call.model));
+              call.raw_body.empty()
+                  ? Result<std::string>(chat::write_anthropic_count(*call.request, call.model))
+                  : chat::pass_through_anthropic_request(call.raw_body, call.model));
   net::ClientRequest request =
       make_request(call, "/v1/messages/count_tokens", options_.keys[ring_.pick(now_ms())]);
   request.body = body;

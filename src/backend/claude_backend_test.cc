@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "backend/test_support.h"
+#include "base/json.h"
 #include "chat/dialect.h"
 
 namespace tophand::backend {
@@ -373,6 +374,25 @@ TEST(ClaudeBackend, CountsThroughTheApi) {
   ASSERT_TRUE(tokens);
   EXPECT_EQ(*tokens, 2095);
   EXPECT_EQ(rig.server.requests()[0].path, "/v1/messages/count_tokens");
+}
+
+// The API refuses max_tokens and stream there.
+TEST(ClaudeBackend, CountsWhatCameInAnotherDialectByWhatIsCountedAlone) {
+  Rig rig([](const net::Request&, net::ResponseWriter& writer) {
+    ASSERT_TRUE(writer.send(200, "application/json", R"({"input_tokens":7})"));
+  });
+  chat::Request request = request_for("claude");
+  request.max_tokens = 9;
+  request.stream = true;
+  Call call = raw_call(request);
+  call.raw_body = {};
+  const auto tokens = rig.backend->count(call, rig.never);
+  ASSERT_TRUE(tokens) << tokens.error().message;
+  EXPECT_EQ(*tokens, 7);
+  const auto body = parse_json(rig.server.requests()[0].body);
+  ASSERT_TRUE(body);
+  EXPECT_TRUE(body->contains("messages"));
+  EXPECT_EQ(body->size(), 2U) << rig.server.requests()[0].body;  // and the model
 }
 
 }  // namespace

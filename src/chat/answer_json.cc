@@ -54,9 +54,11 @@ std::optional<Usage> usage_at_end(const AnswerContext& context, const Usage& usa
   if (context.shared == nullptr) return usage;
   SharedStream& stream = *context.shared;
   // What OpenAI's usage is made of.
-  stream.usage.input_tokens += usage.total_input() - usage.cache_read_tokens;
+  stream.usage.input_tokens += usage.input_tokens;
   stream.usage.cache_read_tokens += usage.cache_read_tokens;
+  stream.usage.cache_write_5m_tokens += cache_writes(usage);
   stream.usage.output_tokens += usage.output_tokens;
+  stream.usage.thinking_tokens += usage.thinking_tokens;
   if (++stream.finished < stream.answers) return std::nullopt;
   return stream.usage;
 }

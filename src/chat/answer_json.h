@@ -20,8 +20,12 @@ std::string write_ollama_answer(const AnswerContext& context, const Answer& answ
 std::string_view anthropic_stop_reason(StopReason reason);
 StopReason stop_reason_from_anthropic(std::string_view name);
 
+inline std::int64_t cache_writes(const Usage& usage) {
+  return usage.cache_write_5m_tokens + usage.cache_write_1h_tokens;
+}
+
 // Chat Completions' and Completions' words. prompt_tokens counts everything that was read;
-// cached_tokens says how much of it was cached.
+// cached_tokens says how much of it was cached, cache_write_tokens how much is from now on.
 std::string_view openai_finish_reason(StopReason reason);
 Json openai_usage(const Usage& usage);
 

@@ -208,11 +208,12 @@ void add_tools(const Request& request, Json& out) {
     out["tool_choice"] = std::move(choice);
 }
 
-Json output_format(const Request& request) {
+void add_format(const Request& request, Json& out) {
+  if (request.json_schema.empty()) return;
   Json schema = object_or_empty(request.json_schema);
   drop_nulls(schema);
   close_objects(schema);
-  return {{"type", "json_schema"}, {"schema", std::move(schema)}};
+  out["output_config"]["format"] = {{"type", "json_schema"}, {"schema", std::move(schema)}};
 }
 
 }  // namespace
@@ -228,8 +229,17 @@ std::string write_anthropic_request(const Request& request, std::string_view mod
   for (const std::string& stop : request.stop)
     if (stop.find_first_not_of(" \t\r\n") != std::string::npos) stops.push_back(stop);
   if (!stops.empty()) out["stop_sequences"] = std::move(stops);
-  if (!request.json_schema.empty()) out["output_config"]["format"] = output_format(request);
+  add_format(request, out);
   if (request.stream) out["stream"] = true;
+  return dump_json(out);
+}
+
+std::string write_anthropic_count(const Request& request, std::string_view model) {
+  Json out = Json::object();
+  out["model"] = model;
+  add_messages(request, out);
+  add_tools(request, out);
+  add_format(request, out);
   return dump_json(out);
 }
 

@@ -20,7 +20,8 @@ Answer sample_answer() {
                   .cache_read_tokens = 5,
                   .cache_write_5m_tokens = 2,
                   .cache_write_1h_tokens = 1,
-                  .output_tokens = 7};
+                  .output_tokens = 7,
+                  .thinking_tokens = 4};
   answer.timing = {1, 2, 3, 6};
   return answer;
 }
@@ -46,7 +47,8 @@ TEST(WriteAnswer, OpenAi) {
       R"("reasoning_content":"hm","tool_calls":[{"id":"t","type":"function","function":)"
       R"({"name":"f","arguments":"{\"z\":1,\"a\":\"\\n\"}"}}]},"logprobs":null,)"
       R"("finish_reason":"tool_calls"}],"usage":{"prompt_tokens":18,"completion_tokens":7,)"
-      R"("total_tokens":25,"prompt_tokens_details":{"cached_tokens":5}}})");
+      R"("total_tokens":25,"prompt_tokens_details":{"cached_tokens":5,"cache_write_tokens":3},)"
+      R"("completion_tokens_details":{"reasoning_tokens":4}}})");
 }
 
 TEST(WriteAnswer, Ollama) {
@@ -137,7 +139,6 @@ TEST(WriteError, AnthropicTypesFollowTheCode) {
                                                {Code::kForbidden, "permission_error"},
                                                {Code::kNotFound, "not_found_error"},
                                                {Code::kTooLarge, "request_too_large"},
-                                               {Code::kPromptTooLong, "invalid_request_error"},
                                                {Code::kExhausted, "rate_limit_error"},
                                                {Code::kUnavailable, "overloaded_error"},
                                                {Code::kDeadline, "timeout_error"},
@@ -156,13 +157,28 @@ TEST(WriteError, APromptThatIsTooLongIsToldInTheWordsOfTheDialect) {
   EXPECT_EQ(write_error(Dialect::kAnthropicMessages, error, ""),
             R"({"type":"error","error":{"type":"invalid_request_error",)"
             R"("message":"prompt is too long: 5000 tokens > 4095 maximum"}})");
-  EXPECT_EQ(write_error(Dialect::kOpenAiChat, error, ""),
-            R"({"error":{"message":"prompt is too long: 5000 tokens > 4095 maximum, this model's )"
-            R"(maximum context length","type":"invalid_request_error","param":null,)"
-            R"("code":"context_length_exceeded"}})");
+  EXPECT_EQ(
+      write_error(Dialect::kOpenAiChat, error, ""),
+      R"({"error":{"message":"This model's maximum context length is 4095 tokens. However, )"
+      R"(your messages resulted in 5000 tokens (prompt is too long: 5000 tokens > 4095 )"
+      R"(maximum).","type":"invalid_request_error","param":null,"code":"context_length_exceeded"}})");
   EXPECT_EQ(write_error(Dialect::kOllamaChat, error, ""),
             R"({"error":"the input length exceeds the context length: prompt is too long: )"
             R"(5000 tokens > 4095 maximum"})");
+}
+
+TEST(WriteError, WhatAnotherServerSaysOfAPromptThatIsTooLongIsToldInTheWordsOfTheDialect) {
+  const Error vllm{Code::kPromptTooLong,
+                   "This model's maximum context length is 4096 tokens. However, you requested "
+                   "5000 tokens (4700 in the messages, 300 in the completion)."};
+  EXPECT_EQ(client_message(Dialect::kAnthropicMessages, vllm),
+            "prompt is too long: 5000 tokens > 4096 maximum (" + vllm.message + ")");
+  EXPECT_EQ(client_message(Dialect::kOpenAiChat, vllm), vllm.message);
+  const Error no_numbers{Code::kPromptTooLong, "the prompt has about 9000 tokens"};
+  EXPECT_EQ(client_message(Dialect::kAnthropicMessages, no_numbers),
+            "prompt is too long: the prompt has about 9000 tokens");
+  EXPECT_EQ(client_message(Dialect::kOpenAiChat, no_numbers),
+            "the prompt has about 9000 tokens, this model's maximum context length");
 }
 
 TEST(WriteError, TakesAGivenType) {
@@ -234,7 +250,9 @@ TEST(ModelList, IsCutIntoPages) {
 
 TEST(SmallBodies, AreExact) {
   EXPECT_EQ(write_ollama_version("0.20.0"), R"({"version":"0.20.0"})");
-  EXPECT_EQ(write_token_count(42), R"({"input_tokens":42})");
+  EXPECT_EQ(write_token_count(Dialect::kAnthropicMessages, 42), R"({"input_tokens":42})");
+  EXPECT_EQ(write_token_count(Dialect::kOpenAiResponses, 42),
+            R"({"object":"response.input_tokens","input_tokens":42})");
 }
 
 // Expected values from `date -u -d @N`.

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "chat/answer_json.h"
+#include "chat/too_long.h"
 
 namespace tophand::chat {
 namespace {
@@ -83,17 +84,29 @@ Json or_null(std::string_view text) {
 
 }  // namespace
 
-// Clients shorten a conversation and try again when they read the words their provider uses. Claude
-// Code takes the numbers from "prompt is too long: N tokens > M maximum", the engine's own message.
+// Clients shorten a conversation and try again when they read the words their provider uses, and
+// take the numbers from them: Claude Code from Claude's, Crush from OpenAI's. What was said in
+// other words stands behind.
 std::string client_message(Dialect dialect, const Error& error) {
   if (error.code != Code::kPromptTooLong) return error.message;
+  const auto size = told_prompt_size(error.message);
+  const auto has = [&](std::string_view words) {
+    return error.message.find(words) != std::string::npos;
+  };
   switch (dialect) {
     case Dialect::kAnthropicMessages:
-      break;
+      if (has("prompt is too long")) break;
+      if (!size) return "prompt is too long: " + error.message;
+      return "prompt is too long: " + std::to_string(size->tokens) + " tokens > " +
+             std::to_string(size->max) + " maximum (" + error.message + ")";
     case Dialect::kOpenAiChat:
     case Dialect::kOpenAiResponses:
     case Dialect::kOpenAiCompletions:
-      return error.message + ", this model's maximum context length";
+      if (has("maximum context length")) break;
+      if (!size) return error.message + ", this model's maximum context length";
+      return "This model's maximum context length is " + std::to_string(size->max) +
+             " tokens. However, your messages resulted in " + std::to_string(size->tokens) +
+             " tokens (" + error.message + ").";
     case Dialect::kOllamaChat:
     case Dialect::kOllamaGenerate:
       return "the input length exceeds the context length: " + error.message;

@@ -117,8 +117,9 @@ std::string write_ollama_version(std::string_view version) {
   return dump_json(out);
 }
 
-std::string write_token_count(std::int64_t input_tokens) {
+std::string write_token_count(Dialect dialect, std::int64_t input_tokens) {
   Json out = Json::object();
+  if (dialect == Dialect::kOpenAiResponses) out["object"] = "response.input_tokens";
   out["input_tokens"] = input_tokens;
   return dump_json(out);
 }

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "chat/dialect.h"
+
 namespace tophand::chat {
 
 struct ListedModel {
@@ -43,6 +45,8 @@ std::string write_model(ModelListStyle style, const ListedModel& model);
 // A time as Ollama's answers have it: RFC 3339 with nanoseconds.
 std::string ollama_time(std::int64_t unix_ms);
 std::string write_ollama_version(std::string_view version);  // /api/version
-std::string write_token_count(std::int64_t input_tokens);    // /v1/messages/count_tokens
+
+// /v1/messages/count_tokens and /v1/responses/input_tokens.
+std::string write_token_count(Dialect dialect, std::int64_t input_tokens);
 
 }  // namespace tophand::chat

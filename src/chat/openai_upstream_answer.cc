@@ -111,6 +111,9 @@ void OpenAiStreamReader::read_usage(const Json& chunk) {
     usage_.cache_read_tokens = std::min(cached, prompt);
     usage_.input_tokens = prompt - usage_.cache_read_tokens;
     usage_.output_tokens = stated_tokens(usage, "completion_tokens", usage_.output_tokens);
+    const std::int64_t thoughts =
+        stated_tokens(member(usage, "completion_tokens_details"), "reasoning_tokens", 0);
+    usage_.thinking_tokens = std::min(thoughts, usage_.output_tokens);
   }
   if (const Json& timings = member(chunk, "timings"); timings.is_object()) {  // llama-server's
     timing_.prefill_ns = ns_of_ms(timings, "prompt_ms");

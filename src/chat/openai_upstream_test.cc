@@ -429,6 +429,18 @@ INSTANTIATE_TEST_SUITE_P(
                "finished end_turn 0+0/0"}),
     [](const auto& test) { return test.param.name; });
 
+TEST(OpenAiStreamReader, CountsThoughtsWithinTheOutput) {
+  OpenAiStreamReader reader("");
+  std::vector<StreamEvent> events;
+  reader.on_data(R"({"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,)"
+                 R"("completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":4}}})",
+                 events);
+  reader.on_end(events);
+  const Usage& usage = std::get<Finished>(events.back()).usage;
+  EXPECT_EQ(usage.output_tokens, 9);
+  EXPECT_EQ(usage.thinking_tokens, 4);
+}
+
 TEST(OpenAiStreamReader, TakesLlamaServersTimings) {
   OpenAiStreamReader reader("");
   std::vector<StreamEvent> events;

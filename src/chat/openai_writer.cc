@@ -23,7 +23,10 @@ void write_usage(const Usage& usage, JsonText& json) {
   json.key("completion_tokens").number(usage.output_tokens);
   json.key("total_tokens").number(usage.total_input() + usage.output_tokens);
   json.key("prompt_tokens_details").open('{');
-  json.key("cached_tokens").number(usage.cache_read_tokens).close('}').close('}');
+  json.key("cached_tokens").number(usage.cache_read_tokens);
+  json.key("cache_write_tokens").number(cache_writes(usage)).close('}');
+  json.key("completion_tokens_details").open('{');
+  json.key("reasoning_tokens").number(usage.thinking_tokens).close('}').close('}');
 }
 
 void write_function(std::string_view name, std::string_view arguments, JsonText& json) {
@@ -152,7 +155,9 @@ Json openai_usage(const Usage& usage) {
   out["prompt_tokens"] = usage.total_input();
   out["completion_tokens"] = usage.output_tokens;
   out["total_tokens"] = usage.total_input() + usage.output_tokens;
-  out["prompt_tokens_details"] = {{"cached_tokens", usage.cache_read_tokens}};
+  out["prompt_tokens_details"] = {{"cached_tokens", usage.cache_read_tokens},
+                                  {"cache_write_tokens", cache_writes(usage)}};
+  out["completion_tokens_details"] = {{"reasoning_tokens", usage.thinking_tokens}};
   return out;
 }
 

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "base/json.h"
 #include "chat/dialect.h"
 #include "chat/test_support.h"
@@ -221,6 +223,24 @@ TEST(ResponsesRequest, ItsSettingsAreRepeatedInTheAnswer) {
   EXPECT_EQ(answer->at("usage").at("total_tokens"), 5);
 }
 
+TEST(ResponsesAnswer, SaysWhatWasCachedAndWhatWasThought) {
+  Answer hi;
+  hi.usage = {.input_tokens = 3,
+              .cache_read_tokens = 5,
+              .cache_write_5m_tokens = 2,
+              .cache_write_1h_tokens = 1,
+              .output_tokens = 9,
+              .thinking_tokens = 4};
+  const auto answer = parse_json(write_answer(kResponses, {.id = "resp_9"}, hi));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->at("usage"),
+            Json({{"input_tokens", 11},
+                  {"input_tokens_details", {{"cached_tokens", 5}, {"cache_write_tokens", 3}}},
+                  {"output_tokens", 9},
+                  {"output_tokens_details", {{"reasoning_tokens", 4}}},
+                  {"total_tokens", 20}}));
+}
+
 TEST(ResponsesAnswer, SaysWhyItIsIncomplete) {
   for (const auto& [reason, why] : {std::pair(StopReason::kMaxTokens, "max_output_tokens"),
                                     std::pair(StopReason::kContextFull, "max_output_tokens"),
@@ -231,6 +251,38 @@ TEST(ResponsesAnswer, SaysWhyItIsIncomplete) {
     EXPECT_EQ(json->at("status"), "incomplete");
     EXPECT_EQ(json->at("incomplete_details").at("reason"), why);
   }
+}
+
+TEST(ResponsesAnswer, WhatTheLimitCutIsTheItemThatIsIncomplete) {
+  Answer answer;
+  answer.blocks = {ThinkingBlock{"Hm", ""}, TextBlock{"One two th"}};
+  answer.reason = StopReason::kMaxTokens;
+  const auto json = parse_json(write_answer(kResponses, {.id = "resp_9"}, answer));
+  EXPECT_EQ(json->at("output").at(0).at("status"), "completed");
+  EXPECT_EQ(json->at("output").at(1).at("status"), "incomplete");
+}
+
+// Claude says that a block ended before it says why the answer did.
+TEST(ResponsesStream, WhatTheLimitCutIsTheItemThatIsIncomplete) {
+  const auto writer = make_stream_writer(kResponses, {.id = "resp_9"});
+  std::string out;
+  for (const StreamEvent& event : {StreamEvent(ThinkingDelta{"Hm", ""}), StreamEvent(BlockEnd{}),
+                                   StreamEvent(TextDelta{"One two th"}), StreamEvent(BlockEnd{}),
+                                   StreamEvent(Finished{StopReason::kMaxTokens, "", {}, {}})})
+    writer->on(event, 0, out);
+  std::vector<Json> done;
+  std::istringstream lines(out);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("data: ")) continue;
+    const Json data = *parse_json(line.substr(6));
+    if (data.at("type") == "response.output_item.done") done.push_back(data.at("item"));
+    if (data.at("type") == "response.incomplete") {
+      EXPECT_EQ(data.at("response").at("output"), Json(done));
+    }
+  }
+  ASSERT_EQ(done.size(), 2U);
+  EXPECT_EQ(done[0].at("status"), "completed");
+  EXPECT_EQ(done[1].at("status"), "incomplete");
 }
 
 TEST(CompletionsRequest, TakesEverySetting) {

@@ -1,4 +1,6 @@
 // Answers of OpenAI's Responses API, whole and streamed. docs/protocols/openai-responses.md.
+#include <optional>
+
 #include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/block_sequencer.h"
@@ -8,13 +10,13 @@ namespace {
 
 constexpr std::int64_t kMsPerSecond = 1000;
 
-// Thought tokens are within output_tokens; no backend here counts them apart.
 Json usage_json(const Usage& usage) {
   Json out = Json::object();
   out["input_tokens"] = usage.total_input();
-  out["input_tokens_details"] = {{"cached_tokens", usage.cache_read_tokens}};
+  out["input_tokens_details"] = {{"cached_tokens", usage.cache_read_tokens},
+                                 {"cache_write_tokens", cache_writes(usage)}};
   out["output_tokens"] = usage.output_tokens;
-  out["output_tokens_details"] = {{"reasoning_tokens", 0}};
+  out["output_tokens_details"] = {{"reasoning_tokens", usage.thinking_tokens}};
   out["total_tokens"] = usage.total_input() + usage.output_tokens;
   return out;
 }
@@ -24,6 +26,15 @@ std::string_view incomplete_reason(StopReason reason) {
   if (reason == StopReason::kMaxTokens || reason == StopReason::kContextFull)
     return "max_output_tokens";
   return reason == StopReason::kRefusal ? "content_filter" : "";
+}
+
+std::string_view status_of(StopReason reason) {
+  return incomplete_reason(reason).empty() ? "completed" : "incomplete";
+}
+
+// Of a call, whose arguments say it better than the end of the answer.
+std::string_view call_status(std::string_view arguments) {
+  return is_json_object(arguments) ? "completed" : "incomplete";
 }
 
 struct ResponseState {
@@ -163,6 +174,7 @@ class ResponsesWriter final : public BlockSequencer {
   void progress(std::string& out) override { out += ": keep-alive\n\n"; }
 
   void open(const OpenBlock& block, std::string& out) override {
+    tell_ended("completed", out);
     text_.clear();
     item_ = item(block, "in_progress", Json::array());
     send_item(block, "response.output_item.added", out);
@@ -185,11 +197,18 @@ class ResponsesWriter final : public BlockSequencer {
     }
   }
 
-  // A call whose arguments are no object is never said to be done: clients run what is done.
-  void close(const OpenBlock& block, std::string& out) override {
-    const bool broken = block.kind == BlockKind::kToolUse && !is_json_object(block.tool_json);
-    item_ = item(block, broken ? "incomplete" : "completed", Json::array({part(block)}));
-    if (!broken) {
+  // Only what comes next says whether it was cut short.
+  void close(const OpenBlock& block, std::string&) override { ended_ = block; }
+
+  // The end of the item that ended last. A call whose arguments are no object is never said to be
+  // done: clients run what is done.
+  void tell_ended(std::string_view status, std::string& out) {
+    if (!ended_) return;
+    const OpenBlock block = std::move(*ended_);
+    ended_.reset();
+    if (block.kind == BlockKind::kToolUse) status = call_status(block.tool_json);
+    item_ = item(block, status, Json::array({part(block)}));
+    if (block.kind != BlockKind::kToolUse || status == "completed") {
       send_content_done(block, out);
       send_item(block, "response.output_item.done", out);
     }
@@ -214,8 +233,10 @@ class ResponsesWriter final : public BlockSequencer {
 
   void finish(const Finished& finished, std::string& out) override {
     const std::string_view incomplete = incomplete_reason(finished.reason);
+    const std::string_view status = status_of(finished.reason);
+    tell_ended(status, out);
     send_response(incomplete.empty() ? "response.completed" : "response.incomplete",
-                  {.status = incomplete.empty() ? "completed" : "incomplete",
+                  {.status = status,
                    .incomplete = incomplete,
                    .output = std::move(output_),
                    .usage = usage_json(finished.usage)},
@@ -226,6 +247,7 @@ class ResponsesWriter final : public BlockSequencer {
   // only the second.
   void failed(const Failed& failure, std::string& out) override {
     if (sequence_ == 0) begin({}, out);
+    tell_ended("completed", out);
     const std::string_view code = responses_error_code(failure.error);
     const std::string message = client_message(Dialect::kOpenAiResponses, failure.error);
     Json error = {{"code", code}, {"message", message}, {"param", nullptr}};
@@ -257,8 +279,9 @@ class ResponsesWriter final : public BlockSequencer {
   }
 
   std::int64_t sequence_ = 0;
-  std::string text_;  // of the open block
-  Json item_;         // the open one
+  std::string text_;                // of the open block, or of the one that ended last
+  Json item_;                       // the same
+  std::optional<OpenBlock> ended_;  // not told yet
   Json output_ = Json::array();
 };
 
@@ -270,22 +293,24 @@ std::unique_ptr<StreamWriter> make_responses_writer(AnswerContext context) {
 
 std::string write_responses_answer(const AnswerContext& context, const Answer& answer) {
   ResponseState state;
-  int index = 0;
   for (const Block& block : answer.blocks) {
+    const int index = static_cast<int>(state.output.size());
+    // What is last is what an answer that ended early was cut in.
+    const bool is_last = &block == &answer.blocks.back();
+    const std::string_view status = is_last ? status_of(answer.reason) : "completed";
     if (const auto* text = std::get_if<TextBlock>(&block)) {
       state.output.push_back(
-          message_item(context, index++, "completed", Json::array({text_part(text->text)})));
+          message_item(context, index, status, Json::array({text_part(text->text)})));
     } else if (const auto* thinking = std::get_if<ThinkingBlock>(&block)) {
-      state.output.push_back(reasoning_item(context, index++, "completed",
-                                            Json::array({thought_part(thinking->thinking)})));
-    } else if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
-      const char* status = is_json_object(tool->input_json) ? "completed" : "incomplete";
       state.output.push_back(
-          call_item(context, index++, status, {tool->id, tool->name, tool->input_json}));
+          reasoning_item(context, index, status, Json::array({thought_part(thinking->thinking)})));
+    } else if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
+      state.output.push_back(call_item(context, index, call_status(tool->input_json),
+                                       {tool->id, tool->name, tool->input_json}));
     }
   }
   state.incomplete = incomplete_reason(answer.reason);
-  state.status = state.incomplete.empty() ? "completed" : "incomplete";
+  state.status = status_of(answer.reason);
   state.usage = usage_json(answer.usage);
   return dump_json(response_json(context, std::move(state)));
 }

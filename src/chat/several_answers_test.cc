@@ -85,7 +85,11 @@ std::string streamed(Dialect dialect, SharedStream& shared, std::string text, st
   AnswerContext context{.id = "its own", .model = "m", .created_ms = 1000, .include_usage = true};
   context.write_into(&shared);
   const auto writer = make_stream_writer(dialect, context);
-  const Usage usage{.input_tokens = input - 1, .cache_read_tokens = 1, .output_tokens = 1};
+  const Usage usage{.input_tokens = input - 3,
+                    .cache_read_tokens = 1,
+                    .cache_write_1h_tokens = 2,
+                    .output_tokens = 1,
+                    .thinking_tokens = 1};
   std::string out;
   for (const StreamEvent& event : {StreamEvent(TextDelta{std::move(text)}),
                                    StreamEvent(Finished{StopReason::kEndTurn, "", usage, {}})})
@@ -114,7 +118,9 @@ TEST(SeveralAnswers, OneStreamHasThemByIndexWithOneEndAndTheUsageOfAll) {
     EXPECT_EQ(count_of(first, "[DONE]") + count_of(first, "prompt_tokens"), 0u) << first;
     EXPECT_TRUE(second.ends_with("data: [DONE]\n\n")) << second;
     EXPECT_NE(second.find(R"("choices":[],"usage":{"prompt_tokens":12,"completion_tokens":2,)"
-                          R"("total_tokens":14,"prompt_tokens_details":{"cached_tokens":2}}})"),
+                          R"("total_tokens":14,"prompt_tokens_details":{"cached_tokens":2,)"
+                          R"("cache_write_tokens":4},"completion_tokens_details":)"
+                          R"({"reasoning_tokens":2}}})"),
               std::string::npos)
         << second;
   }

@@ -23,6 +23,9 @@ namespace tophand::chat {
 std::string write_anthropic_request(const Request& request, std::string_view model,
                                     std::int64_t max_tokens_default);
 
+// The same for count_tokens, which takes only what is counted.
+std::string write_anthropic_count(const Request& request, std::string_view model);
+
 // A Messages body on its way to Claude, byte for byte as the client sent it except for the value of
 // "model", where it is another one; our own metadata.priority and metadata.task_class, which the
 // API would refuse; and thinking blocks without a signature, which a local model made. kInvalid

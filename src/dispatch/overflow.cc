@@ -1,11 +1,9 @@
 #include "dispatch/overflow.h"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
-#include <string_view>
 
 #include "chat/shorten.h"
+#include "chat/too_long.h"
 #include "dispatch/account.h"
 #include "dispatch/tool_gate.h"
 
@@ -16,28 +14,6 @@ namespace {
 constexpr int kTriesMax = 6;
 constexpr std::int64_t kBytesPerToken = 4;  // where the backend does not say how many tokens it saw
 
-struct Numbers {
-  std::int64_t tokens = 0, max = 0;
-};
-
-std::optional<std::int64_t> leading_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  return parsed.ec == std::errc() && value > 0 ? std::optional(value) : std::nullopt;
-}
-
-// Of "prompt is too long: N tokens > M maximum", the engine's words and Claude's; what other
-// programs say has many forms.
-std::optional<Numbers> numbers_of(std::string_view message) {
-  constexpr std::string_view kBefore = "too long: ", kBetween = " tokens > ";
-  const std::size_t first = message.find(kBefore), second = message.find(kBetween);
-  if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
-  const auto tokens = leading_number(message.substr(first + kBefore.size()));
-  const auto max = leading_number(message.substr(second + kBetween.size()));
-  if (!tokens || !max || *tokens <= *max) return std::nullopt;
-  return Numbers{*tokens, *max};
-}
-
 bool is_too_long(const backend::Report& report) {
   return report.end != backend::End::kFinished && report.failure &&
          report.failure->error.code == Code::kPromptTooLong;
@@ -47,7 +23,7 @@ bool is_too_long(const backend::Report& report) {
 // most), or a quarter of it all where there are none.
 Shortened shorten(chat::Request& request, const Error& refusal, std::int64_t max_output) {
   const std::int64_t bytes = std::max<std::int64_t>(1, chat::conversation_bytes(request));
-  const auto numbers = numbers_of(refusal.message);
+  const auto numbers = chat::told_prompt_size(refusal.message);
   double bytes_per_token = kBytesPerToken;
   std::int64_t excess = bytes / 4;
   if (numbers) {

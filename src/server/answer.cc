@@ -297,9 +297,10 @@ void answer_now(Service& service, Exchange& exchange, const Waited& waited) {
 
 void count_tokens(Service& service, Exchange& exchange) {
   // A body to be counted has no max_tokens; the parser of Messages bodies wants one.
+  const bool anthropic = exchange.dialect == chat::Dialect::kAnthropicMessages;
   std::string body = exchange.request.body;
   if (const std::size_t open = body.find('{');
-      open != std::string::npos && !chat::find_top_level_value(body, "max_tokens"))
+      anthropic && open != std::string::npos && !chat::find_top_level_value(body, "max_tokens"))
     body.insert(open + 1,
                 is_blank(std::string_view(body).substr(open + 1, body.rfind('}') - open - 1))
                     ? "\"max_tokens\":1"
@@ -329,7 +330,9 @@ void count_tokens(Service& service, Exchange& exchange) {
   Result<std::int64_t> tokens = fail(Code::kUnavailable, "no backend counts for this model");
   const backend::Call call{.request = is_local ? &local : &*request,
                            .model = target.model,
-                           .raw_body = is_local ? std::string_view() : exchange.request.body,
+                           .raw_body = anthropic && !is_local
+                                           ? std::string_view(exchange.request.body)
+                                           : std::string_view(),
                            .query = exchange.request.query == "beta=true" ? "beta=true" : "",
                            .forward = forwarded(exchange.request.headers)};
   if (backend != nullptr) tokens = backend->count(call, exchange.writer.client());
@@ -340,7 +343,7 @@ void count_tokens(Service& service, Exchange& exchange) {
   }
   exchange.writer.headers().set("x-tophand-backend", policy::backend_name(target));
   exchange.writer.headers().set("x-tophand-model", header_text(target.model));
-  send_body(exchange, "application/json", chat::write_token_count(*tokens));
+  send_body(exchange, "application/json", chat::write_token_count(exchange.dialect, *tokens));
 }
 
 }  // namespace tophand::server

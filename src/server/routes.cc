@@ -20,6 +20,8 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/chat/completions", Match::kExact, Access::kKey, Dialect::kOpenAiChat,
           answer},
     Route{"POST", "/v1/responses", Match::kExact, Access::kKey, Dialect::kOpenAiResponses, answer},
+    Route{"POST", "/v1/responses/input_tokens", Match::kExact, Access::kKey,
+          Dialect::kOpenAiResponses, count_tokens},
     Route{"POST", "/v1/completions", Match::kExact, Access::kKey, Dialect::kOpenAiCompletions,
           answer},
     Route{"POST", "/v1/embeddings", Match::kExact, Access::kKey, Dialect::kOpenAiChat, embeddings},

@@ -78,13 +78,18 @@ std::string model_version(const models::Store& models, const std::string& backen
                                          : version;
 }
 
-// /v1/models serves two vendors' clients; the header tells them apart.
-chat::Dialect dialect_for(const net::Request& request) {
+// /v1/models serves two vendors' clients, and what is not served (/v1/files, /v1/complete) may be
+// asked for by either's; the header tells them apart.
+chat::Dialect dialect_for(const net::Request& request, const Route* route) {
   const std::string_view path = served_path(request.path);
-  const bool lists_models = path.starts_with("/v1/models") || path.starts_with("/models");
-  if (lists_models && request.headers.find("anthropic-version"))
+  const chat::Dialect by_path = dialect_of(request.path);
+  const bool anyones = route == nullptr
+                           ? by_path == chat::Dialect::kOpenAiChat
+                           : path.starts_with("/v1/models") || path.starts_with("/models");
+  if (by_path == chat::Dialect::kAnthropicMessages ||
+      (anyones && request.headers.find("anthropic-version")))
     return chat::Dialect::kAnthropicMessages;
-  return dialect_of(request.path);
+  return route == nullptr ? by_path : route->dialect;
 }
 
 }  // namespace
@@ -136,9 +141,8 @@ Service::Reloads Service::reloads() const {
 
 void Service::handle(const net::Request& request, net::ResponseWriter& writer) {
   const Found found = find_route(request.method, request.path);
-  Exchange exchange{request, writer, random_id("req_"), "", dialect_for(request), found.rest};
-  if (found.route != nullptr && exchange.dialect != chat::Dialect::kAnthropicMessages)
-    exchange.dialect = found.route->dialect;
+  Exchange exchange{request,   writer, random_id("req_"), "", dialect_for(request, found.route),
+                    found.rest};
   stamp(writer.headers(), exchange.request_id);
   if (found.route == nullptr) {
     if (found.allow.empty())

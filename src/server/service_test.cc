@@ -407,6 +407,23 @@ TEST_F(ServiceTest, AClaudeCodePickerFindsLocalModelsAndCanAskForThem) {
   EXPECT_EQ(ask(request("GET", "/v1/models/claude-local-small%3A1b", "")).status, 200);
 }
 
+TEST_F(ServiceTest, WhatIsNotServedIsRefusedInTheDialectOfWhoAsks) {
+  net::ClientRequest files = request("GET", "/v1/files", "");
+  EXPECT_NE(ask(files).body.find(R"({"error":{"message":)"), std::string::npos);
+  files.headers.add("anthropic-version", "2023-06-01");
+  const Reply reply = ask(files);
+  EXPECT_EQ(reply.status, 404);
+  EXPECT_NE(reply.body.find(R"({"type":"error","error":{"type":"not_found_error")"),
+            std::string::npos)
+      << reply.body;
+}
+
+TEST_F(ServiceTest, CountsTokensOfAResponsesBody) {
+  const Reply reply = post("/v1/responses/input_tokens", R"({"model":"local","input":"hi"})");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body, R"({"object":"response.input_tokens","input_tokens":42})");
+}
+
 TEST_F(ServiceTest, CountsTokensOfABodyWithoutMaxTokens) {
   const Reply reply = post("/v1/messages/count_tokens",
                            R"({"model":"local","messages":[{"role":"user","content":"hi"}]})");

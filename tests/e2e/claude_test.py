@@ -158,6 +158,14 @@ class ClaudeTest(unittest.TestCase):
         self.assertEqual((warm.status, warm.json()["status"]), (200, "completed"), warm.body)
         self.assertEqual(len(self.simulator.requests()), asked)
 
+    def test_claude_counts_the_tokens_of_a_responses_request(self):
+        body = {"model": "claude", "input": "Which design?", "instructions": "Be short.",
+                "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]}
+        counted = self.gateway.post("/v1/responses/input_tokens", body)
+        self.assertNotIn("x-tophand-estimate", counted.headers)
+        asked = self.gateway.post("/v1/responses", {**body, "max_output_tokens": 20, "stream": False})
+        self.assertEqual(counted.json()["input_tokens"], asked.json()["usage"]["input_tokens"])
+
     def test_translates_tools_both_ways(self):
         tool = {"type": "function", "function": {
             "name": "look", "parameters": {"type": "object", "properties": {"path": {"type": "string"}}}}}

@@ -214,6 +214,13 @@ class LocalTest(unittest.TestCase):
         asked = self.gateway.post("/v1/messages", DIALECTS["anthropic"][1]).json()
         self.assertEqual(answer.json()["input_tokens"], anthropic_input(asked["usage"]))
 
+    def test_counts_tokens_of_a_responses_request(self):
+        body = {"model": "local", "input": "Say hi.", "instructions": "Be short."}
+        counted = self.gateway.post("/v1/responses/input_tokens", body).json()
+        asked = self.gateway.post("/v1/responses", {**body, "max_output_tokens": 2}).json()
+        self.assertEqual(counted, {"object": "response.input_tokens",
+                                   "input_tokens": asked["usage"]["input_tokens"]})
+
     def test_refuses_a_prompt_that_does_not_fit_with_the_numbers(self):
         body = {"model": "local", "max_tokens": 5,
                 "messages": [{"role": "user", "content": "word " * 5000}]}
