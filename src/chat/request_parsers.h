@@ -39,8 +39,9 @@ Result<Block> parse_image_address(const Field& address);  // a data URI, or any 
 // Results in a row answer one assistant turn: one user message. `result` has no text yet: that is
 // the text in `content`; the rest (images) stands behind it, where every backend can see it.
 void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request& request);
-// A PDF given inline becomes the Claude API's document block, which is what could read it.
-Result<Block> parse_inline_pdf(const Field& file_data);
+// A file with `file_data` or `file_url` becomes the Claude API's document block: of text, which
+// every model reads, or a PDF, which Claude does.
+Result<Block> parse_file(const Field& file);
 // {"type":"text"|"json_object"|"json_schema"}; `holder` has the schema, and lies elsewhere in each
 // API.
 Result<> parse_output_schema(const Field& format, const Field& holder, Request& request);

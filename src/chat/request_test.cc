@@ -324,6 +324,10 @@ INSTANTIATE_TEST_SUITE_P(
         Accepted{"PdfBecomesADocument", kOpenAi,
                  O(R"({"role":"user","content":[{"type":"file","file":{"filename":"a.pdf",)"
                    R"("file_data":"data:application/pdf;base64,JVBERi0="}}]})"),
+                 "user: opaque document"},
+        Accepted{"TextFileBecomesADocument", kOpenAi,
+                 O(R"({"role":"user","content":[{"type":"file","file":{"filename":"a.csv",)"
+                   R"("file_data":"data:text/csv;charset=utf-8;base64,w6QsMQo="}}]})"),
                  "user: opaque document"}),
     [](const auto& test) { return test.param.name; });
 
