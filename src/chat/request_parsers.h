@@ -58,6 +58,12 @@ Result<> parse_keep_alive(const Field& field, Request& request);
 // agent, user_id and session_id of its metadata, and OpenAI's user, conversation, prompt_cache_key.
 void parse_own_words(const Field& root, Request& request);
 
+// A conversation that the field would continue by an id: kNotFound, which write_error() tells in
+// the words after which the vendor's SDKs send the whole.
+inline constexpr std::string_view kNothingStored =
+    "nothing is stored here: send the whole conversation";
+tl::unexpected<Error> lost_conversation(const Field& id);
+
 // Adds to request.unsupported, once.
 void note_unsupported(Request& request, std::string_view what);
 

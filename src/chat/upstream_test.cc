@@ -238,6 +238,8 @@ INSTANTIATE_TEST_SUITE_P(
             "OwnMetadata",
             R"({"model":"c","metadata":{"priority":"low", "user_id":"u","task_class":"t"}})",
             R"({"model":"claude-x","metadata":{"user_id":"u"}})"},
+        PassThrough{"AThreadIsNotHeldThere", R"({"thread": {"type":"create"},"model":"c"})",
+                    R"({"thread": null,"model":"claude-x"})"},
         PassThrough{
             "SignedThinkingStays",
             R"({"model":"c","messages":[{"role":"assistant","content":[)"
