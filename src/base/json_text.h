@@ -11,6 +11,8 @@ namespace tophand {
 // The string in quotes, with what must be escaped escaped. Invalid UTF-8 becomes U+FFFD.
 void append_json_string(std::string_view text, std::string& out);
 
+bool is_utf8(std::string_view text);
+
 // Writes one value. The caller closes what it opens and gives every member a key:
 //   JsonText json(out);
 //   json.open('{').key("n").number(1).key("of").open('[').string("a").close(']').close('}');

@@ -81,8 +81,12 @@ void write_escape(char c, std::string& out) {
 
 }  // namespace
 
+bool is_utf8(std::string_view text) {
+  return is_ascii(text) || simdjson::validate_utf8(text);
+}
+
 void append_json_string(std::string_view text, std::string& out) {
-  if (!is_ascii(text) && !simdjson::validate_utf8(text)) {
+  if (!is_utf8(text)) {
     out += Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
     return;
   }

@@ -126,6 +126,9 @@ Result<std::string> pass_through_anthropic_request(std::string_view body, std::s
   std::vector<Replacement> changes;
   if (!string_spells(cut(body, old_model->value), model))
     changes.push_back({old_model->value, dump_json(Json(model))});
+  // Claude is not to hold a conversation whose next message may go elsewhere.
+  if (const Member* thread = only_member(body, *members, "thread"))
+    changes.push_back({thread->value, "null"});
   if (const Member* metadata = only_member(body, *members, "metadata"))
     drop_own_metadata(body, *metadata, changes);
   if (const Member* messages = only_member(body, *members, "messages"))

@@ -220,10 +220,26 @@ Result<> parse_output_format(const Field& root, Request& request) {
   return {};
 }
 
+// Conversations that the server holds (beta message-threads). None are held here: what begins one
+// is answered like any request, what continues one learns that it is lost. The vendor's SDKs send
+// the whole conversation then. It could not be left to Claude: a local model would see the last
+// message alone, and the budget the price of that.
+Result<> check_thread(const Field& thread) {
+  if (thread.absent()) return {};
+  if (!thread.is_object()) return thread.expected("an object");
+  const Field type = thread["type"];
+  TOPHAND_FIELD(kind, type.string());
+  if (kind == "create") return {};
+  if (kind != "continue")
+    return type.refused("expected 'create' or 'continue', found '" + kind + "'");
+  return lost_conversation(thread["previous_message_id"]);
+}
+
 }  // namespace
 
 Result<Request> parse_anthropic_request(const Field& root) {
   Request request;
+  TOPHAND_FIELD_CHECK(check_thread(root["thread"]));
   TOPHAND_FIELD(model, root["model"].string());
   if (model.empty()) return root["model"].refused("must not be empty");
   request.model = std::move(model);

@@ -2,6 +2,8 @@
 // "What other dialects become".
 #include <algorithm>
 #include <cctype>
+#include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "chat/anthropic_schema.h"
@@ -101,6 +103,20 @@ bool is_tool_result(const Json& block) {
   return block["type"] == "tool_result";
 }
 
+// A result without its call, as a person would tell it.
+Json told_result(const Json& result) {
+  const std::string text(string_or(result, "content", "(none)"));
+  return text_json("[Result of a tool]\n" + text);
+}
+
+Json lacking_result(const std::string& id) {
+  Json out = Json::object();
+  out["type"] = "tool_result";
+  out["tool_use_id"] = id;
+  out["content"] = "(no result)";
+  return out;
+}
+
 // Merges messages of one role, and puts tool results before other content, as the API wants them
 // right behind the calls they answer.
 class MessageList {
@@ -117,6 +133,7 @@ class MessageList {
   }
 
   Json take() {
+    settle_calls();
     for (Json& message : list_) put_results_first(message["content"]);
     if (!list_.empty() && list_.front()["role"] == "assistant") {
       Json opening = Json::object();  // the API wants a user's message first
@@ -129,6 +146,22 @@ class MessageList {
   }
 
  private:
+  // The API wants one result for each call, right behind it, and none without a call. Clients of
+  // Ollama, which asks for neither, send results and leave the calls out, or the other way round.
+  void settle_calls() {
+    std::vector<std::string> open;  // calls of the message before
+    for (Json& message : list_) {
+      for (Json& block : message["content"])
+        if (is_tool_result(block) && std::erase(open, block["tool_use_id"].get<std::string>()) == 0)
+          block = told_result(block);
+      for (const std::string& id : open) message["content"].push_back(lacking_result(id));
+      open.clear();
+      for (const Json& block : message["content"])
+        if (block["type"] == "tool_use") open.push_back(block["id"]);
+    }
+    for (const std::string& id : open) add("user", lacking_result(id));
+  }
+
   static void put_results_first(Json& content) {
     Json ordered = Json::array();
     for (const bool results : {true, false})

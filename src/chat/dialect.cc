@@ -168,6 +168,10 @@ Result<> parse_function_tools(const Field& tools, Request& request) {
   return {};
 }
 
+tl::unexpected<Error> lost_conversation(const Field& id) {
+  return fail(Code::kNotFound, id.path() + ": " + std::string(kNothingStored));
+}
+
 std::optional<DataUri> parse_data_uri(std::string_view uri) {
   constexpr std::string_view kScheme = "data:", kBase64 = ";base64,";
   if (!uri.starts_with(kScheme)) return std::nullopt;

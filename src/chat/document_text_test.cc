@@ -78,5 +78,57 @@ TEST(DocumentText, APdfStaysForThoseWhoCanReadIt) {
   EXPECT_THAT(local->unsupported, testing::ElementsAre("document"));
 }
 
+std::string with_file(Dialect dialect, const std::string& file) {
+  return dialect == Dialect::kOpenAiChat
+             ? R"({"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{)" +
+                   file + "}}]}]}"
+             : R"({"model":"m","input":[{"role":"user","content":[{"type":"input_file",)" + file +
+                   "}]}]}";
+}
+
+TEST(AFile, IsADocumentToEachModelThatCanReadIt) {
+  struct Row {
+    const char* file;
+    const char* document;  // the Claude API's
+    const char* local;     // what other models get; "" when they can't read it
+  };
+  const Row rows[] = {
+      {R"("filename":"a.csv","file_data":"data:text/csv;charset=utf-8;base64,w6QsMQo=")",
+       R"({"type":"document","title":"a.csv","source":{"type":"text","media_type":"text/plain",)"
+       R"("data":"ä,1\n"}})",
+       "user: '<document>\nTitle: a.csv\n\nä,1\n\n</document>'"},
+      {R"("file_data":"data:application/json;base64,e30=")",
+       R"({"type":"document","source":{"type":"text","media_type":"text/plain","data":"{}"}})",
+       "user: '<document>\n{}\n</document>'"},
+      {R"("filename":"a.pdf","file_data":"data:application/pdf;base64,JVBERi0=")",
+       R"({"type":"document","source":{"type":"base64","media_type":"application/pdf",)"
+       R"("data":"JVBERi0="}})",
+       ""},
+      {R"("file_url":"https://h/a.pdf")",
+       R"({"type":"document","source":{"type":"url","url":"https://h/a.pdf"}})", ""},
+  };
+  for (const Row& row : rows)
+    for (const Dialect dialect : {Dialect::kOpenAiChat, Dialect::kOpenAiResponses}) {
+      Request request = parsed(dialect, with_file(dialect, row.file));
+      EXPECT_EQ(std::get<OpaqueBlock>(request.messages.at(0).blocks.at(0)).json, row.document);
+      prepare_for_local(request);
+      EXPECT_EQ(request.unsupported.empty(), *row.local != '\0') << row.file;
+      if (*row.local != '\0') {
+        EXPECT_EQ(shown(request.messages), row.local);
+      }
+    }
+}
+
+TEST(AFile, ThatIsNeitherIsRefused) {
+  for (const char* data : {"data:application/zip;base64,UEsDBAD/", "data:text/plain;base64,YQBi",
+                           "data:text/plain;base64,a", "https://h/a.txt", ""})
+    for (const Dialect dialect : {Dialect::kOpenAiChat, Dialect::kOpenAiResponses}) {
+      const auto request =
+          parse_request(dialect, with_file(dialect, R"("file_data":")" + std::string(data) + '"'));
+      ASSERT_FALSE(request.has_value()) << data;
+      EXPECT_THAT(request.error().message, testing::EndsWith("as a base64 data URI")) << data;
+    }
+}
+
 }  // namespace
 }  // namespace tophand::chat

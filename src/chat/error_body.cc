@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "chat/answer_json.h"
+#include "chat/request_parsers.h"
 #include "chat/too_long.h"
 
 namespace tophand::chat {
@@ -36,6 +37,11 @@ std::string_view anthropic_type(Code code) {
   }
 }
 
+// About a conversation that was to be continued by its id (lost_conversation).
+bool is_lost(const Error& error) {
+  return error.code == Code::kNotFound && error.message.find(kNothingStored) != std::string::npos;
+}
+
 struct OpenAiError {
   std::string_view type;
   std::string_view code;  // "" is null
@@ -51,6 +57,7 @@ OpenAiError openai_error(const Error& error) {
     case Code::kForbidden:
       return {"invalid_request_error", "permission_denied"};
     case Code::kNotFound: {
+      if (is_lost(error)) return {"invalid_request_error", "previous_response_not_found"};
       const bool model = error.message.find("model ") != std::string::npos;
       return {"invalid_request_error", model ? "model_not_found" : "not_found"};
     }
@@ -145,13 +152,15 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
       out["type"] = "error";
       out["error"] = {{"type", type.empty() ? anthropic_type(error.code) : type},
                       {"message", client_message(dialect, error)}};
+      // The vendor's SDKs send the whole conversation when they read this.
+      if (is_lost(error)) out["error"]["details"] = {{"error_code", "thread_not_found"}};
       if (!request_id.empty()) out["request_id"] = request_id;
       break;
     case Dialect::kOpenAiChat:
     case Dialect::kOpenAiResponses:
     case Dialect::kOpenAiCompletions: {
       const OpenAiError known = openai_error(error);
-      const bool about_field = error.code == Code::kInvalid;
+      const bool about_field = error.code == Code::kInvalid || is_lost(error);
       out["error"] = {{"message", client_message(dialect, error)},
                       {"type", type.empty() ? known.type : type},
                       {"param", or_null(about_field ? leading_field(error.message) : "")},

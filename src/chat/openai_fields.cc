@@ -1,7 +1,9 @@
 // Fields that OpenAI's three APIs (Chat Completions, Responses, Completions) have in common.
 #include <set>
 
+#include "base/base64.h"
 #include "base/json.h"
+#include "base/json_text.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
@@ -57,15 +59,28 @@ void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request
   std::get<ToolResultBlock>(blocks[at]).text = std::move(text);
 }
 
-Result<Block> parse_inline_pdf(const Field& file_data) {
-  TOPHAND_FIELD(uri, file_data.string_or(""));
-  const auto data = parse_data_uri(uri);
-  if (!data || data->media_type != "application/pdf")
-    return file_data.refused("only files given inline as a base64 PDF data URI are supported");
+Result<Block> parse_file(const Field& file) {
   Json document = Json::object();
   document["type"] = "document";
-  document["source"] = {
-      {"type", "base64"}, {"media_type", data->media_type}, {"data", data->base64}};
+  TOPHAND_FIELD(url, file["file_url"].string_or(""));
+  const Field file_data = file["file_data"];
+  if (!url.empty() && file_data.absent()) {
+    document["source"] = {{"type", "url"}, {"url", url}};
+    return Block(OpaqueBlock{"document", dump_json(document)});
+  }
+  TOPHAND_FIELD(uri, file_data.string_or(""));
+  const auto data = parse_data_uri(uri);
+  if (data && data->media_type == "application/pdf") {
+    document["source"] = {
+        {"type", "base64"}, {"media_type", data->media_type}, {"data", data->base64}};
+    return Block(OpaqueBlock{"document", dump_json(document)});
+  }
+  const auto text = data ? base64_decoded(data->base64) : std::nullopt;
+  if (!text || text->find('\0') != std::string::npos || !is_utf8(*text))
+    return file_data.refused("only PDFs and text in UTF-8 are supported, as a base64 data URI");
+  TOPHAND_FIELD(name, file["filename"].string_or(""));
+  if (!name.empty()) document["title"] = std::move(name);
+  document["source"] = {{"type", "text"}, {"media_type", "text/plain"}, {"data", *text}};
   return Block(OpaqueBlock{"document", dump_json(document)});
 }
 

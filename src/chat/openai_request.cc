@@ -28,7 +28,7 @@ Result<std::vector<Block>> parse_parts(const Field& content) {
     } else if (kind == "file") {
       const Field inline_file = part["file"];
       if (!inline_file.is_object()) return inline_file.expected("an object");
-      TOPHAND_FIELD(file, parse_inline_pdf(inline_file["file_data"]));
+      TOPHAND_FIELD(file, parse_file(inline_file));
       blocks.push_back(std::move(file));
     } else {
       return type.refused("content parts of type '" + kind + "' are not supported");

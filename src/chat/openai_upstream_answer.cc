@@ -1,5 +1,6 @@
 // Answers of OpenAI-compatible servers, whole and streamed.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/ascii.h"
@@ -24,10 +25,30 @@ std::int64_t ns_of_ms(const Json& object, std::string_view key) {
   return ms > 0 && ms < 1e12 ? static_cast<std::int64_t>(ms * kNsPerMs) : 0;
 }
 
-StopReason stop_reason(std::string_view name) {
-  if (name == "length") return StopReason::kMaxTokens;
-  if (name == "tool_calls" || name == "function_call") return StopReason::kToolUse;
-  if (name == "content_filter") return StopReason::kRefusal;
+// OpenAI's names and those that others have beside them; nothing for an answer that was given up:
+// "error" and "model_length" are Mistral's, "insufficient_system_resource" DeepSeek's,
+// "model_context_window_exceeded", "sensitive" and "network_error" Z.ai's. What is not known has
+// ended by itself.
+std::optional<StopReason> stop_reason(std::string_view name) {
+  struct Name {
+    std::string_view name;
+    std::optional<StopReason> reason;
+  };
+  static constexpr Name kNames[] = {
+      {"length", StopReason::kMaxTokens},
+      {"tool_calls", StopReason::kToolUse},
+      {"function_call", StopReason::kToolUse},
+      {"content_filter", StopReason::kRefusal},
+      {"sensitive", StopReason::kRefusal},
+      {"model_length", StopReason::kContextFull},
+      {"model_context_window_exceeded", StopReason::kContextFull},
+      {"error", std::nullopt},
+      {"abort", std::nullopt},
+      {"network_error", std::nullopt},
+      {"insufficient_system_resource", std::nullopt},
+  };
+  for (const Name& known : kNames)
+    if (known.name == name) return known.reason;
   return StopReason::kEndTurn;
 }
 
@@ -139,10 +160,10 @@ void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent
   }
   const std::string reason = string_member(choice, "finish_reason");
   if (finished_ || reason.empty()) return;
-  if (reason == "error" || reason == "abort")
-    return fail(broken("the server gave the answer up (" + reason + ")"), out);
+  const auto known = stop_reason(reason);
+  if (!known) return fail(broken("the server gave the answer up (" + reason + ")"), out);
   said_reason_ = true;
-  reason_ = stop_reason(reason);
+  reason_ = *known;
   // vLLM names the stop sequence that was met.
   if (const Json& stop = member(choice, "stop_reason"); stop.is_string() && reason == "stop") {
     reason_ = StopReason::kStopSequence;
@@ -185,9 +206,14 @@ std::size_t OpenAiStreamReader::find_call(const Json& piece) {
   const bool has_index = index.is_number_integer();
   const std::int64_t wanted =
       has_index ? int_or(piece, "index", 0) : static_cast<std::int64_t>(calls_.size());
+  // Some servers give the fragments ids of their own (poolsideai/pool#9): without a name the index
+  // says whose they are.
+  const bool ids_count =
+      !has_index || !name.empty() ||
+      std::ranges::any_of(calls_, [&](const Call& call) { return call.id == id; });
   for (std::size_t i = calls_.size(); i-- > 0;) {
     const Call& call = calls_[i];
-    const bool other = (!id.empty() && !call.id.empty() && id != call.id) ||
+    const bool other = (ids_count && !id.empty() && !call.id.empty() && id != call.id) ||
                        (id.empty() && !name.empty() && !call.name.empty() && name != call.name);
     // A call that is whole and named anew is the next one, under whatever id.
     const bool over = !has_index && !name.empty() && is_json_object(call.arguments);

@@ -253,6 +253,22 @@ INSTANTIATE_TEST_SUITE_P(
                 R"("arguments":"{}"}}]}}]})",
                 kStop, kDone},
                "started ; tool a f; json {}; end; tool b f; json {}; end; finished end_turn 0+0/0"},
+        // Poolside (poolsideai/pool#9).
+        Stream{
+            "FreshIdsInEveryFragment",
+            {R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f",)"
+             R"("arguments":""}}]}}]})",
+             R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"b","function":{)"
+             R"("arguments":"{\"x\""}}]}}]})",
+             R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":null,)"
+             R"("arguments":":1}"}}]}}]})",
+             R"({"choices":[{"delta":{"tool_calls":[{"index":1,"id":"d","function":{"name":"g",)"
+             R"("arguments":"{"}}]}}]})",
+             R"({"choices":[{"delta":{"tool_calls":[{"index":1,"id":"e","function":{)"
+             R"("arguments":"}"}}]}}]})",
+             kStop, kDone},
+            "started ; tool a f; json {\"x\"; json :1}; end; tool d g; json {; json }; end; "
+            "finished end_turn 0+0/0"},
         // LocalAI: the answer's own id for every call.
         Stream{
             "CallsOfOneId",
@@ -374,6 +390,16 @@ INSTANTIATE_TEST_SUITE_P(
         Stream{"GaveUp",
                {R"({"choices":[{"delta":{"content":"a"},"finish_reason":"abort"}]})"},
                "started ; text a; failed upstream_error"},
+        Stream{"GaveUpForWantOfResources",
+               {R"({"choices":[{"delta":{"content":"a"},)"
+                R"("finish_reason":"insufficient_system_resource"}]})"},
+               "started ; text a; failed upstream_error"},
+        Stream{"ContextFullOfMistral",
+               {R"({"choices":[{"delta":{"content":"a"},"finish_reason":"model_length"}]})", kDone},
+               "started ; text a; finished model_context_window_exceeded 0+0/0"},
+        Stream{"AReasonThatNobodyKnows",
+               {R"({"choices":[{"delta":{"content":"a"},"finish_reason":"eos_token"}]})", kDone},
+               "started ; text a; finished end_turn 0+0/0"},
         Stream{"ContentFilter",
                {R"({"choices":[{"delta":{"refusal":"No."},"finish_reason":"content_filter"}]})"},
                "started ; text No.; finished refusal 0+0/0"},

@@ -39,8 +39,9 @@ Result<Block> parse_image_address(const Field& address);  // a data URI, or any 
 // Results in a row answer one assistant turn: one user message. `result` has no text yet: that is
 // the text in `content`; the rest (images) stands behind it, where every backend can see it.
 void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request& request);
-// A PDF given inline becomes the Claude API's document block, which is what could read it.
-Result<Block> parse_inline_pdf(const Field& file_data);
+// A file with `file_data` or `file_url` becomes the Claude API's document block: of text, which
+// every model reads, or a PDF, which Claude does.
+Result<Block> parse_file(const Field& file);
 // {"type":"text"|"json_object"|"json_schema"}; `holder` has the schema, and lies elsewhere in each
 // API.
 Result<> parse_output_schema(const Field& format, const Field& holder, Request& request);
@@ -56,6 +57,12 @@ Result<> parse_keep_alive(const Field& field, Request& request);
 // What a body says of who asks and what for, where it is a string: priority, task_class, egress,
 // agent, user_id and session_id of its metadata, and OpenAI's user, conversation, prompt_cache_key.
 void parse_own_words(const Field& root, Request& request);
+
+// A conversation that the field would continue by an id: kNotFound, which write_error() tells in
+// the words after which the vendor's SDKs send the whole.
+inline constexpr std::string_view kNothingStored =
+    "nothing is stored here: send the whole conversation";
+tl::unexpected<Error> lost_conversation(const Field& id);
 
 // Adds to request.unsupported, once.
 void note_unsupported(Request& request, std::string_view what);

@@ -32,6 +32,28 @@ TEST_P(RequestRefused, NamesTheFieldAndWhatWasFound) {
   EXPECT_THAT(result.error().message, testing::StartsWith(GetParam().message));
 }
 
+TEST(AThread, IsAnsweredAtItsBeginningAndLostWhenItIsContinued) {
+  const auto asked = [](const char* thread) {
+    return parse_request(kAnthropic, R"({"model":"m","max_tokens":1,"thread":)" +
+                                         std::string(thread) +
+                                         R"(,"messages":[{"role":"user","content":"hi"}]})");
+  };
+  for (const char* thread : {"null", R"({"type":"create"})"})
+    EXPECT_TRUE(asked(thread).has_value()) << thread;
+  const auto lost = asked(R"({"type":"continue","previous_message_id":"msg_1"})");
+  ASSERT_FALSE(lost.has_value());
+  EXPECT_EQ(lost.error().code, Code::kNotFound);
+  EXPECT_EQ(lost.error().message,
+            "thread.previous_message_id: nothing is stored here: send the whole conversation");
+  // The server holds what there is to answer: the SDK sends no messages then.
+  const auto resumed = parse_request(
+      kAnthropic, R"({"model":"m","max_tokens":1,"messages":[],"thread":{"type":"continue",)"
+                  R"("previous_message_id":"msg_1"}})");
+  EXPECT_EQ(resumed.error().code, Code::kNotFound);
+  EXPECT_EQ(asked(R"({"type":"fork"})").error().message,
+            "thread.type: expected 'create' or 'continue', found 'fork'");
+}
+
 #define USER R"({"role":"user","content":"hi"})"
 
 INSTANTIATE_TEST_SUITE_P(
@@ -324,6 +346,10 @@ INSTANTIATE_TEST_SUITE_P(
         Accepted{"PdfBecomesADocument", kOpenAi,
                  O(R"({"role":"user","content":[{"type":"file","file":{"filename":"a.pdf",)"
                    R"("file_data":"data:application/pdf;base64,JVBERi0="}}]})"),
+                 "user: opaque document"},
+        Accepted{"TextFileBecomesADocument", kOpenAi,
+                 O(R"({"role":"user","content":[{"type":"file","file":{"filename":"a.csv",)"
+                   R"("file_data":"data:text/csv;charset=utf-8;base64,w6QsMQo="}}]})"),
                  "user: opaque document"}),
     [](const auto& test) { return test.param.name; });
 

@@ -28,7 +28,7 @@ Result<> parse_part(const Field& part, std::vector<Block>& blocks) {
     TOPHAND_FIELD(image, parse_image_address(address));
     blocks.push_back(std::move(image));
   } else if (kind == "input_file") {
-    TOPHAND_FIELD(file, parse_inline_pdf(part["file_data"]));
+    TOPHAND_FIELD(file, parse_file(part));
     blocks.push_back(std::move(file));
   } else {
     return type.refused("content parts of type '" + kind + "' are not supported");

@@ -8,7 +8,8 @@ namespace {
 
 // Answers are not stored, so nothing can be continued by its id.
 Result<> check_stateless(const Field& root) {
-  for (const std::string_view key : {"previous_response_id", "conversation", "prompt"})
+  if (const Field id = root["previous_response_id"]; !id.absent()) return lost_conversation(id);
+  for (const std::string_view key : {"conversation", "prompt"})
     if (const Field field = root[key]; !field.absent())
       return field.refused("nothing is stored here: send the whole conversation as input");
   TOPHAND_FIELD(background, root["background"].bool_or(false));

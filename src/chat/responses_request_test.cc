@@ -90,6 +90,15 @@ INSTANTIATE_TEST_SUITE_P(
             "user: 'a'"}),
     [](const auto& test) { return test.param.name; });
 
+TEST(APreviousResponse, IsNotStored) {
+  const auto result =
+      parse_request(kResponses, R"({"model":"m","input":"x","previous_response_id":"resp_1"})");
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, Code::kNotFound);
+  EXPECT_THAT(result.error().message,
+              testing::StartsWith("previous_response_id: nothing is stored here: send the whole"));
+}
+
 class ResponsesRefused : public testing::TestWithParam<Row> {};
 
 TEST_P(ResponsesRefused, NamesTheFieldAndWhatToDo) {
@@ -111,9 +120,6 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"InstructionItem", kResponses,
             R"({"model":"m","input":"x","instructions":[{"role":"robot","content":"x"}]})",
             "instructions[0].role: expected 'user'"},
-        Row{"PreviousResponse", kResponses,
-            R"({"model":"m","input":"x","previous_response_id":"resp_1"})",
-            "previous_response_id: nothing is stored here: send the whole conversation"},
         Row{"Background", kResponses, R"({"model":"m","input":"x","background":true})",
             "background: answers in the background"},
         Row{"ItemReference", kResponses, INPUT(R"({"type":"item_reference","id":"x"})"),

@@ -72,6 +72,33 @@ INSTANTIATE_TEST_SUITE_P(
                     R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"c1",)"
                     R"("content":"1"},{"type":"tool_result","tool_use_id":"c2"},)"
                     R"({"type":"text","text":"hurry"}]}]})"},
+        Translation{"ResultsWithoutTheirCallsAreTold",
+                    R"([{"role":"user","content":"q"},{"role":"assistant","content":""},)"
+                    R"({"role":"tool","tool_call_id":"c","content":"1"},)"
+                    R"({"role":"tool","tool_call_id":"d","content":""}])",
+                    R"({"messages":[{"role":"user","content":[{"type":"text","text":"q"},)"
+                    R"({"type":"text","text":"[Result of a tool]\n1"},)"
+                    R"~({"type":"text","text":"[Result of a tool]\n(none)"}]}]})~"},
+        Translation{"EachCallHasOneResult",
+                    R"([{"role":"user","content":"q"},{"role":"assistant","tool_calls":[)"
+                    R"({"id":"a","function":{"name":"f","arguments":"{}"}},)"
+                    R"({"id":"b","function":{"name":"f","arguments":"{}"}}]},)"
+                    R"({"role":"tool","tool_call_id":"a","content":"1"},)"
+                    R"({"role":"tool","tool_call_id":"a","content":"2"},)"
+                    R"({"role":"assistant","tool_calls":[)"
+                    R"({"id":"c","function":{"name":"f","arguments":"{}"}}]}])",
+                    R"({"messages":[{"role":"user","content":[{"type":"text","text":"q"}]},)"
+                    R"({"role":"assistant","content":[)"
+                    R"({"type":"tool_use","id":"a","name":"f","input":{}},)"
+                    R"({"type":"tool_use","id":"b","name":"f","input":{}}]},)"
+                    R"({"role":"user","content":[)"
+                    R"({"type":"tool_result","tool_use_id":"a","content":"1"},)"
+                    R"~({"type":"tool_result","tool_use_id":"b","content":"(no result)"},)~"
+                    R"({"type":"text","text":"[Result of a tool]\n2"}]},)"
+                    R"({"role":"assistant","content":[)"
+                    R"({"type":"tool_use","id":"c","name":"f","input":{}}]},)"
+                    R"({"role":"user","content":[)"
+                    R"~({"type":"tool_result","tool_use_id":"c","content":"(no result)"}]}]})~"},
         Translation{"ImagesKeepTheirForm",
                     R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":)"
                     R"("data:image/png;base64,AA"}},{"type":"image_url","image_url":{"url":)"
@@ -211,6 +238,8 @@ INSTANTIATE_TEST_SUITE_P(
             "OwnMetadata",
             R"({"model":"c","metadata":{"priority":"low", "user_id":"u","task_class":"t"}})",
             R"({"model":"claude-x","metadata":{"user_id":"u"}})"},
+        PassThrough{"AThreadIsNotHeldThere", R"({"thread": {"type":"create"},"model":"c"})",
+                    R"({"thread": null,"model":"claude-x"})"},
         PassThrough{
             "SignedThinkingStays",
             R"({"model":"c","messages":[{"role":"assistant","content":[)"

@@ -69,7 +69,9 @@ def check_headers(headers, api_key=None):
 def check_request(value, counting=False, betas=""):
     """value: the parsed body of POST /v1/messages (or of count_tokens); betas: its anthropic-beta."""
     for name in value:
-        if name not in (COUNT_TOP_LEVEL if counting else TOP_LEVEL):
+        if name == "thread" and not counting and "message-threads-" in betas:
+            _check_thread(value[name])
+        elif name not in (COUNT_TOP_LEVEL if counting else TOP_LEVEL):
             raise invalid(f"{name}: Extra inputs are not permitted")
     required = ["model", "messages"] if counting else ["model", "max_tokens", "messages"]
     for name in required:
@@ -92,6 +94,12 @@ def check_request(value, counting=False, betas=""):
                       f"Found {breakpoints[0]}.")
     if known_model(value["model"]) is None:
         raise ApiError(404, f"model: {value['model']}")
+
+
+def _check_thread(thread):
+    """None is held here, so none should be asked for."""
+    if thread is not None:
+        raise invalid("thread: the simulator holds no conversations")
 
 
 def _check_max_tokens(tokens):

@@ -49,6 +49,29 @@ class Anthropic(unittest.TestCase):
             message = stream.get_final_message()
         self.assertEqual(message.content[-1].input, {"path": "a/b"})
 
+    def test_tool_runner(self):
+        """It would have the server hold the conversation, and sends the whole when it does not."""
+        @anthropic.beta_tool
+        def look(path: str) -> str:
+            """Looks."""
+            return f"seen {path}"
+        twice = [{"role": "user", "content": 'Go. [[tool look {"path": "a"}]][[then]]'
+                                             '[[tool look {"path": "b"}]][[then]][[say done]]'}]
+        for stream in (False, True):
+            runner = self.client.beta.messages.tool_runner(
+                model="claude", max_tokens=200, messages=twice, tools=[look], stream=stream)
+            said = [turn.get_final_message() if stream else turn for turn in runner]
+            self.assertEqual([message.stop_reason for message in said],
+                             ["tool_use", "tool_use", "end_turn"])
+            self.assertIn("done", said[-1].content[0].text)
+
+    def test_a_thread(self):
+        thread = self.client.beta.messages.thread(model="claude", max_tokens=50)
+        for word in ("one", "two", "three"):
+            answer = thread.send({"role": "user", "content": f"[[say {word}]]"})
+            self.assertEqual(answer.content[0].text, word)
+        self.assertEqual(len(thread.messages), 6)
+
     def test_counts_tokens(self):
         for model in ("claude", "local"):
             self.assertGreater(self.client.messages.count_tokens(model=model, messages=HI).input_tokens, 0)
