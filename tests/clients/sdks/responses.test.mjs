@@ -89,7 +89,8 @@ test('responses: errors have their classes', async () => {
   await assert.rejects(openai.responses.create({ ...ask, model: 'no-such' }), OpenAI.NotFoundError);
   await assert.rejects(openai.responses.create({ ...ask, input: 3 }), OpenAI.BadRequestError);
   await assert.rejects(openai.responses.create({ ...ask, previous_response_id: 'resp_1' }),
-    (error) => error instanceof OpenAI.BadRequestError && error.param === 'previous_response_id');
+    (error) => error instanceof OpenAI.NotFoundError && error.param === 'previous_response_id'
+      && error.code === 'previous_response_not_found');
   await assert.rejects(openai.responses.create({ ...ask, model: 'claude', input: '[[fail 429]]' }),
     OpenAI.RateLimitError);
 });
