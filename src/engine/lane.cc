@@ -21,6 +21,12 @@ std::size_t form_slot(ActivationForm form) {
 
 constexpr std::uint32_t kFloatBit = 1u << std::size(kQuantisedForms);
 
+// What to share a product out in that both take part in. Tiles of tokens only where both want them:
+// few tokens, as a last tile may have, can take another form of activations than many.
+kernels::PartSize common(const kernels::PartSize& one, const kernels::PartSize& other) {
+  return one == other ? one : kernels::kPanelPart;
+}
+
 }  // namespace
 
 void Lane::embed(const EmbeddingTable& table, const Fold* fold,
@@ -125,10 +131,8 @@ const std::byte* Lane::activations_for(const Linear& linear, std::uint64_t token
   return (one_token() ? own().quantised[slot] : scratch_.quantised[slot]) + before;
 }
 
-kernels::PartSize Lane::parts_of(const Linear& one, const Linear& other) const {
-  const kernels::PartSize size = kernels::part_size(isa_, one.w.source);
-  const bool alike = size == kernels::part_size(isa_, other.w.source);
-  return alike ? size : kernels::kPanelPart;
+kernels::PartSize Lane::part_size(const Linear& linear) const {
+  return kernels::part_size(isa_, linear.w.source);
 }
 
 template <typename Step>
@@ -180,11 +184,10 @@ void Lane::multiply(const Linear& linear, Part part, float* out, std::uint64_t s
 void Lane::project(std::initializer_list<Product> products) {
   std::uint32_t forms = 0;
   std::uint64_t groups = 0;
-  const Linear& first_linear = products.begin()->linear;
-  kernels::PartSize most = parts_of(first_linear, first_linear);
+  kernels::PartSize most = part_size(products.begin()->linear);
   for (const Product& product : products) {
     TOPHAND_ASSERT(product.linear.w.cols == input_.width);
-    if (parts_of(first_linear, product.linear) != most) most = kernels::kPanelPart;
+    most = common(most, part_size(product.linear));
     forms |= form_bit(product.linear);
     groups += kernels::group_count(product.linear.w.rows);
   }
@@ -209,7 +212,7 @@ void Lane::add(const Linear& linear) {
   TOPHAND_ASSERT(linear.w.cols == input_.width && linear.w.rows == shape_.width);
   prepare_input(form_bit(linear));
   const std::uint64_t d = shape_.width;
-  for_parts(kernels::group_count(d), parts_of(linear, linear), [&](Part part) {
+  for_parts(kernels::group_count(d), part_size(linear), [&](Part part) {
     const std::uint64_t begin = part.groups.begin * kernels::kRowsPerGroup;
     const std::uint64_t n = std::min(d, part.groups.end * kernels::kRowsPerGroup) - begin;
     const float* from = own().products[0];
@@ -225,7 +228,7 @@ void Lane::gated(const Linear& gate, const Linear& up, Activation activation) {
   const std::uint64_t ff = shape_.ffn_width;
   const auto act = activation == Activation::kSilu ? kernels::silu_mul : kernels::relu2_mul;
   // A lane has the same rows of both, so it can go on without waiting.
-  for_parts(kernels::group_count(ff), parts_of(gate, up), [&](Part part) {
+  for_parts(kernels::group_count(ff), common(part_size(gate), part_size(up)), [&](Part part) {
     const std::uint64_t begin = part.groups.begin * kernels::kRowsPerGroup;
     const std::uint64_t n = std::min(ff, part.groups.end * kernels::kRowsPerGroup) - begin;
     multiply(gate, part, own().products[0], n);

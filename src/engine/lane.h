@@ -210,9 +210,7 @@ class Lane {
   struct Part {
     Range groups, tokens;
   };
-  // What to share a product out in that both take part in. Tiles of tokens only where both want
-  // them: few tokens, as a last tile may have, can take another form of activations than many.
-  kernels::PartSize parts_of(const Linear& one, const Linear& other) const;
+  kernels::PartSize part_size(const Linear& linear) const;
   // Calls step(part) until the lanes have shared out all groups of rows of all tokens, then waits
   // for the others.
   template <typename Step>
