@@ -11,7 +11,7 @@ Result<> check_stateless(const Field& root) {
   if (const Field id = root["previous_response_id"]; !id.absent()) return lost_conversation(id);
   for (const std::string_view key : {"conversation", "prompt"})
     if (const Field field = root[key]; !field.absent())
-      return field.refused("nothing is stored here: send the whole conversation as input");
+      return field.refused(std::string(kNothingStored) + " as input");
   TOPHAND_FIELD(background, root["background"].bool_or(false));
   if (background) return root["background"].refused("answers in the background are not supported");
   return {};
