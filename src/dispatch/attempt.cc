@@ -74,7 +74,6 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
   {
     WatchingSink watch(sink, *deps.clock, stop);
     attempt.report = ask(deps, job, attempt, takes, meanwhile, watch, sink, stop);
-    meanwhile();  // where the backend could not be asked, or is one that does not call it
     name_the_stop(deps, stop, attempt.report);
     if (attempt.report.end == backend::End::kFinished && watch.empty()) {
       if (attempt.may_move_on) {
@@ -95,7 +94,19 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
   attempt.end_ns = deps.clock->mono_ns();
   attempt.left_open =
       closes_late && !attempt.untouched && attempt.report.end == backend::End::kFinished;
-  if (!attempt.left_open) close_row(deps, job, attempt);
+  attempt.unopened = attempt.left_open && !done;
+  if (attempt.left_open) return;
+  meanwhile();  // where there was no time for it yet, or the backend could not be asked
+  close_row(deps, job, attempt);
+}
+
+void close_left_open(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink) {
+  attempt.left_open = false;
+  if (std::exchange(attempt.unopened, false)) {
+    sink.asked();
+    static_cast<void>(open_row(deps, job, attempt));
+  }
+  close_row(deps, job, attempt);
 }
 
 }  // namespace tophand::dispatch

@@ -33,6 +33,7 @@ struct Attempt {
   bool thinking_seen = false;
   bool untouched = true;   // no content has reached the client
   bool left_open = false;  // its row, for the caller to close: Job::books_can_wait
+  bool unopened = false;   // nor was it opened: the answer came before there was time
   std::int64_t ttft_ms = 0;
   std::optional<std::int64_t> prompt_tokens = {};  // as Claude would count them
 
@@ -42,5 +43,7 @@ struct Attempt {
 // Reserves, asks, settles; `attempt` says what came of it. The first content lifts the deadline of
 // `stop`.
 void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink, Stop& stop);
+// Closes the row of an attempt that run_attempt() left open.
+void close_left_open(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink);
 
 }  // namespace tophand::dispatch

@@ -91,8 +91,8 @@ struct Outcome {
   bool last_was_asked = false;  // so that the last row says how it ended
   ledger::NanoUsd cost = 0;     // of all of them
   std::string text = {};        // of the answer, where the decision wants it compared
-  // With Job::books_can_wait: closes the row of a free answer, while the job is there. May be
-  // empty.
+  // With Job::books_can_wait: closes the row of a free answer, while the job and the sink are
+  // there, and calls Sink::asked() if there was no time for it yet. May be empty.
   std::function<void()> afterwards = {};
 };
 

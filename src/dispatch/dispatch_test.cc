@@ -156,6 +156,28 @@ TEST(Dispatch, TheRowOfAFreeAnswerIsClosedWhenTheClientHasItWhereTheCallerSeesTo
   EXPECT_LT(rig.ledger.settled[0].second.duration_ms, 5000);
 }
 
+// A backend that has time calls `meanwhile`; one that answers at once does not.
+TEST(Dispatch, WhatNobodyWaitsForComesAfterAnAnswerThatWasThereAtOnce) {
+  for (const bool at_once : {true, false}) {
+    Rig rig(
+        [&](const backend::Call& call, backend::Sink& sink) {
+          if (!at_once) call.meanwhile();
+          return play(sink, kWhole);
+        },
+        refuses(Code::kBug));
+    const Dispatcher dispatcher(rig.deps());
+    rig.job.books_can_wait = true;
+    const Outcome outcome = rig.run_on(dispatcher, {kOther});
+    EXPECT_EQ(rig.sink.asked_times, at_once ? 0 : 1);
+    EXPECT_EQ(rig.ledger.starts.size(), at_once ? 0u : 1u);
+    ASSERT_TRUE(outcome.afterwards);
+    outcome.afterwards();
+    EXPECT_EQ(rig.sink.asked_times, 1);
+    EXPECT_EQ(rig.ledger.starts.size(), 1u);
+    EXPECT_EQ(rig.ledger.settled.size(), 1u);
+  }
+}
+
 TEST(Dispatch, NothingWaitsOfWhatMayCostMoneyOrDidNotEndWell) {
   Rig paid(refuses(Code::kBug), plays(kWhole));
   const Dispatcher dispatcher(paid.deps());

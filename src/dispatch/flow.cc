@@ -54,9 +54,9 @@ Outcome Flow::run() {
     Attempt done = hedge ? hedged(*choice) : attempt(*choice);
     if (go_on(done)) continue;
     if (done.left_open)
-      outcome_.afterwards = [&deps = deps_, &job = job_,
+      outcome_.afterwards = [&deps = deps_, &job = job_, &sink = sink_,
                              left = std::make_shared<Attempt>(std::move(done))] {
-        close_row(deps, job, *left);
+        close_left_open(deps, job, *left, sink);
       };
     break;
   }
@@ -261,7 +261,7 @@ Attempt Flow::hedged(const Choice& choice) {
   over.set_value();
   second.join();  // it goes on when mine has failed
   for (Attempt* one : {&mine, &rival})
-    if (std::exchange(one->left_open, false)) close_row(deps_, job_, *one);
+    if (one->left_open) close_left_open(deps_, job_, *one, sink_);
   settle(mine, choice);
   if (rival_choice) settle(rival, *rival_choice);
   const bool rival_won =

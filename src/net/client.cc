@@ -1,5 +1,7 @@
 #include "net/client.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -224,6 +226,12 @@ Result<> read_response_head(Transport& connection, const std::string& method, co
   }
 }
 
+// Whether bytes, or the end, are there.
+bool is_readable(const Transport& connection) {
+  pollfd socket{.fd = connection.fd(), .events = POLLIN, .revents = 0};
+  return connection.has_buffered() || poll(&socket, 1, 0) > 0;
+}
+
 Result<std::unique_ptr<ClientResponse>> PooledClient::exchange_on(
     std::unique_ptr<Transport> connection, const Endpoint& to, const ClientRequest& request,
     const Cancellation* cancel, bool& stale) {
@@ -234,7 +242,8 @@ Result<std::unique_ptr<ClientResponse>> PooledClient::exchange_on(
   auto written = connection->write(first, request.first_byte_timeout_ms, cancel);
   if (written) written = connection->write(rest, request.first_byte_timeout_ms, cancel);
   if (!written && written.error().code != Code::kIo) return tl::unexpected(written.error());
-  if (written && request.meanwhile) request.meanwhile();
+  // A server on the same machine may have run at once and answered.
+  if (written && request.meanwhile && !is_readable(*connection)) request.meanwhile();
   // A peer that refuses a body may answer and close while we still write: its answer counts.
   const Wait wait = wait_ms(request.first_byte_timeout_ms, cancel);
   std::string buffer;

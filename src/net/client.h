@@ -31,8 +31,9 @@ struct ClientRequest {
   int first_byte_timeout_ms = 600'000;     // until the response headers
   int idle_timeout_ms = 300'000;           // between body bytes
   std::size_t body_bytes_max = 64u << 20;  // of read_all()
-  // Called when the request has been written, before the response is waited for: what is done here
-  // costs no time. Once more when it is written again to a fresh connection. May be empty.
+  // Called when the request has been written, before the response is waited for, unless it is there
+  // already: what is done here costs no time. Once more when it is written again to a fresh
+  // connection. May be empty.
   std::function<void()> meanwhile = {};
 };
 

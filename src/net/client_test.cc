@@ -230,6 +230,24 @@ TEST(Client, LetsOtherWorkBeDoneWhileTheServerWorks) {
   EXPECT_EQ(times, 1);
 }
 
+// The answer is there before the request has been written, as a quick server's may be.
+TEST(Client, DoesNotLetAnAnswerThatIsThereWaitForOtherWork) {
+  RawServer server([&](int fd, int) {
+    say(fd, kOk);
+    read_request(fd);
+    std::string rest(1 << 20, ' ');
+    while (recv(fd, rest.data(), rest.size(), 0) > 0) {
+    }
+  });
+  const auto client = Client::create();
+  const std::string body(32 << 20, 'x');  // more than lies between the two
+  int times = 0;
+  const auto answer =
+      ask(*client, server.endpoint(), {.path = "/", .body = body, .meanwhile = [&] { ++times; }});
+  EXPECT_EQ(answer.body, "ok");
+  EXPECT_EQ(times, 0);
+}
+
 TEST(Client, DoesNotRetryOnceAByteOfTheAnswerHasCome) {
   std::atomic<int> connections{0};
   RawServer server([&](int fd, int number) {

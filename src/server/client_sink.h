@@ -33,7 +33,7 @@ struct AnswerShape {
   std::string left_out = {};  // for x-tophand-left-out, unless the bytes are passed on as they came
   // Called at most once, when a stream has to begin before its backend knows the number.
   std::function<std::int64_t()> estimate_input_tokens = {};
-  // Work that the answer need not wait for; called once, when a backend has the request.
+  // Work that the answer need not wait for; called once, when a backend has the request or later.
   std::function<void()> meanwhile = {};
 };
 
