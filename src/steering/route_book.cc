@@ -163,8 +163,9 @@ void RouteBook::ended(const ledger::AttemptStart& start, const ledger::AttemptEn
 
 void RouteBook::remember(const ledger::AttemptStart& start, const ledger::AttemptEnd& end,
                          const std::string& version) {
-  if (!answers_.contains(start.request_id)) answer_order_.push_back(start.request_id);
-  answers_[start.request_id] = {start.attempt, version, label_gate(end.gate)};
+  const auto [at, is_new] = answers_.insert_or_assign(
+      start.request_id, Answer{start.attempt, version, label_gate(end.gate)});
+  if (is_new) answer_order_.push_back(start.request_id);
   if (answer_order_.size() <= kAnswersMax) return;
   answers_.erase(answer_order_.front());
   answer_order_.pop_front();

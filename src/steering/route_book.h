@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -97,7 +98,7 @@ class RouteBook {
   std::int64_t last_label_ = 0;
   std::shared_ptr<const policy::RouteTable> table_;
   std::map<policy::RouteName, Day> days_;
-  std::map<std::string, Answer> answers_;
+  std::unordered_map<std::string, Answer> answers_;
   std::deque<std::string> answer_order_;  // the oldest first
   QuestionMemory questions_;
   EditMemory edits_;
