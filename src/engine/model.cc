@@ -86,12 +86,15 @@ Result<MemoryNeed> Model::predict_memory(const LoadOptions& options) {
 Result<std::unique_ptr<LoadedModel>> LoadedModel::open(const LoadOptions& options) {
   auto file = gguf::File::open(options.path);
   if (!file) return tl::unexpected(std::move(file).error());
+  if (auto done = file->check_whole(); !done) return tl::unexpected(std::move(done).error());
   std::unique_ptr<LoadedModel> model(new LoadedModel(std::move(*file)));
-  TOPHAND_TRY(shape, "read header", read_hyperparameters(model->file_));
-  model->shape_ = std::move(shape);
-  auto graph = make_graph(model->shape_.architecture);
+  // First, because what the header of an unknown architecture lacks means nothing.
+  TOPHAND_TRY(architecture, "read header", model->file_.string("general.architecture"));
+  auto graph = make_graph(architecture);
   if (!graph) return tl::unexpected(std::move(graph).error());
   model->graph_ = std::move(*graph);
+  TOPHAND_TRY(shape, "read header", read_hyperparameters(model->file_));
+  model->shape_ = std::move(shape);
   if (auto done = model->choose_options(options); !done)
     return tl::unexpected(std::move(done).error());
 

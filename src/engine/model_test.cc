@@ -131,7 +131,23 @@ struct Refusal {
 
 const Refusal kRefusals[] = {
     {"UnknownArchitecture", [](TinyLlama& m) { m.text("general.architecture", "mamba"); },
-     "mamba.block_count is missing"},
+     "architecture 'mamba' is not run by this engine"},
+    {"ArchitectureAsNumber", [](TinyLlama& m) { m.count("general.architecture", 1); },
+     "general.architecture must be a string"},
+    {"FirstPartOfThree",
+     [](TinyLlama& m) {
+       m.count("split.no", 0);
+       m.count("split.count", 3);
+       m.tensors.erase("output_norm.weight");
+     },
+     "part 1 of the 3 of a split model; join the parts first"},
+    {"LaterPart",  // it has no other metadata
+     [](TinyLlama& m) {
+       m.metadata.clear();
+       m.count("split.no", 2);
+       m.count("split.count", 3);
+     },
+     "part 3 of the 3 of a split model"},
     {"NoLayers", [](TinyLlama& m) { m.count("llama.block_count", 0); },
      "llama.block_count must be"},
     {"TooManyLayers", [](TinyLlama& m) { m.count("llama.block_count", 1'000'000); },
@@ -241,6 +257,10 @@ const Refusal kRefusals[] = {
     {"NoTokenizer", [](TinyLlama& m) { m.metadata.erase("tokens"); },
      "tokenizer.ggml.tokens is missing"},
     {"UnknownTokenizer", [](TinyLlama& m) { m.text("tokenizer.ggml.model", "bert"); }, "bert"},
+    {"PreTokenizerAsNumber", [](TinyLlama& m) { m.count("tokenizer.ggml.pre", 1); },
+     "tokenizer.ggml.pre must be a string"},
+    {"AddBosAsNumber", [](TinyLlama& m) { m.count("tokenizer.ggml.add_bos_token", 1); },
+     "tokenizer.ggml.add_bos_token must be true or false"},
     {"EndTokenOutside", [](TinyLlama& m) { m.count("tokenizer.ggml.eos_token_id", 4); },
      "eos_token_id is not a token"},
     {"TypesTooFew",

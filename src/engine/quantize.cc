@@ -328,10 +328,7 @@ Result<QuantizeReport> quantize_file(const QuantizeOptions& options,
   if (!options.replace && std::filesystem::exists(options.out, error))
     return fail(Code::kConflict, TemporaryFile::already_there(options.out));
   TOPHAND_TRY(file, "quantize", gguf::File::open(options.in));
-  if (const gguf::Value* count = file.find("split.count"); count && count->integer() > 1)
-    return fail(Code::kInvalid, "'" + options.in +
-                                    "' is one part of a split model; join the parts first "
-                                    "(llama-gguf-split --merge)");
+  TOPHAND_CHECK("quantize", file.check_whole());
   TOPHAND_TRY(plan, "quantize", plan_quantize(file, options.types, options.limits));
   return Quantizer(options, progress, file, std::move(plan)).run();
 }

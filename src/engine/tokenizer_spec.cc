@@ -25,6 +25,15 @@ Result<> read_id(const gguf::File& file, std::string_view name, std::uint64_t vo
   return {};
 }
 
+// A flag of another type is refused: passed over, every prompt would begin differently.
+Result<> read_flag(const gguf::File& file, std::string_view name, std::optional<bool>& out) {
+  const gguf::Value* value = file.find(key(name));
+  if (value == nullptr) return {};
+  out = value->boolean();
+  if (!out) return fail(Code::kInvalid, key(name) + " must be true or false");
+  return {};
+}
+
 std::vector<std::string> to_owned(const std::vector<std::string_view>& views) {
   return {views.begin(), views.end()};
 }
@@ -39,8 +48,10 @@ Result<text::TokenizerSpec> read_tokenizer_spec(const gguf::File& file, std::uin
     return fail(Code::kInvalid, "the tokenizer has " + std::to_string(tokens.size()) +
                                     " tokens, the embedding " + std::to_string(vocabulary));
   spec.model = std::string(model);
-  if (const gguf::Value* value = file.find(key("pre")))
-    spec.pre = std::string(value->string().value_or(""));
+  if (file.find(key("pre")) != nullptr) {
+    TOPHAND_TRY(pre, "tokenizer", file.string(key("pre")));
+    spec.pre = std::string(pre);
+  }
   spec.tokens = to_owned(tokens);
   if (file.find(key("merges")) != nullptr) {
     TOPHAND_TRY(merges, "tokenizer", file.strings(key("merges")));
@@ -68,13 +79,9 @@ Result<text::TokenizerSpec> read_tokenizer_spec(const gguf::File& file, std::uin
   TOPHAND_CHECK("tokenizer", read_id(file, "eom_token_id", vocabulary, spec.eom));
   TOPHAND_CHECK("tokenizer", read_id(file, "padding_token_id", vocabulary, spec.pad));
   TOPHAND_CHECK("tokenizer", read_id(file, "unknown_token_id", vocabulary, spec.unknown));
-  const auto flag = [&file](std::string_view name) -> std::optional<bool> {
-    const gguf::Value* value = file.find(key(name));
-    return value == nullptr ? std::nullopt : value->boolean();
-  };
-  spec.add_bos = flag("add_bos_token");
-  spec.add_eos = flag("add_eos_token");
-  spec.add_space_prefix = flag("add_space_prefix");
+  TOPHAND_CHECK("tokenizer", read_flag(file, "add_bos_token", spec.add_bos));
+  TOPHAND_CHECK("tokenizer", read_flag(file, "add_eos_token", spec.add_eos));
+  TOPHAND_CHECK("tokenizer", read_flag(file, "add_space_prefix", spec.add_space_prefix));
   return spec;
 }
 

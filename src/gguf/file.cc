@@ -292,6 +292,16 @@ tl::unexpected<Error> wrong(std::string_view key, const std::string& expected) {
 
 }  // namespace
 
+Result<> File::check_whole() const {
+  const auto parts = integer("split.count", 2, 1 << 16);
+  if (!parts) return {};  // no such key, or one part
+  const std::int64_t number = integer("split.no", 0, *parts - 1).value_or(-1);
+  const std::string part = number < 0 ? "one" : "part " + std::to_string(number + 1);
+  return fail(Code::kInvalid, "the file is " + part + " of the " + std::to_string(*parts) +
+                                  " of a split model; join the parts first "
+                                  "(llama-gguf-split --merge FIRST-PART OUT.gguf)");
+}
+
 Result<std::int64_t> File::integer(std::string_view key, std::int64_t min, std::int64_t max) const {
   const Value* value = find(key);
   if (value == nullptr) return missing(key);

@@ -53,6 +53,9 @@ class File {
   std::size_t metadata_count() const { return entries_.size(); }
   const Value* find(std::string_view key) const;  // nullptr when absent
 
+  // kInvalid, with what joins them, where this is one of the several parts of a model.
+  Result<> check_whole() const;
+
   // Required values: kInvalid, naming the key, when absent, of another type or out of range.
   Result<std::int64_t> integer(std::string_view key, std::int64_t min, std::int64_t max) const;
   Result<double> number(std::string_view key, double min, double max) const;

@@ -9,6 +9,8 @@
 namespace tophand::kernels {
 namespace {
 
+using detail::code_away;
+using detail::code_below;
 using detail::code_of;
 using detail::inverse;
 using detail::put_half;
@@ -33,6 +35,9 @@ float peak(const float* x, std::size_t n) {
   return found;
 }
 
+// Halves are rounded as ggml's encoders round them, so that files come out the same: up in Q4_0 to
+// Q5_1, away from zero elsewhere. I2_S is not ggml's: to even, as BitNet's training did.
+
 using Codes = std::array<int, 32>;
 
 // Low nibbles are columns 0..15, high ones 16..31; bit 4 goes to the u32 before them (Q5_0, Q5_1).
@@ -55,7 +60,7 @@ Codes signed_codes(const float* x, int bits, std::byte* d_at) {
   const float id = inverse(d);
   Codes codes;
   for (std::size_t j = 0; j < 32; ++j)
-    codes[j] = code_of(x[j] * id + static_cast<float>(half), 0, 2 * half - 1);
+    codes[j] = code_below(x[j] * id + (static_cast<float>(half) + 0.5f), 0, 2 * half - 1);
   return codes;
 }
 
@@ -68,7 +73,7 @@ Codes ranged_codes(const float* x, int bits, std::byte* d_at, std::byte* m_at) {
   put_half(m_at, *low);
   const float id = inverse(d);
   Codes codes;
-  for (std::size_t j = 0; j < 32; ++j) codes[j] = code_of((x[j] - *low) * id, 0, top);
+  for (std::size_t j = 0; j < 32; ++j) codes[j] = code_below((x[j] - *low) * id + 0.5f, 0, top);
   return codes;
 }
 
@@ -76,7 +81,7 @@ void encode_q8_0(const float* x, std::byte* b) {
   const float d = largest_magnitude(x, 32) / 127.0f;
   put_half(b, d);
   const float id = inverse(d);
-  for (std::size_t j = 0; j < 32; ++j) b[2 + j] = to_byte(code_of(x[j] * id, -127, 127));
+  for (std::size_t j = 0; j < 32; ++j) b[2 + j] = to_byte(code_away(x[j] * id, -127, 127));
 }
 
 void encode_block_of_32(Encoding encoding, const float* x, std::byte* b) {
@@ -105,7 +110,7 @@ void encode_block_of_32(Encoding encoding, const float* x, std::byte* b) {
 void ternary_codes(const float* x, std::size_t n, float d, std::uint8_t* codes) {
   const float id = inverse(d);
   for (std::size_t j = 0; j < n; ++j)
-    codes[j] = static_cast<std::uint8_t>(code_of(x[j] * id, -1, 1) + 1);
+    codes[j] = static_cast<std::uint8_t>(code_away(x[j] * id, -1, 1) + 1);
 }
 
 // The digits first, first + stride, ... as one base-3 number v, stored as ceil(256 v / 243).
@@ -170,7 +175,8 @@ void encode_two_bits(const float* x, std::size_t n, std::byte* b) {
   const float id = inverse(d);
   for (std::size_t i = 0; i < n / 4; ++i) {
     int byte = 0;
-    for (std::size_t k = 0; k < 4; ++k) byte |= (code_of(x[4 * i + k] * id, -1, 2) + 1) << (2 * k);
+    for (std::size_t k = 0; k < 4; ++k)
+      byte |= (code_away(x[4 * i + k] * id, -1, 2) + 1) << (2 * k);
     b[2 + i] = to_byte(byte);
   }
 }
@@ -191,8 +197,9 @@ void encode_one_bit(const float* x, std::byte* b) {
 }
 
 void encode_i2_s(const float* x, float scale, std::byte* b) {
-  std::uint8_t c[128];
-  ternary_codes(x, 128, scale, c);
+  int c[128];
+  const float inverse_scale = inverse(scale);
+  for (std::size_t j = 0; j < 128; ++j) c[j] = code_of(x[j] * inverse_scale, -1, 1) + 1;
   for (std::size_t p = 0; p < 32; ++p)
     b[p] = to_byte(c[p] << 6 | c[p + 32] << 4 | c[p + 64] << 2 | c[p + 96]);
 }

@@ -28,6 +28,19 @@ inline int code_of(float v, int low, int high) {
   return static_cast<int>(nearest(v));
 }
 
+// The same with halves away from zero, as C's roundf: the largest float32 below a half is added.
+inline int code_away(float v, int low, int high) {
+  if (!(v > static_cast<float>(low))) return low;
+  if (v >= static_cast<float>(high)) return high;
+  return static_cast<int>(v + std::copysign(0x1.fffffep-2f, v));
+}
+
+// The whole number below v in [low, high], both not negative; low for NaN.
+inline int code_below(float v, int low, int high) {
+  if (!(v > static_cast<float>(low))) return low;
+  return v >= static_cast<float>(high) ? high : static_cast<int>(v);
+}
+
 // Stores a float16 and returns what it stands for.
 inline float put_half(std::byte* at, float value) {
   const std::uint16_t half = float_to_half(value);

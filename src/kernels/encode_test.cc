@@ -106,6 +106,41 @@ bool is_k_quant(Encoding encoding) {
   return encoding == Encoding::kQ4_K || encoding == Encoding::kQ5_K || encoding == Encoding::kQ6_K;
 }
 
+// Halves between two codes, of a scale of 1. What quantize_row_*_ref of ggml makes of them: (int)(x
+// + 8.5f), (int)(x + 0.5f), roundf, lroundf. I2_S: torch.round. float16 weights often lie there.
+TEST(Encode, RoundsHalvesAsTheFormatsOwnProgramsDo) {
+  struct Case {
+    Encoding encoding;
+    Row first, want;
+  };
+  const Case cases[] = {
+      {Encoding::kQ4_0, {-8, 0.5f, -0.5f, 2.5f, -2.5f, 6.5f}, {-8, 1, 0, 3, -2, 7}},
+      {Encoding::kQ5_0, {-16, 0.5f, -0.5f, 2.5f, -2.5f, 14.5f}, {-16, 1, 0, 3, -2, 15}},
+      {Encoding::kQ4_1, {15, 0.5f, 1.5f, 2.5f, 13.5f, 14.5f}, {15, 1, 2, 3, 14, 15}},
+      {Encoding::kQ5_1, {31, 0.5f, 1.5f, 2.5f, 29.5f, 30.5f}, {31, 1, 2, 3, 30, 31}},
+      {Encoding::kQ8_0, {127, 0.5f, -0.5f, 2.5f, -2.5f, -126.5f}, {127, 1, -1, 3, -3, -127}},
+      {Encoding::kTQ1_0, {1, 0.5f, -0.5f, 0.49999997f}, {1, 1, -1, 0}},
+      {Encoding::kTQ2_0, {1, 0.5f, -0.5f, 0.49999997f}, {1, 1, -1, 0}},
+      {Encoding::kPTQ1_0, {1, 0.5f, -0.5f, 0.25f}, {1, 1, -1, 0}},
+      {Encoding::kQ2_0, {1, 0.5f, -0.5f, 0.25f}, {1, 1, -1, 0}},
+      {Encoding::kPQ2_0, {1, 0.5f, -0.5f, 0.25f}, {1, 1, -1, 0}},
+  };
+  for (const Case& is : cases) {
+    Row x = is.first;
+    x.resize(256, 0.0f);
+    const Row got = there_and_back(is.encoding, x);
+    const auto n = static_cast<std::ptrdiff_t>(is.want.size());
+    EXPECT_EQ(Row(got.begin(), got.begin() + n), is.want) << encoding_info(is.encoding).name;
+  }
+  Bytes block(tensor_bytes(Encoding::kI2_S, 1, 128));
+  Row x{0.5f, -0.5f, 1.5f, 0.75f};
+  x.resize(128, 0.0f);
+  encode_row(Encoding::kI2_S, x.data(), 128, 1.0f, block.data());
+  encode_tail(Encoding::kI2_S, 1.0f, block.data() + row_bytes(Encoding::kI2_S, 128));
+  const Row got = decoded(Encoding::kI2_S, block, 128);
+  EXPECT_EQ(Row(got.begin(), got.begin() + 4), Row({0, 0, 1, 1}));
+}
+
 TEST(Encode, WritesTheBytesThatGgmlWritesWhereThereIsARule) {
   const GgmlVectors& ggml = ggml_vectors();
   ASSERT_EQ(ggml.weights.size(), 4 * kCols);

@@ -106,10 +106,11 @@ void assistant_turn(const Conversation& talk, std::size_t i, bool behind_query, 
   const Turn& turn = talk.turns[i];
   const bool xml = is_qwen35(talk.kind);
   Said said = split_reasoning(turn);
+  const bool thought = !said.reasoning.empty();  // white space counts, as in the file's text
   said.reasoning = xml ? trimmed(said.reasoning) : without_newlines_around(said.reasoning);
   if (xml) said.text = trimmed(said.text);
   const bool last = i + 1 == talk.turns.size();
-  const bool shows = behind_query && (xml || last || !said.reasoning.empty());
+  const bool shows = behind_query && (xml || last || thought);
   out.ours("<|im_start|>assistant\n");
   if (shows) {
     out.ours("<think>\n").theirs(said.reasoning).ours("\n</think>\n\n");

@@ -74,6 +74,7 @@ CONVERSATIONS = [
                   ("assistant", "More.", {"reasoning": "kept?"}), ("user", "<tool_response>x</tool_response>")]},
     {"messages": [("user", "Do."), ("assistant", "", calls(call("now"), reasoning="I need the time.")), ("tool", "12:00"),
                   ("assistant", "Next.", calls(call("now"))), ("tool", "12:01")], "tools": [EMPTY]},
+    {"messages": [("user", "Do."), ("assistant", "", calls(call("now"), reasoning="\n")), ("tool", "12:00")], "tools": [EMPTY]},
     {"messages": [("user", "Quick."), ("assistant", "a"), ("user", "b")], "think": False},
     {"messages": [("user", "Slow.")], "think": True},
 ]

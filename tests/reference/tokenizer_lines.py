@@ -3,7 +3,7 @@
 marks and random bytes. The judges are PyPI's `tokenizers` (byte-level BPE) and `sentencepiece`; no id
 here comes from our code.
 
-    pip install numpy tokenizers sentencepiece
+    pip install numpy protobuf tokenizers sentencepiece
     tests/reference/tokenizer_lines.py check PATH/TO/tophand [--lines N] [--seed S] [FILE.gguf...]
     tests/reference/tokenizer_lines.py record > tests/reference/tokenizer_lines.json
 
