@@ -15,7 +15,8 @@ Result<std::unique_ptr<Adapter>> make_adapter(const config::BackendConfig& confi
   const OpenAiKind* kind = find_openai_kind(config.kind);
   if (kind == nullptr)
     return fail(Code::kConfig, "backends." + config.name + ": no adapter for " + config.kind);
-  return std::unique_ptr<Adapter>(std::make_unique<OpenAiBackend>(*kind, std::move(door)));
+  return std::unique_ptr<Adapter>(
+      std::make_unique<OpenAiBackend>(*kind, std::move(door), config.context_tokens));
 }
 
 }  // namespace tophand::backend

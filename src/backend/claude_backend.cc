@@ -64,6 +64,19 @@ bool is_success(int status) {
   return status >= 200 && status < 300;
 }
 
+// A media type is the same in capitals.
+bool has_type(const net::Headers& headers, std::string_view type) {
+  return lowered(headers.get("content-type")).starts_with(type);
+}
+
+// The Messages API's own error, which a client of it can read as it is. Proxies in front of it have
+// others.
+bool is_own_error(const std::string& body) {
+  const auto parsed = parse_json(body);
+  const Json* error = parsed ? find_key(*parsed, "error") : nullptr;
+  return error != nullptr && error->is_object();
+}
+
 // An HTTP error of the provider. 401 and 403 are about our key, not the client's, and a redirect is
 // about our configuration: neither is forwarded as it is.
 Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
@@ -82,7 +95,7 @@ Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
     report.failure = chat::read_anthropic_error(status, body.value_or(std::string()));
     report.end = End::kRefused;
     report.status = status;
-    if (body && response.headers().get("content-type").starts_with("application/json"))
+    if (body && has_type(response.headers(), "application/json") && is_own_error(*body))
       report.raw_error = std::move(*body);
   }
   report.kept = keep_headers(response.headers());
@@ -239,7 +252,7 @@ ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view
     return {.report = refusal(**response, client),
             .rest_ms = is_worn ? rest_ms(status, (*response)->headers()) : 0};
   }
-  const bool streamed = (*response)->headers().get("content-type").starts_with("text/event-stream");
+  const bool streamed = has_type((*response)->headers(), "text/event-stream");
   Report report = streamed ? read_stream(**response, call, key, sink, client)
                            : read_whole(**response, call, key, sink, client);
   report.sent = true;

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "chat/embedding_upstream.h"
+#include "chat/token_estimate.h"
 #include "chat/upstream.h"
 #include "net/sse.h"
 
@@ -13,6 +14,7 @@ namespace tophand::backend {
 namespace {
 
 constexpr std::size_t kWholeBytesMax = 64u << 20;
+constexpr std::string_view kBlankOrMark = " \t\r\n\xef\xbb\xbf";  // white space, a byte order mark
 
 // Server-sent events, or one whole JSON body: told apart by the first byte, as some servers name
 // the wrong content type.
@@ -20,9 +22,10 @@ class OpenAiBody final : public BodyReader {
  public:
   Result<> push(std::string_view bytes, std::vector<chat::StreamEvent>& out) override {
     if (whole_.empty() && !streamed_) {
-      const std::size_t start = bytes.find_first_not_of(" \t\r\n");
+      const std::size_t start = bytes.find_first_not_of(kBlankOrMark);
       if (start == std::string_view::npos) return {};
-      streamed_ = bytes[start] != '{';
+      bytes.remove_prefix(start);
+      streamed_ = bytes.front() != '{' && bytes.front() != '[';
     }
     if (!streamed_) {
       if (whole_.size() + bytes.size() > kWholeBytesMax)
@@ -32,7 +35,7 @@ class OpenAiBody final : public BodyReader {
     }
     std::vector<net::SseEvent> messages;
     if (auto parsed = sse_.push(bytes, messages); !parsed) return parsed;
-    for (const net::SseEvent& message : messages) reader_.on_data(message.data, out);
+    for (const net::SseEvent& message : messages) read(message, out);
     return {};
   }
   void end(std::vector<chat::StreamEvent>& out) override {
@@ -41,12 +44,20 @@ class OpenAiBody final : public BodyReader {
     } else {
       std::vector<net::SseEvent> last;  // the blank line behind it may be missing
       if (sse_.push("\n\n", last))
-        for (const net::SseEvent& message : last) reader_.on_data(message.data, out);
+        for (const net::SseEvent& message : last) read(message, out);
     }
     reader_.on_end(out);
   }
 
  private:
+  // Events of a name that the API has not ("ping", "keepalive") may hold anything.
+  void read(const net::SseEvent& message, std::vector<chat::StreamEvent>& out) {
+    const std::string_view name = message.event;
+    const bool is_known = name.empty() || name == "message" || name == "error";
+    if (is_known || message.data.starts_with('{') || message.data.starts_with("[DONE]"))
+      reader_.on_data(message.data, out);
+  }
+
   net::SseParser sse_;
   chat::OpenAiStreamReader reader_{random_id("call_") + "_"};
   std::string whole_;
@@ -63,12 +74,30 @@ std::string prompt_count_body(const std::string& prompt) {
 
 }  // namespace
 
-OpenAiBackend::OpenAiBackend(const OpenAiKind& kind, ServerDoor door)
-    : kind_(kind), quirks_(kind.quirks), door_(std::move(door)) {
+OpenAiBackend::OpenAiBackend(const OpenAiKind& kind, ServerDoor door, std::int64_t context_tokens)
+    : kind_(kind), quirks_(kind.quirks), door_(std::move(door)), context_tokens_(context_tokens) {
   if (door_.endpoint().host != "api.openai.com") return;
   // OpenAI's own newer models refuse the old name; other servers know nothing but the old name.
   quirks_.max_tokens = "max_completion_tokens";
   quirks_.allowed_tools = true;  // which other servers refuse
+}
+
+// vLLM and SGLang refuse a limit that does not fit behind the prompt, and agents send the same one
+// to every model. How long the prompt is nobody knows yet; an eighth more than the estimate is
+// safe.
+chat::OpenAiQuirks OpenAiBackend::quirks_for(const Call& call) const {
+  chat::OpenAiQuirks quirks = quirks_;
+  if (!call.request->max_tokens) return quirks;
+  std::int64_t context = context_tokens_;
+  if (context == 0) {
+    const std::lock_guard lock(mutex_);
+    const auto told = contexts_.find(call.model);
+    if (told == contexts_.end()) return quirks;
+    context = told->second;
+  }
+  const std::int64_t prompt = chat::estimate_tokens(chat::TokenFamily::kV3, *call.request);
+  quirks.room = context - prompt - prompt / 8;
+  return quirks;
 }
 
 Report OpenAiBackend::answer(const Call& call, Sink& sink, const net::Cancellation& client) {
@@ -81,7 +110,7 @@ Report OpenAiBackend::answer(const Call& call, Sink& sink, const net::Cancellati
     question.headers.add("x-tophand-priority", "low");
     question.headers.add(kHopsHeader, std::to_string(call.hops + 1));
   }
-  const std::string body = chat::write_openai_request(*call.request, call.model, quirks_);
+  const std::string body = chat::write_openai_request(*call.request, call.model, quirks_for(call));
   question.request = call.request;
   question.path =
       door_.api_root() + (call.request->raw_prompt ? "/completions" : "/chat/completions");

@@ -2,6 +2,9 @@
 // of requests.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <mutex>
 #include <string>
 
 #include "backend/adapter.h"
@@ -16,7 +19,8 @@ inline constexpr int kHopsMax = 3;
 
 class OpenAiBackend final : public Adapter {
  public:
-  OpenAiBackend(const OpenAiKind& kind, ServerDoor door);
+  // `context_tokens`: of its models, where it is configured; 0: as the server says.
+  OpenAiBackend(const OpenAiKind& kind, ServerDoor door, std::int64_t context_tokens = 0);
 
   Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
   Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;
@@ -32,10 +36,14 @@ class OpenAiBackend final : public Adapter {
   Result<> ask_to(std::string_view path, const std::string& model, bool unload,
                   const net::Cancellation& client) const;
   Result<std::vector<ModelInfo>> list_models(const net::Cancellation& stop) const;
+  chat::OpenAiQuirks quirks_for(const Call& call) const;
 
   const OpenAiKind& kind_;  // of the table
   chat::OpenAiQuirks quirks_;
   ServerDoor door_;
+  const std::int64_t context_tokens_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::int64_t> contexts_;  // of the models at the last probe, where told
 };
 
 }  // namespace tophand::backend

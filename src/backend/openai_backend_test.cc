@@ -55,6 +55,35 @@ TEST(OpenAiBackend, AStreamMayEndWithoutItsLastBlankLine) {
   EXPECT_EQ(rig.sink.text(), "Hi");
 }
 
+// Agents ask every model for as much: vLLM would refuse it with the prompt, which does fit.
+TEST(OpenAiBackend, ALimitThatTheContextHasNoRoomForIsLeftOut) {
+  Rig rig("vllm", {{"GET /health", {200, "", "text/plain"}},
+                   {"GET /v1/models", {200, R"({"data":[{"id":"m1","max_model_len":4096}]})"}},
+                   {"POST /v1/chat/completions", {200, kStream, kSse}}});
+  const auto limit_sent = [&](std::int64_t limit) {
+    rig.request.max_tokens = limit;
+    EXPECT_EQ(rig.answer().end, End::kFinished);
+    return int_or(rig.asked("/v1/chat/completions"), "max_tokens", -1);
+  };
+  EXPECT_EQ(limit_sent(4096), 4096) << "how long the context is has not been told yet";
+  ASSERT_TRUE(rig.adapter->probe(rig.never));
+  EXPECT_EQ(limit_sent(4096), -1);
+  EXPECT_EQ(limit_sent(3000), 3000);
+}
+
+TEST(OpenAiBackend, AConfiguredContextCountsForItsLimits) {
+  FakeServer server({{"POST /v1/chat/completions", {200, kStream, kSse}}});
+  config::BackendConfig config = config_for("openai", server.url());
+  config.context_tokens = 2048;
+  chat::Request request = simple_request();
+  request.max_tokens = 2048;
+  RecordingSink sink;
+  net::CancelFlag never;
+  adapter_for(config)->answer({.request = &request, .model = "m1"}, sink, never);
+  EXPECT_EQ(parse_json(server.asked("/v1/chat/completions")).value_or(Json()).count("max_tokens"),
+            0);
+}
+
 TEST(OpenAiBackend, ReadsAWholeAnswer) {
   Rig rig("vllm", {{"POST /v1/chat/completions",
                     {200, R"({"model":"m1","choices":[{"message":{"content":"Hi"},)"

@@ -72,9 +72,16 @@ Result<Probed> OpenAiBackend::probe(const net::Cancellation& stop) {
     TOPHAND_CHECK(door_.name(), door_.ask_text(std::string(kind_.health), "", stop));
   Probed probed;
   auto models = list_models(stop);
-  if (models) probed.models = std::move(*models);
+  if (models) {
+    probed.models = std::move(*models);
+    const std::lock_guard lock(mutex_);
+    contexts_.clear();
+    for (const ModelInfo& model : probed.models)
+      if (model.context_tokens > 0) contexts_[model.name] = model.context_tokens;
+  }
   // Some gateways have no list; what is configured can be asked for all the same.
-  else if (models.error().code != Code::kNotFound) return tl::unexpected(models.error());
+  else if (models.error().code != Code::kNotFound)
+    return tl::unexpected(models.error());
   return probed;
 }
 

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -48,6 +49,37 @@ std::string tidy_message(std::string_view what) {
   return std::string(end == std::string_view::npos ? what : what.substr(end + 2));
 }
 
+// The code unit of the escape \uXXXX at `at`; nothing where there is none.
+std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
+  constexpr std::size_t kDigits = 4;
+  if (text.substr(at, 2) != "\\u" || text.size() < at + 2 + kDigits) return std::nullopt;
+  const char* digits = text.data() + at + 2;
+  unsigned unit = 0;
+  const auto read = std::from_chars(digits, digits + kDigits, unit, 16);
+  return read.ptr == digits + kDigits ? std::optional(unit) : std::nullopt;
+}
+
+// `text` with U+FFFD for halves of surrogate pairs that stand alone; nothing when there are none.
+// Programs in JavaScript and Python write them when they cut a string between the two, and read
+// them; the two libraries here take them for a fault.
+std::optional<std::string> without_lone_surrogates(std::string_view text) {
+  constexpr std::size_t kEscapeBytes = 6;
+  std::optional<std::string> out;
+  for (std::size_t at = text.find('\\'); at < text.size(); at = text.find('\\', at)) {
+    const auto unit = escaped_unit(text, at);
+    const bool high = unit && (*unit & 0xfc00U) == 0xd800U;
+    const bool low = unit && (*unit & 0xfc00U) == 0xdc00U;
+    const auto next = high ? escaped_unit(text, at + kEscapeBytes) : std::nullopt;
+    const bool is_pair = next && (*next & 0xfc00U) == 0xdc00U;
+    if ((high && !is_pair) || low) {
+      if (!out) out.emplace(text);
+      out->replace(at, kEscapeBytes, "\\ufffd");
+    }
+    at += is_pair ? 2 * kEscapeBytes : unit ? kEscapeBytes : 2;
+  }
+  return out;
+}
+
 Result<Json> parse_slowly(std::string_view text, const JsonLimits& limits) {
   const Shape shape = shape_of(text, limits);
   if (shape.members > limits.members_max)
@@ -56,8 +88,9 @@ Result<Json> parse_slowly(std::string_view text, const JsonLimits& limits) {
   if (shape.depth > limits.depth_max)
     return fail(Code::kInvalid,
                 "JSON nested deeper than " + std::to_string(limits.depth_max) + " levels");
+  const auto mended = without_lone_surrogates(text);
   try {
-    return Json::parse(text);
+    return Json::parse(mended ? std::string_view(*mended) : text);
   } catch (const Json::exception& caught) {
     return fail(Code::kInvalid, "malformed JSON: " + tidy_message(caught.what()));
   }

@@ -46,12 +46,32 @@ TEST(Json, MalformedTextNamesThePlace) {
   EXPECT_NE(parsed.error().message.find("column"), std::string::npos) << parsed.error().message;
 }
 
+// What JavaScript writes of a string that was cut between the halves of a surrogate pair.
+TEST(Json, HalfASurrogatePairIsAReplacementCharacter) {
+  const std::pair<const char*, const char*> texts[] = {
+      {R"(["a\ud83d"])", "[\"a\uFFFD\"]"},
+      {R"(["\ude00b"])", "[\"\uFFFDb\"]"},
+      {R"(["\ud83d\ud83d\ude00"])", "[\"\uFFFD\U0001F600\"]"},
+      {R"(["\ud83d\u0041"])", "[\"\uFFFDA\"]"},
+      {R"(["\\ud83d"])", R"(["\\ud83d"])"},
+      {R"(["\ud83d\\ude00"])", "[\"\uFFFD\\\\ude00\"]"},
+      {R"({"\uDC00":1})", "{\"\uFFFD\":1}"},
+  };
+  for (const auto& [text, read] : texts) {
+    const auto parsed = parse_json(text);
+    ASSERT_TRUE(parsed) << text << ": " << parsed.error().message;
+    EXPECT_EQ(dump_json(*parsed), read) << text;
+  }
+  for (const char* text : {R"(["\ud83d\u"])", R"(["\ud83"])", R"(["\ud83d)", R"(["\ud83g"])"})
+    EXPECT_FALSE(parse_json(text)) << text;
+}
+
 TEST(Json, KeepsKeyOrderAndShortNumbers) {
   EXPECT_EQ(dump_json(*parse_json(R"({"z":0.7,"a":[1,true,null]})")),
             R"({"z":0.7,"a":[1,true,null]})");
 }
 
-// What nlohmann's own reader and writer make of it is right.
+// What nlohmann's own reader and writer make of it is right, but for lone surrogates.
 void expect_as_the_library(const std::string& text) {
   Json expected;
   bool is_json = true;
@@ -91,8 +111,6 @@ TEST(Json, ReadsAndWritesWhatTheLibraryDoes) {
                            "+1",
                            "NaN",
                            R"("\ud83d\ude00")",
-                           R"("\ud83d")",
-                           R"("\ude00")",
                            R"("\u0000\u001f\u007f")",
                            R"("\b\f\n\r\t\/\\\"")",
                            R"({"a":1,"b":2,"a":3})",
@@ -118,7 +136,7 @@ TEST(Json, ReadsAndWritesWhatTheLibraryDoes) {
 
 TEST(Json, ReadsAndWritesMutatedTextAsTheLibraryDoes) {
   const std::string seed_text =
-      R"({"model":"m","messages":[{"role":"user","content":"h\u00e9llo \"w\" \ud83d\ude00\n"},)"
+      R"({"model":"m","messages":[{"role":"user","content":"h\u00e9llo \"w\" \u20ac\n"},)"
       R"({"role":"tool","content":[{"type":"text","text":"x\\y"}]}],"n":-12,"t":0.7,"b":[true,null]})";
   constexpr std::uint64_t kSeed = 20261126;
   SplitMix64 random(kSeed);

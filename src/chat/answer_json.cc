@@ -72,6 +72,7 @@ std::string_view anthropic_stop_reason(StopReason reason) {
 StopReason stop_reason_from_anthropic(std::string_view name) {
   for (const auto& [code, known] : kStopReasons)
     if (known == name) return code;
+  if (name == "compaction") return StopReason::kPauseTurn;  // summed up, to be gone on with
   return StopReason::kEndTurn;
 }
 

@@ -39,6 +39,29 @@ void update_usage(Usage& into, const Json& usage) {
     into.batch = tier == "batch";
 }
 
+void add_tokens(Usage& into, const Usage& more) {
+  into.input_tokens += more.input_tokens;
+  into.cache_read_tokens += more.cache_read_tokens;
+  into.cache_write_5m_tokens += more.cache_write_5m_tokens;
+  into.cache_write_1h_tokens += more.cache_write_1h_tokens;
+  into.output_tokens += more.output_tokens;
+}
+
+// "iterations" list every sampling; the counts beside them hold all but the compactions (the SDK's
+// BetaIterationsUsage says so).
+void update_usage(AnthropicUsage& into, const Json& usage) {
+  update_usage(into.own, usage);
+  const Json& iterations = member(usage, "iterations");
+  if (!iterations.is_array()) return;
+  into.compactions = {};
+  for (const Json& iteration : iterations) {
+    if (string_or(iteration, "type", "") != "compaction") continue;
+    Usage one;
+    update_usage(one, iteration);
+    add_tokens(into.compactions, one);
+  }
+}
+
 struct ErrorType {
   std::string_view type;
   int status;
@@ -99,6 +122,12 @@ std::optional<Block> read_block(const Json& block) {
 
 }  // namespace
 
+Usage AnthropicUsage::total() const {
+  Usage all = own;
+  add_tokens(all, compactions);
+  return all;
+}
+
 struct AnthropicBlockEvents {
   AnthropicStreamReader& reader;
   std::vector<StreamEvent>& out;
@@ -120,7 +149,7 @@ void AnthropicStreamReader::on_event(std::string_view event, std::string_view da
   if (type == "message_start") {
     const Json& message = member(*parsed, "message");
     update_usage(usage_, member(message, "usage"));
-    out.emplace_back(Started{usage_, std::string(string_or(message, "model", ""))});
+    out.emplace_back(Started{usage_.total(), std::string(string_or(message, "model", ""))});
   } else if (type == "content_block_start") {
     AnthropicBlockEvents{*this, out}.start(*parsed);
   } else if (type == "content_block_delta") {
@@ -138,7 +167,7 @@ void AnthropicStreamReader::on_event(std::string_view event, std::string_view da
     update_usage(usage_, member(*parsed, "usage"));
   } else if (type == "message_stop") {
     finished_ = true;
-    out.emplace_back(Finished{reason_, stop_sequence_, usage_, {}});
+    out.emplace_back(Finished{reason_, stop_sequence_, usage_.total(), {}});
   } else if (type == "error") {
     finished_ = true;
     out.emplace_back(failed_from(*parsed, 500));
@@ -198,6 +227,8 @@ Result<Answer> read_anthropic_answer(std::string_view body) {
   auto parsed = parse_json(body);
   if (!parsed)
     return fail(Code::kUpstream, "the upstream's answer cannot be read: " + parsed.error().message);
+  if (member(*parsed, "error").is_object())  // with a status of 200, as in a stream
+    return tl::unexpected(failed_from(*parsed, 500).error);
   const Json& content = member(*parsed, "content");
   if (string_or(*parsed, "type", "") != "message" || !content.is_array())
     return fail(Code::kUpstream, "the upstream's answer is not a message");
@@ -207,7 +238,9 @@ Result<Answer> read_anthropic_answer(std::string_view body) {
     if (auto block = read_block(item)) answer.blocks.push_back(std::move(*block));
   answer.reason = stop_reason_from_anthropic(string_or(*parsed, "stop_reason", "end_turn"));
   answer.stop_sequence = string_or(*parsed, "stop_sequence", "");
-  update_usage(answer.usage, member(*parsed, "usage"));
+  AnthropicUsage usage;
+  update_usage(usage, member(*parsed, "usage"));
+  answer.usage = usage.total();
   return answer;
 }
 

@@ -96,6 +96,28 @@ void note_tool(const Json& tool, Billing& billing) {
                       " may cost, so it is not sent to Claude; leave it out");
 }
 
+// {"edits":[{"type":"compact_20260112",...}]}: before any round the API may sum the conversation
+// up. That reads the prompt once more, and writes a text which costs less than yet another reading:
+// of 50,000 tokens at least, as less is not summed up.
+void note_compaction(const Json& root, Billing& billing) {
+  const Json* management = find_key(root, "context_management");
+  const Json* edits = management == nullptr ? nullptr : find_key(*management, "edits");
+  if (edits == nullptr || !edits->is_array()) return;
+  const bool compacts = std::ranges::any_of(
+      *edits, [](const Json& edit) { return string_or(edit, "type", "").starts_with("compact_"); });
+  if (!compacts) return;
+  billing.rounds *= 3;
+}
+
+// Other models that Claude's servers may ask when this one declines.
+void note_fallbacks(const Json& root, Billing& billing) {
+  const Json* fallbacks = find_key(root, "fallbacks");
+  if (fallbacks == nullptr || fallbacks->is_null() || fallbacks->empty()) return;
+  refuse(billing,
+         "fallbacks: nobody can tell which model answers, and at what price, so they are not sent "
+         "to Claude; leave them out");
+}
+
 }  // namespace
 
 Billing read_anthropic_billing(const Json& root) {
@@ -106,6 +128,8 @@ Billing read_anthropic_billing(const Json& root) {
     for (const Json& message : *messages) note_blocks(find_key(message, "content"), billing, 0);
   if (const Json* tools = find_key(root, "tools"); tools != nullptr && tools->is_array())
     for (const Json& tool : *tools) note_tool(tool, billing);
+  note_compaction(root, billing);
+  note_fallbacks(root, billing);
   if (const Json* servers = find_key(root, "mcp_servers");
       servers != nullptr && servers->is_array() && !servers->empty())
     refuse(billing,

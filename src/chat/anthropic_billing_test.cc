@@ -94,6 +94,19 @@ TEST(Billing, BoundsServerToolsByTheirUses) {
   EXPECT_EQ(own.unbounded, "");
 }
 
+// Before any reading of the prompt the API may read it to sum it up.
+TEST(Billing, CountsACompactionForEveryRound) {
+  const std::string compacts =
+      R"("context_management":{"edits":[{"type":"clear_thinking_20251015"},)"
+      R"({"type":"compact_20260112"}]})";
+  EXPECT_EQ(billing(compacts).rounds, 3) << "the summary's text counts as a reading";
+  const Billing search =
+      billing(compacts + R"(,"tools":[{"type":"web_search_20260209","name":"s","max_uses":4}])");
+  EXPECT_EQ(search.rounds, 15);
+  const Billing clears = billing(R"("context_management":{"edits":[{"type":"clear_x"}]})");
+  EXPECT_EQ(clears.rounds, 1);
+}
+
 TEST(Billing, NamesWhatNobodyCanBound) {
   const std::pair<const char*, const char*> cases[] = {
       {R"("tools":[{"type":"web_search_20260209","name":"s"}])", "\"max_uses\""},
@@ -104,11 +117,15 @@ TEST(Billing, NamesWhatNobodyCanBound) {
       {R"("mcp_servers":[{"type":"url","url":"https://x","name":"x"}])", "mcp_servers"},
       {R"("speed":"fast")", "speed"},
       {R"("inference_geo":"eu")", "inference_geo"},
+      {R"("fallbacks":[{"model":"claude-x"}])", "fallbacks"},
+      {R"("fallbacks":"default")", "fallbacks"},
   };
   for (const auto& [fields, says] : cases)
     EXPECT_NE(billing(fields).unbounded.find(says), std::string::npos) << fields;
   EXPECT_EQ(billing(R"("mcp_servers":[],"speed":"standard","inference_geo":"global")").unbounded,
             "");
+  EXPECT_EQ(billing(R"("fallbacks":[])").unbounded, "");
+  EXPECT_EQ(billing(R"("fallbacks":null)").unbounded, "");
   EXPECT_TRUE(billing(R"("inference_geo":"us")").us_only);
   EXPECT_TRUE(billing(R"("inference_geo":"global")").geo_named);
   EXPECT_FALSE(billing(R"("inference_geo":null)").geo_named) << "the workspace's default counts";
@@ -117,6 +134,8 @@ TEST(Billing, NamesWhatNobodyCanBound) {
 TEST(Billing, IsNotReadFromABodyThatSaysItTwice) {
   for (const char* twice :
        {R"("tools":[],"tools":[])", R"("speed":"standard","speed":"fast")",
+        R"("fallbacks":[],"fallbacks":"default")",
+        R"("context_management":{},"context_management":{"edits":[]})",
         R"("inference_geo":"us","inference_ge\u006f":"global")", R"("max_tokens":9)"}) {
     const auto request = parse(twice);
     ASSERT_FALSE(request) << twice;

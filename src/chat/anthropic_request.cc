@@ -53,6 +53,9 @@ Result<> parse_tool_result(const Field& block, Request& request, std::vector<Blo
       TOPHAND_FIELD(text, part["text"].string());
       if (!result.text.empty() && !text.empty()) result.text += '\n';
       result.text += text;
+    } else if (type == "tool_reference") {  // found by a search over tools, all of which are sent
+      TOPHAND_FIELD(name, part["tool_name"].string());
+      (result.text += result.text.empty() ? "" : "\n") += "The tool " + name + " can be called.";
     } else if (const auto text = document_text(part.json())) {
       if (!result.text.empty()) result.text += '\n';
       result.text += *text;
@@ -245,8 +248,9 @@ Result<Request> parse_anthropic_request(const Field& root) {
   request.model = std::move(model);
   const Field max_tokens_field = root["max_tokens"];
   if (max_tokens_field.absent()) return max_tokens_field.refused("Field required");
-  TOPHAND_FIELD(max_tokens, max_tokens_field.integer_within(1, INT64_MAX));
+  TOPHAND_FIELD(max_tokens, max_tokens_field.integer_within(0, INT64_MAX));
   request.max_tokens = max_tokens;
+  if (max_tokens == 0) note_unsupported(request, "max_tokens_0");  // fills Claude's cache only
   TOPHAND_FIELD_CHECK(parse_system(root["system"], request));
   TOPHAND_FIELD_CHECK(parse_messages(root["messages"], request));
   TOPHAND_FIELD_CHECK(parse_tools(root["tools"], request));
@@ -257,6 +261,8 @@ Result<Request> parse_anthropic_request(const Field& root) {
   TOPHAND_FIELD(stream, root["stream"].bool_or(false));
   request.stream = stream;
   TOPHAND_FIELD_CHECK(parse_output_format(root, request));
+  // Asks for a summary in place of an answer, in a form that only its vendor reads.
+  if (!root["compaction"].absent()) note_unsupported(request, "compaction");
   parse_thinking(root["thinking"], request);
   parse_own_words(root, request);
   request.billing = read_anthropic_billing(root.json());

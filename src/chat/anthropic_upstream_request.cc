@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/json.h"
@@ -135,31 +136,64 @@ class MessageList {
   Json take() {
     settle_calls();
     for (Json& message : list_) put_results_first(message["content"]);
-    if (!list_.empty() && list_.front()["role"] == "assistant") {
-      Json opening = Json::object();  // the API wants a user's message first
+    if (list_.empty() || list_.front()["role"] == "assistant") {
+      Json opening = Json::object();  // the API wants a user's message, and wants it first
       opening["role"] = "user";
       opening["content"] = Json::array({text_json("[The assistant speaks first.]")});
       list_.insert(list_.begin(), std::move(opening));
     }
-    if (!list_.empty() && list_.back()["role"] == "assistant") trim_end(list_.back()["content"]);
+    if (list_.back()["role"] == "assistant") trim_end(list_.back()["content"]);
     return std::move(list_);
   }
 
  private:
   // The API wants one result for each call, right behind it, and none without a call. Clients of
   // Ollama, which asks for neither, send results and leave the calls out, or the other way round.
+  // It also wants ids that no other call has; some servers give all calls of an answer one id.
   void settle_calls() {
-    std::vector<std::string> open;  // calls of the message before
+    std::vector<OpenCall> open;  // of the message before
+    std::unordered_map<std::string, int> used;
     for (Json& message : list_) {
       for (Json& block : message["content"])
-        if (is_tool_result(block) && std::erase(open, block["tool_use_id"].get<std::string>()) == 0)
-          block = told_result(block);
-      for (const std::string& id : open) message["content"].push_back(lacking_result(id));
+        if (is_tool_result(block)) settle_result(open, block);
+      for (const OpenCall& call : open) message["content"].push_back(lacking_result(call.id));
       open.clear();
-      for (const Json& block : message["content"])
-        if (block["type"] == "tool_use") open.push_back(block["id"]);
+      for (Json& block : message["content"]) {
+        if (block["type"] != "tool_use") continue;
+        const std::string given = block["id"];
+        block["id"] = unused_id(given, used);
+        open.push_back({given, block["id"].get<std::string>()});
+      }
     }
-    for (const std::string& id : open) add("user", lacking_result(id));
+    for (const OpenCall& call : open) add("user", lacking_result(call.id));
+  }
+
+  // `given` the first time, then "given_2" and so on. `used`: how often each id was asked for.
+  static std::string unused_id(const std::string& given,
+                               std::unordered_map<std::string, int>& used) {
+    int times = ++used[given];
+    if (times == 1) return given;
+    std::string id = given + "_" + std::to_string(times);
+    while (used.contains(id)) id = given + "_" + std::to_string(++times);
+    used[given] = times;
+    used[id] = 1;
+    return id;
+  }
+
+  struct OpenCall {
+    std::string given, id;  // as it came, as it is sent
+  };
+
+  // The first open call that has the result's id is the one it answers.
+  static void settle_result(std::vector<OpenCall>& open, Json& block) {
+    const auto call =
+        std::ranges::find(open, block["tool_use_id"].get<std::string>(), &OpenCall::given);
+    if (call == open.end()) {
+      block = told_result(block);
+      return;
+    }
+    block["tool_use_id"] = call->id;
+    open.erase(call);
   }
 
   static void put_results_first(Json& content) {

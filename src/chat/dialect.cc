@@ -18,9 +18,9 @@ bool is_ollama(Dialect dialect) {
 // JSON leaves the meaning of repeated keys open; readers differ. For what decides price and route,
 // a body that says it twice is refused instead of interpreted.
 Result<> check_said_once(std::string_view body) {
-  constexpr std::array<std::string_view, 10> kKeys{
-      "model", "max_tokens", "stream",      "system",        "messages",
-      "tools", "speed",      "mcp_servers", "inference_geo", "cache_control"};
+  constexpr std::array<std::string_view, 12> kKeys{
+      "model", "max_tokens",  "stream",        "system",        "messages",           "tools",
+      "speed", "mcp_servers", "inference_geo", "cache_control", "context_management", "fallbacks"};
   std::array<int, kKeys.size()> seen{};
   const auto members = object_members(body, {0, body.size()});
   if (!members) return {};

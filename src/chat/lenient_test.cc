@@ -53,6 +53,16 @@ INSTANTIATE_TEST_SUITE_P(
               R"({"model":"m","truncate":false,"shift":false,"think":false,"options":{},)"
               R"("messages":[)" HI "]}",
               "user: 'hi'"},
+        Habit{"CallsWithFreeText", kChat,
+              R"({"model":"m","messages":[)" HI R"(,{"role":"assistant","tool_calls":[)"
+              R"({"id":"c","type":"custom","custom":{"name":"sh","input":"ls"}}]},)"
+              R"({"role":"tool","tool_call_id":"c","content":"a"}]})",
+              "user: 'hi' | assistant: call sh#c{\"input\":\"ls\"} | user: result #c'a'"},
+        Habit{"ToolsThatASearchFound", kAnthropic,
+              R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[)"
+              R"({"type":"tool_result","tool_use_id":"c","content":[)"
+              R"({"type":"tool_reference","tool_name":"sh"}]}]}]})",
+              "user: result #c'The tool sh can be called.'"},
         Habit{"SystemInsideMessagesAsText", kAnthropic,
               R"({"model":"m","max_tokens":9,"system":"s","messages":[)" HI
               R"(,{"role":"system","content":"env"}]})",
@@ -165,6 +175,33 @@ TEST(LenientFormats, ASchemaThatIsLeftOutMeansAnyObject) {
                     R"({"name":"n"}},"messages":[)" HI "]}");
   EXPECT_TRUE(request.json_object);
   EXPECT_EQ(request.json_schema, "");
+}
+
+// LM Studio and llama-server: -1 is no limit.
+TEST(LenientLimits, MinusOneOfChatIsNone) {
+  const auto request = parsed(kChat, R"({"model":"m","max_tokens":-1,"messages":[)" HI "]}");
+  EXPECT_FALSE(request.max_tokens);
+}
+
+// Claude's cache is filled that way, and only there is it of any use.
+TEST(LenientLimits, ZeroOfMessagesIsClaudesToUnderstand) {
+  const auto request = parsed(kAnthropic, R"({"model":"m","max_tokens":0,"messages":[)" HI "]}");
+  EXPECT_EQ(request.max_tokens, 0);
+  EXPECT_EQ(request.unsupported, std::vector<std::string>{"max_tokens_0"});
+}
+
+TEST(LenientFields, ACompactionIsClaudesToMake) {
+  const auto request = parsed(
+      kAnthropic,
+      R"({"model":"m","max_tokens":9,"compaction":{"type":"summarize"},"messages":[)" HI "]}");
+  EXPECT_EQ(request.unsupported, std::vector<std::string>{"compaction"});
+}
+
+TEST(LenientFields, AnyIsMistralsWordForRequired) {
+  const auto request =
+      parsed(kChat, R"({"model":"m","tool_choice":"any","tools":[{"type":"function","function":)"
+                    R"({"name":"f"}}],"messages":[)" HI "]}");
+  EXPECT_EQ(request.tool_choice.kind, ToolChoice::Kind::kAny);
 }
 
 TEST(LenientLimits, EveryNameOfTheOutputLimitIsKnown) {

@@ -234,6 +234,15 @@ INSTANTIATE_TEST_SUITE_P(
                  R"({"object":"error","message":"This model's maximum context length is 4096 )"
                  R"(tokens.","type":"BadRequestError","param":null,"code":400})",
                  Code::kPromptTooLong, "This model's maximum context length is 4096 tokens."},
+        ErrorRow{
+            "GeminiContext", 400,
+            R"([{"error":{"code":400,"message":"The input token count (9) exceeds the maximum )"
+            R"(number of tokens allowed (8).","status":"INVALID_ARGUMENT"}}])",
+            Code::kPromptTooLong,
+            "The input token count (9) exceeds the maximum number of tokens allowed (8)."},
+        ErrorRow{"OllamaCloudContext", 400,
+                 R"({"error":"prompt too long; exceeded max context length by 1 tokens"})",
+                 Code::kPromptTooLong, "prompt too long; exceeded max context length by 1 tokens"},
         ErrorRow{"FastApiDetail", 422, R"({"detail":[{"msg":"field required"}]})", Code::kInvalid,
                  R"([{"msg":"field required"}])"},
         ErrorRow{"OllamaUnknownModel", 404, R"({"error":"model 'm' not found"})", Code::kNotFound,

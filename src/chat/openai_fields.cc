@@ -140,9 +140,10 @@ Result<> parse_tool_mode(const Field& choice, Request& request) {
   TOPHAND_FIELD(mode, choice.string());
   if (mode == "auto") out.kind = ToolChoice::Kind::kAuto;
   else if (mode == "none") out.kind = ToolChoice::Kind::kNone;
-  else if (mode == "required") out.kind = ToolChoice::Kind::kAny;
+  else if (mode == "required" || mode == "any")
+    out.kind = ToolChoice::Kind::kAny;  // Mistral's word
   else return choice.refused("expected 'none', 'auto' or 'required', found '" + mode + "'");
-  if (mode == "required" && request.tools.empty() && !request.left_out.empty())
+  if (out.kind == ToolChoice::Kind::kAny && request.tools.empty() && !request.left_out.empty())
     return choice.refused("a tool is required, and none of those given can be called here");
   return {};
 }

@@ -64,6 +64,15 @@ Result<> parse_tool_calls(const Field& calls, std::vector<Block>& blocks) {
     const Field call = calls.at(i);
     if (!call.is_object()) return call.expected("an object");
     TOPHAND_FIELD(id, call["id"].string_or(""));
+    const Field custom = call["custom"];  // a call whose input is free text
+    if (custom.is_object()) {
+      TOPHAND_FIELD(name, custom["name"].string());
+      TOPHAND_FIELD(input, custom["input"].string_or(""));
+      Json wrapped = Json::object();
+      wrapped["input"] = std::move(input);
+      blocks.emplace_back(ToolUseBlock{id, name, dump_json(wrapped)});
+      continue;
+    }
     const Field function = call["function"];
     if (!function.is_object()) return function.expected("an object");
     TOPHAND_FIELD(name, function["name"].string());
@@ -169,9 +178,15 @@ Result<> parse_tool_choice(const Field& root, Request& request) {
   return {};
 }
 
+// -1 is what clients of LM Studio and llama-server send for none.
+Result<std::optional<std::int64_t>> parse_limit(const Field& limit) {
+  if (limit.is_number() && limit.json() == -1) return std::optional<std::int64_t>();
+  return limit.integer_within(1, INT64_MAX);
+}
+
 Result<> parse_limits(const Field& root, Request& request) {
-  TOPHAND_FIELD(old_limit, root["max_tokens"].integer_within(1, INT64_MAX));
-  TOPHAND_FIELD(limit, root["max_completion_tokens"].integer_within(1, INT64_MAX));
+  TOPHAND_FIELD(old_limit, parse_limit(root["max_tokens"]));
+  TOPHAND_FIELD(limit, parse_limit(root["max_completion_tokens"]));
   request.max_tokens = limit ? limit : old_limit;
   return parse_openai_stop(root["stop"], request);
 }

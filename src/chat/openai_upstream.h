@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ struct OpenAiQuirks {
   Thinking thinking = Thinking::kUnsaid;
   std::string_view max_tokens = "max_tokens";  // the field's name
   std::int64_t max_tokens_default = 0;         // sent when nobody said one; 0: leave it out
+  // Tokens that the context has left for the answer: a limit above it is none, and is left out.
+  std::optional<std::int64_t> room = {};
   // What it calls the penalty of repetition; "": it knows neither that nor top_k and min_p.
   std::string_view repeat_penalty = "";
   bool response_format = true;        // knows json_object and json_schema
@@ -58,6 +61,9 @@ class OpenAiStreamReader {
     std::string id, name, arguments;
     bool in_pieces = false;   // came in more than one
     bool may_repeat = false;  // looks like one before it: held until it is over
+    std::size_t told = 0;     // bytes of its arguments that have been given out
+    // "{}" may be what some servers say before the arguments come.
+    bool is_placeholder() const { return told == 0 && arguments == "{}"; }
   };
   void read_usage(const Json& chunk);
   void read_choice(const Json& choice, std::vector<StreamEvent>& out);
@@ -65,9 +71,12 @@ class OpenAiStreamReader {
   void read_calls(const Json& calls, std::vector<StreamEvent>& out);
   void read_call(const Json& piece, std::size_t before, std::vector<StreamEvent>& out);
   std::size_t find_call(const Json& piece);
+  std::size_t add_call(std::int64_t index, std::string name);
+  static bool has_next_object(const Call& call, const Json& function);
   bool may_repeat(const Call& call, std::size_t before) const;
   bool is_repeat(std::size_t at) const;
   void start_call(std::vector<StreamEvent>& out);
+  void tell_arguments(std::vector<StreamEvent>& out);
   void end_call(std::vector<StreamEvent>& out);
   bool hold(std::size_t bytes, std::vector<StreamEvent>& out);
   void finish(std::vector<StreamEvent>& out);
@@ -75,6 +84,7 @@ class OpenAiStreamReader {
 
   std::string id_prefix_;
   bool started_ = false, finished_ = false, said_reason_ = false;
+  bool told_text_ = false;  // some text or thinking has come
   StopReason reason_ = StopReason::kEndTurn;
   std::string stop_sequence_;
   Usage usage_;

@@ -27,26 +27,37 @@ std::int64_t ns_of_ms(const Json& object, std::string_view key) {
 
 // OpenAI's names and those that others have beside them; nothing for an answer that was given up:
 // "error" and "model_length" are Mistral's, "insufficient_system_resource" DeepSeek's,
-// "model_context_window_exceeded", "sensitive" and "network_error" Z.ai's. What is not known has
+// "model_context_window_exceeded", "sensitive" and "network_error" Z.ai's. Gemini's are in capitals
+// or stand behind a word of its own ("content_filter: PROHIBITED_CONTENT"). What is not known has
 // ended by itself.
-std::optional<StopReason> stop_reason(std::string_view name) {
+std::optional<StopReason> stop_reason(std::string_view said) {
   struct Name {
     std::string_view name;
     std::optional<StopReason> reason;
   };
   static constexpr Name kNames[] = {
       {"length", StopReason::kMaxTokens},
+      {"max_tokens", StopReason::kMaxTokens},
       {"tool_calls", StopReason::kToolUse},
       {"function_call", StopReason::kToolUse},
       {"content_filter", StopReason::kRefusal},
       {"sensitive", StopReason::kRefusal},
+      {"refusal", StopReason::kRefusal},
+      {"safety", StopReason::kRefusal},
+      {"recitation", StopReason::kRefusal},
+      {"blocklist", StopReason::kRefusal},
+      {"prohibited_content", StopReason::kRefusal},
+      {"spii", StopReason::kRefusal},
       {"model_length", StopReason::kContextFull},
       {"model_context_window_exceeded", StopReason::kContextFull},
       {"error", std::nullopt},
       {"abort", std::nullopt},
       {"network_error", std::nullopt},
       {"insufficient_system_resource", std::nullopt},
+      {"function_call_filter", std::nullopt},
+      {"malformed_function_call", std::nullopt},
   };
+  const std::string name = lowered(said.substr(0, said.find(':')));
   for (const Name& known : kNames)
     if (known.name == name) return known.reason;
   return StopReason::kEndTurn;
@@ -60,6 +71,10 @@ std::string arguments_of(const Json& function, bool at_start) {
   std::string text = string_member(function, "arguments");
   if (at_start && (is_blank(text) || text == "null")) text.clear();
   return text;
+}
+
+bool begins_object(std::string_view fragment) {
+  return trimmed(fragment, " \t\r\n").starts_with('{');
 }
 
 // Mistral writes {"type":"thinking","thinking":[{"type":"text",...}]} and {"type":"text",...}.
@@ -81,10 +96,27 @@ bool is_same_object(std::string_view one, std::string_view other) {
   return right && *left == *right;
 }
 
+// OpenRouter and MiniMax: [{"type":"reasoning.text","text":...}] or "reasoning.summary".
+std::string text_of_details(const Json& details) {
+  std::string text;
+  for (const Json& detail : details) {
+    text += string_member(detail, "text");
+    text += string_member(detail, "summary");
+  }
+  return text;
+}
+
+// Some servers say in every chunk that there is none: null, "", false.
+bool tells_error(const Json& holder) {
+  const Json& error = member(holder, "error");
+  if (error.is_boolean()) return error.get<bool>();
+  return error.is_string() ? error != "" : !error.empty();
+}
+
 // {"error":...}, vLLM's {"object":"error",...}; without choices also {"message":...} and FastAPI's
 // {"detail":...}, which come as an event named error.
 bool is_error(const Json& chunk, bool has_choices) {
-  if (!member(chunk, "error").is_null() || string_or(chunk, "object", "") == "error") return true;
+  if (tells_error(chunk) || string_or(chunk, "object", "") == "error") return true;
   return !has_choices &&
          (member(chunk, "message").is_string() || !member(chunk, "detail").is_null());
 }
@@ -100,6 +132,9 @@ void OpenAiStreamReader::on_data(std::string_view data, std::vector<StreamEvent>
     return;
   }
   const auto parsed = parse_json(data);
+  // Gemini puts its errors in a list.
+  if (parsed && parsed->is_array() && !parsed->empty() && tells_error(parsed->front()))
+    return fail(read_server_error(0, data), out);
   if (!parsed || !parsed->is_object())
     return fail(broken("the answer cannot be read: " +
                        (parsed ? "expected a JSON object" : parsed.error().message)),
@@ -124,14 +159,22 @@ void OpenAiStreamReader::on_end(std::vector<StreamEvent>& out) {
   fail(broken("the answer ended before it was finished"), out);
 }
 
+// OpenAI's place and names, and those of others: Groq's "x_groq", DeepSeek's
+// "prompt_cache_hit_tokens" and Moonshot's "cached_tokens", the Responses API's "input_tokens".
 void OpenAiStreamReader::read_usage(const Json& chunk) {
-  if (const Json& usage = member(chunk, "usage"); usage.is_object()) {
-    const std::int64_t prompt = stated_tokens(usage, "prompt_tokens", usage_.total_input());
+  const Json& stated = member(chunk, "usage");
+  const Json& usage = stated.is_object() ? stated : member(member(chunk, "x_groq"), "usage");
+  if (usage.is_object()) {
+    const std::int64_t prompt = stated_tokens(
+        usage, "prompt_tokens", stated_tokens(usage, "input_tokens", usage_.total_input()));
+    const std::int64_t hits =
+        stated_tokens(usage, "prompt_cache_hit_tokens", stated_tokens(usage, "cached_tokens", 0));
     const std::int64_t cached =
-        stated_tokens(member(usage, "prompt_tokens_details"), "cached_tokens", 0);
+        stated_tokens(member(usage, "prompt_tokens_details"), "cached_tokens", hits);
     usage_.cache_read_tokens = std::min(cached, prompt);
     usage_.input_tokens = prompt - usage_.cache_read_tokens;
-    usage_.output_tokens = stated_tokens(usage, "completion_tokens", usage_.output_tokens);
+    usage_.output_tokens = stated_tokens(
+        usage, "completion_tokens", stated_tokens(usage, "output_tokens", usage_.output_tokens));
     const std::int64_t thoughts =
         stated_tokens(member(usage, "completion_tokens_details"), "reasoning_tokens", 0);
     usage_.thinking_tokens = std::min(thoughts, usage_.output_tokens);
@@ -147,7 +190,10 @@ void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent
   const Json& streamed = member(choice, "delta");
   const Json& delta = streamed.is_object() ? streamed : member(choice, "message");
   read_usage(choice);  // Moonshot's place for it
-  if (delta.is_object()) {
+  if (tells_error(choice)) return fail(read_server_error(0, dump_json(choice)), out);
+  // The last chunk of some streams is a whole answer: all that was said in pieces, once more.
+  const bool is_said = !streamed.is_object() && (told_text_ || !calls_.empty());
+  if (delta.is_object() && !is_said) {
     read_text(delta, out);
     const Json& calls = member(delta, "tool_calls");
     if (calls.is_array()) read_calls(calls, out);
@@ -162,6 +208,7 @@ void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent
   if (finished_ || reason.empty()) return;
   const auto known = stop_reason(reason);
   if (!known) return fail(broken("the server gave the answer up (" + reason + ")"), out);
+  if (said_reason_ && *known == StopReason::kEndTurn) return;  // a plain end behind the reason
   said_reason_ = true;
   reason_ = *known;
   // vLLM names the stop sequence that was met.
@@ -176,11 +223,14 @@ void OpenAiStreamReader::read_text(const Json& delta, std::vector<StreamEvent>& 
   if (thinking.empty()) thinking = string_member(delta, "reasoning");
   const Json& content = member(delta, "content");
   if (content.is_array()) thinking += text_of_parts(content, "thinking");
+  if (thinking.empty()) thinking = text_of_details(member(delta, "reasoning_details"));
+  told_text_ = told_text_ || !thinking.empty();
   if (!thinking.empty() && calls_.empty()) out.emplace_back(ThinkingDelta{std::move(thinking), {}});
   for (const std::string_view key : {"content", "refusal"}) {
     const Json& given = member(delta, key);
     std::string text = given.is_array() ? text_of_parts(given, "text") : string_member(delta, key);
     if (text.empty()) continue;
+    told_text_ = true;
     if (calls_.empty()) {
       out.emplace_back(TextDelta{std::move(text)});
       continue;
@@ -201,7 +251,8 @@ bool OpenAiStreamReader::hold(std::size_t bytes, std::vector<StreamEvent>& out) 
 // The call that a fragment belongs to, made when there is none yet.
 std::size_t OpenAiStreamReader::find_call(const Json& piece) {
   const std::string id = string_member(piece, "id");
-  const std::string name = string_member(member(piece, "function"), "name");
+  const Json& function = member(piece, "function");
+  const std::string name = string_member(function, "name");
   const Json& index = member(piece, "index");
   const bool has_index = index.is_number_integer();
   const std::int64_t wanted =
@@ -218,10 +269,27 @@ std::size_t OpenAiStreamReader::find_call(const Json& piece) {
     // A call that is whole and named anew is the next one, under whatever id.
     const bool over = !has_index && !name.empty() && is_json_object(call.arguments);
     if (other || over) continue;
-    if (has_index ? call.index == wanted : (!id.empty() || name.empty())) return i;
+    const bool fits = has_index ? call.index == wanted : (!id.empty() || name.empty());
+    if (fits && has_next_object(call, function))
+      return add_call(wanted, name.empty() ? call.name : name);  // under whatever number and id
+    if (fits) return i;
   }
-  calls_.push_back({.index = wanted, .id = {}, .name = {}, .arguments = {}});
+  return add_call(wanted, "");
+}
+
+std::size_t OpenAiStreamReader::add_call(std::int64_t index, std::string name) {
+  calls_.push_back({.index = index, .id = {}, .name = std::move(name), .arguments = {}});
   return calls_.size() - 1;
+}
+
+// Gemini numbers every call of an answer 0: an object behind a whole one is the next call's, unless
+// it is said once more or takes the place of "{}".
+bool OpenAiStreamReader::has_next_object(const Call& call, const Json& function) {
+  const std::string fragment = arguments_of(function, false);
+  if (!begins_object(fragment) || !is_json_object(call.arguments)) return false;
+  const std::string name = string_member(function, "name");
+  if (!name.empty() && !call.name.empty() && name != call.name) return true;
+  return !call.is_placeholder() && !is_same_object(fragment, call.arguments);
 }
 
 // Servers that number nothing say a call once more at its end or at that of the answer, whole or
@@ -266,6 +334,7 @@ void OpenAiStreamReader::read_call(const Json& piece, std::size_t before,
   const std::string fragment = arguments_of(function, call.arguments.empty());
   if (at < known && is_same_object(fragment, call.arguments)) return;  // said once more
   if (!hold(fragment.size(), out)) return;
+  if (call.is_placeholder() && begins_object(fragment)) call.arguments.clear();
   call.arguments += fragment;
   if (at < known) call.in_pieces = true;
   else call.may_repeat = !member(piece, "index").is_number_integer() && may_repeat(call, before);
@@ -276,7 +345,16 @@ void OpenAiStreamReader::read_call(const Json& piece, std::size_t before,
     end_call(out);
   if (at != open_call_ || calls_[at].may_repeat) return;
   if (!call_started_) start_call(out);
-  else if (!fragment.empty()) out.emplace_back(ToolUseDelta{fragment});
+  else tell_arguments(out);
+}
+
+// What has not been told of the open call's arguments. Servers that stand before Bedrock say "{}"
+// first and the arguments behind it, so that waits for what follows.
+void OpenAiStreamReader::tell_arguments(std::vector<StreamEvent>& out) {
+  Call& call = calls_[open_call_];
+  if (call.is_placeholder() || call.told == call.arguments.size()) return;
+  out.emplace_back(ToolUseDelta{call.arguments.substr(call.told)});
+  call.told = call.arguments.size();
 }
 
 // Gives out what is known of the open call, once it has a name.
@@ -291,13 +369,14 @@ void OpenAiStreamReader::start_call(std::vector<StreamEvent>& out) {
   call_started_ = true;
   out.emplace_back(
       ToolUseStart{is_taken ? call.id + "-" + std::to_string(open_call_) : call.id, call.name});
-  if (!call.arguments.empty()) out.emplace_back(ToolUseDelta{call.arguments});
+  tell_arguments(out);
 }
 
 // The open call is over, and it is the next one's turn.
 void OpenAiStreamReader::end_call(std::vector<StreamEvent>& out) {
   if (!is_repeat(open_call_)) {
     if (!call_started_) start_call(out);
+    if (calls_[open_call_].is_placeholder()) out.emplace_back(ToolUseDelta{"{}"});
     out.emplace_back(BlockEnd{});
   }
   call_started_ = false;

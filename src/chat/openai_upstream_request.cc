@@ -1,5 +1,6 @@
 // A request of any dialect as a body for an OpenAI-compatible server.
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -274,9 +275,9 @@ std::string write_openai_request(const Request& request, std::string_view model,
     add_thinking(request, quirks, rest);
     write_members(std::exchange(rest, Json::object()), json);
   }
-  if (request.max_tokens) json.key(quirks.max_tokens).number(*request.max_tokens);
-  else if (quirks.max_tokens_default > 0)
-    json.key(quirks.max_tokens).number(quirks.max_tokens_default);
+  const std::int64_t limit = request.max_tokens.value_or(quirks.max_tokens_default);
+  if (limit > 0 && limit <= quirks.room.value_or(INT64_MAX))
+    json.key(quirks.max_tokens).number(limit);
   add_sampling(request.sampling, quirks, rest);
   add_format(request, quirks, rest);
   if (!request.stop.empty()) rest["stop"] = request.stop;

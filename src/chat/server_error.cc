@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "chat/too_long.h"
 #include "chat/upstream_parts.h"
 
 namespace tophand::chat {
@@ -35,7 +36,10 @@ std::string text_or_json(const Json& value) {
   return value.is_null() ? "" : dump_json(value);
 }
 
-Told told_by(const Json& body) {
+Told told_by(const Json& told_body) {
+  // Gemini's OpenAI API: a list of one.
+  const bool is_list = told_body.is_array() && !told_body.empty();
+  const Json& body = is_list ? told_body.front() : told_body;
   const Json& error = member(body, "error");
   const Json& from = error.is_object() ? error : body;
   Told told;
@@ -49,13 +53,13 @@ Told told_by(const Json& body) {
   return told;
 }
 
-// llama-server and OpenAI have a type or code for it, vLLM and Ollama only words.
+// llama-server and OpenAI have a type or code for it, others only words.
 bool is_too_long(const Told& told) {
-  constexpr std::array<std::string_view, 4> kWords{
+  constexpr std::array<std::string_view, 5> kWords{
       "maximum context length", "exceeds the context length", "available context size",
-      "exceeds the available context"};
+      "exceeds the available context", "exceeded max context length"};
   return told.type == "exceed_context_size_error" || told.code == "context_length_exceeded" ||
-         std::ranges::any_of(kWords, [&](std::string_view words) {
+         told_prompt_size(told.message) || std::ranges::any_of(kWords, [&](std::string_view words) {
            return told.message.find(words) != std::string::npos;
          });
 }
@@ -74,7 +78,7 @@ Code code_for(const Told& told, int status) {
 
 Failed read_server_error(int status, std::string_view body) {
   const auto parsed = parse_json(body);
-  Told told = parsed && parsed->is_object() ? told_by(*parsed) : Told{};
+  Told told = parsed && parsed->is_structured() ? told_by(*parsed) : Told{};
   if (status == 0) status = told.status != 0 ? told.status : 500;
   const Code code = code_for(told, status);
   if (told.message.empty())

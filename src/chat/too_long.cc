@@ -22,13 +22,27 @@ std::optional<PromptSize> sane(PromptSize size) {
 }  // namespace
 
 std::optional<PromptSize> told_prompt_size(std::string_view message) {
-  const std::int64_t max = number_behind(message, "maximum context length is ");
-  if (max == 0)
-    return sane({.tokens = number_behind(message, "too long: "),
-                 .max = number_behind(message, " tokens > ")});
-  std::int64_t tokens = number_behind(message, "resulted in ");
-  if (tokens == 0) tokens = number_behind(message, "requested ");
-  return sane({.tokens = tokens, .max = max});
+  struct Words {
+    std::string_view tokens, max;  // that the numbers stand behind
+  };
+  static constexpr Words kWords[] = {
+      {"resulted in ", "maximum context length is "},           // OpenAI
+      {"requested ", "maximum context length is "},             // vLLM, DeepSeek
+      {"too long: ", " tokens > "},                             // ours, Claude
+      {"request (", "available context size ("},                // llama-server
+      {"input (", "context length ("},                          // SGLang
+      {"(length ", "maximum model length of "},                 // vLLM
+      {"token count (", "maximum number of tokens allowed ("},  // Gemini
+      {"Prompt contains ", "too large for model with "},        // Mistral
+      {"request contains ", "maximum prompt length is "},       // xAI
+      {"n_keep: ", "n_ctx: "},                                  // LM Studio
+      {"Given: ", "must be <= "},                               // text-generation-inference
+  };
+  for (const Words& words : kWords)
+    if (const auto size = sane({.tokens = number_behind(message, words.tokens),
+                                .max = number_behind(message, words.max)}))
+      return size;
+  return std::nullopt;
 }
 
 }  // namespace tophand::chat

@@ -12,9 +12,8 @@ struct PromptSize {
   std::int64_t tokens = 0, max = 0;
 };
 
-// Of "prompt is too long: N tokens > M maximum", the engine's words and Claude's, and of "maximum
-// context length is M tokens. ... resulted in N tokens" or "requested N tokens", OpenAI's and
-// vLLM's. nullopt when there are no such words, or N is not above M.
+// Of "prompt is too long: N tokens > M maximum", the engine's words and Claude's, and of what other
+// servers say in its place. nullopt when there are no such words, or N is not above M.
 std::optional<PromptSize> told_prompt_size(std::string_view message);
 
 }  // namespace tophand::chat

@@ -35,18 +35,24 @@ Result<std::string> pass_through_anthropic_request(std::string_view body, std::s
 // One SSE event of a Messages stream (event name and data) to our events. Unknown events, blocks
 // and deltas are skipped; a ping becomes Progress. Usage numbers are running totals: the latest
 // counts, none is added up.
+struct AnthropicUsage {
+  Usage own;
+  Usage compactions;  // summing the conversation up: billed, and in none of the counts beside it
+  Usage total() const;
+};
+
 class AnthropicStreamReader {
  public:
   void on_event(std::string_view event, std::string_view data, std::vector<StreamEvent>& out);
   // The stream ended: without message_stop or an error event that is a failure.
   void on_end(std::vector<StreamEvent>& out);
-  bool finished() const { return finished_; }    // Finished or Failed was given out
-  const Usage& usage() const { return usage_; }  // latest seen, cumulative
+  bool finished() const { return finished_; }     // Finished or Failed was given out
+  Usage usage() const { return usage_.total(); }  // latest seen, cumulative
 
  private:
   friend struct AnthropicBlockEvents;  // the part that knows the JSON library
 
-  Usage usage_;
+  AnthropicUsage usage_;
   StopReason reason_ = StopReason::kEndTurn;
   std::string stop_sequence_;
   std::string tool_input_;  // given whole with the block's start; used when no delta follows

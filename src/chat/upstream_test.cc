@@ -72,6 +72,26 @@ INSTANTIATE_TEST_SUITE_P(
                     R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"c1",)"
                     R"("content":"1"},{"type":"tool_result","tool_use_id":"c2"},)"
                     R"({"type":"text","text":"hurry"}]}]})"},
+        Translation{"SystemTextAloneGetsAnOpening", R"([{"role":"system","content":"Greet me."}])",
+                    R"({"system":"Greet me.","messages":[{"role":"user","content":[)"
+                    R"({"type":"text","text":"[The assistant speaks first.]"}]}]})"},
+        Translation{"CallsOfOneIdAreToldApart",
+                    R"([{"role":"user","content":"q"},{"role":"assistant","tool_calls":[)"
+                    R"({"id":"c","function":{"name":"f","arguments":"{}"}},)"
+                    R"({"id":"c","function":{"name":"g","arguments":"{}"}}]},)"
+                    R"({"role":"tool","tool_call_id":"c","content":"1"},)"
+                    R"({"role":"tool","tool_call_id":"c","content":"2"},)"
+                    R"({"role":"assistant","tool_calls":[)"
+                    R"({"id":"c","function":{"name":"f","arguments":"{}"}}]},)"
+                    R"({"role":"tool","tool_call_id":"c","content":"3"}])",
+                    R"({"messages":[{"role":"user","content":[{"type":"text","text":"q"}]},)"
+                    R"({"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f",)"
+                    R"("input":{}},{"type":"tool_use","id":"c_2","name":"g","input":{}}]},)"
+                    R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"c",)"
+                    R"("content":"1"},{"type":"tool_result","tool_use_id":"c_2","content":"2"}]},)"
+                    R"({"role":"assistant","content":[{"type":"tool_use","id":"c_3","name":"f",)"
+                    R"("input":{}}]},{"role":"user","content":[{"type":"tool_result",)"
+                    R"("tool_use_id":"c_3","content":"3"}]}]})"},
         Translation{"ResultsWithoutTheirCallsAreTold",
                     R"([{"role":"user","content":"q"},{"role":"assistant","content":""},)"
                     R"({"role":"tool","tool_call_id":"c","content":"1"},)"
