@@ -181,17 +181,13 @@ TEST(WriteError, WhatAnotherServerSaysOfAPromptThatIsTooLongIsToldInTheWordsOfTh
             "the prompt has about 9000 tokens, this model's maximum context length");
 }
 
-// What the vendors' SDKs look at before they send the whole conversation.
-TEST(WriteError, AConversationThatIsNotStoredIsToldAsTheVendorsTellIt) {
+// What the vendor's SDKs look at before they send the whole conversation.
+TEST(WriteError, AThreadThatIsNotStoredIsToldAsTheVendorTellsIt) {
   const Error error{Code::kNotFound, "a.id: nothing is stored here: send the whole conversation"};
   EXPECT_EQ(write_error(Dialect::kAnthropicMessages, error, ""),
             R"({"type":"error","error":{"type":"not_found_error",)"
             R"("message":"a.id: nothing is stored here: send the whole conversation",)"
             R"("details":{"error_code":"thread_not_found"}}})");
-  EXPECT_EQ(write_error(Dialect::kOpenAiResponses, error, ""),
-            R"({"error":{"message":"a.id: nothing is stored here: send the whole conversation",)"
-            R"("type":"invalid_request_error",)"
-            R"("param":"a.id","code":"previous_response_not_found"}})");
 }
 
 TEST(WriteError, TakesAGivenType) {

@@ -102,6 +102,11 @@ struct Request {
   std::vector<std::string> left_out;
   Billing billing;        // of a Messages body, whose bytes Claude gets as they are
   std::string echo_json;  // Responses: the settings that its answers repeat, an object
+  bool store = false;     // Responses: its answer may be kept
+  std::string continues;  // Responses: the id of the response that stands in front, or ""
+  // Responses: the input's items, where some were named by reference; else "", and the body's are
+  // whole.
+  std::string whole_input_json;
 };
 
 // Readies a request for a local model: drops what changes between sessions without meaning anything
