@@ -73,6 +73,7 @@ struct Request {
   // OpenAI's allowed_tools: all that the caller has, in its order, where `tools` is a part of them.
   std::vector<Tool> tools_of_caller;
   ToolChoice tool_choice;
+  bool old_functions = false;  // OpenAI's `functions`: answered with one `function_call`
   Sampling sampling;
   std::optional<std::int64_t> max_tokens;
   std::vector<std::string> stop;

@@ -143,6 +143,19 @@ std::string arguments_as_object(std::string_view text) {
   return dump_json(wrapped);
 }
 
+Result<> parse_function(const Field& function, Request& request) {
+  if (!function.is_object()) return function.expected("an object");
+  TOPHAND_FIELD(name, function["name"].string());
+  if (name.empty()) return function["name"].refused("must not be empty");
+  TOPHAND_FIELD(description, function["description"].string_or(""));
+  const Field parameters = function["parameters"];
+  if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
+  request.tools.push_back({name, description,
+                           parameters.absent() ? "{}" : dump_json(parameters.json()),
+                           strict_of(function)});
+  return {};
+}
+
 Result<> parse_function_tools(const Field& tools, Request& request) {
   if (tools.absent()) return {};
   if (!tools.is_array()) return tools.expected("an array");
@@ -154,16 +167,7 @@ Result<> parse_function_tools(const Field& tools, Request& request) {
       leave_out(request, type);
       continue;
     }
-    const Field function = tool["function"];
-    if (!function.is_object()) return function.expected("an object");
-    TOPHAND_FIELD(name, function["name"].string());
-    if (name.empty()) return function["name"].refused("must not be empty");
-    TOPHAND_FIELD(description, function["description"].string_or(""));
-    const Field parameters = function["parameters"];
-    if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
-    request.tools.push_back({name, description,
-                             parameters.absent() ? "{}" : dump_json(parameters.json()),
-                             strict_of(function)});
+    TOPHAND_FIELD_CHECK(parse_function(tool["function"], request));
   }
   return {};
 }

@@ -65,6 +65,7 @@ struct AnswerContext {
   std::string model = {};       // shown to the client: what it asked for
   std::int64_t created_ms = 0;  // wall clock
   bool include_usage = false;
+  bool old_functions = false;  // Request::old_functions
   std::string echo_json = {};  // Request::echo_json
   // Responses: called with the whole response before its client has the end of it; whether it is
   // kept, which the response then says. Empty: it is not. Not called for one that failed.

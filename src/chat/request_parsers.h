@@ -58,6 +58,8 @@ std::optional<bool> strict_of(const Field& holder);
 
 // {"type":"function","function":{"name","description","parameters"}}: OpenAI's and Ollama's tools.
 Result<> parse_function_tools(const Field& tools, Request& request);
+// What is in "function".
+Result<> parse_function(const Field& function, Request& request);
 
 // Ollama's keep_alive: seconds, or a Go duration. Sets keep_alive_ms and keep_loaded.
 Result<> parse_keep_alive(const Field& field, Request& request);

@@ -82,6 +82,7 @@ chat::AnswerContext context_for(const Service& service, const Exchange& exchange
                               .model = request.model,
                               .created_ms = service.deps().clock->wall_ms(),
                               .include_usage = request.include_usage,
+                              .old_functions = request.old_functions,
                               .echo_json = request.echo_json};
   context.write_into(exchange.shared);
   return context;
