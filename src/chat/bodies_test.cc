@@ -181,17 +181,43 @@ TEST(WriteError, WhatAnotherServerSaysOfAPromptThatIsTooLongIsToldInTheWordsOfTh
             "the prompt has about 9000 tokens, this model's maximum context length");
 }
 
-// What the vendors' SDKs look at before they send the whole conversation.
-TEST(WriteError, AConversationThatIsNotStoredIsToldAsTheVendorsTellIt) {
+// What the vendor's SDKs look at before they send the whole conversation.
+TEST(WriteError, AThreadThatIsNotStoredIsToldAsTheVendorTellsIt) {
   const Error error{Code::kNotFound, "a.id: nothing is stored here: send the whole conversation"};
   EXPECT_EQ(write_error(Dialect::kAnthropicMessages, error, ""),
             R"({"type":"error","error":{"type":"not_found_error",)"
             R"("message":"a.id: nothing is stored here: send the whole conversation",)"
             R"("details":{"error_code":"thread_not_found"}}})");
-  EXPECT_EQ(write_error(Dialect::kOpenAiResponses, error, ""),
-            R"({"error":{"message":"a.id: nothing is stored here: send the whole conversation",)"
-            R"("type":"invalid_request_error",)"
-            R"("param":"a.id","code":"previous_response_not_found"}})");
+}
+
+// A client that asked by `functions` knows one call of their form.
+TEST(OldFunctions, AreAnsweredInTheirForm) {
+  const AnswerContext context{.id = "chatcmpl-1", .model = "m", .old_functions = true};
+  Answer answer;
+  answer.blocks = {ToolUseBlock{"a", "f", R"({"x":1})"}, ToolUseBlock{"b", "g", "{}"}};
+  answer.reason = StopReason::kToolUse;
+  const std::string whole = write_answer(Dialect::kOpenAiChat, context, answer);
+  EXPECT_NE(whole.find(R"("content":null,"refusal":null,)"
+                       R"("function_call":{"name":"f","arguments":"{\"x\":1}"})"),
+            std::string::npos)
+      << whole;
+  EXPECT_NE(whole.find(R"("finish_reason":"function_call")"), std::string::npos);
+  EXPECT_EQ(whole.find("tool_calls"), std::string::npos);
+
+  const auto writer = make_stream_writer(Dialect::kOpenAiChat, context);
+  std::string stream;
+  for (const StreamEvent& event : std::vector<StreamEvent>{
+           ToolUseStart{"a", "f"}, ToolUseDelta{R"({"x":1})"}, BlockEnd{}, ToolUseStart{"b", "g"},
+           ToolUseDelta{"{}"}, BlockEnd{}, Finished{StopReason::kToolUse, "", {}, {}}})
+    writer->on(event, 0, stream);
+  EXPECT_NE(stream.find(R"("delta":{"function_call":{"name":"f","arguments":""}})"),
+            std::string::npos)
+      << stream;
+  EXPECT_NE(stream.find(R"("delta":{"function_call":{"arguments":"{\"x\":1}"}})"),
+            std::string::npos);
+  EXPECT_NE(stream.find(R"("finish_reason":"function_call")"), std::string::npos);
+  EXPECT_EQ(stream.find(R"("name":"g")"), std::string::npos);
+  EXPECT_EQ(stream.find("tool_calls"), std::string::npos);
 }
 
 TEST(WriteError, TakesAGivenType) {

@@ -73,6 +73,7 @@ struct Request {
   // OpenAI's allowed_tools: all that the caller has, in its order, where `tools` is a part of them.
   std::vector<Tool> tools_of_caller;
   ToolChoice tool_choice;
+  bool old_functions = false;  // OpenAI's `functions`: answered with one `function_call`
   Sampling sampling;
   std::optional<std::int64_t> max_tokens;
   std::vector<std::string> stop;
@@ -102,6 +103,11 @@ struct Request {
   std::vector<std::string> left_out;
   Billing billing;        // of a Messages body, whose bytes Claude gets as they are
   std::string echo_json;  // Responses: the settings that its answers repeat, an object
+  bool store = false;     // Responses: its answer may be kept
+  std::string continues;  // Responses: the id of the response that stands in front, or ""
+  // Responses: the input's items, where some were named by reference; else "", and the body's are
+  // whole.
+  std::string whole_input_json;
 };
 
 // Readies a request for a local model: drops what changes between sessions without meaning anything

@@ -47,14 +47,14 @@ Result<> check_demanded_call(const Request& request, const Json& root) {
   return {};
 }
 
-Result<Request> parse_fields(Dialect dialect, const Json& json) {
+Result<Request> parse_fields(Dialect dialect, const Json& json, Memory* memory) {
   switch (dialect) {
     case Dialect::kAnthropicMessages:
       return parse_anthropic_request(Field(json, PathStyle::kDots));
     case Dialect::kOpenAiChat:
       return parse_openai_request(Field(json, PathStyle::kBrackets));
     case Dialect::kOpenAiResponses:
-      return parse_responses_request(Field(json, PathStyle::kBrackets));
+      return parse_responses_request(Field(json, PathStyle::kBrackets), memory);
     case Dialect::kOpenAiCompletions:
       return parse_completions_request(Field(json, PathStyle::kBrackets));
     case Dialect::kOllamaChat:
@@ -71,7 +71,7 @@ void add_once(std::vector<std::string>& list, std::string_view what) {
 
 }  // namespace
 
-Result<Request> parse_request(Dialect dialect, std::string_view body) {
+Result<Request> parse_request(Dialect dialect, std::string_view body, Memory* memory) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return fail(Code::kInvalid, is_ollama(dialect)
                                     ? "missing request body"
@@ -82,7 +82,7 @@ Result<Request> parse_request(Dialect dialect, std::string_view body) {
     return fail(Code::kInvalid,
                 "the request body is " + std::string(json_type(json)) + ": expected a JSON object");
   if (may_repeat) TOPHAND_FIELD_CHECK(check_said_once(body));
-  auto request = parse_fields(dialect, json);
+  auto request = parse_fields(dialect, json, memory);
   if (request) TOPHAND_FIELD_CHECK(check_demanded_call(*request, json));
   return request;
 }
@@ -143,6 +143,19 @@ std::string arguments_as_object(std::string_view text) {
   return dump_json(wrapped);
 }
 
+Result<> parse_function(const Field& function, Request& request) {
+  if (!function.is_object()) return function.expected("an object");
+  TOPHAND_FIELD(name, function["name"].string());
+  if (name.empty()) return function["name"].refused("must not be empty");
+  TOPHAND_FIELD(description, function["description"].string_or(""));
+  const Field parameters = function["parameters"];
+  if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
+  request.tools.push_back({name, description,
+                           parameters.absent() ? "{}" : dump_json(parameters.json()),
+                           strict_of(function)});
+  return {};
+}
+
 Result<> parse_function_tools(const Field& tools, Request& request) {
   if (tools.absent()) return {};
   if (!tools.is_array()) return tools.expected("an array");
@@ -154,16 +167,7 @@ Result<> parse_function_tools(const Field& tools, Request& request) {
       leave_out(request, type);
       continue;
     }
-    const Field function = tool["function"];
-    if (!function.is_object()) return function.expected("an object");
-    TOPHAND_FIELD(name, function["name"].string());
-    if (name.empty()) return function["name"].refused("must not be empty");
-    TOPHAND_FIELD(description, function["description"].string_or(""));
-    const Field parameters = function["parameters"];
-    if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
-    request.tools.push_back({name, description,
-                             parameters.absent() ? "{}" : dump_json(parameters.json()),
-                             strict_of(function)});
+    TOPHAND_FIELD_CHECK(parse_function(tool["function"], request));
   }
   return {};
 }

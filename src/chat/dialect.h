@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "chat/conversation.h"
@@ -23,12 +25,29 @@ enum class Dialect : std::uint8_t {
   kOllamaGenerate,
 };
 
+// A response that was kept, and the input that it answers: JSON texts, for as long as the Memory
+// they are from.
+struct Earlier {
+  std::string_view id = {};
+  std::string_view input = {};     // a string or items
+  std::string_view response = {};  // as write_answer has made it
+};
+
+// What requests of the Responses API may name by its id instead of sending it again.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  // That response and those it continues, the oldest first; empty: there is none for this caller.
+  virtual std::vector<Earlier> until(std::string_view response_id) = 0;
+};
+
 // Unknown fields are ignored; null is taken as absent for every optional field. kInvalid with a
 // message that names the field in the dialect's own spelling and says what was found
 // ("messages.2.content: expected a string or an array, found a number"); kTooLarge over the limits
 // of base/json.h. Refuses a body that gives model, max_tokens or stream twice: what is priced must
-// be what is sent.
-Result<Request> parse_request(Dialect dialect, std::string_view body);
+// be what is sent. `memory`: nullptr where nothing is remembered; what a request names of it and is
+// not there is refused in OpenAI's words (responses_stored.h).
+Result<Request> parse_request(Dialect dialect, std::string_view body, Memory* memory = nullptr);
 
 // The one stream of several answers to a request (several_answers.h), which come one after another:
 // what their writers share. A chunk carries the index of its answer; the last answer is followed by
@@ -46,7 +65,11 @@ struct AnswerContext {
   std::string model = {};       // shown to the client: what it asked for
   std::int64_t created_ms = 0;  // wall clock
   bool include_usage = false;
-  std::string echo_json = {};      // Request::echo_json
+  bool old_functions = false;  // Request::old_functions
+  std::string echo_json = {};  // Request::echo_json
+  // Responses: called with the whole response before its client has the end of it; whether it is
+  // kept, which the response then says. Empty: it is not. Not called for one that failed.
+  std::function<bool(const std::string& response)> keep = {};
   SharedStream* shared = nullptr;  // outlives the writer; nullptr: the answer has its own stream
 
   // nullptr: into a stream of its own.

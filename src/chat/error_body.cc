@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/request_parsers.h"
+#include "chat/responses_stored.h"
 #include "chat/too_long.h"
 
 namespace tophand::chat {
@@ -48,6 +49,7 @@ struct OpenAiError {
 };
 
 OpenAiError openai_error(const Error& error) {
+  if (const NotStored* what = not_stored(error)) return {"invalid_request_error", what->code};
   switch (error.code) {
     case Code::kInvalid:
     case Code::kConflict:
@@ -57,7 +59,6 @@ OpenAiError openai_error(const Error& error) {
     case Code::kForbidden:
       return {"invalid_request_error", "permission_denied"};
     case Code::kNotFound: {
-      if (is_lost(error)) return {"invalid_request_error", "previous_response_not_found"};
       const bool model = error.message.find("model ") != std::string::npos;
       return {"invalid_request_error", model ? "model_not_found" : "not_found"};
     }
@@ -83,6 +84,11 @@ std::string_view leading_field(std::string_view message) {
         c != ']')
       return {};
   return message.substr(0, end);
+}
+
+std::string_view openai_param(const Error& error) {
+  if (const NotStored* what = not_stored(error)) return what->param;
+  return error.code == Code::kInvalid ? leading_field(error.message) : std::string_view();
 }
 
 Json or_null(std::string_view text) {
@@ -160,10 +166,9 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     case Dialect::kOpenAiResponses:
     case Dialect::kOpenAiCompletions: {
       const OpenAiError known = openai_error(error);
-      const bool about_field = error.code == Code::kInvalid || is_lost(error);
       out["error"] = {{"message", client_message(dialect, error)},
                       {"type", type.empty() ? known.type : type},
-                      {"param", or_null(about_field ? leading_field(error.message) : "")},
+                      {"param", or_null(openai_param(error))},
                       {"code", or_null(known.code)}};
       break;
     }

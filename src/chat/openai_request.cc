@@ -184,6 +184,35 @@ Result<std::optional<std::int64_t>> parse_limit(const Field& limit) {
   return limit.integer_within(1, INT64_MAX);
 }
 
+// What came before tools, and is answered in its own form: one call at a time.
+Result<> parse_old_functions(const Field& root, Request& request) {
+  const Field functions = root["functions"], choice = root["function_call"];
+  if (!functions.absent() && !functions.is_array()) return functions.expected("an array");
+  if (functions.size() == 0) {
+    if (choice.is_object()) return choice.refused("there are no `functions`");
+    return {};
+  }
+  if (!request.tools.empty()) return functions.refused("expected these or `tools`, found both");
+  for (std::size_t i = 0; i < functions.size(); ++i)
+    TOPHAND_FIELD_CHECK(parse_function(functions.at(i), request));
+  request.old_functions = true;
+  auto& out = request.tool_choice;
+  out = {.parallel = false};
+  if (choice.absent()) return {};
+  if (choice.is_object()) {
+    TOPHAND_FIELD(name, choice["name"].string());
+    out.kind = ToolChoice::Kind::kNamed;
+    out.name = std::move(name);
+    return {};
+  }
+  TOPHAND_FIELD(mode, choice.string());
+  if (mode != "auto" && mode != "none")
+    return choice.refused("expected 'auto', 'none' or a function's name in an object, found '" +
+                          mode + "'");
+  if (mode == "none") out.kind = ToolChoice::Kind::kNone;
+  return {};
+}
+
 Result<> parse_limits(const Field& root, Request& request) {
   TOPHAND_FIELD(old_limit, parse_limit(root["max_tokens"]));
   TOPHAND_FIELD(limit, parse_limit(root["max_completion_tokens"]));
@@ -222,10 +251,9 @@ Result<Request> parse_openai_request(const Field& root) {
   if (model.empty()) return root["model"].refused("must not be empty");
   request.model = std::move(model);
   TOPHAND_FIELD_CHECK(parse_messages(root["messages"], request));
-  if (const Field old = root["functions"]; old.size() > 0)
-    return old.refused("what came before `tools` is not understood: send them as `tools`");
   TOPHAND_FIELD_CHECK(parse_function_tools(root["tools"], request));
   TOPHAND_FIELD_CHECK(parse_tool_choice(root, request));
+  TOPHAND_FIELD_CHECK(parse_old_functions(root, request));
   TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));
   TOPHAND_FIELD_CHECK(parse_limits(root, request));
   TOPHAND_FIELD_CHECK(parse_output_options(root, request));

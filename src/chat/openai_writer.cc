@@ -29,10 +29,17 @@ void write_usage(const Usage& usage, JsonText& json) {
   json.key("reasoning_tokens").number(usage.thinking_tokens).close('}').close('}');
 }
 
-void write_function(std::string_view name, std::string_view arguments, JsonText& json) {
-  json.key("function").open('{');
+// `member`: "function" of a tool call, or "function_call", which came before those.
+void write_function(std::string_view member, std::string_view name, std::string_view arguments,
+                    JsonText& json) {
+  json.key(member).open('{');
   json.key("name").string(name);
   json.key("arguments").string(arguments).close('}');
+}
+
+std::string_view finish_reason(const AnswerContext& context, StopReason reason) {
+  if (context.old_functions && reason == StopReason::kToolUse) return "function_call";
+  return openai_finish_reason(reason);
 }
 
 class OpenAiWriter final : public BlockSequencer {
@@ -59,6 +66,11 @@ class OpenAiWriter final : public BlockSequencer {
     out += "\n\n";
   }
 
+  // A second call, which the old form has no place for.
+  bool is_left_out(const OpenBlock& block) const {
+    return context().old_functions && block.kind == BlockKind::kToolUse && block.tool_index > 0;
+  }
+
   void begin(const Started&, std::string& out) override {
     send_chunk("", out, [](JsonText& json) {
       json.key("role").string("assistant").key("content").string("");
@@ -69,17 +81,20 @@ class OpenAiWriter final : public BlockSequencer {
   void progress(std::string& out) override { out += ": keep-alive\n\n"; }
 
   void open(const OpenBlock& block, std::string& out) override {
-    if (block.kind != BlockKind::kToolUse) return;
+    if (block.kind != BlockKind::kToolUse || is_left_out(block)) return;
     send_chunk("", out, [&](JsonText& json) {
+      if (context().old_functions)
+        return write_function("function_call", block.tool_name, "", json);
       json.key("tool_calls").open('[').open('{');
       json.key("index").number(block.tool_index).key("id").string(block.tool_id);
       json.key("type").string("function");
-      write_function(block.tool_name, "", json);
+      write_function("function", block.tool_name, "", json);
       json.close('}').close(']');
     });
   }
 
   void delta(const OpenBlock& block, const std::string& piece, std::string& out) override {
+    if (is_left_out(block)) return;
     send_chunk("", out, [&](JsonText& json) {
       switch (block.kind) {
         case BlockKind::kText:
@@ -89,6 +104,10 @@ class OpenAiWriter final : public BlockSequencer {
           json.key("reasoning_content").string(piece);
           return;
         case BlockKind::kToolUse:
+          if (context().old_functions) {
+            json.key("function_call").open('{').key("arguments").string(piece).close('}');
+            return;
+          }
           json.key("tool_calls").open('[').open('{').key("index").number(block.tool_index);
           json.key("function").open('{').key("arguments").string(piece).close('}');
           json.close('}').close(']');
@@ -99,7 +118,7 @@ class OpenAiWriter final : public BlockSequencer {
   void close(const OpenBlock&, std::string&) override {}
 
   void finish(const Finished& finished, std::string& out) override {
-    send_chunk(openai_finish_reason(finished.reason), out, [](JsonText&) {});
+    send_chunk(finish_reason(context(), finished.reason), out, [](JsonText&) {});
     const std::optional<Usage> usage = usage_at_end(context(), finished.usage);
     if (!usage) return;
     if (context().include_usage) {
@@ -122,13 +141,20 @@ class OpenAiWriter final : public BlockSequencer {
   }
 };
 
+// The first call, in the form that came before tool calls.
+void write_function_call(const Answer& answer, JsonText& json) {
+  for (const Block& block : answer.blocks)
+    if (const auto* tool = std::get_if<ToolUseBlock>(&block))
+      return write_function("function_call", tool->name, tool->input_json, json);
+}
+
 void write_tool_calls(const Answer& answer, JsonText& json) {
   json.key("tool_calls").open('[');
   for (const Block& block : answer.blocks) {
     const auto* tool = std::get_if<ToolUseBlock>(&block);
     if (tool == nullptr) continue;
     json.open('{').key("id").string(tool->id).key("type").string("function");
-    write_function(tool->name, tool->input_json, json);
+    write_function("function", tool->name, tool->input_json, json);
     json.close('}');
   }
   json.close(']');
@@ -189,9 +215,10 @@ std::string write_openai_answer(const AnswerContext& context, const Answer& answ
   else json.null();
   json.key("refusal").null();
   if (!reasoning.empty()) json.key("reasoning_content").string(reasoning);
-  if (has_calls) write_tool_calls(answer, json);
+  if (has_calls && context.old_functions) write_function_call(answer, json);
+  else if (has_calls) write_tool_calls(answer, json);
   json.close('}').key("logprobs").null();
-  json.key("finish_reason").string(openai_finish_reason(answer.reason)).close('}').close(']');
+  json.key("finish_reason").string(finish_reason(context, answer.reason)).close('}').close(']');
   write_usage(answer.usage, json);
   json.close('}');
   return out;

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "chat/billing.h"
 #include "chat/conversation.h"
+#include "chat/dialect.h"
 #include "chat/field.h"
 
 namespace tophand::chat {
@@ -17,12 +18,19 @@ Result<Request> parse_anthropic_request(const Field& root);
 // Of the object that is a Messages body.
 Billing read_anthropic_billing(const Json& root);
 Result<Request> parse_openai_request(const Field& root);
-Result<Request> parse_responses_request(const Field& root);
+Result<Request> parse_responses_request(const Field& root, Memory* memory);
 Result<Request> parse_completions_request(const Field& root);
 Result<Request> parse_ollama_request(const Field& root, bool generate);
 
-// The conversation of a Responses request: "instructions" and "input", a string or items.
-Result<> parse_responses_input(const Field& root, Request& request);
+// The conversation of a Responses request: "instructions", what it continues, and "input", a string
+// or items. `memory`: where what it names by id may be found; nullptr: nowhere.
+Result<> parse_responses_input(const Field& root, Memory* memory, Request& request);
+// The items, in arrays, of the response that the field names and of those before it. kInvalid in
+// OpenAI's words where it is not found.
+Result<std::vector<Json>> stored_conversation(const Field& previous, Memory* memory);
+// The items of an input with those that it names by reference in their places; null where it names
+// none. kNotFound where one is not found.
+Result<Json> with_stored_items(const Field& input, Memory* memory);
 
 // What OpenAI's APIs have in common. top_k, min_p and repetition_penalty are not OpenAI's, but
 // local servers all take them.
@@ -50,6 +58,8 @@ std::optional<bool> strict_of(const Field& holder);
 
 // {"type":"function","function":{"name","description","parameters"}}: OpenAI's and Ollama's tools.
 Result<> parse_function_tools(const Field& tools, Request& request);
+// What is in "function".
+Result<> parse_function(const Field& function, Request& request);
 
 // Ollama's keep_alive: seconds, or a Go duration. Sets keep_alive_ms and keep_loaded.
 Result<> parse_keep_alive(const Field& field, Request& request);

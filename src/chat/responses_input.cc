@@ -123,8 +123,6 @@ Result<> parse_item(const Field& item, Request& request) {
   if (kind == "function_call_output" || kind == "custom_tool_call_output")
     return parse_result(item, request);
   if (kind == "reasoning") return parse_reasoning(item, request);
-  if (kind == "item_reference")
-    return type.refused("nothing is stored here: send the item itself instead of a reference");
   leave_out(request, kind);
   return {};
 }
@@ -145,10 +143,27 @@ Result<> parse_instructions(const Field& instructions, Request& request) {
   return {};
 }
 
+// What was said before, by the client and by the model; not its instructions (the API does not
+// carry them over).
+Result<> parse_earlier(const Field& previous, Memory* memory, Request& request) {
+  TOPHAND_FIELD(earlier, stored_conversation(previous, memory));
+  for (const Json& items : earlier)
+    TOPHAND_FIELD_CHECK(parse_items(Field(items, PathStyle::kBrackets), request));
+  if (!previous.absent()) request.continues = previous.json().get<std::string>();
+  return {};
+}
+
+std::size_t blocks_of(const Request& request) {
+  std::size_t count = 0;
+  for (const Message& message : request.messages) count += message.blocks.size();
+  return count;
+}
+
 }  // namespace
 
-Result<> parse_responses_input(const Field& root, Request& request) {
+Result<> parse_responses_input(const Field& root, Memory* memory, Request& request) {
   TOPHAND_FIELD_CHECK(parse_instructions(root["instructions"], request));
+  TOPHAND_FIELD_CHECK(parse_earlier(root["previous_response_id"], memory, request));
   const Field input = root["input"];
   if (input.is_string()) {
     TOPHAND_FIELD(text, input.string());
@@ -157,9 +172,18 @@ Result<> parse_responses_input(const Field& root, Request& request) {
     return {};
   }
   if (!input.is_array()) return input.expected("a string or an array");
-  const std::size_t before = request.messages.size();
-  TOPHAND_FIELD_CHECK(parse_items(input, request));
-  if (request.messages.size() == before)
+  const std::size_t before = blocks_of(request);
+  TOPHAND_FIELD(whole, with_stored_items(input, memory));
+  if (whole.is_null()) {
+    TOPHAND_FIELD_CHECK(parse_items(input, request));
+  } else {
+    request.whole_input_json = dump_json(whole);
+    Json holder = Json::object();  // so that complaints name the field
+    holder["input"] = std::move(whole);
+    const Field named(holder, PathStyle::kBrackets);
+    TOPHAND_FIELD_CHECK(parse_items(named["input"], request));
+  }
+  if (blocks_of(request) == before)
     return input.refused("expected at least one item with content, found none");
   return {};
 }

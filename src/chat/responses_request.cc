@@ -6,12 +6,15 @@
 namespace tophand::chat {
 namespace {
 
-// Answers are not stored, so nothing can be continued by its id.
-Result<> check_stateless(const Field& root) {
-  if (const Field id = root["previous_response_id"]; !id.absent()) return lost_conversation(id);
-  for (const std::string_view key : {"conversation", "prompt"})
-    if (const Field field = root[key]; !field.absent())
-      return field.refused(std::string(kNothingStored) + " as input");
+// Responses are remembered (previous_response_id), for a while; conversations and prompts are not.
+Result<> check_storable(const Field& root, Request& request) {
+  if (const Field conversation = root["conversation"]; !conversation.absent())
+    return conversation.refused(
+        "conversations are not stored here: send the items, or previous_response_id");
+  if (const Field prompt = root["prompt"]; !prompt.absent())
+    return prompt.refused("prompts are not stored here: send the text as instructions and input");
+  TOPHAND_FIELD(store, root["store"].bool_or(true));
+  request.store = store;
   TOPHAND_FIELD(background, root["background"].bool_or(false));
   if (background) return root["background"].refused("answers in the background are not supported");
   return {};
@@ -91,9 +94,9 @@ std::string echo_of(const Field& root) {
   echo("max_output_tokens", nullptr);
   echo("metadata", Json::object());
   echo("parallel_tool_calls", true);
-  out["previous_response_id"] = nullptr;
+  echo("previous_response_id", nullptr);
   echo("reasoning", {{"effort", nullptr}, {"summary", nullptr}});
-  out["store"] = false;
+  out["store"] = false;  // the writer knows better
   echo("temperature", nullptr);
   echo("text", {{"format", {{"type", "text"}}}});
   echo("tool_choice", "auto");
@@ -106,13 +109,13 @@ std::string echo_of(const Field& root) {
 
 }  // namespace
 
-Result<Request> parse_responses_request(const Field& root) {
+Result<Request> parse_responses_request(const Field& root, Memory* memory) {
   Request request;
   TOPHAND_FIELD(model, root["model"].string());
   if (model.empty()) return root["model"].refused("must not be empty");
   request.model = std::move(model);
-  TOPHAND_FIELD_CHECK(check_stateless(root));
-  TOPHAND_FIELD_CHECK(parse_responses_input(root, request));
+  TOPHAND_FIELD_CHECK(check_storable(root, request));
+  TOPHAND_FIELD_CHECK(parse_responses_input(root, memory, request));
   TOPHAND_FIELD_CHECK(parse_tools(root["tools"], request));
   TOPHAND_FIELD_CHECK(parse_tool_choice(root, request));
   TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));

@@ -90,13 +90,113 @@ INSTANTIATE_TEST_SUITE_P(
             "user: 'a'"}),
     [](const auto& test) { return test.param.name; });
 
-TEST(APreviousResponse, IsNotStored) {
-  const auto result =
-      parse_request(kResponses, R"({"model":"m","input":"x","previous_response_id":"resp_1"})");
-  ASSERT_FALSE(result.has_value());
-  EXPECT_EQ(result.error().code, Code::kNotFound);
-  EXPECT_THAT(result.error().message,
-              testing::StartsWith("previous_response_id: nothing is stored here: send the whole"));
+// Two turns that were kept: a question with a call, and its result.
+class Remembered final : public Memory {
+ public:
+  std::vector<Earlier> until(std::string_view id) override {
+    const Earlier first{"resp_A", R"("go")",
+                        R"({"id":"resp_A","instructions":"be brief",)"
+                        R"("output":[{"id":"rs_A_0","type":"reasoning","summary":[],"content":)"
+                        R"([{"type":"reasoning_text","text":"hm"}]},{"id":"fc_A_1","type":)"
+                        R"("function_call","call_id":"c","name":"f","arguments":"{}"}]})"};
+    const Earlier second{"resp_B",
+                         R"([{"type":"function_call_output","call_id":"c","output":"42"}])",
+                         R"({"id":"resp_B","output":[{"id":"msg_B_0","type":"message","role":)"
+                         R"("assistant","content":[{"type":"output_text","text":"done"}]}]})"};
+    if (id == "resp_A") return {first};
+    if (id == "resp_B") return {first, second};
+    return {};
+  }
+};
+
+constexpr std::string_view kBothTurns =
+    "user: 'go' | assistant: thinking hm, call f#c{} | user: result #c'42' | assistant: 'done'";
+
+TEST(APreviousResponse, StandsInFrontWithAllBeforeItButItsInstructions) {
+  Remembered memory;
+  const auto request = parse_request(
+      kResponses,
+      R"({"model":"m","instructions":"now long","input":"more","previous_response_id":"resp_B"})",
+      &memory);
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(shown(request->messages),
+            "system: 'now long' | " + std::string(kBothTurns) + " | user: 'more'");
+  EXPECT_EQ(request->continues, "resp_B");
+  EXPECT_NE(request->echo_json.find(R"("previous_response_id":"resp_B")"), std::string::npos);
+}
+
+TEST(APreviousResponse, MayBeContinuedByTheResultOfItsCall) {
+  Remembered memory;
+  const auto request =
+      parse_request(kResponses,
+                    R"({"model":"m","previous_response_id":"resp_A","input":[)"
+                    R"({"type":"function_call_output","call_id":"c","output":"43"}]})",
+                    &memory);
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(shown(request->messages),
+            "user: 'go' | assistant: thinking hm, call f#c{} | user: result #c'43'");
+}
+
+TEST(APreviousResponse, MayBeContinuedByMoreOfTheAssistant) {
+  Remembered memory;
+  EXPECT_TRUE(parse_request(kResponses,
+                            R"({"model":"m","previous_response_id":"resp_B","input":[)"
+                            R"({"role":"assistant","content":"and more"}]})",
+                            &memory));
+}
+
+TEST(APreviousResponse, ThatIsNotThereIsToldInOpenAisWords) {
+  Remembered memory;
+  for (Memory* where : {static_cast<Memory*>(&memory), static_cast<Memory*>(nullptr)}) {
+    const auto lost = parse_request(
+        kResponses, R"({"model":"m","input":"x","previous_response_id":"resp_1"})", where);
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().code, Code::kInvalid);  // a 400, as OpenAI's
+    EXPECT_EQ(write_error(kResponses, lost.error(), ""),
+              R"({"error":{"message":"Previous response with id 'resp_1' not found.",)"
+              R"("type":"invalid_request_error","param":"previous_response_id",)"
+              R"("code":"previous_response_not_found"}})");
+  }
+}
+
+TEST(AnItemReference, StandsForTheItem) {
+  Remembered memory;
+  const auto request = parse_request(
+      kResponses,
+      INPUT(R"({"role":"user","content":"go"},{"type":"item_reference","id":"fc_A_1"},)"
+            R"({"type":"function_call_output","call_id":"c","output":"42"},{"id":"msg_B_0"})"),
+      &memory);
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(shown(request->messages),
+            "user: 'go' | assistant: call f#c{} | user: result #c'42' | assistant: 'done'");
+  // What is kept of this request has to be whole without the others.
+  EXPECT_EQ(request->whole_input_json.find("item_reference"), std::string::npos);
+  EXPECT_NE(request->whole_input_json.find(R"("text":"done")"), std::string::npos);
+}
+
+TEST(AnItemReference, ThatIsNotThereIsA404AboutTheInput) {
+  Remembered memory;
+  for (const char* id : {"msg_B_1", "msg_Z_0", "x", ""}) {
+    const auto lost = parse_request(
+        kResponses,
+        R"({"model":"m","input":[{"type":"item_reference","id":")" + std::string(id) + R"("}]})",
+        &memory);
+    ASSERT_FALSE(lost) << id;
+    EXPECT_EQ(lost.error().code, Code::kNotFound);
+    EXPECT_EQ(lost.error().message.find("Item with id '" + std::string(id) + "' not found. "), 0U);
+    EXPECT_NE(write_error(kResponses, lost.error(), "").find(R"("param":"input","code":null)"),
+              std::string::npos);
+  }
+}
+
+TEST(Store, IsAskedForUnlessItIsDeclined) {
+  const auto store = [](const char* rest) {
+    return parsed(kResponses, R"({"model":"m","input":"x")" + std::string(rest) + "}").store;
+  };
+  EXPECT_TRUE(store(""));
+  EXPECT_TRUE(store(R"(,"store":null)"));
+  EXPECT_TRUE(store(R"(,"store":true)"));
+  EXPECT_FALSE(store(R"(,"store":false)"));
 }
 
 class ResponsesRefused : public testing::TestWithParam<Row> {};
@@ -122,8 +222,11 @@ INSTANTIATE_TEST_SUITE_P(
             "instructions[0].role: expected 'user'"},
         Row{"Background", kResponses, R"({"model":"m","input":"x","background":true})",
             "background: answers in the background"},
-        Row{"ItemReference", kResponses, INPUT(R"({"type":"item_reference","id":"x"})"),
-            "input[0].type: nothing is stored here"},
+        Row{"ItemReferenceWithoutId", kResponses, INPUT(R"({"type":"item_reference"})"),
+            "input[0].id: Field required"},
+        Row{"Store", kResponses, R"({"model":"m","input":"x","store":"yes"})", "store: expected"},
+        Row{"Conversation", kResponses, R"({"model":"m","input":"x","conversation":"conv_1"})",
+            "conversation: conversations are not stored here"},
         Row{"Role", kResponses, INPUT(R"({"role":"robot","content":"x"})"),
             "input[0].role: expected 'user'"},
         Row{"Audio", kResponses, INPUT(R"({"role":"user","content":[{"type":"input_audio"}]})"),

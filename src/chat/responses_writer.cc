@@ -59,8 +59,18 @@ Json response_json(const AnswerContext& context, ResponseState state) {
   out["output"] = std::move(state.output);
   if (const auto echo = parse_json(context.echo_json); echo && echo->is_object())
     for (const auto& [key, value] : echo->items()) out[key] = value;
+  if (context.keep) out["store"] = true;
   out["usage"] = std::move(state.usage);
   return out;
+}
+
+// The whole response at its end, which is kept first where it may be.
+std::string final_response(const AnswerContext& context, ResponseState state) {
+  Json response = response_json(context, std::move(state));
+  std::string text = dump_json(response);
+  if (!context.keep || context.keep(text)) return text;
+  response["store"] = false;
+  return dump_json(response);
 }
 
 // Items are named after the answer and their place in it: unique, and the same whenever asked.
@@ -146,6 +156,14 @@ class ResponsesWriter final : public BlockSequencer {
     Json data = Json::object();
     data["response"] = response_json(context(), std::move(state));
     send(type, data, out);
+  }
+
+  // The last event, with the whole response as it is kept.
+  void send_final(std::string_view type, ResponseState state, std::string& out) {
+    const std::string response = final_response(context(), std::move(state));
+    out.append("event: ").append(type).append("\ndata: {\"type\":\"").append(type);
+    out.append("\",\"sequence_number\":").append(std::to_string(sequence_++));
+    out.append(",\"response\":").append(response).append("}\n\n");
   }
 
   // An event about the open item; `rest` follows its place.
@@ -235,12 +253,12 @@ class ResponsesWriter final : public BlockSequencer {
     const std::string_view incomplete = incomplete_reason(finished.reason);
     const std::string_view status = status_of(finished.reason);
     tell_ended(status, out);
-    send_response(incomplete.empty() ? "response.completed" : "response.incomplete",
-                  {.status = status,
-                   .incomplete = incomplete,
-                   .output = std::move(output_),
-                   .usage = usage_json(finished.usage)},
-                  out);
+    send_final(incomplete.empty() ? "response.completed" : "response.incomplete",
+               {.status = status,
+                .incomplete = incomplete,
+                .output = std::move(output_),
+                .usage = usage_json(finished.usage)},
+               out);
   }
 
   // Both forms of failure: the SDKs raise the first and take the second for an answer, Codex knows
@@ -312,7 +330,7 @@ std::string write_responses_answer(const AnswerContext& context, const Answer& a
   state.incomplete = incomplete_reason(answer.reason);
   state.status = status_of(answer.reason);
   state.usage = usage_json(answer.usage);
-  return dump_json(response_json(context, std::move(state)));
+  return final_response(context, std::move(state));
 }
 
 }  // namespace tophand::chat

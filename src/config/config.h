@@ -179,6 +179,13 @@ struct DeferConfig {
   std::int64_t keep_answers_s = 86'400;  // for whoever comes to fetch them
 };
 
+// Responses that clients of the Responses API may continue from
+// (docs/protocols/openai-responses.md).
+struct ResponsesConfig {
+  std::int64_t store_mib = 64;   // of memory; 0: nothing is stored
+  std::int64_t keep_s = 86'400;  // each
+};
+
 // How agents that wait for the same backend share it.
 struct FairConfig {
   std::map<std::string, std::int64_t> weights;  // agent, or id of a key -> turns; others have 1
@@ -225,6 +232,7 @@ struct Config {
   EnergyConfig energy;
   LearningConfig learning;
   DeferConfig defer;
+  ResponsesConfig responses;
   std::vector<BackendConfig> backends;
   std::string prices_file;  // "" = the one installed with the program
 };

@@ -135,6 +135,12 @@ constexpr Key kKeys[] = {
     {"defer", "keep_answers_s", [](Config& c) -> Place { return &c.defer.keep_answers_s; },
      "so long answers are kept to be fetched, in seconds", {60, 2'592'000}},
 
+    {"responses", "store_mib", [](Config& c) -> Place { return &c.responses.store_mib; },
+     "memory for responses that clients of the Responses API may continue from (`previous_response_id`), in "
+     "MiB; never on the disk; the oldest go first; 0: nothing is stored", {0, 65'536}},
+    {"responses", "keep_s", [](Config& c) -> Place { return &c.responses.keep_s; },
+     "so long each of them may be continued from or asked for, in seconds", {60, 2'592'000}},
+
     {"energy", "watts_idle", [](Config& c) -> Place { return &c.energy.watts_idle; },
      "what the machine draws when it does nothing, and so is not the work's cost", {0, 100'000}},
     {"energy", "watts_busy", [](Config& c) -> Place { return &c.energy.watts_busy; },

@@ -16,6 +16,7 @@
 #include "server/handlers.h"
 #include "server/later.h"
 #include "server/profiles.h"
+#include "server/recollection.h"
 #include "server/refusals.h"
 #include "server/reply.h"
 #include "server/service.h"
@@ -57,12 +58,14 @@ Result<> load(Service& service, Exchange& exchange, const chat::Request& request
 
 // Ollama's way to load a model before it is needed, or to let go of it. Clients of the Responses
 // API load one with an empty input, and are given an empty answer.
-void load_or_unload(Service& service, Exchange& exchange, const chat::Request& request,
-                    const policy::Target& target) {
+void load_or_unload(Service& service, Exchange& exchange, const Asked& asked) {
+  const chat::Request& request = asked.request;
+  const policy::Target& target = asked.decision.targets.front();
   const bool unload = request.keep_loaded.has_value() && !*request.keep_loaded;
   if (const auto done = load(service, exchange, request, target, unload); !done)
     return send_error(exchange, done.error());
-  const auto context = context_for(service, exchange, request);
+  auto context = context_for(service, exchange, request);
+  context.keep = keeping(service, exchange, asked);
   if (exchange.dialect != chat::Dialect::kOpenAiResponses)
     return send_body(exchange, kJson, chat::write_ollama_load(exchange.dialect, context, unload));
   if (!request.stream)
@@ -196,8 +199,10 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
     exchange.writer.headers().set("x-tophand-budget", note);
   dispatch::Job job = job_for(exchange, asked);
   job.books_can_wait = !asked.request.stream && asked.waited == nullptr;
+  chat::AnswerContext context = context_for(service, exchange, asked.request);
+  context.keep = keeping(service, exchange, asked);
   ClientSink sink(exchange,
-                  {.context = context_for(service, exchange, asked.request),
+                  {.context = std::move(context),
                    .stream = asked.request.stream,
                    .priority = std::string(policy::priority_name(asked.decision.priority)),
                    .task_class = asked.decision.task_class,
@@ -256,10 +261,13 @@ void answer(Service& service, Exchange& exchange) {
     return refuse(service, exchange, decided.error(), refused_of(exchange, *asked));
   }
   const policy::Decision& decision = asked->decision;
-  if (asked->request.load_only)
-    return load_or_unload(service, exchange, asked->request, decision.targets.front());
+  if (asked->request.load_only) return load_or_unload(service, exchange, *asked);
   if (decision.deadline_s > 0 && service.later() != nullptr &&
       wants_later(exchange.request.headers)) {
+    if (asked->recalls)  // it may be forgotten by then, and the queue keeps bodies as they came
+      return send_error(exchange, {Code::kInvalid,
+                                   "previous_response_id: a request that is answered later "
+                                   "(Prefer: respond-async) has to bring the whole conversation"});
     note_question(service, exchange, asked->request, decision.task_class);
     return service.later()->take(exchange, asked->request.model, decision);
   }
@@ -310,7 +318,8 @@ void count_tokens(Service& service, Exchange& exchange) {
                 is_blank(std::string_view(body).substr(open + 1, body.rfind('}') - open - 1))
                     ? "\"max_tokens\":1"
                     : "\"max_tokens\":1,");
-  auto request = parse(exchange, body);
+  Recollection memory(service.responses(), exchange.key_id);
+  auto request = parse(exchange, body, memory);
   if (!request) return send_error(exchange, request.error());
   chat::Request local = *request;
   chat::prepare_for_local(local);

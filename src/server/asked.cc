@@ -7,6 +7,7 @@
 #include "base/ascii.h"
 #include "base/random.h"
 #include "chat/upstream.h"
+#include "server/recollection.h"
 #include "server/reply.h"
 #include "server/service.h"
 
@@ -61,9 +62,9 @@ std::string_view dialect_name(chat::Dialect dialect) {
   return "ollama_generate";
 }
 
-Result<chat::Request> parse(const Exchange& exchange, std::string_view body) {
+Result<chat::Request> parse(const Exchange& exchange, std::string_view body, chat::Memory& memory) {
   if (is_blank(body)) return fail(Code::kInvalid, "missing request body");  // Ollama's own words
-  return chat::parse_request(exchange.dialect, body);
+  return chat::parse_request(exchange.dialect, body, &memory);
 }
 
 net::Headers forwarded(const net::Headers& from) {
@@ -81,19 +82,23 @@ chat::AnswerContext context_for(const Service& service, const Exchange& exchange
                               .model = request.model,
                               .created_ms = service.deps().clock->wall_ms(),
                               .include_usage = request.include_usage,
+                              .old_functions = request.old_functions,
                               .echo_json = request.echo_json};
   context.write_into(exchange.shared);
   return context;
 }
 
 Result<Asked> read_asked(const Service& service, const Exchange& exchange) {
-  auto request = parse(exchange, exchange.request.body);
+  Recollection memory(service.responses(), exchange.key_id);
+  auto request = parse(exchange, exchange.request.body, memory);
   if (!request) return tl::unexpected(request.error());
   const auto shortens = may_shorten(service, exchange);
   if (!shortens) return tl::unexpected(shortens.error());
   Asked asked{.request = *std::move(request), .shortens = *shortens};
   asked.caller = caller_of(exchange.key_id, exchange.request.headers, asked.request);
   asked.persona = service.persona_of(asked.request.model);
+  asked.recalls = !memory.is_empty();
+  if (asked.recalls) asked.before = memory.held(asked.request.continues);
   return asked;
 }
 

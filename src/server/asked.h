@@ -10,6 +10,7 @@
 #include "chat/dialect.h"
 #include "dispatch/dispatch.h"
 #include "net/http.h"
+#include "recall/response_memory.h"
 #include "server/answer.h"
 #include "server/caller.h"
 #include "server/routes.h"
@@ -27,6 +28,8 @@ struct Asked {
   policy::Decision decision = {};  // from decide() on
   policy::Decision so_far = {};    // where it failed: what had been decided
   const Waited* waited = nullptr;  // of one that nobody holds a connection for
+  recall::TurnPtr before = {};     // the response that it continues
+  bool recalls = false;            // it names what is remembered, and means nothing without
 
   const chat::Request& local() const { return readied ? *readied : request; }
   chat::Request& own_local() { return readied ? *readied : readied.emplace(request); }
@@ -34,7 +37,7 @@ struct Asked {
 
 std::string_view dialect_name(chat::Dialect dialect);  // "openai_chat", as the ledger knows it
 // kInvalid; kTooLarge. `body`: that of the request, or what stands in for it.
-Result<chat::Request> parse(const Exchange& exchange, std::string_view body);
+Result<chat::Request> parse(const Exchange& exchange, std::string_view body, chat::Memory& memory);
 // Not decided yet. For errors see parse(); kInvalid for a header that means nothing.
 Result<Asked> read_asked(const Service& service, const Exchange& exchange);
 Service::Question question_of(const Exchange& exchange, const Asked& asked);

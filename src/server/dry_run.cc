@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "server/caller.h"
 #include "server/handlers.h"
+#include "server/recollection.h"
 #include "server/reply.h"
 #include "server/service.h"
 
@@ -113,7 +114,8 @@ Result<Json> explain(const Service& service, const Exchange& exchange) {
   TOPHAND_TRY(body, "body", parse_json(text));
   TOPHAND_TRY(dialect, "dry run", dialect_for(envelope, body));
   TOPHAND_TRY(headers, "dry run", headers_of(envelope));
-  TOPHAND_TRY(request, std::string(name_of(dialect)), chat::parse_request(dialect, text));
+  Recollection memory(service.responses(), exchange.key_id);
+  TOPHAND_TRY(request, std::string(name_of(dialect)), chat::parse_request(dialect, text, &memory));
   chat::Request local = request;
   chat::prepare_for_local(local);
   const Caller caller = caller_of(exchange.key_id, headers, request);

@@ -19,7 +19,10 @@ void answer_several(Service& service, Exchange& exchange, std::int64_t answers);
 void stream_several(Service& service, Exchange& exchange, std::int64_t answers);
 void embeddings(Service& service, Exchange& exchange);
 void count_tokens(Service& service, Exchange& exchange);
-void list_models(Service& service, Exchange& exchange);  // Anthropic's shape or OpenAI's
+void show_response(Service& service, Exchange& exchange);  // or its input items
+void delete_response(Service& service, Exchange& exchange);
+void cancel_response(Service& service, Exchange& exchange);  // says that there is nothing to cancel
+void list_models(Service& service, Exchange& exchange);      // Anthropic's shape or OpenAI's
 void show_model(Service& service, Exchange& exchange);
 void list_tags(Service& service, Exchange& exchange);
 void show_ollama_model(Service& service, Exchange& exchange);

@@ -92,6 +92,12 @@ chat::Dialect dialect_for(const net::Request& request, const Route* route) {
   return route == nullptr ? by_path : route->dialect;
 }
 
+recall::MemoryLimits memory_limits(const config::Config& config) {
+  return {.bytes_max = config.responses.store_mib << 20,
+          .keep_ms = config.responses.keep_s * 1000,
+          .chain_bytes_max = config.server.body_mib_max << 20};
+}
+
 }  // namespace
 
 Service::Service(ServiceDeps deps)
@@ -110,6 +116,7 @@ Service::Service(ServiceDeps deps)
                 deps_.config),
       dispatcher_(dispatch_deps(deps_, steering_)),
       retries_(*deps_.clock),
+      responses_(memory_limits(deps_.config), *deps_.clock),
       started_ms_(deps_.clock->wall_ms()),
       reloads_({.loaded_ms = started_ms_, .warnings = steering::routing_warnings(deps_.config)}) {
   if (deps_.queue != nullptr) later_ = std::make_unique<Later>(*this, *deps_.queue, *deps_.clock);

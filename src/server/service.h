@@ -26,6 +26,7 @@
 #include "models/store.h"
 #include "net/http.h"
 #include "policy/policy.h"
+#include "recall/response_memory.h"
 #include "server/caller.h"
 #include "server/guard.h"
 #include "server/keys.h"
@@ -79,6 +80,8 @@ class Service {
   steering::Steering& steering() { return steering_; }
   Retries& retries() { return retries_; }
   Pulse& pulse() { return pulse_; }
+  recall::ResponseMemory& responses() { return responses_; }
+  const recall::ResponseMemory& responses() const { return responses_; }
   // Held while the ledger is compared and booked: two at once would book the same difference twice.
   std::mutex& booking_mutex() { return booking_mutex_; }
   Later* later() { return later_.get(); }              // nullptr: see ServiceDeps::queue
@@ -123,6 +126,7 @@ class Service {
   dispatch::Dispatcher dispatcher_;
   Retries retries_;
   Pulse pulse_;
+  recall::ResponseMemory responses_;
   std::atomic<std::int64_t> held_{0};
   std::int64_t started_ms_;
   std::mutex booking_mutex_;

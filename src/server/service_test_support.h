@@ -89,9 +89,12 @@ class ServiceTest : public testing::Test {
     std::filesystem::remove_all(dir_);
   }
 
+  virtual void configure(config::Config&) {}
+
   void start() {
     ServiceDeps deps;
     deps.config.models.local = "small:1b";
+    configure(deps.config);
     deps.guard = guard_.get();
     deps.models = store_.get();
     deps.ledger = ledger_.get();

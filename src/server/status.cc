@@ -172,6 +172,7 @@ void show_status(Service& service, Exchange& exchange) {
   Json models = Json::array();
   if (const auto installed = service.deps().models->list())
     for (const models::InstalledModel& model : *installed) models.push_back(model.name);
+  const recall::ResponseMemory::Use stored = service.responses().use();
   send_json(exchange, {{"version", TOPHAND_VERSION},
                        {"pid", getpid()},
                        {"started_ms", service.started_ms()},
@@ -191,6 +192,10 @@ void show_status(Service& service, Exchange& exchange) {
                          {"default", settings->tiers.standard},
                          {"hard", settings->tiers.hard}}},
                        {"rules", settings->rules.size()},
+                       {"stored_responses",
+                        {{"count", stored.responses},
+                         {"bytes", stored.bytes},
+                         {"bytes_max", config.responses.store_mib << 20}}},
                        {"configuration", reloads_json(service)},
                        {"price_version", service.deps().prices->version()}});
 }

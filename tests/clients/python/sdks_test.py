@@ -135,6 +135,25 @@ class OpenAi(unittest.TestCase):
                 texts[choice.index] = texts.get(choice.index, "") + choice.text
         self.assertEqual(texts, {0: "one", 1: "two"})
 
+    def test_stored_responses(self):
+        first = self.client.responses.create(model="claude", input="[[say one]]")
+        second = self.client.responses.create(model="claude", input="[[say two]]",
+                                              previous_response_id=first.id)
+        self.assertEqual((second.output_text, second.previous_response_id), ("two", first.id))
+        with self.client.responses.stream(model="claude", input="[[say three]]",
+                                          previous_response_id=second.id) as stream:
+            third = stream.get_final_response()
+        items = [item.content[0].text for item in
+                 self.client.responses.input_items.list(third.id, order="asc", limit=2)]
+        self.assertEqual(items, ["[[say one]]", "one", "[[say two]]", "two", "[[say three]]"])
+        self.assertEqual(self.client.responses.retrieve(third.id).output_text, "three")
+        self.client.responses.delete(third.id)
+        with self.assertRaises(openai.NotFoundError):
+            self.client.responses.retrieve(third.id)
+        with self.assertRaises(openai.BadRequestError) as lost:
+            self.client.responses.create(model="claude", input="x", previous_response_id=third.id)
+        self.assertEqual(lost.exception.code, "previous_response_not_found")
+
     def test_embeddings(self):
         answer = self.client.embeddings.create(model=LOCAL, input=["one text", "another"])
         self.assertEqual([item.index for item in answer.data], [0, 1])

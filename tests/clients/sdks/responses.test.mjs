@@ -68,6 +68,40 @@ test('responses: tool loop, streamed, with the items sent back as they came', as
   assert.match(second.output_text, /Last tool output: 42/);
 });
 
+test('responses: continued by previous_response_id, whole and streamed, with a call in between', async () => {
+  const first = await openai.responses.create({ model: 'claude', input: call, tools });
+  assert.equal(first.store, true);
+  const asked = first.output.find((item) => item.type === 'function_call');
+  const next = { model: 'claude', tools, previous_response_id: first.id,
+    input: [{ type: 'function_call_output', call_id: asked.call_id, output: '42' }] };
+  const whole = await openai.responses.create(next);
+  assert.equal(whole.previous_response_id, first.id);
+  assert.match(whole.output_text, /Last tool output: 42/);
+  const streamed = await openai.responses.stream(next).finalResponse();
+  assert.match(streamed.output_text, /Last tool output: 42/);
+  const last = await openai.responses.create({ model: 'claude', input: say, previous_response_id: streamed.id });
+  assert.equal(last.output_text, 'one two three');
+});
+
+test('responses: stored ones are retrieved, listed and deleted', async () => {
+  const first = await openai.responses.create({ model: local, input: 'Hi', max_output_tokens: 4 });
+  const { id } = await openai.responses.create(
+    { model: local, input: 'And?', max_output_tokens: 4, previous_response_id: first.id });
+  assert.deepEqual((await openai.responses.retrieve(first.id)).output, first.output);
+  const items = [];
+  for await (const item of openai.responses.inputItems.list(id, { order: 'asc', limit: 1 })) items.push(item);
+  assert.deepEqual(items.map((item) => item.role ?? item.type).slice(0, 1), ['user']);
+  assert.deepEqual(items.at(0).content, [{ type: 'input_text', text: 'Hi' }]);
+  assert.deepEqual(items.at(-1).content, [{ type: 'input_text', text: 'And?' }]);
+  await assert.rejects(openai.responses.cancel(id), OpenAI.BadRequestError);
+  await openai.responses.delete(id);
+  await assert.rejects(openai.responses.retrieve(id), OpenAI.NotFoundError);
+  await assert.rejects(openai.responses.delete(id), OpenAI.NotFoundError);
+  const unkept = await openai.responses.create({ model: local, input: 'Hi', store: false, max_output_tokens: 4 });
+  assert.equal(unkept.store, false);
+  await assert.rejects(openai.responses.inputItems.list(unkept.id), OpenAI.NotFoundError);
+});
+
 test('responses: tools of other vendors are left out and named', async () => {
   const { data, response } = await openai.responses.create({ model: 'claude', input: say,
     tools: [...tools, { type: 'web_search' }, { type: 'custom', name: 'patch' },
@@ -89,7 +123,7 @@ test('responses: errors have their classes', async () => {
   await assert.rejects(openai.responses.create({ ...ask, model: 'no-such' }), OpenAI.NotFoundError);
   await assert.rejects(openai.responses.create({ ...ask, input: 3 }), OpenAI.BadRequestError);
   await assert.rejects(openai.responses.create({ ...ask, previous_response_id: 'resp_1' }),
-    (error) => error instanceof OpenAI.NotFoundError && error.param === 'previous_response_id'
+    (error) => error instanceof OpenAI.BadRequestError && error.param === 'previous_response_id'
       && error.code === 'previous_response_not_found');
   await assert.rejects(openai.responses.create({ ...ask, model: 'claude', input: '[[fail 429]]' }),
     OpenAI.RateLimitError);

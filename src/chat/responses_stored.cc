@@ -1,0 +1,199 @@
+#include "chat/responses_stored.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include "base/json.h"
+#include "chat/request_parsers.h"
+
+namespace tophand::chat {
+namespace {
+
+constexpr std::string_view kItemReference = "item_reference";
+constexpr std::size_t kShownIdBytesMax = 128;
+
+constexpr std::array kNotStored{
+    NotStored{"Previous response with id '", "previous_response_id", "previous_response_not_found"},
+    NotStored{"Response with id '", "", ""},
+    NotStored{"Item with id '", "input", ""},
+};
+constexpr const NotStored& kLostResponse = kNotStored[0];
+constexpr const NotStored& kUnknownResponse = kNotStored[1];
+constexpr const NotStored& kLostItem = kNotStored[2];
+
+std::string named(const NotStored& what, std::string_view id, std::string_view rest) {
+  return std::string(what.begins).append(id.substr(0, kShownIdBytesMax)).append(rest);
+}
+
+// "SUFFIX" of "resp_SUFFIX" and of its items' "msg_SUFFIX_0".
+std::string_view suffix_of(std::string_view id) {
+  const std::size_t mark = id.find('_');
+  if (mark == std::string_view::npos) return id;
+  id.remove_prefix(mark + 1);
+  return id.substr(0, id.find('_'));
+}
+
+std::string_view id_prefix(std::string_view type) {
+  if (type == "message") return "msg_";
+  if (type == "reasoning") return "rs_";
+  if (type == "function_call") return "fc_";
+  return type == "function_call_output" ? "fco_" : "item_";
+}
+
+// A message's text as a client may write it, in the form in which the API shows it.
+Json shown_content(const Json& content, bool by_assistant) {
+  if (!content.is_string()) return content;
+  Json parts = Json::array();
+  Json& part = parts.emplace_back(Json::object());
+  part["type"] = by_assistant ? "output_text" : "input_text";
+  part["text"] = content;
+  if (by_assistant) part["annotations"] = Json::array();
+  return parts;
+}
+
+Json shown_item(const Json& item, std::string_view response_id, std::size_t index) {
+  Json out = Json::object();
+  const std::string type(string_or(item, "type", "message"));
+  const std::string_view own = string_or(item, "id", "");
+  out["id"] = own.empty() ? std::string(id_prefix(type))
+                                .append(suffix_of(response_id))
+                                .append("_in")
+                                .append(std::to_string(index))
+                          : std::string(own);
+  out["type"] = type;
+  out["status"] = "completed";
+  if (!item.is_object()) return out;
+  for (const auto& [key, value] : item.items())
+    if (key != "id" && key != "type" && !value.is_null()) out[key] = value;
+  if (type == "message" && out.contains("content"))
+    out["content"] = shown_content(out["content"], string_or(item, "role", "") == "assistant");
+  return out;
+}
+
+Json message_of(Json content) {
+  Json message = Json::object();
+  message["type"] = "message";
+  message["role"] = "user";
+  message["content"] = std::move(content);
+  return message;
+}
+
+// Of texts of our own keeping: what cannot be read is not there.
+Json input_of(const Earlier& earlier) {
+  auto input = parse_json(earlier.input);
+  Json items = Json::array();
+  if (input && input->is_array()) items = *std::move(input);
+  else if (input && input->is_string() && !input->get_ref<const std::string&>().empty())
+    items.push_back(message_of(*std::move(input)));
+  return items;
+}
+
+Json output_of(const Earlier& earlier) {
+  const auto response = parse_json(earlier.response);
+  const Json* output = response ? find_key(*response, "output") : nullptr;
+  return output != nullptr && output->is_array() ? *output : Json::array();
+}
+
+Json items_of(const std::vector<Earlier>& chain) {
+  Json items = Json::array();
+  for (const Earlier& earlier : chain) {
+    const Json input = input_of(earlier);
+    for (std::size_t i = 0; i < input.size(); ++i)
+      items.push_back(shown_item(input[i], earlier.id, i));
+    if (&earlier == &chain.back()) break;
+    for (Json& item : output_of(earlier)) items.push_back(std::move(item));
+  }
+  return items;
+}
+
+bool is_reference(const Json& item) {
+  if (!item.is_object()) return false;
+  if (const Json* type = find_key(item, "type"); type != nullptr && !type->is_null())
+    return string_or(item, "type", "") == kItemReference;
+  return find_key(item, "role") == nullptr && find_key(item, "id") != nullptr;
+}
+
+// The item that a response of ours had under this id.
+Result<Json> stored_item(std::string_view id, Memory* memory) {
+  const std::string response = std::string("resp_").append(suffix_of(id));
+  if (const auto chain = memory != nullptr ? memory->until(response) : std::vector<Earlier>();
+      !chain.empty())
+    for (Json& item : output_of(chain.back()))
+      if (string_or(item, "id", "") == id) return std::move(item);
+  return fail(Code::kNotFound,
+              named(kLostItem, id,
+                    "' not found. Items are not stored for ever, nor where `store` is false: send "
+                    "the item itself instead of a reference."));
+}
+
+}  // namespace
+
+const NotStored* not_stored(const Error& error) {
+  if (error.code != Code::kNotFound && error.code != Code::kInvalid) return nullptr;
+  const auto* found = std::ranges::find_if(
+      kNotStored, [&](const NotStored& what) { return error.message.starts_with(what.begins); });
+  return found == kNotStored.end() ? nullptr : found;
+}
+
+Error unknown_response(std::string_view id) {
+  return {Code::kNotFound, named(kUnknownResponse, id, "' not found.")};
+}
+
+Result<std::string> write_input_items(const std::vector<Earlier>& chain, const ItemsPage& page) {
+  Json items = items_of(chain);
+  if (page.newest_first) std::reverse(items.begin(), items.end());
+  auto begin = items.begin();
+  if (!page.after.empty()) {
+    begin = std::find_if(items.begin(), items.end(),
+                         [&](const Json& item) { return string_or(item, "id", "") == page.after; });
+    if (begin == items.end())
+      return fail(Code::kInvalid, "after: no item has this id among those of the response");
+    ++begin;
+  }
+  const auto count = std::min<std::int64_t>(page.limit, items.end() - begin);
+  Json data = Json::array();
+  std::move(begin, begin + count, std::back_inserter(data));
+  Json out = Json::object();
+  out["object"] = "list";
+  out["first_id"] = data.empty() ? Json(nullptr) : data.front()["id"];
+  out["last_id"] = data.empty() ? Json(nullptr) : data.back()["id"];
+  out["has_more"] = begin + count != items.end();
+  out["data"] = std::move(data);
+  return dump_json(out);
+}
+
+std::string write_deleted_response(std::string_view id) {
+  return dump_json(Json{{"id", id}, {"object", "response"}, {"deleted", true}});
+}
+
+// --- for the parser (request_parsers.h) ----------------------------------------------------------
+
+Result<Json> with_stored_items(const Field& input, Memory* memory) {
+  const Json& given = input.json();
+  if (std::none_of(given.begin(), given.end(), is_reference)) return Json();
+  Json items = given;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!is_reference(items[i])) continue;
+    TOPHAND_FIELD(id, input.at(i)["id"].string());
+    TOPHAND_FIELD(item, stored_item(id, memory));
+    items[i] = std::move(item);
+  }
+  return items;
+}
+
+Result<std::vector<Json>> stored_conversation(const Field& previous, Memory* memory) {
+  std::vector<Json> out;
+  if (previous.absent()) return out;
+  TOPHAND_FIELD(id, previous.string());
+  const auto chain = memory != nullptr ? memory->until(id) : std::vector<Earlier>();
+  if (chain.empty()) return fail(Code::kInvalid, named(kLostResponse, id, "' not found."));
+  for (const Earlier& earlier : chain) {
+    out.push_back(input_of(earlier));
+    out.push_back(output_of(earlier));
+  }
+  return out;
+}
+
+}  // namespace tophand::chat
