@@ -6,12 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "net/chunked.h"
 #include "net/head.h"
 
 namespace {
 
+using namespace tophand;
 using namespace tophand::net;
 
 // The head's size, 0 when unfinished, or minus the status; read in pieces of `step` bytes.

@@ -64,6 +64,9 @@ TokenizerSpec sentencepiece(std::string_view& input) {
     spec.tokens.push_back(piece.empty() ? "\u2581" : piece);
     spec.types.push_back(1);
   }
+  // Every vocabulary has it; without, a first word's mark is spelled as bytes and stays.
+  spec.tokens.emplace_back("\u2581");
+  spec.types.push_back(1);
   add_specials(spec);
   for (std::size_t i = 0; i < spec.tokens.size(); ++i)
     spec.scores.push_back(-static_cast<float>(take(input) % 8));
