@@ -66,7 +66,7 @@ bool is_success(int status) {
 
 // A media type is the same in capitals.
 bool has_type(const net::Headers& headers, std::string_view type) {
-  return lowered(headers.get("content-type")).starts_with(type);
+  return starts_ignoring_case(headers.get("content-type"), type);
 }
 
 // The Messages API's own error, which a client of it can read as it is. Proxies in front of it have

@@ -218,7 +218,7 @@ Result<> ClientSink::head(int status, const net::Headers& kept, std::string_view
 Result<> ClientSink::raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) {
   const std::lock_guard lock(mutex_);
   static_cast<void>(meaning);
-  if (raw_type_.starts_with("text/event-stream")) return put(bytes, raw_type_);
+  if (starts_ignoring_case(raw_type_, "text/event-stream")) return put(bytes, raw_type_);
   raw_body_ += bytes;  // sent by finish(), with what it cost
   return {};
 }

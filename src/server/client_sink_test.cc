@@ -55,6 +55,16 @@ TEST(ClientSink, ALaterAnswerOfAStreamIsShortenedLikeTheFirstOrNotAtAll) {
   EXPECT_FALSE(later.shortened({.messages = 4, .tokens = 41}));
 }
 
+// A media type is the same in capitals.
+TEST(ClientSink, PassesAStreamOnAsItComesHoweverItsTypeIsWritten) {
+  for (const char* type : {"text/event-stream; charset=utf-8", "Text/Event-Stream"}) {
+    Whole whole;
+    ASSERT_TRUE(whole.sink.head(200, {}, type));
+    ASSERT_TRUE(whole.sink.raw("data: {}\n\n", {}));
+    EXPECT_EQ(whole.writer.bytes, "data: {}\n\n") << type;
+  }
+}
+
 TEST(ClientSink, NoticesAClientThatLeftAWholeAnswerThatNeverWaits) {
   Whole whole;
   EXPECT_TRUE(whole.sink.event(chat::TextDelta{"hello"}));
