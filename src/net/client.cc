@@ -1,7 +1,5 @@
 #include "net/client.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -224,12 +222,6 @@ Result<> read_response_head(Transport& connection, const std::string& method, co
     if (!n) return fail(Code::kUpstream, "waiting for the response: " + n.error().message);
     if (*n == 0) return fail(Code::kUpstream, "the connection ended before the response");
   }
-}
-
-// Whether bytes, or the end, are there.
-bool is_readable(const Transport& connection) {
-  pollfd socket{.fd = connection.fd(), .events = POLLIN, .revents = 0};
-  return connection.has_buffered() || poll(&socket, 1, 0) > 0;
 }
 
 Result<std::unique_ptr<ClientResponse>> PooledClient::exchange_on(

@@ -1,7 +1,5 @@
 #include "net/pool.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -14,14 +12,8 @@ namespace {
 constexpr std::size_t kIdlePerEndpointMax = 8;
 constexpr std::size_t kIdleMax = 64;
 // Node drops idle connections after 5 s, nginx after 75 s; what a peer drops earlier is noticed by
-// is_quiet() or retried.
+// take() or retried.
 constexpr std::int64_t kIdleNs = 30'000'000'000;
-
-// An idle peer says nothing: readable means closed, or bytes that belong to no request.
-bool is_quiet(const Transport& connection) {
-  pollfd socket{connection.fd(), POLLIN | POLLRDHUP, 0};
-  return !connection.has_buffered() && poll(&socket, 1, 0) == 0;
-}
 
 }  // namespace
 
@@ -40,9 +32,10 @@ std::unique_ptr<Transport> ConnectionPool::take(const std::string& key) {
     }
     auto connection = std::move(at->connection);
     at = std::make_reverse_iterator(idle_.erase(std::next(at).base()));
+    // An idle peer says nothing: readable means closed, or bytes that belong to no request.
     // TLS 1.3 servers send session tickets that are readable without meaning anything is wrong, so
     // a readable TLS connection is lost to the pool although it may be fine: safe, and rare.
-    if (is_quiet(*connection)) return connection;
+    if (!is_readable(*connection)) return connection;
   }
   return nullptr;
 }

@@ -90,6 +90,11 @@ Result<> wait_for(int fd, short events, const Wait& wait) {
   }
 }
 
+bool is_readable(const Transport& connection) {
+  pollfd socket{connection.fd(), POLLIN | POLLRDHUP, 0};
+  return connection.has_buffered() || poll(&socket, 1, 0) != 0;
+}
+
 Result<std::size_t> read_socket(int fd, char* into, std::size_t size, const Wait& wait) {
   for (;;) {
     const ssize_t n = recv(fd, into, size, MSG_DONTWAIT);

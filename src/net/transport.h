@@ -75,6 +75,9 @@ class PlainTransport final : public Transport {
 Result<std::size_t> read_socket(int fd, char* into, std::size_t size, const Wait& wait);
 Result<> write_socket(int fd, std::string_view bytes, int stall_ms, const Cancellation* cancel);
 
+// Whether bytes or the peer's end are there, without waiting for them.
+bool is_readable(const Transport& connection);
+
 // "connection reset by peer" and the like, without addresses or payload.
 std::string system_message(int error_number);
 
