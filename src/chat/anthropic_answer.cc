@@ -39,14 +39,6 @@ void update_usage(Usage& into, const Json& usage) {
     into.batch = tier == "batch";
 }
 
-void add_tokens(Usage& into, const Usage& more) {
-  into.input_tokens += more.input_tokens;
-  into.cache_read_tokens += more.cache_read_tokens;
-  into.cache_write_5m_tokens += more.cache_write_5m_tokens;
-  into.cache_write_1h_tokens += more.cache_write_1h_tokens;
-  into.output_tokens += more.output_tokens;
-}
-
 // "iterations" list every sampling; the counts beside them hold all but the compactions (the SDK's
 // BetaIterationsUsage says so).
 void update_usage(AnthropicUsage& into, const Json& usage) {
@@ -58,7 +50,7 @@ void update_usage(AnthropicUsage& into, const Json& usage) {
     if (string_or(iteration, "type", "") != "compaction") continue;
     Usage one;
     update_usage(one, iteration);
-    add_tokens(into.compactions, one);
+    into.compactions.add_tokens(one);
   }
 }
 
@@ -124,7 +116,7 @@ std::optional<Block> read_block(const Json& block) {
 
 Usage AnthropicUsage::total() const {
   Usage all = own;
-  add_tokens(all, compactions);
+  all.add_tokens(compactions);
   return all;
 }
 

@@ -55,7 +55,8 @@ Result<> parse_tool_result(const Field& block, Request& request, std::vector<Blo
       result.text += text;
     } else if (type == "tool_reference") {  // found by a search over tools, all of which are sent
       TOPHAND_FIELD(name, part["tool_name"].string());
-      (result.text += result.text.empty() ? "" : "\n") += "The tool " + name + " can be called.";
+      if (!result.text.empty()) result.text += '\n';
+      result.text += "The tool " + name + " can be called.";
     } else if (const auto text = document_text(part.json())) {
       if (!result.text.empty()) result.text += '\n';
       result.text += *text;

@@ -131,6 +131,14 @@ struct Usage {
   std::int64_t total_input() const {
     return input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens;
   }
+  // What is paid by the token; not what these are parts of, and no terms.
+  void add_tokens(const Usage& more) {
+    input_tokens += more.input_tokens;
+    cache_read_tokens += more.cache_read_tokens;
+    cache_write_5m_tokens += more.cache_write_5m_tokens;
+    cache_write_1h_tokens += more.cache_write_1h_tokens;
+    output_tokens += more.output_tokens;
+  }
 };
 
 struct Timing {  // of a local answer, ns; 0 when unknown

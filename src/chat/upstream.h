@@ -32,15 +32,15 @@ std::string write_anthropic_count(const Request& request, std::string_view model
 // when `body` is not an object with exactly one "model".
 Result<std::string> pass_through_anthropic_request(std::string_view body, std::string_view model);
 
-// One SSE event of a Messages stream (event name and data) to our events. Unknown events, blocks
-// and deltas are skipped; a ping becomes Progress. Usage numbers are running totals: the latest
-// counts, none is added up.
 struct AnthropicUsage {
   Usage own;
   Usage compactions;  // summing the conversation up: billed, and in none of the counts beside it
   Usage total() const;
 };
 
+// One SSE event of a Messages stream (event name and data) to our events. Unknown events, blocks
+// and deltas are skipped; a ping becomes Progress. Usage numbers are running totals: the latest
+// counts, none is added up.
 class AnthropicStreamReader {
  public:
   void on_event(std::string_view event, std::string_view data, std::vector<StreamEvent>& out);

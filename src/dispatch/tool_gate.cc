@@ -214,12 +214,7 @@ void Gate::again() {
 }
 
 void add(backend::Report& report, const backend::Report& first) {
-  chat::Usage& usage = report.usage;
-  usage.input_tokens += first.usage.input_tokens;
-  usage.cache_read_tokens += first.usage.cache_read_tokens;
-  usage.cache_write_5m_tokens += first.usage.cache_write_5m_tokens;
-  usage.cache_write_1h_tokens += first.usage.cache_write_1h_tokens;
-  usage.output_tokens += first.usage.output_tokens;
+  report.usage.add_tokens(first.usage);
   report.usage_known = report.usage_known || first.usage_known;
   report.output_bytes += first.output_bytes;
   report.timing.load_ns += first.timing.load_ns;
