@@ -163,9 +163,9 @@ void RouteBook::ended(const ledger::AttemptStart& start, const ledger::AttemptEn
 
 void RouteBook::remember(const ledger::AttemptStart& start, const ledger::AttemptEnd& end,
                          const std::string& version) {
-  const auto [at, is_new] = answers_.insert_or_assign(
-      start.request_id, Answer{start.attempt, version, label_gate(end.gate)});
-  if (is_new) answer_order_.push_back(start.request_id);
+  const Answer answer{start.attempt, version, label_gate(end.gate)};
+  if (answers_.insert_or_assign(start.request_id, answer).second)
+    answer_order_.push_back(start.request_id);
   if (answer_order_.size() <= kAnswersMax) return;
   answers_.erase(answer_order_.front());
   answer_order_.pop_front();
