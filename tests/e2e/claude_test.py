@@ -37,16 +37,9 @@ class ClaudeTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.simulator = cls.stage.simulator()
-            cls.gateway = cls.stage.gateway(cls.simulator.url)
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.simulator = cls.stage.simulator()
+        cls.gateway = cls.stage.gateway(cls.simulator.url)
 
     def only_row(self, answer):
         # request-id is Claude's own where Claude answered; ours, which the ledger has, is beside it.

@@ -46,17 +46,10 @@ class WaitsForAPlace(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.claude = cls.stage.simulator()
-            cls.gateway = cls.stage.gateway(cls.claude.url, config=CONFIG)
-            cls.gateway.post("/v1/messages", ASK, priority="low")  # its worker runs from now on
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.claude = cls.stage.simulator()
+        cls.gateway = cls.stage.gateway(cls.claude.url, config=CONFIG)
+        cls.gateway.post("/v1/messages", ASK, priority="low")  # its worker runs from now on
 
     def in_background(self, body, headers):
         answers = []

@@ -38,16 +38,9 @@ class FetchedLater(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.claude = cls.stage.simulator()
-            cls.gateway = cls.stage.gateway(cls.claude.url, config=REVIEWS)
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.claude = cls.stage.simulator()
+        cls.gateway = cls.stage.gateway(cls.claude.url, config=REVIEWS)
 
     def test_it_is_told_where_and_gets_its_answer_there(self):
         taken = self.gateway.post("/v1/messages", ASK, priority="low", headers=LATER)

@@ -18,16 +18,9 @@ class EmbeddingsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.gateway = cls.stage.gateway(config="context_tokens = 256\n")
-            cls.gateway.worker_pid()
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.gateway = cls.stage.gateway(config="context_tokens = 256\n")
+        cls.gateway.worker_pid()
 
     def ask(self, path, body, status=200):
         answer = self.gateway.post(path, {"model": "local", **body})

@@ -23,16 +23,9 @@ class UpstreamTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.simulator = cls.stage.simulator("--token-ms", "2")
-            cls.gateway = cls.stage.gateway(cls.simulator.url)
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.simulator = cls.stage.simulator("--token-ms", "2")
+        cls.gateway = cls.stage.gateway(cls.simulator.url)
 
     def row(self, answer):
         rows = self.gateway.rows(answer.headers["x-request-id"])
@@ -122,15 +115,8 @@ class WorkerTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.gateway = cls.stage.gateway()
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.gateway = cls.stage.gateway()
 
     def local(self, **fields):
         body = {"model": "local", "max_tokens": 16, "messages": [{"role": "user", "content": "Hi"}]}

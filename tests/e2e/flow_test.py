@@ -44,17 +44,10 @@ class FaultsBeforeContent(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.upstream = RawUpstream()
-            cls.stage.running.append(cls.upstream)
-            cls.gateway = cls.stage.gateway(cls.upstream.url, config=FALLBACK)
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.upstream = RawUpstream()
+        cls.stage.running.append(cls.upstream)
+        cls.gateway = cls.stage.gateway(cls.upstream.url, config=FALLBACK)
 
     def good_answer(self):
         """A good answer in between, so that no breaker opens."""

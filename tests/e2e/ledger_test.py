@@ -55,17 +55,10 @@ class RecomputedTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.simulator = cls.stage.simulator()
-            cls.gateway = cls.stage.gateway(cls.simulator.url)
-            work(cls.gateway)
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.simulator = cls.stage.simulator()
+        cls.gateway = cls.stage.gateway(cls.simulator.url)
+        work(cls.gateway)
 
     def recompute(self, head=None, data=None):
         return recompute_ledger.recompute(pathlib.Path(data or self.gateway.data) / "ledger.db", BOOKS,

@@ -53,16 +53,9 @@ class LocalTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.gateway = cls.stage.gateway()
-            cls.gateway.worker_pid()
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.gateway = cls.stage.gateway()
+        cls.gateway.worker_pid()
 
     def error_of(self, answer):
         """The message of an error body in whichever dialect."""

@@ -13,17 +13,10 @@ class OllamaModelsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.gateway = cls.stage.gateway()
-            cls.gateway.worker_pid()
-            cls.file = cls.gateway.folder / "tiny.gguf"
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.gateway = cls.stage.gateway()
+        cls.gateway.worker_pid()
+        cls.file = cls.gateway.folder / "tiny.gguf"
 
     def lines(self, path, body, status=200):
         answer = self.gateway.post(path, body)

@@ -31,16 +31,9 @@ class Routing(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.claude = cls.stage.simulator()
-            cls.gateway = cls.stage.gateway(cls.claude.url, config=RULES)
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.claude = cls.stage.simulator()
+        cls.gateway = cls.stage.gateway(cls.claude.url, config=RULES)
 
     def ask(self, headers=None, body=None, priority=None):
         answer = self.gateway.post("/v1/messages", body or ASK, priority, headers=headers or {})

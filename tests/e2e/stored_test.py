@@ -24,16 +24,9 @@ class StoredTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = Stage()
-        try:
-            cls.simulator = cls.stage.simulator()
-            cls.gateway = cls.stage.gateway(cls.simulator.url)
-        except BaseException:
-            cls.stage.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.close()
+        cls.addClassCleanup(cls.stage.close)
+        cls.simulator = cls.stage.simulator()
+        cls.gateway = cls.stage.gateway(cls.simulator.url)
 
     def create(self, **body):
         answer = self.gateway.post("/v1/responses", {"model": "claude", **body})
