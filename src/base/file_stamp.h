@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "base/fd.h"
+
 namespace tophand {
 
 struct FileStamp {
@@ -26,5 +28,24 @@ inline std::optional<FileStamp> stamp_of(const std::string& path) {
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   return stamp_of(status);
 }
+
+// The stamp of one file or folder, asked for with every request: the file is held open, which saves
+// the walk along its path, as whatever removes, replaces or renames it changes the one that is held
+// too. A symbolic link is looked up each time. Not noticed: that a folder above was renamed. For
+// one thread at a time.
+class WatchedFile {
+ public:
+  explicit WatchedFile(std::string path) : path_(std::move(path)) {}
+  // As stamp_of(path); `error` of the last look is errno, 0 when there is a stamp.
+  std::optional<FileStamp> stamp();
+  int error() const { return error_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  Fd file_;
+  std::optional<FileStamp> last_;  // of what is held
+  int error_ = 0;
+};
 
 }  // namespace tophand

@@ -170,15 +170,17 @@ bool is_sha256(std::string_view text) {
 }
 
 struct Store::Records {
+  explicit Records(const std::string& dir) : folder(dir) {}
   struct Entry {
     FileStamp stamp;
     std::optional<InstalledModel> model;  // absent: a damaged record
   };
   std::mutex mutex;
   std::map<std::string, Entry> entries;  // by file name
-  // The folder when it was listed, and what was found: as long as the folder is the same, so are
+  WatchedFile folder;
+  // Of the folder when it was listed, and what was found: as long as the folder is the same, so are
   // its files, apart from what lies elsewhere.
-  std::optional<FileStamp> folder;
+  std::optional<FileStamp> stamp;
   Models listed;
 };
 
@@ -186,13 +188,12 @@ struct Store::Records {
 // without showing it.
 constexpr std::int64_t kTickMs = 50;
 
-bool is_settled(const struct stat& status) {
-  const std::int64_t changed_ms =
-      std::int64_t{status.st_ctim.tv_sec} * 1000 + status.st_ctim.tv_nsec / 1'000'000;
+bool is_settled(const FileStamp& stamp) {
+  const std::int64_t changed_ms = stamp.changed_s * 1000 + stamp.changed_ns / 1'000'000;
   return system_clock().wall_ms() - changed_ms > kTickMs;
 }
 
-Store::Store(std::string dir) : dir_(std::move(dir)), records_(std::make_unique<Records>()) {}
+Store::Store(std::string dir) : dir_(std::move(dir)), records_(std::make_unique<Records>(dir_)) {}
 Store::~Store() = default;
 
 Result<InstalledModel> Store::read_record(const std::string& file) const {
@@ -208,12 +209,12 @@ Result<std::vector<InstalledModel>> Store::list() const {
 }
 
 Result<Store::Models> Store::listed() const {
-  struct stat status{};
-  if (::stat(dir_.c_str(), &status) != 0 && errno == ENOENT)
-    return std::make_shared<std::vector<InstalledModel>>();  // nothing was ever installed
   const std::lock_guard lock(records_->mutex);
-  if (records_->folder != stamp_of(status))
-    TOPHAND_CHECK("models", read_folder(is_settled(status) ? &status : nullptr));
+  const auto stamp = records_->folder.stamp();
+  if (!stamp && records_->folder.error() == ENOENT)
+    return std::make_shared<std::vector<InstalledModel>>();  // nothing was ever installed
+  if (!stamp || records_->stamp != stamp)
+    TOPHAND_CHECK("models", read_folder(stamp && is_settled(*stamp) ? stamp : std::nullopt));
   // The folder does not change when a file outside it does.
   const auto gone = [this](const InstalledModel& model) {
     return !model.path.starts_with(dir_ + "/") && !file_matches(model);
@@ -224,9 +225,9 @@ Result<Store::Models> Store::listed() const {
   return there;
 }
 
-// Under the lock. `settled`: the folder's state, to be known again; nullptr when it may change
+// Under the lock. `settled`: the folder's stamp, to be known again; absent when it may change
 // within its tick.
-Result<> Store::read_folder(const struct stat* settled) const {
+Result<> Store::read_folder(const std::optional<FileStamp>& settled) const {
   DIR* folder = ::opendir(dir_.c_str());
   if (folder == nullptr)
     return fail(Code::kIo, "cannot read the model folder " + dir_ + ": " + error_text());
@@ -253,7 +254,7 @@ Result<> Store::read_folder(const struct stat* settled) const {
     if (record.model && file_matches(*record.model)) listed->push_back(*record.model);
   std::ranges::sort(*listed, {}, &InstalledModel::name);
   records_->listed = std::move(listed);
-  records_->folder = settled == nullptr ? std::nullopt : std::optional(stamp_of(*settled));
+  records_->stamp = settled;
   return {};
 }
 

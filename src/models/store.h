@@ -12,7 +12,9 @@
 
 #include "base/result.h"
 
-struct stat;
+namespace tophand {
+struct FileStamp;
+}
 
 namespace tophand::models {
 
@@ -81,7 +83,7 @@ class Store {
  private:
   Result<> check_record_is_free(const InstalledModel& model) const;
   Result<InstalledModel> read_record(const std::string& file) const;
-  Result<> read_folder(const struct stat* settled) const;
+  Result<> read_folder(const std::optional<FileStamp>& settled) const;
 
   std::string dir_;
   struct Records;  // as they were last read

@@ -50,10 +50,10 @@ std::string sha256_hex(std::string_view text) {
 }
 
 KeyStore::KeyStore(const std::string& data_dir)
-    : path_(data_dir + "/keys"), cli_path_(data_dir + "/run/cli-key") {}
+    : path_(data_dir + "/keys"), cli_path_(data_dir + "/run/cli-key"), file_(path_) {}
 
 Result<> KeyStore::read_if_changed() {
-  const auto stamp = stamp_of(path_);
+  const auto stamp = file_.stamp();
   if (stamp == stamp_) return {};
   forget_admitted();
   if (!stamp) {
@@ -81,7 +81,7 @@ Result<> KeyStore::write(const std::vector<KeyInfo>& keys) {
   TOPHAND_CHECK("keys", write_private_file(path_, dump_json(Json{{"keys", list}}) + "\n"));
   forget_admitted();
   keys_ = keys;
-  stamp_ = stamp_of(path_);
+  stamp_ = file_.stamp();
   return {};
 }
 

@@ -60,6 +60,7 @@ class KeyStore {
 
   std::string path_, cli_path_;
   std::mutex mutex_;
+  WatchedFile file_;  // path_
   std::vector<KeyInfo> keys_;
   std::vector<Admitted> admitted_;
   std::optional<FileStamp> stamp_;  // of the file as it was read

@@ -1,0 +1,109 @@
+#include "base/file_stamp.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/temporary_folder_for_tests.h"
+
+namespace tophand {
+namespace {
+
+void write(const std::string& path, const std::string& text) {
+  std::ofstream(path) << text;
+}
+
+class WatchedFileTest : public testing::Test {
+ protected:
+  // File times move in ticks of some milliseconds.
+  static void wait_a_tick() { std::this_thread::sleep_for(std::chrono::milliseconds(30)); }
+  std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
+  TemporaryFolder folder_;
+};
+
+TEST_F(WatchedFileTest, AFileThatIsNotThereYetIsSeenWhenItComes) {
+  WatchedFile file(path("keys"));
+  EXPECT_EQ(file.stamp(), std::nullopt);
+  EXPECT_EQ(file.error(), ENOENT);
+  write(path("keys"), "one");
+  EXPECT_EQ(file.stamp(), stamp_of(path("keys")));
+  EXPECT_NE(file.stamp(), std::nullopt);
+  EXPECT_EQ(file.error(), 0);
+}
+
+// Each is what an editor, a restored backup or another process does; the stamp must be that of the
+// path at once, also when the file that was held lives on elsewhere.
+TEST_F(WatchedFileTest, EveryWayToChangeAFileIsSeenAtOnce) {
+  namespace fs = std::filesystem;
+  const std::vector<std::pair<std::string, std::function<void()>>> ways = {
+      {"written", [&] { write(path("keys"), "other"); }},
+      {"replaced", [&] { fs::rename(path("new"), path("keys")); }},
+      {"replaced with a link to the old one",
+       [&] {
+         fs::create_hard_link(path("keys"), path("backup"));
+         fs::rename(path("new"), path("keys"));
+       }},
+      {"moved away", [&] { fs::rename(path("keys"), path("away")); }},
+      {"swapped",
+       [&] {
+         ASSERT_EQ(::renameat2(AT_FDCWD, path("keys").c_str(), AT_FDCWD, path("new").c_str(),
+                               RENAME_EXCHANGE),
+                   0);
+       }},
+      {"removed", [&] { fs::remove(path("keys")); }},
+      {"removed with a link to it",
+       [&] {
+         fs::create_hard_link(path("keys"), path("backup"));
+         fs::remove(path("keys"));
+       }},
+      {"given other rights", [&] { fs::permissions(path("keys"), fs::perms::owner_read); }},
+  };
+  for (const auto& [name, change] : ways) {
+    SCOPED_TRACE(name);
+    for (const char* old : {"keys", "new", "backup", "away"}) fs::remove(path(old));
+    write(path("keys"), "first");
+    write(path("new"), "newer");
+    WatchedFile file(path("keys"));
+    const auto before = file.stamp();
+    ASSERT_EQ(before, stamp_of(path("keys")));
+    wait_a_tick();
+    change();
+    EXPECT_NE(file.stamp(), before);
+    EXPECT_EQ(file.stamp(), stamp_of(path("keys")));
+  }
+}
+
+TEST_F(WatchedFileTest, ALinkThatPointsElsewhereIsSeenAtOnce) {
+  write(path("one"), "1");
+  write(path("two"), "2");
+  std::filesystem::create_symlink("one", path("keys"));
+  WatchedFile file(path("keys"));
+  EXPECT_EQ(file.stamp(), stamp_of(path("one")));
+  std::filesystem::remove(path("keys"));
+  std::filesystem::create_symlink("two", path("keys"));
+  EXPECT_EQ(file.stamp(), stamp_of(path("two")));
+}
+
+TEST_F(WatchedFileTest, AFolderChangesWithItsEntries) {
+  std::filesystem::create_directory(path("models"));
+  WatchedFile folder(path("models"));
+  const auto before = folder.stamp();
+  EXPECT_EQ(folder.stamp(), before);
+  wait_a_tick();
+  write(path("models/a"), "");
+  EXPECT_NE(folder.stamp(), before);
+  EXPECT_EQ(folder.stamp(), stamp_of(path("models")));
+  std::filesystem::remove_all(path("models"));
+  EXPECT_EQ(folder.stamp(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace tophand
