@@ -1,8 +1,10 @@
 #include "engine/generator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/random.h"
@@ -18,6 +20,13 @@ constexpr std::int64_t kProgressEveryNs = 400'000'000;
 
 std::uint64_t fresh_seed() {
   return std::stoull(random_hex(8), nullptr, 16);
+}
+
+// A damaged file can hold scales and weights that are no numbers. One is enough: every logit
+// depends on them, and the answer would be the first word of the vocabulary over and over. Looks at
+// one logit of a good model.
+bool has_no_number(std::span<const float> logits) {
+  return std::ranges::all_of(logits, [](float logit) { return std::isnan(logit); });
 }
 
 float narrow(double value, double low, double high) {
@@ -181,7 +190,18 @@ void Generator::decode(Run& run) {
   std::int64_t& count = run.finished.usage.output_tokens;
   run.finished.reason =
       run.room_is_context ? chat::StopReason::kContextFull : chat::StopReason::kMaxTokens;
+  // Failed is the last event.
+  const auto fail_with = [&run](Error error) {
+    run.send(chat::Failed{std::move(error), {}});
+    run.gone = true;
+  };
   while (count < run.room && !run.stopped()) {
+    if (has_no_number(parts_.session.logits())) {
+      forget();  // what the cache holds is worth no more
+      return fail_with({Code::kCorrupt, "the model '" + parts_.model +
+                                            "' computes no numbers: its file is damaged; remove "
+                                            "it and get it anew"});
+    }
     const text::TokenId token = sampler.sample(parts_.session.logits());
     sampler.accept(token);
     ++count;
@@ -192,11 +212,8 @@ void Generator::decode(Run& run) {
     run.send_text(stops.push(utf8.push(piece(run, token))));
     if (stops.matched()) break;
     if (count == run.room || run.stopped()) break;
-    if (auto ran = parts_.session.forward({&token, 1}, {}); !ran) {
-      run.send(chat::Failed{std::move(ran).error(), {}});
-      run.gone = true;  // Failed is the last event
-      return;
-    }
+    if (auto ran = parts_.session.forward({&token, 1}, {}); !ran)
+      return fail_with(std::move(ran).error());
     cached_.push_back(token);
   }
   if (!stops.matched()) run.send_text(stops.push(utf8.flush()));

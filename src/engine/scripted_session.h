@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,7 +38,8 @@ class ScriptedSession final : public Session {
  public:
   std::vector<text::TokenId> script;  // the answer, one a forward call
   std::vector<text::TokenId> cache;
-  std::vector<std::vector<text::TokenId>> runs;  // what each forward call got
+  std::vector<std::vector<text::TokenId>> runs;                   // what each forward call got
+  std::size_t numbers = std::numeric_limits<std::size_t>::max();  // calls after which all is NaN
   std::int64_t context = 4096;
   std::size_t chunk = 16;
   std::size_t copies_every =
@@ -67,7 +69,8 @@ class ScriptedSession final : public Session {
       for (std::size_t i = at; i < std::min(at + chunk, tokens.size()); ++i)
         cache.push_back(tokens[i]);
     }
-    logits_.assign(kVocabulary, 0.0f);
+    logits_.assign(kVocabulary, said_ < numbers ? 0.0f : std::numeric_limits<float>::quiet_NaN());
+    if (said_ >= numbers) return {};
     const text::TokenId next = said_ < script.size() ? script[said_] : kEnd;
     ++said_;
     logits_[static_cast<std::size_t>(next)] = 10.0f;

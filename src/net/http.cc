@@ -17,7 +17,7 @@ bool Headers::set(std::string_view name, std::string_view value) {
   if (!is_token(name) || !is_field_value(value)) return false;
   Header made{std::string(name), std::string(value)};  // either may be a part of what goes
   erase(name);
-  items_.push_back(std::move(made));
+  append(std::move(made));
   return true;
 }
 

@@ -247,6 +247,8 @@ Result<> RunningGateway::open() {
   auto lock = DataLock::take(options_.data_dir + "/run/lock");
   if (!lock) return tl::unexpected(lock.error());
   lock_.emplace(std::move(*lock));
+  std::error_code ignored;  // looked into with each request, which costs more while it is absent
+  std::filesystem::create_directories(models_dir(options_), ignored);
   TOPHAND_CHECK("start", open_account());
   TOPHAND_CHECK("start", open_keys());
   TOPHAND_CHECK("start", open_sample_seed());

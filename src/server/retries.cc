@@ -46,14 +46,19 @@ bool says_retry_of(const net::Headers& first, const net::Headers& retry) {
   return times > 0 || (!key.empty() && first.get("idempotency-key") == key);
 }
 
-// Enough to find the one that may be the same; the bodies are compared then. Conversations differ
-// in length and at their end.
-std::string name_of(const Exchange& exchange) {
+// Enough to find the one that may be the same. Conversations differ in length and at their end.
+std::uint64_t mark_of(const Exchange& exchange) {
   constexpr std::size_t kTailBytes = 1024;
   const std::string_view body = exchange.request.body;
   const std::string_view tail = body.substr(body.size() - std::min(body.size(), kTailBytes));
-  return exchange.key_id + " " + exchange.request.path + " " + std::to_string(body.size()) + " " +
-         std::to_string(std::hash<std::string_view>()(tail));
+  const std::hash<std::string_view> hash;
+  return 31 * (31 * (31 * hash(tail) + hash(exchange.request.path)) + hash(exchange.key_id)) +
+         body.size();
+}
+
+bool asks_the_same(const Exchange& one, const Exchange& other) {
+  return one.key_id == other.key_id && one.request.path == other.request.path &&
+         one.request.body == other.request.body;
 }
 
 // The end of a request whose retry gets the answer.
@@ -112,6 +117,7 @@ struct Retries::Flight {
   Exchange& first;
   ClientSink& sink;
   CurrentClient& client;
+  std::uint64_t mark = 0;  // mark_of(first)
   std::int64_t begun_ns = 0;
   Exchange* current = nullptr;  // who gets the answer
   bool over = false;
@@ -119,10 +125,11 @@ struct Retries::Flight {
 
 bool Retries::join(Exchange& exchange) {
   std::unique_lock lock(mutex_);
-  const auto found = flights_.find(name_of(exchange));
+  if (flights_.empty()) return false;
+  const auto found = flights_.find(mark_of(exchange));
   if (found == flights_.end()) return false;
   const std::shared_ptr<Flight> flight = found->second;
-  if (flight->first.request.body != exchange.request.body) return false;
+  if (!asks_the_same(flight->first, exchange)) return false;
   const bool says_so = says_retry_of(flight->first.request.headers, exchange.request.headers);
   if (!says_so && clock_.mono_ns() - flight->begun_ns < kSilentNs) return false;
   if (!flight->sink.move_to(exchange)) {
@@ -142,18 +149,19 @@ bool Retries::join(Exchange& exchange) {
 
 Retries::Running::Running(Retries& retries, Exchange& exchange, ClientSink& sink,
                           CurrentClient& client)
-    : retries_(retries), flight_(std::make_shared<Flight>(Flight{exchange, sink, client})) {
+    : retries_(retries),
+      flight_(std::make_shared<Flight>(Flight{exchange, sink, client, mark_of(exchange)})) {
   flight_->begun_ns = retries.clock_.mono_ns();
   flight_->current = &exchange;
   const std::lock_guard lock(retries.mutex_);
-  retries.flights_.emplace(name_of(exchange), flight_);  // a second equal one flies unseen
+  retries.flights_.emplace(flight_->mark, flight_);  // a second equal one flies unseen
 }
 
 Retries::Running::~Running() {
   bool replaced = false;
   {
     const std::lock_guard lock(retries_.mutex_);
-    const auto found = retries_.flights_.find(name_of(flight_->first));
+    const auto found = retries_.flights_.find(flight_->mark);
     if (found != retries_.flights_.end() && found->second == flight_)
       retries_.flights_.erase(found);
     flight_->over = true;

@@ -10,10 +10,9 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <string>
+#include <unordered_map>
 
 #include "base/clock.h"
 #include "net/http.h"
@@ -62,7 +61,7 @@ class Retries {
   const Clock& clock_;
   std::mutex mutex_;  // guards flights_ and what they hold
   std::condition_variable changed_;
-  std::map<std::string, std::shared_ptr<Flight>, std::less<>> flights_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Flight>> flights_;  // by mark_of(first)
 };
 
 class Retries::Running {

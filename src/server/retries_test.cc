@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "server/memory_writer_for_tests.h"
@@ -161,6 +162,31 @@ TEST(Retries, WhatIsNoRetryIsAnsweredOnItsOwn) {
   EXPECT_NE(first.writer.bytes.find("hello"), std::string::npos);
   Client late("req_8", kBody, kCount, "1");
   EXPECT_FALSE(flight.retries.join(late.exchange)) << "nothing is in flight any more";
+}
+
+TEST(Retries, EqualRequestsOfTwoKeysInFlightAreToldApart) {
+  Client one("req_1", kBody), two("req_2", kBody), retry("req_3", kBody, kCount, "1");
+  two.exchange.key_id = retry.exchange.key_id = "another";
+  Flight flight(one);
+  ClientSink sink(two.exchange, streamed(two.exchange.shared), flight.clock);
+  CurrentClient current(two.writer.gone);
+  std::optional<Retries::Running> running;
+  running.emplace(flight.retries, two.exchange, sink, current);
+  two.writer.gone.cancel();
+  std::atomic<bool> returned = false, joined = false;
+  std::thread thread([&] {
+    joined = flight.retries.join(retry.exchange);
+    returned = true;
+  });
+  while (current.cancelled() && !returned) std::this_thread::yield();
+  EXPECT_TRUE(sink.event(chat::TextDelta{"of two"}));
+  EXPECT_TRUE(sink.event(kFinished));
+  sink.finish(finished());
+  running.reset();
+  thread.join();
+  EXPECT_TRUE(joined);
+  EXPECT_NE(retry.writer.bytes.find("of two"), std::string::npos);
+  flight.end();
 }
 
 TEST(Retries, AnAnswerThatHasBegunIsEndedAndBegunAnew) {
