@@ -22,9 +22,8 @@ elseif(TOPHAND_PROFILE STREQUAL "record")
   set(tophand_profile_options -fprofile-generate -fprofile-update=prefer-atomic)
   add_link_options(-fprofile-generate)
 elseif(TOPHAND_PROFILE STREQUAL "apply")
-  # Not all of -fprofile-use, whose inlining makes more lines of code of it, and slower.
-  set(tophand_profile_options -fbranch-probabilities -fprofile-partial-training
-                              -fno-inline-functions -Wno-missing-profile)
+  # What was not recorded is built as ever, not for size.
+  set(tophand_profile_options -fprofile-use -fprofile-partial-training -Wno-missing-profile)
 elseif(TOPHAND_PROFILE)
   message(FATAL_ERROR "TOPHAND_PROFILE: 'record' or 'apply', not '${TOPHAND_PROFILE}'")
 endif()

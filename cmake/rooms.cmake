@@ -16,8 +16,11 @@ function(tophand_room name)
   target_include_directories(tophand_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(tophand_${name} PUBLIC tophand_flags ${ROOM_LIBRARIES})
   if(ROOM_COMPACT AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(tophand_${name} PRIVATE --param=max-inline-insns-single=4
-                                                   ${tophand_profile_options})
+    target_compile_options(tophand_${name} PRIVATE ${tophand_profile_options})
+    # A profile knows better what is worth writing out.
+    if(NOT TOPHAND_PROFILE STREQUAL "apply")
+      target_compile_options(tophand_${name} PRIVATE --param=max-inline-insns-single=4)
+    endif()
   endif()
   foreach(other ${ROOM_DEPENDS})
     target_link_libraries(tophand_${name} PUBLIC tophand_${other})
