@@ -71,9 +71,12 @@ constexpr std::string_view kClassFile = "/class_model.bin";
 
 // "" when there is none.
 std::string read_learned(const std::string& path) {
-  constexpr std::size_t kBytesMax = 4u << 20;
+  constexpr std::uintmax_t kBytesMax = 4u << 20;
+  std::error_code absent;
+  const std::uintmax_t size = std::filesystem::file_size(path, absent);
+  if (absent) return "";
   std::ifstream in(path, std::ios::binary);
-  std::string bytes(kBytesMax, '\0');
+  std::string bytes(std::min(size, kBytesMax), '\0');
   in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   bytes.resize(static_cast<std::size_t>(in.gcount()));
   return bytes;
