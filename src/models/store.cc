@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/file_lock.h"
 #include "base/file_stamp.h"
 #include "base/json.h"
 #include "base/private_file.h"
@@ -62,26 +62,10 @@ Result<std::string> read_small(const std::string& path) {
 }
 
 // Held while records change, by any process: a profile must not be made of a file that somebody is
-// deleting. The kernel lets go of it when the holder ends.
-class FolderLock {
- public:
-  static Result<FolderLock> take(const std::string& dir) {
-    const std::string path = dir + "/.lock";
-    FolderLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (lock.fd_ < 0 || ::flock(lock.fd_, LOCK_EX) != 0)
-      return fail(Code::kIo, "cannot lock " + path + ": " + error_text());
-    return lock;
-  }
-  FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FolderLock& operator=(FolderLock&&) = delete;
-  ~FolderLock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
- private:
-  explicit FolderLock(int fd) : fd_(fd) {}
-  int fd_;
-};
+// deleting.
+Result<Fd> lock_folder(const std::string& dir) {
+  return lock_file(dir + "/.lock");
+}
 
 Json to_json(const Profile& profile) {
   return {{"from", profile.from},
@@ -334,7 +318,7 @@ Result<> Store::add(const InstalledModel& model) {
   std::error_code error;
   std::filesystem::create_directories(dir_, error);
   if (error) return fail(Code::kIo, "cannot create " + dir_ + ": " + error.message());
-  TOPHAND_TRY(lock, "model folder", FolderLock::take(dir_));
+  TOPHAND_TRY(lock, "model folder", lock_folder(dir_));
   static_cast<void>(lock);  // held until we return
   if (model.profile && !file_matches(model))
     return fail(Code::kNotFound, "the file of " + model.profile->from + " has gone");
@@ -352,7 +336,7 @@ Result<> Store::add(const InstalledModel& model) {
 
 Result<> Store::remove(std::string_view name) {
   if (const auto there = find(name); !there) return tl::unexpected(there.error());
-  TOPHAND_TRY(lock, "model folder", FolderLock::take(dir_));
+  TOPHAND_TRY(lock, "model folder", lock_folder(dir_));
   static_cast<void>(lock);  // held until we return
   TOPHAND_TRY(model, "model", find(name));
   TOPHAND_TRY(models, "model folder", list());

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "base/random.h"
 #include "server/routes.h"
@@ -198,6 +201,30 @@ TEST_F(GuardTest, ARevokedKeyIsRefusedAtOnce) {
   KeyStore another_process(dir_);
   ASSERT_TRUE(another_process.revoke(id_));
   EXPECT_FALSE(guard_.check_key(headers));
+}
+
+TEST_F(GuardTest, KeysThatProcessesMakeAndRevokeAtTheSameTimeAreAllThereOrGone) {
+  std::array<std::string, 8> secrets;
+  std::array<std::string, 4> gone;
+  for (std::string& id : gone) {
+    auto made = KeyStore(dir_).create("to go", 1);
+    ASSERT_TRUE(made);
+    id = made->info.id;
+  }
+  std::vector<std::thread> processes;
+  for (std::string& secret : secrets)
+    processes.emplace_back([&] {
+      if (auto made = KeyStore(dir_).create("agent", 1)) secret = made->secret;
+    });
+  for (const std::string& id : gone)
+    processes.emplace_back([&] { EXPECT_TRUE(KeyStore(dir_).revoke(id)); });
+  for (std::thread& process : processes) process.join();
+  for (const std::string& secret : secrets) {
+    net::Headers headers;
+    headers.add("x-api-key", secret);
+    EXPECT_TRUE(guard_.check_key(headers)) << secret;
+  }
+  for (const std::string& id : gone) EXPECT_EQ(keys_.name_of(id), "");
 }
 
 TEST_F(GuardTest, TheKeyFileHoldsNoKeyAndIsPrivate) {

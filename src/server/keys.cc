@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/file_lock.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/private_file.h"
@@ -81,7 +82,7 @@ Result<> KeyStore::write(const std::vector<KeyInfo>& keys) {
   TOPHAND_CHECK("keys", write_private_file(path_, dump_json(Json{{"keys", list}}) + "\n"));
   forget_admitted();
   keys_ = keys;
-  stamp_ = file_.stamp();
+  stamp_ = file_.stamp();  // still ours: who writes holds the lock
   return {};
 }
 
@@ -97,6 +98,8 @@ bool KeyStore::has_any_but_cli() {
 }
 
 Result<NewKey> KeyStore::add(std::string id, std::string_view name, std::int64_t now_ms) {
+  TOPHAND_TRY(lock, "keys", lock_file(path_ + ".lock"));
+  static_cast<void>(lock);  // held until we return
   TOPHAND_CHECK("keys", read_if_changed());
   NewKey made;
   made.secret = std::string(kKeyPrefix) + random_hex(16);
@@ -119,6 +122,8 @@ Result<NewKey> KeyStore::create(std::string_view name, std::int64_t now_ms) {
 
 Result<> KeyStore::revoke(std::string_view id) {
   const std::lock_guard lock(mutex_);
+  TOPHAND_TRY(file, "keys", lock_file(path_ + ".lock"));
+  static_cast<void>(file);  // held until we return
   TOPHAND_CHECK("keys", read_if_changed());
   std::vector<KeyInfo> keys = keys_;
   if (std::erase_if(keys, [&](const KeyInfo& key) { return key.id == id; }) == 0)
