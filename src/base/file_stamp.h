@@ -30,8 +30,9 @@ inline std::optional<FileStamp> stamp_of(const std::string& path) {
 }
 
 // The stamp of one file or folder, asked for with every request: the file is held open, which saves
-// the walk along its path, as whatever removes, replaces or renames it changes the one that is held
-// too. A symbolic link is looked up each time. Not noticed: that a folder above was renamed. For
+// the walk along its path, as whatever removes, replaces or renames it changes the time of the one
+// that is held too. Times have steps, so a file that changed just before it was opened is looked up
+// again, and a symbolic link each time. Not noticed: that a folder above was renamed. For
 // one thread at a time.
 class WatchedFile {
  public:
@@ -45,6 +46,7 @@ class WatchedFile {
   std::string path_;
   Fd file_;
   std::optional<FileStamp> last_;  // of what is held
+  bool settled_ = false;           // any further change will show in its time
   int error_ = 0;
 };
 

@@ -23,10 +23,9 @@ void write(const std::string& path, const std::string& text) {
 
 class WatchedFileTest : public testing::Test {
  protected:
-  // File times move in ticks of some milliseconds.
-  static void wait_a_tick() { std::this_thread::sleep_for(std::chrono::milliseconds(30)); }
-  std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
+  std::string path(const std::string& name) const { return folder_.path() + inside_ + "/" + name; }
   TemporaryFolder folder_;
+  std::string inside_;
 };
 
 TEST_F(WatchedFileTest, AFileThatIsNotThereYetIsSeenWhenItComes) {
@@ -40,11 +39,12 @@ TEST_F(WatchedFileTest, AFileThatIsNotThereYetIsSeenWhenItComes) {
 }
 
 // Each is what an editor, a restored backup or another process does; the stamp must be that of the
-// path at once, also when the file that was held lives on elsewhere.
+// path at once, also when the file that was held lives on elsewhere, and whether the file is old or
+// was made in the same step of its file system's clock.
 TEST_F(WatchedFileTest, EveryWayToChangeAFileIsSeenAtOnce) {
   namespace fs = std::filesystem;
   const std::vector<std::pair<std::string, std::function<void()>>> ways = {
-      {"written", [&] { write(path("keys"), "other"); }},
+      {"written", [&] { write(path("keys"), "longer"); }},
       {"replaced", [&] { fs::rename(path("new"), path("keys")); }},
       {"replaced with a link to the old one",
        [&] {
@@ -64,20 +64,36 @@ TEST_F(WatchedFileTest, EveryWayToChangeAFileIsSeenAtOnce) {
          fs::create_hard_link(path("keys"), path("backup"));
          fs::remove(path("keys"));
        }},
-      {"given other rights", [&] { fs::permissions(path("keys"), fs::perms::owner_read); }},
   };
+  std::vector<WatchedFile> old;
   for (const auto& [name, change] : ways) {
     SCOPED_TRACE(name);
-    for (const char* old : {"keys", "new", "backup", "away"}) fs::remove(path(old));
+    for (const char* left : {"keys", "new", "backup", "away"}) fs::remove(path(left));
     write(path("keys"), "first");
     write(path("new"), "newer");
     WatchedFile file(path("keys"));
     const auto before = file.stamp();
     ASSERT_EQ(before, stamp_of(path("keys")));
-    wait_a_tick();
     change();
     EXPECT_NE(file.stamp(), before);
     EXPECT_EQ(file.stamp(), stamp_of(path("keys")));
+  }
+  // All at once, so that waiting until a file is old is done once.
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    fs::create_directory(path(std::to_string(i)));
+    for (const char* file : {"keys", "new"}) write(path(std::to_string(i) + "/" + file), "first");
+    old.emplace_back(path(std::to_string(i) + "/keys"));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(4100));
+  std::vector<std::optional<FileStamp>> before;
+  for (WatchedFile& file : old) before.push_back(file.stamp());
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    SCOPED_TRACE(ways[i].first);
+    inside_ = "/" + std::to_string(i);
+    EXPECT_EQ(old[i].stamp(), before[i]);
+    ways[i].second();
+    EXPECT_NE(old[i].stamp(), before[i]);
+    EXPECT_EQ(old[i].stamp(), stamp_of(path("keys")));
   }
 }
 
@@ -97,7 +113,7 @@ TEST_F(WatchedFileTest, AFolderChangesWithItsEntries) {
   WatchedFile folder(path("models"));
   const auto before = folder.stamp();
   EXPECT_EQ(folder.stamp(), before);
-  wait_a_tick();
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));  // a step of the folder's time
   write(path("models/a"), "");
   EXPECT_NE(folder.stamp(), before);
   EXPECT_EQ(folder.stamp(), stamp_of(path("models")));
