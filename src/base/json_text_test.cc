@@ -39,6 +39,10 @@ TEST(JsonText, StringsAreWhatTheLibraryWrites) {
       text += kBytes[random.next() % kBytes.size()];
     expect_same(text);
   }
+  // Longer than what is written at once, escapes on both sides of every seam.
+  for (const char c : {'"', '\n', '\x1f', 'a'})
+    for (const std::size_t size : {511u, 512u, 513u, 1024u, 5000u})
+      expect_same(std::string(size, c));
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 // and took a quarter of the gateway's time.
 #include <simdjson.h>
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -28,16 +31,11 @@ std::uint64_t zero_bytes(std::uint64_t eight) {
   return (eight - kOnes) & ~eight & kHighBits;
 }
 
-// Eight bytes at once, as most strings need no escape: the first byte from `at` on that does.
-std::size_t find_escape(std::string_view text, std::size_t at) {
-  for (; at + 8 <= text.size(); at += 8) {
-    const std::uint64_t eight = eight_at(text, at);
-    const std::uint64_t control = (eight - kOnes * 0x20) & ~eight & kHighBits;
-    const std::uint64_t marks = zero_bytes(eight ^ kOnes * '"') | zero_bytes(eight ^ kOnes * '\\');
-    if ((control | marks) != 0) break;
-  }
-  while (at < text.size() && is_plain(text[at])) ++at;
-  return at;
+// The high bit of the first byte that must be escaped; others may be marked too, but only behind
+// it.
+std::uint64_t escapes_in(std::uint64_t eight) {
+  const std::uint64_t control = (eight - kOnes * 0x20) & ~eight & kHighBits;
+  return control | zero_bytes(eight ^ kOnes * '"') | zero_bytes(eight ^ kOnes * '\\');
 }
 
 bool is_ascii(std::string_view text) {
@@ -48,35 +46,41 @@ bool is_ascii(std::string_view text) {
   return (any & kHighBits) == 0;
 }
 
-void write_escape(char c, std::string& out) {
+constexpr std::size_t kEscapedBytesMax = 6;  // \u001f
+
+// Returns the end of what it wrote.
+char* write_escape(char c, char* to) {
   constexpr std::string_view kHex = "0123456789abcdef";
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\b':
-      out += "\\b";
-      return;
-    case '\f':
-      out += "\\f";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      out += "\\u00";
-      out += kHex[static_cast<unsigned char>(c) >> 4];
-      out += kHex[static_cast<unsigned char>(c) & 15];
+  constexpr std::string_view kNamed = "\"\\\b\f\n\r\t", kNames = "\"\\bfnrt";
+  *to++ = '\\';
+  if (const std::size_t at = kNamed.find(c); at != std::string_view::npos) {
+    *to++ = kNames[at];
+    return to;
   }
+  for (const char digit : {'u', '0', '0', kHex[static_cast<unsigned char>(c) >> 4],
+                           kHex[static_cast<unsigned char>(c) & 15]})
+    *to++ = digit;
+  return to;
+}
+
+// Eight bytes at once, as few need an escape. There is room for all of them escaped.
+char* write_escaped(std::string_view text, char* to) {
+  static_assert(std::endian::native == std::endian::little);
+  std::size_t at = 0;
+  while (at + 8 <= text.size()) {
+    const std::uint64_t eight = eight_at(text, at);
+    std::memcpy(to, &eight, sizeof eight);
+    const std::uint64_t escapes = escapes_in(eight);
+    const std::size_t plain = static_cast<std::size_t>(std::countr_zero(escapes)) / 8;  // 8: all
+    to += plain;
+    at += plain;
+    if (escapes != 0) to = write_escape(text[at++], to);
+  }
+  for (; at < text.size(); ++at) {
+    if (is_plain(text[at])) *to++ = text[at];
+    else to = write_escape(text[at], to);
+  }
+  return to;
 }
 
 }  // namespace
@@ -90,13 +94,13 @@ void append_json_string(std::string_view text, std::string& out) {
     out += Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
     return;
   }
+  constexpr std::size_t kPieceBytes = 512;
+  std::array<char, kPieceBytes * kEscapedBytesMax> piece;  // not zeroed
+  out.reserve(out.size() + text.size() + 2);
   out += '"';
-  for (std::size_t plain = 0;;) {  // what stands before it has been written
-    const std::size_t at = find_escape(text, plain);
-    out.append(text.substr(plain, at - plain));
-    if (at == text.size()) break;
-    write_escape(text[at], out);
-    plain = at + 1;
+  for (; !text.empty(); text.remove_prefix(std::min(text.size(), kPieceBytes))) {
+    const char* const end = write_escaped(text.substr(0, kPieceBytes), piece.data());
+    out.append(piece.data(), static_cast<std::size_t>(end - piece.data()));
   }
   out += '"';
 }

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kHeadReadBytes = 4u << 10;
 constexpr std::size_t kBodyReadBytes = 64u << 10;
+constexpr std::uint64_t kReservedBytesMax = 4u << 20;
 // After a refusal the rest of the request is read and dropped within these bounds, so that a client
 // that writes first and reads later sees the answer and not a reset.
 constexpr std::size_t kDrainBytesMax = 64u << 20;
@@ -214,6 +215,8 @@ std::optional<Refusal> Connection::read_length_body(RequestHead& head, bool& gon
   const auto have = static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer_.size()));
   body = buffer_.substr(0, have);
   buffer_.erase(0, have);
+  // What is announced and may not come takes addresses, and memory only when it does.
+  if (!head.request.sink) body.reserve(static_cast<std::size_t>(std::min(size, kReservedBytesMax)));
   std::uint64_t received = 0;
   if (const auto no = hand_over(head.request, received)) return no;
   const std::int64_t start_ns = system_clock().mono_ns();
