@@ -12,6 +12,7 @@ constexpr std::int64_t kHourMs = 3'600'000, kMinuteMs = 60'000;
 constexpr std::int64_t kDayMs = 24 * kHourMs;
 constexpr int kLookBackUnits = 8;
 constexpr std::size_t kUnitsMax = 1000;  // a month of hours
+constexpr std::size_t kMarksMax = 256;   // far above the steps of a look-back
 // A window shorter than this has no weekdays or nights of its own.
 constexpr std::int64_t kShapedMs = 2 * kDayMs;
 constexpr double kBehindMost = -1, kAheadMost = 1.5;
@@ -19,6 +20,11 @@ constexpr double kBehindMost = -1, kAheadMost = 1.5;
 // A saved amount that is one.
 bool bounded(double amount) {
   return amount >= 0 && amount <= 1e15;
+}
+
+// A saved time that is one: before the year 10,000.
+bool is_time(std::int64_t ms) {
+  return ms >= 0 && ms < 253'402'300'800'000;
 }
 
 double median_lambda(std::vector<Pacer::Unit> units) {
@@ -141,7 +147,9 @@ bool read_units(const Json* list, std::vector<Pacer::Unit>& units) {
       return false;
     units.push_back({item[0].get<std::int64_t>(), item[1].get<double>(), item[2].get<double>()});
     // Spending is known by what the provider says of it, which may go down.
-    if (!bounded(units.back().lambda) || !bounded(std::abs(units.back().spent))) return false;
+    if (!is_time(units.back().end_ms) || !bounded(units.back().lambda) ||
+        !bounded(std::abs(units.back().spent)))
+      return false;
   }
   return true;
 }
@@ -180,19 +188,26 @@ Result<Pacer> Pacer::load(std::string_view text, PacerTuning tuning) {
   pacer.stepped_ms_ = int_or(*json, "stepped_ms", -1);
   const Json* marks = find_key(*json, "marks");
   pacer.unit_spent_ = number_or(*json, "unit_spent", -1);
-  if (pacer.window_.start_ms < 0 || pacer.window_.end_ms < pacer.window_.start_ms ||
+  if (!is_time(pacer.window_.start_ms) || !is_time(pacer.window_.end_ms) ||
+      pacer.window_.end_ms < pacer.window_.start_ms || !is_time(pacer.stepped_ms_) ||
       !bounded(pacer.window_.cap) || !bounded(pacer.window_.usd_unit) ||
       pacer.lambda_ < tuning.lambda_min || pacer.lambda_ > tuning.lambda_max ||
       !bounded(pacer.spent_) || !bounded(pacer.unit_spent_) ||
       pacer.stepped_ms_ < pacer.window_.start_ms || marks == nullptr || !marks->is_array() ||
-      !read_units(find_key(*json, "units"), pacer.units_) ||
+      marks->size() > kMarksMax || !read_units(find_key(*json, "units"), pacer.units_) ||
       !read_units(find_key(*json, "last_units"), pacer.last_units_))
     return damaged();
+  std::int64_t before_ms = 0;
   for (const Json& mark : *marks) {
     if (!mark.is_array() || mark.size() != 2 || !mark[0].is_number_integer() ||
         !mark[1].is_number())
       return damaged();
-    pacer.marks_.push_back({mark[0].get<std::int64_t>(), mark[1].get<double>()});
+    const Mark read{mark[0].get<std::int64_t>(), mark[1].get<double>()};
+    // One that lies ahead would never fall out of the look-back.
+    if (read.at_ms < before_ms || read.at_ms > pacer.stepped_ms_ || !bounded(std::abs(read.spent)))
+      return damaged();
+    before_ms = read.at_ms;
+    pacer.marks_.push_back(read);
   }
   return pacer;
 }

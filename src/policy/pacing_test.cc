@@ -125,6 +125,33 @@ TEST(Pacing, RefusesAStateItDidNotWrite) {
     EXPECT_EQ(Demand::load(text).error().code, Code::kCorrupt) << text;
 }
 
+// A file that a disk has damaged, or whose clock was wrong by ages.
+TEST(Pacing, RefusesNumbersThatNoTimeAndNoAmountHas) {
+  Pacer pacer;
+  pacer.open(week());
+  pacer.observe(kMonday + 9 * kHourMs, 9, Demand());
+  const std::string good = pacer.save();
+  ASSERT_TRUE(Pacer::load(good)) << good;
+  for (const char* key :
+       {"\"end_ms\":", "\"stepped_ms\":", "\"cap\":", "\"spent\":", "\"marks\":[["}) {
+    std::string damaged = good;
+    const std::size_t at = damaged.find(key) + std::string_view(key).size();
+    damaged.replace(at, damaged.find_first_of(",]", at) - at, "9223372036854775807");
+    EXPECT_FALSE(Pacer::load(damaged)) << damaged;
+  }
+}
+
+// It would stay in the look-back for ever, and all that came after it.
+TEST(Pacing, RefusesASpendingThatLiesAhead) {
+  Pacer pacer;
+  pacer.open(week());
+  pacer.observe(kMonday + 9 * kHourMs, 9, Demand());
+  std::string damaged = pacer.save();
+  const std::size_t at = damaged.find("\"marks\":[[") + 10;
+  damaged.insert(damaged.find(',', at), "0");  // ten times as late
+  EXPECT_EQ(Pacer::load(damaged).error().code, Code::kCorrupt);
+}
+
 TEST(Demand, IsEvenBeforeAnythingWasSeen) {
   EXPECT_NEAR(Demand().expected_hours(kMonday, kMonday + kWeekMs), 168, 1e-9);
   EXPECT_NEAR(Demand().expected_hours(kMonday + 10, kMonday + kHourMs + 10), 1, 1e-9);
