@@ -6,11 +6,12 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/json_text.h"
 
 namespace tophand::tasks {
 namespace {
 
-constexpr JsonLimits kLineLimits{.bytes_max = 4096, .depth_max = 2};
+constexpr JsonLimits kLineLimits{.bytes_max = 8192, .depth_max = 2};
 constexpr std::size_t kSubjectBytesMax = 1000;  // a longer one is compared by its start
 
 void each_line(std::string_view text, const std::function<void(std::string_view)>& on_line) {
@@ -24,6 +25,17 @@ void each_line(std::string_view text, const std::function<void(std::string_view)
 bool is_object_id(std::string_view text) {
   return (text.size() == 40 || text.size() == 64) &&
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// A subject as the file of watched commits gives it back: its start, cut between characters, and
+// valid UTF-8, whatever an editor has left in it.
+std::string kept_subject(std::string_view subject) {
+  std::size_t end = std::min(subject.size(), kSubjectBytesMax);
+  while (end > 0 && end < subject.size() && (subject[end] & 0xC0) == 0x80) --end;
+  std::string out(subject.substr(0, end));
+  if (is_utf8(out)) return out;
+  const auto written = parse_json(dump_json(Json(out)));
+  return written && written->is_string() ? written->get<std::string>() : out;
 }
 
 // The commit that this one is now; nullptr when it is none, or it cannot be told which.
@@ -69,7 +81,8 @@ std::vector<MadeCommit> read_made_commits(std::string_view text) {
                     .subject = std::string(string_or(*json, "subject", "")),
                     .author_time_s = int_or(*json, "author_time", 0),
                     .request_id = std::string(string_or(*json, "request_id", ""))};
-    if (is_object_id(made.commit) && !made.subject.empty() && !made.request_id.empty())
+    if (is_object_id(made.commit) && !made.subject.empty() && !made.request_id.empty() &&
+        made.author_time_s >= 0)
       out.push_back(std::move(made));
   });
   if (out.size() > kMadeCommitsMax)
@@ -96,12 +109,12 @@ std::vector<CommitHistory::Commit> read_commit_log(std::string_view output) {
     const std::size_t time_end =
         id_end == std::string_view::npos ? id_end : line.find('\0', id_end + 1);
     if (time_end == std::string_view::npos) return;
-    CommitHistory::Commit commit{
-        .commit = std::string(line.substr(0, id_end)),
-        .subject = std::string(line.substr(time_end + 1, kSubjectBytesMax))};
+    CommitHistory::Commit commit{.commit = std::string(line.substr(0, id_end)),
+                                 .subject = kept_subject(line.substr(time_end + 1))};
     const auto read =
         std::from_chars(line.data() + id_end + 1, line.data() + time_end, commit.author_time_s);
-    if (read.ec == std::errc() && is_object_id(commit.commit)) out.push_back(std::move(commit));
+    if (read.ec == std::errc() && commit.author_time_s >= 0 && is_object_id(commit.commit))
+      out.push_back(std::move(commit));
   });
   return out;
 }

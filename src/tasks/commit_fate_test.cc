@@ -80,6 +80,30 @@ TEST(MadeCommits, PassesOverWhatIsNone) {
               ElementsAre(made('a')));
   EXPECT_THAT(read_made_commits(R"({"commit":"--exec","subject":"s","request_id":"r"})"),
               IsEmpty());
+  std::string damaged = good;
+  damaged.replace(damaged.find("1800000000"), 10, "-9223372036854775808");
+  EXPECT_THAT(read_made_commits(damaged), IsEmpty());
+}
+
+// What the log cuts is cut between characters, or the file would not give it back.
+TEST(MadeCommits, WatchesACommitWithALongSubject) {
+  const std::string line = id('a') + '\0' + "1800000000" + '\0' + std::string(999, 'x');
+  const auto log = read_commit_log(line + "\xc3\xa9 and so on\n");
+  ASSERT_EQ(log.size(), 1u);
+  const std::vector<MadeCommit> one{{id('a'), log[0].subject, kMadeS, "req_a"}};
+  const auto read = read_made_commits(write_made_commits(one));
+  EXPECT_EQ(read, one);
+  EXPECT_EQ(fate_of(read.at(0), read, {.commits = log}, kMadeS + kDayS), CommitFate::kKept);
+}
+
+TEST(MadeCommits, WatchesACommitWhoseSubjectIsNotUtf8) {
+  const std::string line = id('a') + '\0' + "1800000000" + '\0' +
+                           "fix: Gr\xf6\xdf"
+                           "e";
+  const auto log = read_commit_log(line);
+  const std::vector<MadeCommit> one{{id('a'), log.at(0).subject, kMadeS, "req_a"}};
+  const auto read = read_made_commits(write_made_commits(one));
+  EXPECT_EQ(fate_of(read.at(0), read, {.commits = log}, kMadeS + kDayS), CommitFate::kKept);
 }
 
 TEST(MadeCommits, KeepsTheLatest) {
