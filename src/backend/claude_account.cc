@@ -56,7 +56,8 @@ std::optional<std::int64_t> nano_of_cents(std::string_view text) {
   const std::size_t point = text.find('.');
   std::string all(text.substr(0, point));
   std::string part = point == std::string_view::npos ? "" : std::string(text.substr(point + 1));
-  if (all.empty()) return std::nullopt;
+  if (all.empty() || (all + part).find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
   part.resize(kDecimals, '0');
   all += part;
   std::int64_t value = 0;

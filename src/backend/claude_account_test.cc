@@ -69,7 +69,9 @@ TEST(ClaudeAccount, TakesNothingForZeroThatItDoesNotUnderstand) {
   for (const std::string& wrong :
        {with(cost, "USD", "EUR"), with(cost, "\"123.45\"", "123.45"), with(cost, "123.45", "1,23"),
         with(cost, "123.45", ""), with(cost, "123.45", ".5"),
-        with(cost, "123.45", "99999999999999999999"), with(cost, "123.45", "1e3")})
+        with(cost, "123.45", "99999999999999999999"), with(cost, "123.45", "1e3"),
+        with(cost, "123.45", "--1"), with(cost, "123.45", "1.00000005e9"),
+        with(cost, "123.45", "1.2345678 about")})
     EXPECT_FALSE(parse_cost_page(wrong)) << wrong;
 }
 
