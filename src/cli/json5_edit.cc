@@ -1,12 +1,13 @@
 #include "cli/json5_edit.h"
 
 #include <algorithm>
+#include <charconv>
 #include <vector>
 
 namespace tophand::cli {
 namespace {
 
-constexpr std::string_view kSpaces = " \t\r\n\v\f";
+constexpr std::string_view kSpaces = " \t\r\n\v\f", kLineEnds = "\r\n";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 struct Member {
@@ -44,7 +45,7 @@ class Scanner {
     for (;;) {
       at_ = std::min(text_.find_first_not_of(kSpaces, at_), text_.size());
       if (text_.substr(at_, 2) == "//") {
-        at_ = std::min(text_.find('\n', at_), text_.size());
+        at_ = std::min(text_.find_first_of(kLineEnds, at_), text_.size());
       } else if (text_.substr(at_, 2) == "/*") {
         const std::size_t end = text_.find("*/", at_ + 2);
         if (end == std::string_view::npos) return expected("the end of a comment");
@@ -77,11 +78,28 @@ class Scanner {
     while (at_ < text_.size()) {
       const char c = text_[at_++];
       if (c == quote) return {};
-      if (c == '\\' && at_ < text_.size()) out += text_[at_++];  // names of ours have no escapes
+      if (c == '\\' && at_ < text_.size()) escaped(out);
       else if (c == '\n') break;
       else out += c;
     }
     return expected("the end of a string");
+  }
+
+  // What stands behind a backslash. Names of ours are ASCII: what means another character, or a
+  // line that goes on, becomes something that none of them has.
+  void escaped(std::string& out) {
+    const char c = text_[at_++];
+    const std::size_t digits = c == 'u' ? 4 : c == 'x' ? 2 : 0;
+    const std::string_view code = text_.substr(at_, digits);
+    unsigned value = 0;
+    const auto read = std::from_chars(code.data(), code.data() + code.size(), value, 16);
+    if (digits > 0 && read.ptr == code.data() + digits) {
+      at_ += digits;
+      out += value < 0x80 ? static_cast<char>(value) : '\xff';
+      return;
+    }
+    if (c == '\r' && text_.substr(at_).starts_with('\n')) ++at_;
+    out += c;
   }
 
   // A number, a literal or an unquoted name: whatever stands up to a space or a sign of structure.
@@ -243,7 +261,8 @@ std::string insert_member(std::string_view text, const Object& object, const std
   const Member& last = object.members.back();
   auto indent = indent_before(text, last.begin);
   // The content may end in a comment that ends with the line.
-  if (!indent && text.substr(content_end, object.close - content_end).find('\n') != text.npos)
+  if (!indent &&
+      text.substr(content_end, object.close - content_end).find_first_of(kLineEnds) != text.npos)
     indent = indent_of_line(text, object.open) + "  ";
   const std::string lead = indent ? "\n" + *indent : " ";
   const bool had_comma = last.comma != std::string_view::npos;
@@ -272,7 +291,7 @@ std::string erase_member(std::string_view text, const Object& object, const Memb
     return out.erase(begin, object.close - begin);
   // What stood before it may be a comment that ends with the line.
   const auto has_newline = [&](std::size_t from, std::size_t to) {
-    return text.substr(from, to - from).find('\n') != std::string_view::npos;
+    return text.substr(from, to - from).find_first_of(kLineEnds) != std::string_view::npos;
   };
   const bool keep_newline = has_newline(begin, member.begin) && !has_newline(end, next);
   out.replace(begin, end - begin, keep_newline ? "\n" : "");
