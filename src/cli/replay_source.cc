@@ -86,11 +86,25 @@ std::string text_of(const Json& row, const char* key) {
   return std::string(string_or(row, key, ""));
 }
 
+// Far beyond what there is, and so little that a million rows add up.
+struct Number {
+  const char* key;
+  std::int64_t fallback, max;
+};
+constexpr std::array kNumbers{
+    Number{"started_ms", -1, 253'402'300'799'999},  // the end of the year 9999
+    Number{"input_tokens", -1, 100'000'000}, Number{"output_tokens", -1, 100'000'000},
+    Number{"cost_nano_usd", 0, 1'000'000'000'000},  // a thousand dollars
+};
+
 Result<ledger::Row> row_of(const Json& json, std::size_t line) {
   ledger::Row row;
-  for (const char* key : {"started_ms", "input_tokens", "output_tokens"})
-    if (int_or(json, key, -1) < 0)
-      return fail(Code::kInvalid, std::string(key) + ": expected a whole number, 0 or more");
+  for (const Number& number : kNumbers) {
+    const std::int64_t value = int_or(json, number.key, number.fallback);
+    if (value < 0 || value > number.max)
+      return fail(Code::kInvalid, std::string(number.key) + ": expected a whole number, 0 to " +
+                                      std::to_string(number.max));
+  }
   for (const char* key : {"backend", "model"})
     if (text_of(json, key).empty())
       return fail(Code::kInvalid, std::string(key) + ": expected a text");

@@ -56,7 +56,14 @@ TEST(Trace, AFaultNamesItsLine) {
   for (const char* wrong :
        {"{", "[]", R"({"started_ms":1})",
         R"({"started_ms":-1,"backend":"b","model":"m","input_tokens":1,"output_tokens":1})",
-        R"({"started_ms":1,"model":"m","input_tokens":1,"output_tokens":1})"}) {
+        R"({"started_ms":1,"model":"m","input_tokens":1,"output_tokens":1})",
+        // What no sum of them could hold.
+        R"({"started_ms":9e18,"backend":"b","model":"m","input_tokens":1,"output_tokens":1})",
+        R"({"started_ms":1,"backend":"b","model":"m","input_tokens":9e18,"output_tokens":1})",
+        R"({"started_ms":1,"backend":"b","model":"m","input_tokens":1,"output_tokens":1,)"
+        R"("cost_nano_usd":9e18})",
+        R"({"started_ms":1,"backend":"b","model":"m","input_tokens":1,"output_tokens":1,)"
+        R"("cost_nano_usd":-1})"}) {
     const auto rows = parse_trace(std::string(kLine) + "\n" + wrong, 0);
     ASSERT_FALSE(rows) << wrong;
     EXPECT_THAT(rows.error().message, HasSubstr("line 2")) << wrong;
