@@ -291,8 +291,10 @@ Result<EmbeddingEvent> read_engine_embedding_event(std::string_view line) {
   item.truncated = bool_or(json, "truncated", false);
   item.values.reserve(values->size());
   for (const Json& value : *values) {
-    if (!value.is_number()) return fail(Code::kUpstream, "engine embedding: expected numbers");
-    item.values.push_back(static_cast<float>(value.get<double>()));
+    const float number = value.is_number() ? static_cast<float>(value.get<double>()) : NAN;
+    if (!std::isfinite(number))
+      return fail(Code::kUpstream, "engine embedding: expected finite numbers");
+    item.values.push_back(number);
   }
   return EmbeddingEvent(std::move(item));
 }

@@ -140,7 +140,8 @@ TEST(EmbeddingWire, CarriesEveryFloatUnchanged) {
   const auto done = read_engine_embedding_event(
       write_engine_embedding_event(EmbeddingsFinished{{.total_ns = 9}}));
   EXPECT_EQ(std::get<EmbeddingsFinished>(*done).timing.total_ns, 9);
-  for (const char* line : {"", "{}", "[]", R"({"embedding":"x"})", R"({"embedding":[null]})"})
+  for (const char* line : {"", "{}", "[]", R"({"embedding":"x"})", R"({"embedding":[null]})",
+                           R"({"embedding":[1e39]})"})
     EXPECT_FALSE(read_engine_embedding_event(line)) << line;
 }
 
