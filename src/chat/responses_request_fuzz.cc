@@ -1,13 +1,16 @@
-// Any bytes as a Responses request and as a Completions request; what is accepted must make a valid
-// Messages request and an answer that repeats its settings, and several prompts a request each.
+// Any bytes as a Responses request and as a Completions request; what is accepted must make a
+// Messages request that the API takes and an answer that repeats its settings, and several prompts
+// a request each.
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <string_view>
 #include <vector>
 
 #include "base/assert.h"
 #include "base/json.h"
 #include "chat/dialect.h"
+#include "chat/messages_rules_for_tests.h"
 #include "chat/responses_stored.h"
 #include "chat/several_answers.h"
 #include "chat/upstream.h"
@@ -47,8 +50,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       TOPHAND_ASSERT(last.has_value() && last->answers == 1);
     }
     TOPHAND_ASSERT(request->load_only || !request->messages.empty());
-    const std::string claude = write_anthropic_request(*request, "claude-x", 4096);
-    TOPHAND_ASSERT(find_top_level_value(claude, "max_tokens").has_value());
+    const std::string broken =
+        MessagesRules::broken_by(write_anthropic_request(*request, "claude-x", 4096));
+    if (!broken.empty()) std::fprintf(stderr, "%s\n", broken.c_str());
+    TOPHAND_ASSERT(broken.empty());
     TOPHAND_ASSERT(read_engine_request(write_engine_request(*request)).has_value());
     const AnswerContext context{.id = "resp_1", .echo_json = request->echo_json};
     TOPHAND_ASSERT(find_top_level_value(write_answer(dialect, context, {}), "id").has_value());
