@@ -1,6 +1,6 @@
-// What is loaded as the saved state of pacing can be saved and loaded again as it was, and paces a
-// week, or five hours, with numbers that are some; and so does a state that a disk has damaged, or
-// it is refused.
+// What is loaded as the saved state of pacing can be saved and loaded again as it was, and paces
+// two days, or five hours, with numbers that are some; and so does a state that a disk has damaged,
+// or it is refused.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -14,7 +14,8 @@ namespace {
 using namespace tophand::policy;
 
 constexpr std::int64_t kHourMs = 3'600'000, kWeekMs = 168 * kHourMs;
-constexpr std::int64_t kNowMs = 1'795'824'000'000;  // a Saturday of 2026
+constexpr std::int64_t kShortMs = 5 * kHourMs, kLongMs = 48 * kHourMs;  // with nights of its own
+constexpr std::int64_t kNowMs = 1'795'824'000'000;                      // a Saturday of 2026
 
 bool is_amount(double value) {
   return std::isfinite(value) && value >= 0;
@@ -39,7 +40,7 @@ void check_pacer(Pacer pacer, const Demand& demand) {
   const PacerTuning tuning;
   TOPHAND_ASSERT(Pacer::load(pacer.save())->save() == pacer.save());
   TOPHAND_ASSERT(pacer.save().size() < std::size_t{100} * 1024);
-  for (const std::int64_t length_ms : {5 * kHourMs, kWeekMs}) {
+  for (const std::int64_t length_ms : {kShortMs, kLongMs}) {
     const std::int64_t start_ms = kNowMs - length_ms / 2;
     pacer.open({.name = "w", .start_ms = start_ms, .end_ms = start_ms + length_ms, .cap = 20});
     for (const std::int64_t part : {2, 3, 4, 5}) {
@@ -56,24 +57,24 @@ void check_pacer(Pacer pacer, const Demand& demand) {
   }
 }
 
-// A week, some hours and dollars of it a byte.
-struct Week {
+// Two days, some half hours and dollars of them a byte.
+struct Past {
   Pacer pacer;
   Demand demand;
 };
-Week week_of(std::string_view bytes) {
-  Week week;
+Past past_of(std::string_view bytes) {
+  Past past;
   std::int64_t now_ms = kNowMs;
   double spent = 0;
-  week.pacer.open({.name = "week", .start_ms = now_ms, .end_ms = now_ms + kWeekMs, .cap = 50});
+  past.pacer.open({.name = "w", .start_ms = now_ms, .end_ms = now_ms + kLongMs, .cap = 50});
   for (const char c : bytes.substr(0, 64)) {
     const auto what = static_cast<unsigned char>(c);
-    now_ms += what % 16 * kHourMs / 2;
+    now_ms += what % 8 * kHourMs / 2;
     spent += what / 16 * 0.25;
-    week.demand.asked(now_ms, {.usd = what / 16 * 0.25, .high_priority = what % 2 == 0});
-    week.pacer.observe(now_ms, spent, week.demand);
+    past.demand.asked(now_ms, {.usd = what / 16 * 0.25, .high_priority = what % 2 == 0});
+    past.pacer.observe(now_ms, spent, past.demand);
   }
-  return week;
+  return past;
 }
 
 // The text with some of its bytes replaced: the first two of `bytes` say where, the third how many.
@@ -89,16 +90,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto demand = Demand::load(text)) check_demand(*demand);
   if (const auto pacer = Pacer::load(text)) check_pacer(*pacer, Demand());
-  // The last bytes as the week, those before a zero byte as the damage.
+  // The last bytes as the past, those before a zero byte as the damage.
   const std::size_t split = text.find('\0', 3);
   if (split == text.npos) return 0;
-  const Week week = week_of(text.substr(split + 1));
-  check_demand(week.demand);
-  check_pacer(week.pacer, week.demand);
+  const Past past = past_of(text.substr(split + 1));
+  check_demand(past.demand);
+  check_pacer(past.pacer, past.demand);
   const std::string_view damage = text.substr(0, split);
-  const auto demand = Demand::load(damaged(week.demand.save(), damage));
+  const auto demand = Demand::load(damaged(past.demand.save(), damage));
   if (demand) check_demand(*demand);
-  if (const auto pacer = Pacer::load(damaged(week.pacer.save(), damage)))
-    check_pacer(*pacer, demand ? *demand : week.demand);
+  if (const auto pacer = Pacer::load(damaged(past.pacer.save(), damage)))
+    check_pacer(*pacer, demand ? *demand : past.demand);
   return 0;
 }
