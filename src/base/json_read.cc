@@ -88,6 +88,9 @@ Result<Json> parse_slowly(std::string_view text, const JsonLimits& limits) {
   if (shape.depth > limits.depth_max)
     return fail(Code::kInvalid,
                 "JSON nested deeper than " + std::to_string(limits.depth_max) + " levels");
+  // To the library a zero byte is the end of the text, whatever stands behind it.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
+    return fail(Code::kInvalid, "malformed JSON: a zero byte at byte " + std::to_string(zero + 1));
   const auto mended = without_lone_surrogates(text);
   try {
     return Json::parse(mended ? std::string_view(*mended) : text);

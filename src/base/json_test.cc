@@ -47,6 +47,14 @@ TEST(Json, MalformedTextNamesThePlace) {
 }
 
 // What JavaScript writes of a string that was cut between the halves of a surrogate pair.
+TEST(Json, NothingStandsBehindAZeroByte) {
+  using std::string_view_literals::operator""sv;
+  for (const std::string_view text :
+       {"{}\0"sv, "{\"a\":1}\0{\"a\":2}"sv, "{\"a\":1}\0\xff"sv, "[\0]"sv, "\0"sv, "\"a\0b\""sv})
+    EXPECT_EQ(parse_json(text).error().code, Code::kInvalid) << text;
+  EXPECT_EQ(parse_json(R"("a\u0000b")"), Json("a\0b"sv));
+}
+
 TEST(Json, HalfASurrogatePairIsAReplacementCharacter) {
   const std::pair<const char*, const char*> texts[] = {
       {R"(["a\ud83d"])", "[\"a\uFFFD\"]"},
