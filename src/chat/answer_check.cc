@@ -225,6 +225,7 @@ JsonAnswer read_json_answer(const Request& request, std::string_view text) {
 }
 
 std::optional<Fault> find_fault(const Request& request, const LocalAnswer& answer) {
+  if (answer.refused) return std::nullopt;
   for (const ToolUseBlock& call : answer.calls)
     if (auto fault = call_fault(request, call, answer.cut_off)) return fault;
   if (answer.cut_off) return fault_before_limit(request, answer);

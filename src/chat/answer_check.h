@@ -18,6 +18,7 @@ struct LocalAnswer {
   std::vector<ToolUseBlock> calls;
   std::string broken_call;  // text that was meant as a call and cannot be read as one
   bool cut_off = false;     // at max_tokens or a stop string: what is not whole is not its fault
+  bool refused = false;     // by the model or a filter: it would be again
 };
 
 struct Fault {

@@ -99,6 +99,8 @@ class AnthropicWriter final : public BlockSequencer {
     progress(out);
   }
 
+  bool shows_signatures() const override { return true; }
+
   void progress(std::string& out) override {
     send("ping", out, [](JsonText&) {});
   }

@@ -12,7 +12,7 @@ void BlockSequencer::on(const StreamEvent& event, std::int64_t now_ms, std::stri
   } else if (const auto* thinking = std::get_if<ThinkingDelta>(&event)) {
     // Late reasoning would have to interrupt the call: dropped.
     if (is_open_ && block_.kind == BlockKind::kToolUse) return;
-    if (thinking->text.empty() && thinking->signature.empty()) return;
+    if (thinking->text.empty() && (thinking->signature.empty() || !shows_signatures())) return;
     ensure_open(BlockKind::kThinking, out).signature += thinking->signature;
     piece(BlockKind::kThinking, thinking->text, out);
   } else if (const auto* tool = std::get_if<ToolUseStart>(&event)) {

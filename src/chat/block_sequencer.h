@@ -33,6 +33,8 @@ class BlockSequencer : public StreamWriter {
   // A tool call without arguments has had a delta "{}" by now.
   virtual void close(const OpenBlock& block, std::string& out) = 0;
   virtual void progress(std::string& out) = 0;
+  // Whether a thought is worth a block of which only the signature is known.
+  virtual bool shows_signatures() const { return false; }
   // `finished` has its reason settled and its usage completed (events.h).
   virtual void finish(const Finished& finished, std::string& out) = 0;
   virtual void failed(const Failed& failure, std::string& out) = 0;

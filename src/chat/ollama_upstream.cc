@@ -107,10 +107,15 @@ void add_format(const Request& request, Json& out) {
 // An object; servers that only speak Ollama's protocol also send its text, which is passed on as it
 // is, so that a broken one is found out and not run.
 std::string arguments_of(const Json& function) {
-  const Json& arguments = member(function, "arguments");
-  if (arguments.is_object()) return dump_json(arguments);
-  std::string text = string_member(function, "arguments");
+  std::string text = stated_arguments(function);
   return is_blank(text) ? "{}" : text;
+}
+
+// A line about the model's memory, not about an answer: it stands in one's place when the model was
+// asked nothing, or was taken away.
+bool is_about_loading(const Json& line) {
+  const std::string_view reason = string_or(line, "done_reason", "");
+  return reason == "load" || reason == "unload";
 }
 
 std::int64_t count_of(const Json& line, std::string_view key) {
@@ -148,14 +153,14 @@ Result<std::string> write_ollama_request(const Request& request, const OllamaAsk
 
 void OllamaStreamReader::on_line(std::string_view line, std::vector<StreamEvent>& out) {
   if (finished_) return;
-  const auto parsed = parse_json(line);
+  const auto parsed = parse_answer_json(pairs_.joined(line));
   if (!parsed || !parsed->is_object())
     return fail(
         Failed{{Code::kUpstream, "the answer cannot be read: " +
                                      (parsed ? "expected a JSON object" : parsed.error().message)},
                ""},
         out);
-  if (!member(*parsed, "error").is_null()) return fail(read_server_error(0, line), out);
+  if (tells_error(*parsed)) return fail(read_server_error(0, line), out);
   if (!started_) {
     started_ = true;
     Started started;
@@ -169,14 +174,12 @@ void OllamaStreamReader::on_line(std::string_view line, std::vector<StreamEvent>
   std::string text = string_member(source, message.is_object() ? "content" : "response");
   if (!text.empty()) out.emplace_back(TextDelta{std::move(text)});
   read_calls(message, out);
-  if (bool_or(*parsed, "done", false)) finish(*parsed, out);
+  if (bool_or(*parsed, "done", false) && !is_about_loading(*parsed)) finish(*parsed, out);
 }
 
 // Ollama gives each call whole, in one line.
 void OllamaStreamReader::read_calls(const Json& message, std::vector<StreamEvent>& out) {
-  const Json& calls = member(message, "tool_calls");
-  if (!calls.is_array()) return;
-  for (const Json& call : calls) {
+  for (const Json& call : list_of_calls(member(message, "tool_calls"))) {
     const Json& function = member(call, "function");
     std::string id = string_member(call, "id");
     if (id.empty()) id = id_prefix_ + std::to_string(calls_);

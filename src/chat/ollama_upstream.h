@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "chat/conversation.h"
 #include "chat/events.h"
+#include "chat/pair_joiner.h"
 
 namespace tophand::chat {
 
@@ -40,6 +41,7 @@ class OllamaStreamReader {
   void fail(Failed failure, std::vector<StreamEvent>& out);
 
   std::string id_prefix_;
+  PairJoiner pairs_;
   bool started_ = false, finished_ = false;
   int calls_ = 0;
 };

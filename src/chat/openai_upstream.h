@@ -12,6 +12,7 @@
 #include "base/json_fwd.h"
 #include "chat/conversation.h"
 #include "chat/events.h"
+#include "chat/pair_joiner.h"
 
 namespace tophand::chat {
 
@@ -70,6 +71,7 @@ class OpenAiStreamReader {
   void read_text(const Json& delta, std::vector<StreamEvent>& out);
   void read_calls(const Json& calls, std::vector<StreamEvent>& out);
   void read_call(const Json& piece, std::size_t before, std::vector<StreamEvent>& out);
+  static void take_name(const std::string& piece, Call& call);
   std::size_t find_call(const Json& piece);
   std::size_t add_call(std::int64_t index, std::string name);
   static bool has_next_object(const Call& call, const Json& function);
@@ -83,8 +85,10 @@ class OpenAiStreamReader {
   void fail(Failed failure, std::vector<StreamEvent>& out);
 
   std::string id_prefix_;
+  PairJoiner pairs_;
   bool started_ = false, finished_ = false, said_reason_ = false;
   bool told_text_ = false;  // some text or thinking has come
+  bool refused_ = false;    // some of it as a refusal
   StopReason reason_ = StopReason::kEndTurn;
   std::string stop_sequence_;
   Usage usage_;

@@ -63,12 +63,10 @@ std::optional<StopReason> stop_reason(std::string_view said) {
   return StopReason::kEndTurn;
 }
 
-// A fragment of the arguments: a string, or from some servers the object itself. Of a call without
-// arguments servers in Go write "null", others blanks: that begins no object.
+// A fragment of the arguments. Of a call without arguments servers in Go write "null", others
+// blanks: that begins no object.
 std::string arguments_of(const Json& function, bool at_start) {
-  const Json& arguments = member(function, "arguments");
-  if (arguments.is_object()) return dump_json(arguments);
-  std::string text = string_member(function, "arguments");
+  std::string text = stated_arguments(function);
   if (at_start && (is_blank(text) || text == "null")) text.clear();
   return text;
 }
@@ -106,13 +104,6 @@ std::string text_of_details(const Json& details) {
   return text;
 }
 
-// Some servers say in every chunk that there is none: null, "", false.
-bool tells_error(const Json& holder) {
-  const Json& error = member(holder, "error");
-  if (error.is_boolean()) return error.get<bool>();
-  return error.is_string() ? error != "" : !error.empty();
-}
-
 // {"error":...}, vLLM's {"object":"error",...}; without choices also {"message":...} and FastAPI's
 // {"detail":...}, which come as an event named error.
 bool is_error(const Json& chunk, bool has_choices) {
@@ -131,7 +122,7 @@ void OpenAiStreamReader::on_data(std::string_view data, std::vector<StreamEvent>
     else fail(broken("the answer ended before it began"), out);
     return;
   }
-  const auto parsed = parse_json(data);
+  const auto parsed = parse_answer_json(pairs_.joined(data));
   // Gemini puts its errors in a list.
   if (parsed && parsed->is_array() && !parsed->empty() && tells_error(parsed->front()))
     return fail(read_server_error(0, data), out);
@@ -195,8 +186,8 @@ void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent
   const bool is_said = !streamed.is_object() && (told_text_ || !calls_.empty());
   if (delta.is_object() && !is_said) {
     read_text(delta, out);
-    const Json& calls = member(delta, "tool_calls");
-    if (calls.is_array()) read_calls(calls, out);
+    const Json calls = list_of_calls(member(delta, "tool_calls"));
+    read_calls(calls, out);
     // What came before tool_calls: one call, whose name and arguments lie here.
     const Json& old_call = member(delta, "function_call");
     if (old_call.is_object() && calls.empty())
@@ -231,6 +222,7 @@ void OpenAiStreamReader::read_text(const Json& delta, std::vector<StreamEvent>& 
     std::string text = given.is_array() ? text_of_parts(given, "text") : string_member(delta, key);
     if (text.empty()) continue;
     told_text_ = true;
+    refused_ = refused_ || key == "refusal";
     if (calls_.empty()) {
       out.emplace_back(TextDelta{std::move(text)});
       continue;
@@ -264,8 +256,11 @@ std::size_t OpenAiStreamReader::find_call(const Json& piece) {
       std::ranges::any_of(calls_, [&](const Call& call) { return call.id == id; });
   for (std::size_t i = calls_.size(); i-- > 0;) {
     const Call& call = calls_[i];
-    const bool other = (ids_count && !id.empty() && !call.id.empty() && id != call.id) ||
-                       (id.empty() && !name.empty() && !call.name.empty() && name != call.name);
+    const bool other_id = ids_count && !id.empty() && !call.id.empty() && id != call.id;
+    const bool other_name = id.empty() && !name.empty() && !call.name.empty() && name != call.name;
+    // A name may come in pieces, before the arguments.
+    const bool goes_on = has_index && call.index == wanted && call.arguments.empty();
+    const bool other = other_id || (other_name && !goes_on);
     // A call that is whole and named anew is the next one, under whatever id.
     const bool over = !has_index && !name.empty() && is_json_object(call.arguments);
     if (other || over) continue;
@@ -330,7 +325,7 @@ void OpenAiStreamReader::read_call(const Json& piece, std::size_t before,
   const Json& function = member(piece, "function");
   Call& call = calls_[at];
   if (call.id.empty()) call.id = string_member(piece, "id");
-  if (call.name.empty()) call.name = string_member(function, "name");
+  take_name(string_member(function, "name"), call);
   const std::string fragment = arguments_of(function, call.arguments.empty());
   if (at < known && is_same_object(fragment, call.arguments)) return;  // said once more
   if (!hold(fragment.size(), out)) return;
@@ -344,8 +339,14 @@ void OpenAiStreamReader::read_call(const Json& piece, std::size_t before,
   if (is_next && (is_json_object(calls_[open_call_].arguments) || is_repeat(open_call_)))
     end_call(out);
   if (at != open_call_ || calls_[at].may_repeat) return;
-  if (!call_started_) start_call(out);
-  else tell_arguments(out);
+  if (call_started_) tell_arguments(out);
+  else if (!calls_[at].arguments.empty()) start_call(out);  // until then its name may go on
+}
+
+// A name comes whole and then often in every fragment, or in pieces.
+void OpenAiStreamReader::take_name(const std::string& piece, Call& call) {
+  if (call.name.empty() || piece.starts_with(call.name)) call.name = piece;
+  else if (call.arguments.empty()) call.name += piece;
 }
 
 // What has not been told of the open call's arguments. Servers that stand before Bedrock say "{}"
@@ -389,6 +390,8 @@ void OpenAiStreamReader::finish(std::vector<StreamEvent>& out) {
   while (open_call_ < calls_.size()) end_call(out);
   if (!is_blank(late_text_)) out.emplace_back(TextDelta{std::move(late_text_)});
   if (!started_) out.emplace_back(Started{usage_, ""});
+  // OpenAI says "stop" then: where its text stands is what tells a refusal.
+  if (refused_ && reason_ == StopReason::kEndTurn) reason_ = StopReason::kRefusal;
   finished_ = true;
   out.emplace_back(Finished{reason_, std::move(stop_sequence_), usage_, timing_});
 }

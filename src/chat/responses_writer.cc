@@ -312,6 +312,9 @@ std::unique_ptr<StreamWriter> make_responses_writer(AnswerContext context) {
 std::string write_responses_answer(const AnswerContext& context, const Answer& answer) {
   ResponseState state;
   for (const Block& block : answer.blocks) {
+    if (const auto* thinking = std::get_if<ThinkingBlock>(&block);
+        thinking != nullptr && thinking->thinking.empty())
+      continue;  // only its signature is known, which is its vendor's
     const int index = static_cast<int>(state.output.size());
     // What is last is what an answer that ended early was cut in.
     const bool is_last = &block == &answer.blocks.back();

@@ -1,6 +1,8 @@
 #include "chat/upstream_parts.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -16,6 +18,57 @@ const Json& member(const Json& object, std::string_view key) {
 
 std::string string_member(const Json& object, std::string_view key) {
   return std::string(string_or(object, key, ""));
+}
+
+namespace {
+
+// `text` with null for the words that are no JSON; nothing when there are none. Inside strings they
+// are text.
+std::optional<std::string> without_words(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kWords{"NaN", "-Infinity", "Infinity"};
+  std::string out;
+  std::size_t from = 0;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"') in_string = !in_string;
+    if (text[at] == '\\') ++at;  // only strings hold one
+    if (in_string) continue;
+    for (const std::string_view word : kWords) {
+      if (!text.substr(at).starts_with(word)) continue;
+      out.append(text, from, at - from).append("null");
+      from = at + word.size();
+      at = from - 1;
+      break;
+    }
+  }
+  if (from == 0) return std::nullopt;
+  return out.append(text, from);
+}
+
+}  // namespace
+
+Result<Json> parse_answer_json(std::string_view text) {
+  auto parsed = parse_json(text);
+  if (parsed) return parsed;
+  const auto mended = without_words(text);
+  return mended ? parse_json(*mended) : std::move(parsed);
+}
+
+bool tells_error(const Json& holder) {
+  const Json& error = member(holder, "error");
+  if (error.is_boolean()) return error.get<bool>();
+  return error.is_string() ? error != "" : !error.empty();
+}
+
+std::string stated_arguments(const Json& function) {
+  const Json& arguments = member(function, "arguments");
+  if (arguments.is_null()) return "";
+  return arguments.is_string() ? arguments.get<std::string>() : dump_json(arguments);
+}
+
+Json list_of_calls(const Json& calls) {
+  if (calls.is_object()) return Json::array({calls});
+  return calls.is_array() ? calls : Json::array();
 }
 
 std::int64_t stated_tokens(const Json& object, std::string_view key, std::int64_t fallback) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json_fwd.h"
+#include "base/result.h"
 #include "chat/conversation.h"
 
 namespace tophand::chat {
@@ -14,6 +15,21 @@ namespace tophand::chat {
 // The member of that name, or null; never fails.
 const Json& member(const Json& object, std::string_view key);
 std::string string_member(const Json& object, std::string_view key);  // "" when it is no string
+
+// One event, line or body of another program. Servers in Python write NaN and Infinity for numbers
+// that are none, mostly among log probabilities: they are read as null.
+Result<Json> parse_answer_json(std::string_view text);
+
+// Whether the member "error" tells one. Some servers say in every chunk that there is none: null,
+// "", false, {}.
+bool tells_error(const Json& holder);
+
+// The arguments of a call: the text itself, or from some servers the object; anything else as its
+// JSON, so that it is found out to be no object. "" where there are none.
+std::string stated_arguments(const Json& function);
+
+// A list of calls; some servers send one call instead.
+Json list_of_calls(const Json& calls);
 
 // A count of tokens as another program states it; `fallback` where it states none, or more than any
 // context holds: counts go into sums and are multiplied by prices. Never below 0.

@@ -177,11 +177,13 @@ Result<> Gate::event(const chat::StreamEvent& event) {
   answer_.cut_off = finished->reason == chat::StopReason::kMaxTokens ||
                     finished->reason == chat::StopReason::kContextFull ||
                     finished->reason == chat::StopReason::kStopSequence;
+  answer_.refused = finished->reason == chat::StopReason::kRefusal;
   return {};
 }
 
 Result<> Gate::deliver() {
-  if (chat::wants_json(request_) && answer_.calls.empty() && !streams_) put_json();
+  const bool has_json = !answer_.refused && answer_.calls.empty() && !streams_;
+  if (chat::wants_json(request_) && has_json) put_json();
   if (auto gone = let_go(); !gone) return gone;
   return finished_ ? client_.event(*finished_) : Result<>();
 }

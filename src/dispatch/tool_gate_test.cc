@@ -374,6 +374,20 @@ TEST(ToolGate, WholeJsonBeforeWordsThatRanIntoTheLimitIsTheAnswer) {
   EXPECT_EQ(rig.seen.collector.take().reason, chat::StopReason::kEndTurn);
 }
 
+// Whoever asked for JSON has to be told that there is none, and the model would say the same again.
+TEST(ToolGate, ARefusalIsPassedAsItIs) {
+  Events refusal = text_answer("I can't help with that.");
+  std::get<chat::Finished>(refusal.back()).reason = chat::StopReason::kRefusal;
+  JsonRig rig({refusal});
+  EXPECT_EQ(rig.run().end, backend::End::kFinished);
+  EXPECT_EQ(rig.seen.text, "I can't help with that.");
+  EXPECT_EQ(rig.seen.collector.take().reason, chat::StopReason::kRefusal);
+  Rig with_tools({refusal});
+  with_tools.request.tool_choice.kind = chat::ToolChoice::Kind::kAny;
+  EXPECT_EQ(with_tools.run().end, backend::End::kFinished);
+  EXPECT_EQ(with_tools.seen.text, "I can't help with that.");
+}
+
 TEST(ToolGate, AStringOrANumberMayGoOnBehindTheLimit) {
   for (const auto& [schema, text] :
        {std::pair(R"({"type":"string"})", "\"a long"), std::pair(R"({"type":"integer"})", "12")}) {
