@@ -23,7 +23,7 @@ def cached_usage(trace):
     return f"cached {got.get('cached')}" if tells and got.get("cached") != want["cached"] else None
 
 
-STOPPED = {"length", "context_full", "refusal", "stop_sequence"}
+STOPPED = {"length", "context_full", "refusal", "refused_at_once", "refused_in_its_place", "stop_sequence"}
 
 
 @check("M2", "stop reasons: length, refusal, the stop sequence that was hit", "mapping: stop",
