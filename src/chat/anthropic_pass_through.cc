@@ -137,7 +137,8 @@ Result<std::string> pass_through_anthropic_request(std::string_view body, std::s
             [](const Replacement& a, const Replacement& b) { return a.span.begin < b.span.begin; });
   std::string out;
   out.reserve(body.size() + model.size());
-  std::size_t from = 0;
+  // Parsers of JSON may refuse the mark.
+  std::size_t from = body.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   for (const Replacement& change : changes) {
     out += body.substr(from, change.span.begin - from);
     out += change.text;

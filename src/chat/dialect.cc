@@ -83,7 +83,9 @@ Result<Request> parse_request(Dialect dialect, std::string_view body, Memory* me
                 "the request body is " + std::string(json_type(json)) + ": expected a JSON object");
   if (may_repeat) TOPHAND_FIELD_CHECK(check_said_once(body));
   auto request = parse_fields(dialect, json, memory);
-  if (request) TOPHAND_FIELD_CHECK(check_demanded_call(*request, json));
+  if (!request) return request;
+  std::erase(request->stop, "");  // would stop everything, and some servers refuse it
+  TOPHAND_FIELD_CHECK(check_demanded_call(*request, json));
   return request;
 }
 

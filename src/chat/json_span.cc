@@ -111,6 +111,7 @@ std::optional<char> simple_escape(char letter) {
 
 std::optional<std::vector<Member>> object_members(std::string_view text, Span within) {
   Scanner scan{text.substr(0, within.end), within.begin};
+  if (scan.at == 0 && scan.text.starts_with(kByteOrderMark)) scan.at = kByteOrderMark.size();
   std::vector<Member> out;
   if (!scan.skip_char('{')) return std::nullopt;
   if (scan.skip_char('}')) return out;

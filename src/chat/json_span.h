@@ -12,6 +12,10 @@
 
 namespace tophand::chat {
 
+// Some programs begin a text in UTF-8 with it. It is no part of the JSON and may be ignored (RFC
+// 8259, 8.1): the functions below pass over it in front of the whole text.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 // Bytes [begin, end) of the text it was found in.
 struct Span {
   std::size_t begin = 0, end = 0;

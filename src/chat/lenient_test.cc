@@ -107,6 +107,23 @@ INSTANTIATE_TEST_SUITE_P(
               R"({"url":"data:image/png;base64,AAAA"}},{"type":"text","text":"a cat"}]},)"
               R"({"role":"tool","tool_call_id":"d","content":"r"}]})",
               "user: 'hi' | user: result #c'a cat' image image/png,AAAA result #d'r'"},
+        Habit{"ThoughtsOfOllama", kOllama,
+              R"({"model":"m","messages":[)" HI R"(,{"role":"assistant","thinking":"hm","content":)"
+              R"("","tool_calls":[{"id":"a","function":{"name":"f","arguments":{}}}]}]})",
+              "user: 'hi' | assistant: thinking hm, call f#a{}"},
+        Habit{"ThoughtsOfChat", kChat,
+              R"({"model":"m","messages":[)" HI R"(,{"role":"assistant","reasoning_content":"hm",)"
+              R"("content":"a"},)" HI
+              R"(,{"role":"assistant","reasoning":"well","content":null}]})",
+              "user: 'hi' | assistant: thinking hm, 'a' | user: 'hi' | assistant: thinking well,"},
+        Habit{"RefusalsThatAModelMade", kChat,
+              R"({"model":"m","messages":[)" HI
+              R"(,{"role":"assistant","content":null,"refusal":"I can't."}]})",
+              "user: 'hi' | assistant: 'I can't.'"},
+        Habit{"ImagesAsAddressesOfOllama", kOllama,
+              R"({"model":"m","messages":[{"role":"user","content":"hi","images":)"
+              R"(["data:image/png;base64,/9j/AA"]}]})",
+              "user: 'hi' image image/jpeg,/9j/AA"},
         Habit{"CallsWithoutArguments", kChat,
               R"({"model":"m","messages":[)" HI
               R"(,{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f","arguments":)"
@@ -127,6 +144,31 @@ INSTANTIATE_TEST_SUITE_P(
               R"([{"type":"input_text","text":"there"}]}]})",
               "user: 'hi' | user: 'there'"}),
     [](const auto& test) { return test.param.name; });
+
+// RFC 8259, 8.1: it may be ignored. Some programs on Windows write it.
+TEST(LenientBodies, AByteOrderMarkIsPassedOverInEveryDialect) {
+  const std::pair<Dialect, const char*> rows[] = {
+      {kAnthropic, R"({"model":"m","max_tokens":1,"messages":[)" HI "]}"},
+      {kChat, R"({"model":"m","messages":[)" HI "]}"},
+      {kResponses, R"({"model":"m","input":"hi"})"},
+      {Dialect::kOpenAiCompletions, R"({"model":"m","prompt":"hi"})"},
+      {kOllama, R"({"model":"m","messages":[)" HI "]}"},
+      {Dialect::kOllamaGenerate, R"({"model":"m","prompt":"hi"})"}};
+  for (const auto& [dialect, body] : rows) {
+    const std::string marked = std::string("\xEF\xBB\xBF") + body;
+    EXPECT_EQ(shown(parsed(dialect, marked).messages), "user: 'hi'") << body;
+    const std::string twice = marked.substr(0, 4) + R"("model":"other",)" + marked.substr(4);
+    EXPECT_FALSE(parse_request(dialect, twice)) << twice;
+  }
+}
+
+TEST(LenientLimits, AnEmptyStopSequenceStopsNothing) {
+  for (const char* stop : {R"("")", R"(["","END"])", R"([""])"}) {
+    const Request request =
+        parsed(kChat, std::string(R"({"model":"m","stop":)") + stop + R"(,"messages":[)" HI "]}");
+    for (const std::string& text : request.stop) EXPECT_EQ(text, "END");
+  }
+}
 
 TEST(LenientTools, AreTakenWithFieldsOfOtherKinds) {
   const Request request = parsed(

@@ -118,6 +118,7 @@ Result<> parse_think(const Field& think, Request& request) {
 Result<> parse_images(const Field& images, std::vector<Block>& blocks) {
   TOPHAND_FIELD(list, images.strings());
   for (std::string& data : list) {
+    if (auto uri = parse_data_uri(data)) data = std::move(uri->base64);  // some clients write those
     std::string type(sniff_image_type(data));
     blocks.emplace_back(ImageBlock{std::move(type), std::move(data), {}});
   }
@@ -198,6 +199,9 @@ Result<Message> parse_message(const Field& message, ToolIds& ids) {
   else
     return role.refused("expected \"system\", \"user\", \"assistant\" or \"tool\", found \"" +
                         name + "\"");
+  TOPHAND_FIELD(thinking, message["thinking"].string_or(""));
+  if (out.role == Role::kAssistant && !thinking.empty())
+    out.blocks.emplace_back(ThinkingBlock{std::move(thinking), {}});
   if (!content.empty()) out.blocks.emplace_back(TextBlock{std::move(content)});
   TOPHAND_FIELD_CHECK(parse_images(message["images"], out.blocks));
   TOPHAND_FIELD_CHECK(parse_tool_calls(message["tool_calls"], ids, out.blocks));

@@ -1,4 +1,5 @@
 // Requests of OpenAI's Chat Completions API. docs/protocols/openai-chat.md says what is accepted.
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -119,6 +120,13 @@ Result<> parse_function_message(const Field& message, const CallIds& calls, Requ
   return {};
 }
 
+// What an assistant's turn thought, under the two names in which servers tell it.
+std::string thoughts_of(const Field& message) {
+  for (const char* name : {"reasoning_content", "reasoning"})
+    if (const Field said = message[name]; said.is_string()) return said.json().get<std::string>();
+  return {};
+}
+
 Result<> parse_message(const Field& message, CallIds& calls, Request& request) {
   if (!message.is_object()) return message.expected("an object");
   const Field role = message["role"];
@@ -138,6 +146,10 @@ Result<> parse_message(const Field& message, CallIds& calls, Request& request) {
                                       assistant ? NullContent::kAllowed : NullContent::kRefused));
   parsed.blocks = std::move(blocks);
   if (assistant) {
+    if (std::string thoughts = thoughts_of(message); !thoughts.empty())
+      parsed.blocks.insert(parsed.blocks.begin(), ThinkingBlock{std::move(thoughts), {}});
+    TOPHAND_FIELD(refusal, message["refusal"].string_or(""));  // stands beside the content
+    if (!refusal.empty()) parsed.blocks.emplace_back(TextBlock{std::move(refusal)});
     TOPHAND_FIELD_CHECK(parse_tool_calls(message["tool_calls"], parsed.blocks));
     TOPHAND_FIELD_CHECK(parse_function_call(message["function_call"], request, parsed.blocks));
     note_calls(parsed.blocks, calls);
@@ -232,7 +244,15 @@ Result<> parse_response_format(const Field& format, Request& request) {
   return parse_output_schema(format, wrapper, request);
 }
 
+// Who asks for speech has no use for an answer without it.
+Result<> check_modalities(const Field& modalities) {
+  TOPHAND_FIELD(wanted, modalities.strings());
+  if (std::ranges::find(wanted, "audio") == wanted.end()) return {};
+  return modalities.refused("audio is not supported, only text");
+}
+
 Result<> parse_output_options(const Field& root, Request& request) {
+  TOPHAND_FIELD_CHECK(check_modalities(root["modalities"]));
   TOPHAND_FIELD(logprobs, root["logprobs"].bool_or(false));
   if (logprobs) return root["logprobs"].refused("log probabilities are not supported");
   TOPHAND_FIELD_CHECK(parse_openai_stream(root, request));

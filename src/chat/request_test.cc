@@ -387,9 +387,9 @@ INSTANTIATE_TEST_SUITE_P(
                  O(R"({"role":"assistant","tool_calls":[{"id":"x","function":{"name":"f",)"
                    R"("arguments":{}}}]},{"role":"tool","tool_call_id":"x","content":"F"})"),
                  "assistant: call f#x{} | user: result f#x'F'"},
-        Accepted{"ThinkingIsNotKept", kOllamaChat,
+        Accepted{"ThinkingIsKept", kOllamaChat,
                  O(USER R"(,{"role":"assistant","content":"a","thinking":"t"})"),
-                 "user: 'hi' | assistant: 'a'"},
+                 "user: 'hi' | assistant: thinking t, 'a'"},
         Accepted{"Generate", kOllamaGenerate,
                  R"({"model":"m","prompt":"p","system":"s","images":["R0lGODlh"]})",
                  "system: 's' | user: 'p' image image/gif,R0lGODlh"},
@@ -502,6 +502,20 @@ TEST(OpenAiRequest, TakesEverySetting) {
   EXPECT_EQ(request.tool_choice.name, "f");
   EXPECT_FALSE(request.tool_choice.parallel);
   EXPECT_EQ(request.priority, "high");
+}
+
+TEST(OpenAiRequest, SpeechIsRefusedAndNotLeftOut) {
+  const auto asked = [](const char* modalities) {
+    return parse_request(
+        Dialect::kOpenAiChat,
+        std::string(R"({"model":"m","messages":[{"role":"user","content":"q"}],)") +
+            R"("modalities":)" + modalities + "}");
+  };
+  EXPECT_TRUE(asked(R"(["text"])"));
+  EXPECT_TRUE(asked("null"));
+  const auto speech = asked(R"(["text","audio"])");
+  ASSERT_FALSE(speech);
+  EXPECT_EQ(speech.error().code, Code::kInvalid);
 }
 
 TEST(OpenAiRequest, TakesNullForEveryOptionalField) {
