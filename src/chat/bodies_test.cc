@@ -133,6 +133,12 @@ TEST(WriteError, HasEachDialectsShape) {
   for (const Row& row : rows) EXPECT_EQ(write_error(row.dialect, row.error, "req_1"), row.body);
 }
 
+TEST(WriteError, ClaudesTypesAreNoWordsOfOpenAisApi) {
+  const Error busy{Code::kUnavailable, "Overloaded"};
+  EXPECT_EQ(write_error(Dialect::kOpenAiChat, busy, "", "overloaded_error"),
+            R"({"error":{"message":"Overloaded","type":"server_error","param":null,"code":null}})");
+}
+
 TEST(WriteError, AnthropicTypesFollowTheCode) {
   const std::pair<Code, const char*> rows[] = {{Code::kInvalid, "invalid_request_error"},
                                                {Code::kUnauthorized, "authentication_error"},
@@ -245,8 +251,8 @@ TEST(ModelList, HasThreeShapes) {
   EXPECT_EQ(
       write_model_list(ModelListStyle::kAnthropic, models),
       R"({"data":[{"type":"model","id":"local/tiny:1b","display_name":"Tiny","created_at":)"
-      R"("2026-08-21T08:52:19Z","max_input_tokens":4096},{"type":"model","id":"b","display_name":"b","created_at":)"
-      R"("1970-01-01T00:00:00Z"}],"has_more":false,"first_id":"local/tiny:1b","last_id":"b"})");
+      R"("2026-08-21T08:52:19Z","lifecycle":"active","max_input_tokens":4096},{"type":"model","id":"b","display_name":"b","created_at":)"
+      R"("1970-01-01T00:00:00Z","lifecycle":"active"}],"has_more":false,"first_id":"local/tiny:1b","last_id":"b"})");
   EXPECT_EQ(write_model_list(ModelListStyle::kOllamaTags, {models[0]}),
             R"({"models":[{"name":"local/tiny:1b","model":"local/tiny:1b","modified_at":)"
             R"("2026-08-21T08:52:19.385000000Z","size":12,"digest":"abc","details":)"

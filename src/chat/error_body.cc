@@ -167,7 +167,7 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     case Dialect::kOpenAiCompletions: {
       const OpenAiError known = openai_error(error);
       out["error"] = {{"message", client_message(dialect, error)},
-                      {"type", type.empty() ? known.type : type},
+                      {"type", known.type},  // Claude's types are no words of this API
                       {"param", or_null(openai_param(error))},
                       {"code", or_null(known.code)}};
       break;

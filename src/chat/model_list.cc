@@ -25,6 +25,7 @@ Json anthropic_model(const ListedModel& model) {
   out["id"] = model.id;
   out["display_name"] = model.display_name.empty() ? model.id : model.display_name;
   out["created_at"] = rfc3339(model.created_ms, TimePrecision::kSeconds);
+  out["lifecycle"] = "active";  // the SDKs' type has no model without it
   if (!model.description.empty()) out["description"] = model.description;
   if (model.context_tokens > 0) out["max_input_tokens"] = model.context_tokens;
   return out;

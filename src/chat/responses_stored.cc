@@ -39,7 +39,17 @@ std::string_view id_prefix(std::string_view type) {
   if (type == "message") return "msg_";
   if (type == "reasoning") return "rs_";
   if (type == "function_call") return "fc_";
-  return type == "function_call_output" ? "fco_" : "item_";
+  if (type == "function_call_output") return "fco_";
+  if (type == "custom_tool_call") return "ctc_";
+  return type == "custom_tool_call_output" ? "ctco_" : "item_";
+}
+
+// What the SDKs' types want of a part, where the client did not say it.
+void complete_parts(Json& content) {
+  if (!content.is_array()) return;
+  for (Json& part : content)
+    if (string_or(part, "type", "") == "input_image" && find_key(part, "detail") == nullptr)
+      part["detail"] = "auto";
 }
 
 // A message's text as a client may write it, in the form in which the API shows it.
@@ -69,6 +79,8 @@ Json shown_item(const Json& item, std::string_view response_id, std::size_t inde
     if (key != "id" && key != "type" && !value.is_null()) out[key] = value;
   if (type == "message" && out.contains("content"))
     out["content"] = shown_content(out["content"], string_or(item, "role", "") == "assistant");
+  for (const char* key : {"content", "output"})
+    if (out.contains(key)) complete_parts(out[key]);
   return out;
 }
 

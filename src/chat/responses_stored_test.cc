@@ -48,6 +48,26 @@ TEST(InputItems, HaveTheFormOfTheApi) {
   EXPECT_EQ(list["data"][4]["content"][0]["type"], "output_text");
 }
 
+// The SDKs' types have no other prefixes, and want the `detail` of an image.
+TEST(InputItems, AreCompletedWhereTheClientLeftSomethingOut) {
+  const Earlier earlier{.id = "resp_A",
+                        .input =
+                            R"([{"role":"user","content":[{"type":"input_image","image_url":"u"},)"
+                            R"({"type":"input_image","image_url":"v","detail":"low"}]},)"
+                            R"({"type":"custom_tool_call","call_id":"c","name":"f","input":"x"},)"
+                            R"({"type":"custom_tool_call_output","call_id":"c","output":)"
+                            R"([{"type":"input_image","image_url":"w"}]}])",
+                        .response = R"({"output":[]})"};
+  const auto text = write_input_items({earlier}, {.newest_first = false});
+  ASSERT_TRUE(text);
+  const Json data = (*parse_json(*text))["data"];
+  EXPECT_EQ(data[0]["content"][0]["detail"], "auto");
+  EXPECT_EQ(data[0]["content"][1]["detail"], "low");
+  EXPECT_EQ(data[1]["id"], "ctc_A_in1");
+  EXPECT_EQ(data[2]["id"], "ctco_A_in2");
+  EXPECT_EQ(data[2]["output"][0]["detail"], "auto");
+}
+
 TEST(InputItems, ComeInPages) {
   Json list = page({.limit = 2, .newest_first = false});
   EXPECT_EQ(ids(list), "msg_A_in0 msg_A_0 ");
