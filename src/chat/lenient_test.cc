@@ -232,6 +232,19 @@ TEST(LenientLimits, ZeroOfMessagesIsClaudesToUnderstand) {
   EXPECT_EQ(request.unsupported, std::vector<std::string>{"max_tokens_0"});
 }
 
+TEST(LenientFields, SpeechIsRefusedAndNotLeftOut) {
+  const auto asked = [](const char* modalities) {
+    return parse_request(
+        kChat, std::string(R"({"model":"m","messages":[{"role":"user","content":"q"}],)") +
+                   R"("modalities":)" + modalities + "}");
+  };
+  EXPECT_TRUE(asked(R"(["text"])"));
+  EXPECT_TRUE(asked("null"));
+  const auto speech = asked(R"(["text","audio"])");
+  ASSERT_FALSE(speech);
+  EXPECT_EQ(speech.error().code, Code::kInvalid);
+}
+
 TEST(LenientFields, ACompactionIsClaudesToMake) {
   const auto request = parsed(
       kAnthropic,

@@ -504,20 +504,6 @@ TEST(OpenAiRequest, TakesEverySetting) {
   EXPECT_EQ(request.priority, "high");
 }
 
-TEST(OpenAiRequest, SpeechIsRefusedAndNotLeftOut) {
-  const auto asked = [](const char* modalities) {
-    return parse_request(
-        Dialect::kOpenAiChat,
-        std::string(R"({"model":"m","messages":[{"role":"user","content":"q"}],)") +
-            R"("modalities":)" + modalities + "}");
-  };
-  EXPECT_TRUE(asked(R"(["text"])"));
-  EXPECT_TRUE(asked("null"));
-  const auto speech = asked(R"(["text","audio"])");
-  ASSERT_FALSE(speech);
-  EXPECT_EQ(speech.error().code, Code::kInvalid);
-}
-
 TEST(OpenAiRequest, TakesNullForEveryOptionalField) {
   const Request request = parsed(
       kOpenAi,
