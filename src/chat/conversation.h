@@ -98,8 +98,8 @@ struct Request {
   // What a local model cannot honour. parse_request names what has no place in this type
   // ("server_tool", "suffix", "logprobs", ...), prepare_for_local adds the blocks ("image", ...).
   std::vector<std::string> unsupported;
-  // Tools and items that only their vendor knows ("web_search", "namespace"); answered without them
-  // unless the bytes go to that vendor as they came.
+  // Tools and items that only their vendor knows ("web_search", "namespace"), and "logprobs";
+  // answered without them unless the bytes go to that vendor as they came.
   std::vector<std::string> left_out;
   Billing billing;        // of a Messages body, whose bytes Claude gets as they are
   std::string echo_json;  // Responses: the settings that its answers repeat, an object

@@ -38,7 +38,9 @@ Result<> check_said_once(std::string_view body) {
 // those may be meant; so may one of an MCP server, whose tools are not in the request.
 Result<> check_demanded_call(const Request& request, const Json& root) {
   const ToolChoice& choice = request.tool_choice;
-  if (!request.left_out.empty() || find_key(root, "mcp_servers") != nullptr) return {};
+  const auto may_be_a_tool = [](std::string_view what) { return !what.ends_with("logprobs"); };
+  if (std::ranges::any_of(request.left_out, may_be_a_tool)) return {};
+  if (find_key(root, "mcp_servers") != nullptr) return {};
   if (choice.kind == ToolChoice::Kind::kAny && request.tools.empty())
     return fail(Code::kInvalid, "tool_choice: a call is required, and there are no tools");
   const auto has_name = [&](const Tool& tool) { return tool.name == choice.name; };

@@ -184,6 +184,20 @@ TEST(LenientTools, AreTakenWithFieldsOfOtherKinds) {
   EXPECT_THAT(request.unsupported, testing::IsEmpty());
 }
 
+// Guidance asks for them whatever it wants. They make no impossible call possible.
+TEST(LenientLogprobs, AreLeftOutAndSaidToBe) {
+  const Request chat =
+      parsed(kChat, R"({"model":"m","messages":[)" HI R"(],"logprobs":true,"top_logprobs":5})");
+  EXPECT_THAT(chat.left_out, testing::ElementsAre("logprobs"));
+  EXPECT_THAT(chat.unsupported, testing::IsEmpty());
+  const Request responses = parsed(kResponses, R"({"model":"m","input":"hi","top_logprobs":5})");
+  EXPECT_THAT(responses.left_out, testing::ElementsAre("top_logprobs"));
+  EXPECT_THAT(parsed(kChat, R"({"model":"m","messages":[)" HI R"(],"logprobs":false})").left_out,
+              testing::IsEmpty());
+  EXPECT_FALSE(parse_request(
+      kChat, R"({"model":"m","messages":[)" HI R"(],"logprobs":true,"tool_choice":"required"})"));
+}
+
 // A request about nothing but a tool of Claude's own servers is only Claude's to answer.
 TEST(LenientTools, AreNotLeftOutWhenTheyAreWhatTheRequestIsAbout) {
   const std::string begin = R"({"model":"m","max_tokens":9,"messages":[)" HI

@@ -254,7 +254,7 @@ Result<> check_modalities(const Field& modalities) {
 Result<> parse_output_options(const Field& root, Request& request) {
   TOPHAND_FIELD_CHECK(check_modalities(root["modalities"]));
   TOPHAND_FIELD(logprobs, root["logprobs"].bool_or(false));
-  if (logprobs) return root["logprobs"].refused("log probabilities are not supported");
+  if (logprobs) leave_out(request, "logprobs");
   TOPHAND_FIELD_CHECK(parse_openai_stream(root, request));
   TOPHAND_FIELD_CHECK(parse_openai_answers(root, 1, request));
   // Efforts are words for reasoning models; a local one knows only thinking and not thinking.

@@ -68,8 +68,7 @@ Result<> parse_output(const Field& root, Request& request) {
   TOPHAND_FIELD(limit, root["max_output_tokens"].integer_within(1, INT64_MAX));
   request.max_tokens = limit;
   TOPHAND_FIELD(logprobs, root["top_logprobs"].optional_integer());
-  if (logprobs && *logprobs != 0)
-    return root["top_logprobs"].refused("log probabilities are not supported");
+  if (logprobs && *logprobs != 0) leave_out(request, "top_logprobs");
   TOPHAND_FIELD(stream, root["stream"].bool_or(false));
   request.stream = stream;
   request.include_usage = true;  // every answer carries it
