@@ -154,7 +154,8 @@ class Simulator:
 
     async def models(self, path, responder, request_id):
         listed = [{"type": "model", "id": name, "display_name": shown + " (simulated)",
-                   "created_at": "2026-01-01T00:00:00Z"} for name, shown in validate.MODELS.items()]
+                   "created_at": "2026-01-01T00:00:00Z", "lifecycle": "active"}
+                  for name, shown in validate.MODELS.items()]
         if path in ("/v1/models", "/v1/models/"):
             await self.send_json(responder, 200,
                                  {"data": listed, "has_more": False, "first_id": listed[0]["id"],
