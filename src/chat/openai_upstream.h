@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,7 +70,7 @@ class OpenAiStreamReader {
   void read_usage(const Json& chunk);
   void read_choice(const Json& choice, std::vector<StreamEvent>& out);
   void read_text(const Json& delta, std::vector<StreamEvent>& out);
-  void read_calls(const Json& calls, std::vector<StreamEvent>& out);
+  void read_calls(std::span<const Json> calls, std::vector<StreamEvent>& out);
   void read_call(const Json& piece, std::size_t before, std::vector<StreamEvent>& out);
   static void take_name(const std::string& piece, Call& call);
   std::size_t find_call(const Json& piece);

@@ -186,7 +186,7 @@ void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent
   const bool is_said = !streamed.is_object() && (told_text_ || !calls_.empty());
   if (delta.is_object() && !is_said) {
     read_text(delta, out);
-    const Json calls = list_of_calls(member(delta, "tool_calls"));
+    const std::span<const Json> calls = list_of_calls(member(delta, "tool_calls"));
     read_calls(calls, out);
     // What came before tool_calls: one call, whose name and arguments lie here.
     const Json& old_call = member(delta, "function_call");
@@ -311,7 +311,7 @@ bool OpenAiStreamReader::is_repeat(std::size_t at) const {
                      });
 }
 
-void OpenAiStreamReader::read_calls(const Json& calls, std::vector<StreamEvent>& out) {
+void OpenAiStreamReader::read_calls(std::span<const Json> calls, std::vector<StreamEvent>& out) {
   const std::size_t before = calls_.size();
   for (const Json& piece : calls)
     if (!finished_) read_call(piece, before, out);

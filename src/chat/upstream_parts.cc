@@ -66,9 +66,10 @@ std::string stated_arguments(const Json& function) {
   return arguments.is_string() ? arguments.get<std::string>() : dump_json(arguments);
 }
 
-Json list_of_calls(const Json& calls) {
-  if (calls.is_object()) return Json::array({calls});
-  return calls.is_array() ? calls : Json::array();
+std::span<const Json> list_of_calls(const Json& calls) {
+  if (calls.is_object()) return {&calls, 1};
+  return calls.is_array() ? std::span<const Json>(calls.get_ref<const Json::array_t&>())
+                          : std::span<const Json>();
 }
 
 std::int64_t stated_tokens(const Json& object, std::string_view key, std::int64_t fallback) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,8 @@ bool tells_error(const Json& holder);
 // JSON, so that it is found out to be no object. "" where there are none.
 std::string stated_arguments(const Json& function);
 
-// A list of calls; some servers send one call instead.
-Json list_of_calls(const Json& calls);
+// A list of calls, a view of it; some servers send one call instead.
+std::span<const Json> list_of_calls(const Json& calls);
 
 // A count of tokens as another program states it; `fallback` where it states none, or more than any
 // context holds: counts go into sums and are multiplied by prices. Never below 0.
