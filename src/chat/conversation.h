@@ -66,6 +66,8 @@ struct Sampling {
   std::optional<std::int64_t> top_k, seed;
 };
 
+// In the order of what they mean; one lives a request.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct Request {
   std::string model;
   std::vector<Message> messages;  // system text comes first, in order, as Role::kSystem
