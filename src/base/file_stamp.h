@@ -40,7 +40,6 @@ class WatchedFile {
   // As stamp_of(path); `error` of the last look is errno, 0 when there is a stamp.
   std::optional<FileStamp> stamp();
   int error() const { return error_; }
-  const std::string& path() const { return path_; }
 
  private:
   std::string path_;

@@ -1,13 +1,17 @@
-// What the Messages API refuses of a body, where we write one ourselves: for tests and fuzz targets
-// of what other dialects become. docs/protocols/anthropic-messages.md.
+// What requests of other dialects become, for tests and fuzz targets: a body that the Messages API
+// takes (docs/protocols/anthropic-messages.md), and a line that the engine reads back as it was.
 #pragma once
 
-#include <algorithm>
+#include <cstdio>
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "base/ascii.h"
+#include "base/assert.h"
 #include "base/json.h"
+#include "chat/dialect.h"
+#include "chat/upstream.h"
 
 namespace tophand::chat {
 
@@ -69,9 +73,6 @@ class MessagesRules {
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     return !id.empty() && id.find_first_not_of(kLetters) == std::string_view::npos;
   }
-  static bool is_blank(std::string_view text) {
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-  }
   static bool is_blank_at_end(const Json& message) {
     const Json& last = message["content"].back();
     const std::string_view text = string_or(last, "text", "x");
@@ -82,5 +83,20 @@ class MessagesRules {
   std::string role_;
   std::set<std::string> ids_, open_;  // of calls; of those of the message before
 };
+
+// Ends the program, with the rule that is broken.
+inline void check_messages_body(const Request& request) {
+  const std::string broken =
+      MessagesRules::broken_by(write_anthropic_request(request, "claude-x", 4096));
+  if (!broken.empty()) std::fprintf(stderr, "%s\n", broken.c_str());
+  TOPHAND_ASSERT(broken.empty());
+}
+
+// Of a request that is ready for a local model.
+inline void check_engine_line(const Request& request) {
+  const std::string line = write_engine_request(request);
+  const auto read = read_engine_request(line);
+  TOPHAND_ASSERT(read.has_value() && write_engine_request(*read) == line);
+}
 
 }  // namespace tophand::chat
