@@ -76,9 +76,21 @@ consteval bool codes_are_in_order() {
 }
 static_assert(codes_are_in_order());
 
+// What could not be found, where clients are told that by more than a code.
+enum class About : std::uint8_t {
+  kOther,
+  kModel,
+  kThread,            // a conversation that the server was to hold (Messages)
+  kPreviousResponse,  // that a request continues (Responses)
+  kStoredResponse,
+  kStoredItem,
+};
+
 struct Error {
   Code code = Code::kBug;
   std::string message;  // lower case, no full stop; what was expected, what was found, what to do
+  About about = About::kOther;
+  std::string field = {};  // of a request: the one that is wrong, "messages[2].content"
 
   // Adds the caller's view in front: "load model: open weights.gguf: no such file".
   Error within(std::string_view step) && {
@@ -93,8 +105,15 @@ struct [[nodiscard]] Result : tl::expected<T, Error> {
   using tl::expected<T, Error>::expected;
 };
 
-inline tl::unexpected<Error> fail(Code code, std::string message) {
-  return tl::unexpected<Error>(Error{code, std::move(message)});
+inline tl::unexpected<Error> fail(Code code, std::string message, About about = About::kOther) {
+  return tl::unexpected<Error>(Error{code, std::move(message), about});
+}
+
+// A field of a request is wrong: "FIELD: WHY".
+inline tl::unexpected<Error> fail_field(std::string field, std::string_view why) {
+  Error error{Code::kInvalid, field, About::kOther, std::move(field)};
+  error.message.append(": ").append(why);
+  return tl::unexpected<Error>(std::move(error));
 }
 
 }  // namespace tophand

@@ -89,7 +89,9 @@ Failed failed_from(const Json& body, int status) {
   std::string type(string_or(error, "type", ""));
   if (message.empty()) message = type.empty() ? "the upstream reported an error" : type;
   const Code code = code_for(type, status);
-  return Failed{{code, std::move(message)}, std::move(type)};
+  const bool is_model = code == Code::kNotFound && message.starts_with("model");
+  return Failed{{code, std::move(message), is_model ? About::kModel : About::kOther},
+                std::move(type)};
 }
 
 Failed unreadable(std::string why) {

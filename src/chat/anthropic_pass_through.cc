@@ -122,7 +122,7 @@ Result<std::string> pass_through_anthropic_request(std::string_view body, std::s
   const auto members = object_members(body, {0, body.size()});
   if (!members) return fail(Code::kInvalid, "the request body is not a JSON object");
   const Member* old_model = only_member(body, *members, "model");
-  if (old_model == nullptr) return fail(Code::kInvalid, "model: expected it exactly once");
+  if (old_model == nullptr) return fail_field("model", "expected it exactly once");
   std::vector<Replacement> changes;
   if (!string_spells(cut(body, old_model->value), model))
     changes.push_back({old_model->value, dump_json(Json(model))});

@@ -107,8 +107,7 @@ TEST(WriteError, HasEachDialectsShape) {
       {Dialect::kAnthropicMessages, unknown_model(Dialect::kAnthropicMessages, "x"),
        R"({"type":"error","error":{"type":"not_found_error","message":"model: x"},)"
        R"("request_id":"req_1"})"},
-      {Dialect::kOpenAiChat,
-       {Code::kInvalid, "messages[2].content: expected a string"},
+      {Dialect::kOpenAiChat, fail_field("messages[2].content", "expected a string").value(),
        R"({"error":{"message":"messages[2].content: expected a string","type":)"
        R"("invalid_request_error","param":"messages[2].content","code":null}})"},
       {Dialect::kOpenAiChat,
@@ -131,6 +130,25 @@ TEST(WriteError, HasEachDialectsShape) {
        {Code::kBug, "a \"quoted\" thing"},
        R"({"error":"a \"quoted\" thing"})"}};
   for (const Row& row : rows) EXPECT_EQ(write_error(row.dialect, row.error, "req_1"), row.body);
+}
+
+// What another server says may begin or read like one of our own errors.
+TEST(WriteError, WhatAnErrorIsAboutIsNotReadOutOfItsWords) {
+  const std::pair<Error, const char*> rows[] = {
+      {{Code::kInvalid, "ValueError: bad shape"}, R"("param":null,"code":null)"},
+      {{Code::kInvalid, "Previous response with id 'x' not found."}, R"("param":null,"code":null)"},
+      {{Code::kNotFound, "the file of the model has gone"}, R"("param":null,"code":"not_found")"},
+      {{Code::kNotFound, "Item with id 'x' not found."}, R"("param":null,"code":"not_found")"},
+      {{Code::kNotFound, "it is not here", About::kModel},
+       R"("param":null,"code":"model_not_found")"},
+      {{Code::kInvalid, "too big", About::kOther, "max_tokens"},
+       R"("param":"max_tokens","code":null)"}};
+  for (const auto& [error, members] : rows)
+    EXPECT_NE(write_error(Dialect::kOpenAiChat, error, "").find(members), std::string::npos)
+        << error.message << write_error(Dialect::kOpenAiChat, error, "");
+  const Error like_a_thread{Code::kNotFound, "nothing is stored here: send the whole conversation"};
+  EXPECT_EQ(write_error(Dialect::kAnthropicMessages, like_a_thread, "").find("details"),
+            std::string::npos);
 }
 
 TEST(WriteError, ClaudesTypesAreNoWordsOfOpenAisApi) {
@@ -189,7 +207,8 @@ TEST(WriteError, WhatAnotherServerSaysOfAPromptThatIsTooLongIsToldInTheWordsOfTh
 
 // What the vendor's SDKs look at before they send the whole conversation.
 TEST(WriteError, AThreadThatIsNotStoredIsToldAsTheVendorTellsIt) {
-  const Error error{Code::kNotFound, "a.id: nothing is stored here: send the whole conversation"};
+  const Error error{Code::kNotFound, "a.id: nothing is stored here: send the whole conversation",
+                    About::kThread};
   EXPECT_EQ(write_error(Dialect::kAnthropicMessages, error, ""),
             R"({"type":"error","error":{"type":"not_found_error",)"
             R"("message":"a.id: nothing is stored here: send the whole conversation",)"

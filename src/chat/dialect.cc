@@ -28,8 +28,7 @@ Result<> check_said_once(std::string_view body) {
     for (std::size_t i = 0; i < kKeys.size(); ++i) {
       const Span key = member.key;
       if (!string_spells(body.substr(key.begin, key.end - key.begin), kKeys[i])) continue;
-      if (++seen[i] > 1)
-        return fail(Code::kInvalid, std::string(kKeys[i]) + ": given more than once");
+      if (++seen[i] > 1) return fail_field(std::string(kKeys[i]), "given more than once");
     }
   return {};
 }
@@ -42,10 +41,10 @@ Result<> check_demanded_call(const Request& request, const Json& root) {
   if (std::ranges::any_of(request.left_out, may_be_a_tool)) return {};
   if (find_key(root, "mcp_servers") != nullptr) return {};
   if (choice.kind == ToolChoice::Kind::kAny && request.tools.empty())
-    return fail(Code::kInvalid, "tool_choice: a call is required, and there are no tools");
+    return fail_field("tool_choice", "a call is required, and there are no tools");
   const auto has_name = [&](const Tool& tool) { return tool.name == choice.name; };
   if (choice.kind == ToolChoice::Kind::kNamed && std::ranges::none_of(request.tools, has_name))
-    return fail(Code::kInvalid, "tool_choice: '" + choice.name + "' is not among the tools");
+    return fail_field("tool_choice", "'" + choice.name + "' is not among the tools");
   return {};
 }
 
@@ -177,7 +176,8 @@ Result<> parse_function_tools(const Field& tools, Request& request) {
 }
 
 tl::unexpected<Error> lost_conversation(const Field& id) {
-  return fail(Code::kNotFound, id.path() + ": " + std::string(kNothingStored));
+  return fail(Code::kNotFound, id.path() + ": nothing is stored here: send the whole conversation",
+              About::kThread);
 }
 
 std::optional<DataUri> parse_data_uri(std::string_view uri) {

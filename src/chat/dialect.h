@@ -100,8 +100,8 @@ std::string_view stream_content_type(Dialect dialect);  // text/event-stream or 
 // The Error for a model nobody here knows, in the words that clients of the dialect look for.
 Error unknown_model(Dialect dialect, std::string_view model);
 
-// Body of an error response in the dialect's own form. `type` overrides the derived error type.
-// OpenAI's `param` is the field path in front of the message, if there is one.
+// Body of an error response in the dialect's own form. `type`: Claude's own, for Messages, in place
+// of the one that the code gives.
 std::string write_error(Dialect dialect, const Error& error, std::string_view request_id,
                         std::string_view type = "");
 

@@ -212,9 +212,8 @@ Result<> shape_embeddings(EmbeddingDialect dialect, const EmbeddingRequest& requ
     if (request.dimensions) {
       const auto wanted = static_cast<std::size_t>(*request.dimensions);
       if (wanted > item.values.size() && dialect == EmbeddingDialect::kOpenAi)
-        return fail(Code::kInvalid, "dimensions: this model has " +
-                                        std::to_string(item.values.size()) + ", not " +
-                                        std::to_string(wanted));
+        return fail_field("dimensions", "this model has " + std::to_string(item.values.size()) +
+                                            ", not " + std::to_string(wanted));
       item.values.resize(std::min(wanted, item.values.size()));
     }
     make_unit(item.values);

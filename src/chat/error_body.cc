@@ -1,10 +1,7 @@
 // Error bodies of the dialects.
-#include <cctype>
-
 #include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/request_parsers.h"
-#include "chat/responses_stored.h"
 #include "chat/too_long.h"
 
 namespace tophand::chat {
@@ -38,30 +35,29 @@ std::string_view anthropic_type(Code code) {
   }
 }
 
-// About a conversation that was to be continued by its id (lost_conversation).
-bool is_lost(const Error& error) {
-  return error.code == Code::kNotFound && error.message.find(kNothingStored) != std::string::npos;
-}
-
 struct OpenAiError {
   std::string_view type;
   std::string_view code;  // "" is null
 };
 
+std::string_view not_found_code(About what) {
+  if (what == About::kModel) return "model_not_found";
+  const bool is_stored = what == About::kStoredResponse || what == About::kStoredItem;
+  return is_stored ? "" : "not_found";  // as OpenAI tells it
+}
+
 OpenAiError openai_error(const Error& error) {
-  if (const NotStored* what = not_stored(error)) return {"invalid_request_error", what->code};
   switch (error.code) {
     case Code::kInvalid:
     case Code::kConflict:
-      return {"invalid_request_error", ""};
+      return {"invalid_request_error",
+              error.about == About::kPreviousResponse ? "previous_response_not_found" : ""};
     case Code::kUnauthorized:
       return {"invalid_request_error", "invalid_api_key"};
     case Code::kForbidden:
       return {"invalid_request_error", "permission_denied"};
-    case Code::kNotFound: {
-      const bool model = error.message.find("model ") != std::string::npos;
-      return {"invalid_request_error", model ? "model_not_found" : "not_found"};
-    }
+    case Code::kNotFound:
+      return {"invalid_request_error", not_found_code(error.about)};
     case Code::kTooLarge:
       return {"invalid_request_error", "request_too_large"};
     case Code::kPromptTooLong:
@@ -73,22 +69,6 @@ OpenAiError openai_error(const Error& error) {
     default:
       return {"server_error", ""};
   }
-}
-
-// "messages[2].content" of "messages[2].content: expected ..."; "" when nothing like it is there.
-std::string_view leading_field(std::string_view message) {
-  const std::size_t end = message.find(": ");
-  if (end == std::string_view::npos) return {};
-  for (const char c : message.substr(0, end))
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '.' && c != '[' &&
-        c != ']')
-      return {};
-  return message.substr(0, end);
-}
-
-std::string_view openai_param(const Error& error) {
-  if (const NotStored* what = not_stored(error)) return what->param;
-  return error.code == Code::kInvalid ? leading_field(error.message) : std::string_view();
 }
 
 Json or_null(std::string_view text) {
@@ -137,17 +117,18 @@ Error unknown_model(Dialect dialect, std::string_view model) {
   const std::string name(model);
   switch (dialect) {
     case Dialect::kAnthropicMessages:
-      return {Code::kNotFound, "model: " + name};
+      return {Code::kNotFound, "model: " + name, About::kModel};
     case Dialect::kOpenAiChat:
     case Dialect::kOpenAiResponses:
     case Dialect::kOpenAiCompletions:
       return {Code::kNotFound,
-              "The model `" + name + "` does not exist or you do not have access to it."};
+              "The model `" + name + "` does not exist or you do not have access to it.",
+              About::kModel};
     case Dialect::kOllamaChat:
     case Dialect::kOllamaGenerate:
       break;
   }
-  return {Code::kNotFound, "model '" + name + "' not found"};
+  return {Code::kNotFound, "model '" + name + "' not found", About::kModel};
 }
 
 std::string write_error(Dialect dialect, const Error& error, std::string_view request_id,
@@ -159,7 +140,8 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
       out["error"] = {{"type", type.empty() ? anthropic_type(error.code) : type},
                       {"message", client_message(dialect, error)}};
       // The vendor's SDKs send the whole conversation when they read this.
-      if (is_lost(error)) out["error"]["details"] = {{"error_code", "thread_not_found"}};
+      if (error.about == About::kThread)
+        out["error"]["details"] = {{"error_code", "thread_not_found"}};
       if (!request_id.empty()) out["request_id"] = request_id;
       break;
     case Dialect::kOpenAiChat:
@@ -168,7 +150,7 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
       const OpenAiError known = openai_error(error);
       out["error"] = {{"message", client_message(dialect, error)},
                       {"type", known.type},  // Claude's types are no words of this API
-                      {"param", or_null(openai_param(error))},
+                      {"param", or_null(error.field)},
                       {"code", or_null(known.code)}};
       break;
     }

@@ -90,10 +90,9 @@ tl::unexpected<Error> Field::expected(std::string_view what) const {
 }
 
 tl::unexpected<Error> Field::refused(std::string_view why) const {
-  std::string message = path();
-  if (!message.empty()) message += ": ";
-  message += why;
-  return fail(Code::kInvalid, std::move(message));
+  std::string where = path();
+  if (where.empty()) return fail(Code::kInvalid, std::string(why));
+  return fail_field(std::move(where), why);
 }
 
 Result<std::string> Field::string() const {

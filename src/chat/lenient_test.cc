@@ -257,6 +257,7 @@ TEST(LenientFields, SpeechIsRefusedAndNotLeftOut) {
   const auto speech = asked(R"(["text","audio"])");
   ASSERT_FALSE(speech);
   EXPECT_EQ(speech.error().code, Code::kInvalid);
+  EXPECT_EQ(speech.error().field, "modalities");
 }
 
 TEST(LenientFields, ACompactionIsClaudesToMake) {

@@ -68,10 +68,7 @@ Result<> parse_keep_alive(const Field& field, Request& request);
 // agent, user_id and session_id of its metadata, and OpenAI's user, conversation, prompt_cache_key.
 void parse_own_words(const Field& root, Request& request);
 
-// A conversation that the field would continue by an id: kNotFound, which write_error() tells in
-// the words after which the vendor's SDKs send the whole.
-inline constexpr std::string_view kNothingStored =
-    "nothing is stored here: send the whole conversation";
+// A conversation that the field would continue by an id: kNotFound, about a thread.
 tl::unexpected<Error> lost_conversation(const Field& id);
 
 // Adds to request.unsupported, once.

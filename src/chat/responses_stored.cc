@@ -1,7 +1,6 @@
 #include "chat/responses_stored.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <utility>
 
@@ -14,17 +13,13 @@ namespace {
 constexpr std::string_view kItemReference = "item_reference";
 constexpr std::size_t kShownIdBytesMax = 128;
 
-constexpr std::array kNotStored{
-    NotStored{"Previous response with id '", "previous_response_id", "previous_response_not_found"},
-    NotStored{"Response with id '", "", ""},
-    NotStored{"Item with id '", "input", ""},
-};
-constexpr const NotStored& kLostResponse = kNotStored[0];
-constexpr const NotStored& kUnknownResponse = kNotStored[1];
-constexpr const NotStored& kLostItem = kNotStored[2];
-
-std::string named(const NotStored& what, std::string_view id, std::string_view rest) {
-  return std::string(what.begins).append(id.substr(0, kShownIdBytesMax)).append(rest);
+// OpenAI's own words, which clients look for: "WHAT with id 'ID' not found."
+std::string not_found(std::string_view what, std::string_view id, std::string_view more = "") {
+  return std::string(what)
+      .append(" with id '")
+      .append(id.substr(0, kShownIdBytesMax))
+      .append("' not found.")
+      .append(more);
 }
 
 // "SUFFIX" of "resp_SUFFIX" and of its items' "msg_SUFFIX_0".
@@ -134,23 +129,18 @@ Result<Json> stored_item(std::string_view id, Memory* memory) {
       !chain.empty())
     for (Json& item : output_of(chain.back()))
       if (string_or(item, "id", "") == id) return std::move(item);
-  return fail(Code::kNotFound,
-              named(kLostItem, id,
-                    "' not found. Items are not stored for ever, nor where `store` is false: send "
-                    "the item itself instead of a reference."));
+  return tl::unexpected(
+      Error{Code::kNotFound,
+            not_found("Item", id,
+                      " Items are not stored for ever, nor where `store` is false: send the item "
+                      "itself instead of a reference."),
+            About::kStoredItem, "input"});
 }
 
 }  // namespace
 
-const NotStored* not_stored(const Error& error) {
-  if (error.code != Code::kNotFound && error.code != Code::kInvalid) return nullptr;
-  const auto* found = std::ranges::find_if(
-      kNotStored, [&](const NotStored& what) { return error.message.starts_with(what.begins); });
-  return found == kNotStored.end() ? nullptr : found;
-}
-
 Error unknown_response(std::string_view id) {
-  return {Code::kNotFound, named(kUnknownResponse, id, "' not found.")};
+  return {Code::kNotFound, not_found("Response", id), About::kStoredResponse};
 }
 
 Result<std::string> write_input_items(const std::vector<Earlier>& chain, const ItemsPage& page) {
@@ -161,7 +151,7 @@ Result<std::string> write_input_items(const std::vector<Earlier>& chain, const I
     begin = std::find_if(items.begin(), items.end(),
                          [&](const Json& item) { return string_or(item, "id", "") == page.after; });
     if (begin == items.end())
-      return fail(Code::kInvalid, "after: no item has this id among those of the response");
+      return fail_field("after", "no item has this id among those of the response");
     ++begin;
   }
   const auto count = std::min<std::int64_t>(page.limit, items.end() - begin);
@@ -200,7 +190,9 @@ Result<std::vector<Json>> stored_conversation(const Field& previous, Memory* mem
   if (previous.absent()) return out;
   TOPHAND_FIELD(id, previous.string());
   const auto chain = memory != nullptr ? memory->until(id) : std::vector<Earlier>();
-  if (chain.empty()) return fail(Code::kInvalid, named(kLostResponse, id, "' not found."));
+  if (chain.empty())
+    return tl::unexpected(Error{Code::kInvalid, not_found("Previous response", id),
+                                About::kPreviousResponse, "previous_response_id"});
   for (const Earlier& earlier : chain) {
     out.push_back(input_of(earlier));
     out.push_back(output_of(earlier));

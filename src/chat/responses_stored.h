@@ -28,12 +28,4 @@ std::string write_deleted_response(std::string_view id);
 // kNotFound, in OpenAI's words; write_error() tells them in its form.
 Error unknown_response(std::string_view id);
 
-// OpenAI's own words about what is not stored, which clients look for, and what is said of them in
-// an error's other members. nullptr for every other message.
-struct NotStored {
-  std::string_view begins = {};
-  std::string_view param = {}, code = {};  // "" is null
-};
-const NotStored* not_stored(const Error& error);
-
 }  // namespace tophand::chat

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/too_long.h"
 #include "chat/upstream_parts.h"
@@ -27,7 +28,7 @@ constexpr std::array kStatusCodes{
 };
 
 struct Told {
-  std::string message, type, code;
+  std::string message, type, code, param;
   int status = 0;  // where the body says one
 };
 
@@ -48,6 +49,7 @@ Told told_by(const Json& told_body) {
   if (told.message.empty()) told.message = string_member(from, "type");
   told.type = string_member(from, "type");
   told.code = string_member(from, "code");
+  told.param = string_member(from, "param");
   const std::int64_t status = int_or(from, "code", 0);
   if (status >= 400 && status < 600) told.status = static_cast<int>(status);
   return told;
@@ -62,6 +64,11 @@ bool is_too_long(const Told& told) {
          told_prompt_size(told.message) || std::ranges::any_of(kWords, [&](std::string_view words) {
            return told.message.find(words) != std::string::npos;
          });
+}
+
+// Of what was not found. Others than OpenAI have no code for it: Ollama says "model 'x' not found".
+bool is_about_model(const Told& told) {
+  return told.code == "model_not_found" || lowered(told.message).find("model") != std::string::npos;
 }
 
 Code code_for(const Told& told, int status) {
@@ -84,7 +91,9 @@ Failed read_server_error(int status, std::string_view body) {
   if (told.message.empty())
     told.message = "answered with status " + std::to_string(status) + " and no readable error";
   if (told.message.size() > kMessageBytesMax) told.message.resize(kMessageBytesMax);
-  return Failed{{code, std::move(told.message)}, ""};
+  const About about =
+      code == Code::kNotFound && is_about_model(told) ? About::kModel : About::kOther;
+  return Failed{{code, std::move(told.message), about, std::move(told.param)}, ""};
 }
 
 }  // namespace tophand::chat

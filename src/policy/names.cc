@@ -92,9 +92,10 @@ Result<Asked> classify(const Facts& facts, const Settings& settings) {
   if (slash != std::string_view::npos && !backend)
     if (auto asked = match_name(std::string(name.substr(slash + 1)), "", facts, settings))
       return std::move(*asked);
-  return fail(Code::kNotFound, "model '" + printable(facts.model_asked) +
-                                   "' not found; there are: " + list_models(facts) +
-                                   "; more local models: tophand pull NAME");
+  return fail(Code::kNotFound,
+              "model '" + printable(facts.model_asked) + "' not found; there are: " +
+                  list_models(facts) + "; more local models: tophand pull NAME",
+              About::kModel);
 }
 
 std::string trimmed_lower(std::string_view text) {

@@ -58,7 +58,7 @@ Error not_installed(const Plan& plan) {
   const std::string what = plan.facts.installed.empty()
                                ? "no local model is installed"
                                : "the local model '" + model + "' is not installed";
-  return {Code::kNotFound, what + ": run `tophand pull " + model + "`"};
+  return {Code::kNotFound, what + ": run `tophand pull " + model + "`", About::kModel};
 }
 
 bool may_leave(const Plan& plan) {

@@ -265,9 +265,10 @@ void answer(Service& service, Exchange& exchange) {
   if (decision.deadline_s > 0 && service.later() != nullptr &&
       wants_later(exchange.request.headers)) {
     if (asked->recalls)  // it may be forgotten by then, and the queue keeps bodies as they came
-      return send_error(exchange, {Code::kInvalid,
-                                   "previous_response_id: a request that is answered later "
-                                   "(Prefer: respond-async) has to bring the whole conversation"});
+      return send_error(exchange, fail_field("previous_response_id",
+                                             "a request that is answered later (Prefer: "
+                                             "respond-async) has to bring the whole conversation")
+                                      .value());
     note_question(service, exchange, asked->request, decision.task_class);
     return service.later()->take(exchange, asked->request.model, decision);
   }

@@ -45,7 +45,8 @@ bool is_outside(const Service& service, const policy::Target& target) {
 Result<policy::Decision> decide(const Service& service, const chat::EmbeddingRequest& request) {
   if (request.model.starts_with("claude"))
     return fail(Code::kNotFound,
-                "model '" + request.model + "' not found: Claude makes no embeddings");
+                "model '" + request.model + "' not found: Claude makes no embeddings",
+                About::kModel);
   if (service.deps().others != nullptr)
     if (auto target = service.deps().others->embedder(request.model)) {
       policy::Decision decision;

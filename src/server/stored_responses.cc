@@ -33,11 +33,10 @@ Result<chat::ItemsPage> page_of(std::string_view query) {
   if (const auto limit = net::query_text(query, "limit")) {
     page.limit = net::query_int(query, "limit").value_or(0);
     if (page.limit < 1 || page.limit > kItemsMax)
-      return fail(Code::kInvalid, "limit: expected a number from 1 to 100");
+      return fail_field("limit", "expected a number from 1 to 100");
   }
   const std::string order = net::query_text(query, "order").value_or("desc");
-  if (order != "asc" && order != "desc")
-    return fail(Code::kInvalid, "order: expected 'asc' or 'desc'");
+  if (order != "asc" && order != "desc") return fail_field("order", "expected 'asc' or 'desc'");
   page.newest_first = order == "desc";
   page.after = net::query_text(query, "after").value_or("");
   return page;
@@ -67,9 +66,11 @@ void show_response(Service& service, Exchange& exchange) {
   const auto turn = service.responses().find(id, exchange.key_id);
   if (!turn) return send_error(exchange, chat::unknown_response(id));
   if (net::query_text(exchange.request.query, "stream").value_or("") == "true")
-    return send_error(exchange, {Code::kInvalid,
-                                 "stream: this response cannot be streamed again; only those "
-                                 "created with background=true could be, which are not supported"});
+    return send_error(exchange,
+                      fail_field("stream",
+                                 "this response cannot be streamed again; only those created with "
+                                 "background=true could be, which are not supported")
+                          .value());
   send_body(exchange, kJson, turn->response());
 }
 
