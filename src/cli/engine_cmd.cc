@@ -7,7 +7,9 @@
 
 #include <array>
 #include <csignal>
+#include <limits>
 #include <ostream>
+#include <string>
 #include <thread>
 
 #include "base/clock.h"
@@ -33,6 +35,8 @@ constexpr std::array kFlags{
     Flag{"--kernel", "K", "force an instruction set instead of the best one"},
     Flag{"--template", "T", "force a built-in chat template instead of the file's own"},
     Flag{"--pre-tokenizer", "P", "force a built-in pre-tokenizer instead of the file's own"},
+    Flag{"--parent", "PID",
+         "end when this process, which starts it, does (default: the one it finds)"},
     Flag{"--inspect", "FILE", "print what a model file says about itself as JSON, and end"},
     Flag{"--arrays", "", "with --inspect: long arrays too"},
 };
@@ -102,10 +106,14 @@ int run_engine(Io& io, const Arguments& args) {
   if (args.has("--inspect")) return run_inspect(io, args);
   auto options = read_options(args);
   if (!options) return report(io, options.error());
-  const pid_t parent = getppid();
-  // When the gateway dies, even by SIGKILL, its workers go with it. It may have died before.
+  auto parent = args.get_int("--parent", getppid(), 1, std::numeric_limits<pid_t>::max());
+  if (!parent) return report(io, parent.error());
+  // When the gateway dies, even by SIGKILL, its workers go with it. It may have died before: only
+  // its own word says who it was, for by then the parent is somebody else.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) return 0;
+  if (getppid() != *parent)
+    return report(io, {Code::kCancelled, "engine: process " + std::to_string(*parent) +
+                                             ", which started this one, has ended"});
   limit_memory(options->load.memory_bytes_max);
 
   const int signals = catch_signals();

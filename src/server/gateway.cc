@@ -48,7 +48,8 @@ std::string models_dir(const GatewayOptions& options) {
 std::vector<std::string> engine_arguments(const config::Config& config, const std::string& model,
                                           const std::string& file, const std::string& socket) {
   const config::EngineConfig& engine = config.engine;
-  std::vector<std::string> words{"engine", "--model", file, "--socket", socket};
+  std::vector<std::string> words{
+      "engine", "--model", file, "--socket", socket, "--parent", std::to_string(getpid())};
   const auto add = [&](const char* flag, std::string value) {
     words.emplace_back(flag);
     words.push_back(std::move(value));
