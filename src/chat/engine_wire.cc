@@ -81,7 +81,8 @@ Json sampling_json(const Sampling& sampling) {
   return out;
 }
 
-std::string tool_choice_text(const ToolChoice& choice) {
+// A word, or {"name":...}: a tool may be called "any".
+Json tool_choice_json(const ToolChoice& choice) {
   switch (choice.kind) {
     case ToolChoice::Kind::kAuto:
       return "auto";
@@ -92,14 +93,21 @@ std::string tool_choice_text(const ToolChoice& choice) {
     case ToolChoice::Kind::kNamed:
       break;
   }
-  return choice.name;
+  Json named = Json::object();
+  named["name"] = choice.name;
+  return named;
 }
 
-ToolChoice tool_choice_from(const std::string& text) {
-  if (text == "auto") return {ToolChoice::Kind::kAuto};
-  if (text == "any") return {ToolChoice::Kind::kAny};
-  if (text == "none") return {ToolChoice::Kind::kNone};
-  return {ToolChoice::Kind::kNamed, text};
+Result<ToolChoice> read_tool_choice(const Field& field) {
+  if (field.is_object()) {
+    TOPHAND_FIELD(name, field["name"].string());
+    return ToolChoice{ToolChoice::Kind::kNamed, std::move(name)};
+  }
+  TOPHAND_FIELD(word, field.string_or("auto"));
+  if (word == "auto") return ToolChoice{ToolChoice::Kind::kAuto};
+  if (word == "any") return ToolChoice{ToolChoice::Kind::kAny};
+  if (word == "none") return ToolChoice{ToolChoice::Kind::kNone};
+  return field.refused("expected 'auto', 'any', 'none' or an object with the tool's name");
 }
 
 Result<> read_tool_calls(const Field& calls, Message& into) {
@@ -266,7 +274,7 @@ std::string write_engine_request(const Request& request) {
       item["parameters"] = schema ? std::move(*schema) : Json::object();
       out["tools"].push_back(std::move(item));
     }
-    out["tool_choice"] = tool_choice_text(request.tool_choice);
+    out["tool_choice"] = tool_choice_json(request.tool_choice);
   }
   out["raw"] = request.raw_prompt;
   put(out, "think", request.think);
@@ -287,8 +295,8 @@ Result<Request> read_engine_request(std::string_view body) {
   for (std::size_t i = 0; i < messages.size(); ++i)
     TOPHAND_FIELD_CHECK(read_message(messages.at(i), request));
   TOPHAND_FIELD_CHECK(read_tools(root["tools"], request));
-  TOPHAND_FIELD(choice, root["tool_choice"].string_or("auto"));
-  request.tool_choice = tool_choice_from(choice);
+  TOPHAND_FIELD(choice, read_tool_choice(root["tool_choice"]));
+  request.tool_choice = std::move(choice);
   TOPHAND_FIELD(raw, root["raw"].bool_or(false));
   request.raw_prompt = raw;
   const Field think = root["think"];

@@ -37,7 +37,7 @@ TEST(EngineWire, WritesTheConversation) {
       R"({"role":"tool","content":"Error: boom","tool_name":"f","tool_call_id":"t1"},)"
       R"({"role":"user","content":"go on"}],)"
       R"("tools":[{"name":"f","description":"does","parameters":{"type":"object"}}],)"
-      R"("tool_choice":"f","raw":false,"max_tokens":256,"stop":["END"],)"
+      R"("tool_choice":{"name":"f"},"raw":false,"max_tokens":256,"stop":["END"],)"
       R"("sampling":{"temperature":0.7,"top_k":40,"seed":1}})");
 }
 
@@ -50,6 +50,29 @@ TEST(EngineWire, ReadsBackWhatItWrites) {
   EXPECT_EQ(read->sampling.top_k, 40);
   EXPECT_FALSE(read->sampling.top_p.has_value());
   EXPECT_FALSE(read->think.has_value());
+}
+
+TEST(EngineWire, ForcesAToolWhateverItIsCalled) {
+  for (const char* name : {"auto", "any", "none", "f"}) {
+    Request request = sample_request();
+    request.tools.front().name = name;
+    request.tool_choice = {ToolChoice::Kind::kNamed, name};
+    const auto read = read_engine_request(write_engine_request(request));
+    ASSERT_TRUE(read.has_value()) << read.error().message;
+    EXPECT_EQ(read->tool_choice.kind, ToolChoice::Kind::kNamed) << name;
+    EXPECT_EQ(read->tool_choice.name, name);
+  }
+}
+
+TEST(EngineWire, CarriesTheKindsOfChoice) {
+  for (const auto kind :
+       {ToolChoice::Kind::kAuto, ToolChoice::Kind::kAny, ToolChoice::Kind::kNone}) {
+    Request request = sample_request();
+    request.tool_choice = {kind};
+    const auto read = read_engine_request(write_engine_request(request));
+    ASSERT_TRUE(read.has_value()) << read.error().message;
+    EXPECT_EQ(read->tool_choice.kind, kind);
+  }
 }
 
 TEST(EngineWire, CarriesWhetherToThinkAndWhatWasThought) {
@@ -72,6 +95,7 @@ TEST(EngineWire, RefusesWrongTypesByName) {
       {"[]", "expected an object, found an array"},
       {R"({"messages":[{"role":"robot"}]})", "messages[0].role: expected system"},
       {R"({"messages":[],"max_tokens":"a"})", "max_tokens: expected an integer"},
+      {R"({"messages":[],"tool_choice":"f"})", "tool_choice: expected 'auto'"},
       {R"({"messages":[],"sampling":{"seed":0.5}})", "sampling.seed: expected an integer"},
       {R"({"messages":[],"think":"yes"})", "think: expected a boolean"},
       {R"({"messages":[],"stop":[1]})", "stop[0]: expected a string"}};
