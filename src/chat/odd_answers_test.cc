@@ -70,6 +70,21 @@ TEST(CallsOfServers, OneCallMayStandWithoutAList) {
   EXPECT_EQ(in_words(events), kLook);
 }
 
+TEST(CallsOfServers, ArgumentsThatWereEncodedTwiceAreTheObjectInTheString) {
+  const std::string whole =
+      call(R"({"index":0,"id":"a","function":{"name":"look","arguments":"\"{\\\"p\\\":1}\""}})");
+  EXPECT_EQ(said({whole}), kLook);
+  EXPECT_EQ(said({call(R"({"index":0,"id":"a","function":{"name":"look","arguments":"\"{\\\"p"}})"),
+                  call(R"({"index":0,"function":{"arguments":"\\\":1}\""}})")}),
+            kLook);
+  EXPECT_EQ(said({whole, call(R"({"index":1,"id":"b","function":{"name":"g","arguments":"{}"}})")}),
+            "started ; tool a look; json {\"p\":1}; end; tool b g; json {}; end; "
+            "finished end_turn 0+0/0");
+  // A string with something else in it is what it is, and fails later.
+  EXPECT_EQ(said({call(R"({"index":0,"id":"a","function":{"name":"look","arguments":"\"p\""}})")}),
+            "started ; tool a look; json \"p\"; end; finished end_turn 0+0/0");
+}
+
 // A client would run a call without arguments that the model never made.
 TEST(CallsOfServers, ArgumentsThatAreNoObjectAreNotLeftOut) {
   EXPECT_EQ(said({call(R"({"id":"a","function":{"name":"look","arguments":[1]}})")}),

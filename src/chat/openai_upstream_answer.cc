@@ -75,6 +75,19 @@ bool begins_object(std::string_view fragment) {
   return trimmed(fragment, " \t\r\n").starts_with('{');
 }
 
+// Arguments that were encoded twice: a JSON string with the object in it.
+bool begins_string(std::string_view arguments) {
+  return trimmed(arguments, " \t\r\n").starts_with('"');
+}
+
+// The object in such a string; anything else stays as it is.
+std::string without_quotes(std::string arguments) {
+  const auto text = parse_json(arguments);
+  if (!text || !text->is_string()) return arguments;
+  const auto& inner = text->get_ref<const std::string&>();
+  return is_json_object(inner) ? inner : std::move(arguments);
+}
+
 // Mistral writes {"type":"thinking","thinking":[{"type":"text",...}]} and {"type":"text",...}.
 std::string text_of_parts(const Json& parts, std::string_view key) {
   std::string text;
@@ -354,6 +367,7 @@ void OpenAiStreamReader::take_name(const std::string& piece, Call& call) {
 void OpenAiStreamReader::tell_arguments(std::vector<StreamEvent>& out) {
   Call& call = calls_[open_call_];
   if (call.is_placeholder() || call.told == call.arguments.size()) return;
+  if (begins_string(call.arguments)) return;  // not readable before its end
   out.emplace_back(ToolUseDelta{call.arguments.substr(call.told)});
   call.told = call.arguments.size();
 }
@@ -377,7 +391,10 @@ void OpenAiStreamReader::start_call(std::vector<StreamEvent>& out) {
 void OpenAiStreamReader::end_call(std::vector<StreamEvent>& out) {
   if (!is_repeat(open_call_)) {
     if (!call_started_) start_call(out);
-    if (calls_[open_call_].is_placeholder()) out.emplace_back(ToolUseDelta{"{}"});
+    Call& call = calls_[open_call_];
+    if (begins_string(call.arguments)) call.arguments = without_quotes(std::move(call.arguments));
+    if (call.is_placeholder()) call.arguments = "{}";
+    if (call.told == 0 && !call.arguments.empty()) out.emplace_back(ToolUseDelta{call.arguments});
     out.emplace_back(BlockEnd{});
   }
   call_started_ = false;
