@@ -17,8 +17,9 @@ struct ModelInfo {
   std::string name;
   std::int64_t context_tokens = 0;  // prompt and answer together; 0: it does not say
   bool takes_images = false;
-  bool can_think = true;     // false: it says that it cannot
-  bool can_generate = true;  // false: an embedding model
+  bool can_think = true;         // false: it says that it cannot
+  bool thinks_by_level = false;  // it can be told how much
+  bool can_generate = true;      // false: an embedding model
 };
 
 struct Probed {

@@ -59,6 +59,13 @@ std::int64_t trained_context(const Json& model_info) {
   return std::max<std::int64_t>(0, int_or(model_info, architecture + ".context_length", 0));
 }
 
+// Ollama refuses levels ("think value \"high\" is not supported for this model") of others, before
+// some version of 2026 at least; these ones take nothing else.
+bool is_gpt_oss(const Json& model_info) {
+  const std::string_view architecture = string_or(model_info, "general.architecture", "");
+  return architecture == "gptoss" || architecture == "gpt-oss";
+}
+
 }  // namespace
 
 OllamaBackend::OllamaBackend(const config::BackendConfig& config, ServerDoor door)
@@ -87,8 +94,11 @@ Report OllamaBackend::answer(const Call& call, Sink& sink, const net::Cancellati
                                               " tokens and " + call.model + " on " + door_.name() +
                                               " has a context of " + std::to_string(context) +
                                               " (backends.context_tokens)"});
-  const auto body = chat::write_ollama_request(
-      *call.request, {.model = call.model, .context_tokens = context, .can_think = info.can_think});
+  const auto body =
+      chat::write_ollama_request(*call.request, {.model = call.model,
+                                                 .context_tokens = context,
+                                                 .can_think = info.can_think,
+                                                 .thinks_by_level = info.thinks_by_level});
   if (!body) return refused(body.error());
   const ServerDoor::Question question{
       .request = call.request,
@@ -124,6 +134,7 @@ Result<ModelInfo> OllamaBackend::show(const std::string& model,
                    .context_tokens = trained_context(member(shown, "model_info")),
                    .takes_images = has(abilities, "vision"),
                    .can_think = !listed || has(abilities, "thinking"),
+                   .thinks_by_level = is_gpt_oss(member(shown, "model_info")),
                    .can_generate = !listed || has(abilities, "completion")};
 }
 

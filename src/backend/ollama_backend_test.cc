@@ -111,6 +111,22 @@ TEST(OllamaBackend, DiscoversModelsAndLooksAtEachOnce) {
   EXPECT_EQ(shown, 2);
 }
 
+TEST(OllamaBackend, SaysHowMuchToThinkToModelsThatKnowLevels) {
+  for (const auto& [architecture, expected] :
+       {std::pair("gptoss", Json("high")), std::pair("qwen3", Json(true))}) {
+    FakeServer::Answers given = answers();
+    given["POST /api/show"].body =
+        std::string(R"({"capabilities":["completion","thinking"],"model_info":{)") +
+        R"("general.architecture":")" + architecture + "\"}}";
+    Rig rig(given);
+    ASSERT_TRUE(rig.adapter->probe(rig.never));
+    rig.request.think = true;
+    rig.request.effort = "high";
+    rig.answer();
+    EXPECT_EQ(rig.asked("/api/chat")["think"], expected) << architecture;
+  }
+}
+
 TEST(OllamaBackend, KnowsModelsThatOnlyMakeEmbeddings) {
   FakeServer::Answers given = answers();
   given["POST /api/show"].body = R"({"capabilities":["embedding"],"model_info":{}})";

@@ -97,6 +97,7 @@ struct Request {
   std::optional<bool> keep_loaded;  // Ollama keep_alive: false = 0
   std::optional<std::int64_t> keep_alive_ms;  // Ollama keep_alive; negative: for ever
   std::optional<bool> think;                  // Ollama think; absent: the model's default
+  std::string effort;  // how much, where it was said: "low", "medium", "high", "xhigh"
   // What a local model cannot honour. parse_request names what has no place in this type
   // ("server_tool", "suffix", "logprobs", ...), prepare_for_local adds the blocks ("image", ...).
   std::vector<std::string> unsupported;

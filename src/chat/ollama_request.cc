@@ -109,7 +109,7 @@ Result<> parse_think(const Field& think, Request& request) {
   if (think.is_string())
     for (const std::string_view level : {"low", "medium", "high", "max"})
       if (think.json() == level) {
-        request.think = true;
+        parse_effort(think, request);
         return {};
       }
   return think.refused("expected true, false, \"low\", \"medium\", \"high\" or \"max\"");

@@ -141,8 +141,11 @@ Result<std::string> write_ollama_request(const Request& request, const OllamaAsk
   out["truncate"] = false;
   out["shift"] = false;
   add_format(request, out);
-  if (request.think && !request.raw_prompt && (ask.can_think || !*request.think))
+  if (request.think && !request.raw_prompt && (ask.can_think || !*request.think)) {
     out["think"] = *request.think;
+    if (ask.thinks_by_level && !request.effort.empty())
+      out["think"] = request.effort == "xhigh" ? "high" : request.effort;
+  }
   if (request.keep_alive_ms)
     out["keep_alive"] =
         *request.keep_alive_ms < 0

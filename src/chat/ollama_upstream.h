@@ -20,6 +20,7 @@ struct OllamaAsk {
   std::string_view model = {};
   std::int64_t context_tokens = 8192;  // num_ctx; another value than the last one reloads the model
   bool can_think = true;               // false: it would refuse to be asked
+  bool thinks_by_level = false;        // takes "low", "medium" and "high" for `think`
 };
 
 // The body for /api/chat, or for /api/generate when the request is a raw prompt. kNotFound for an

@@ -74,6 +74,22 @@ TEST(WriteOllamaRequest, DoesNotAskAModelToThinkThatCannot) {
   EXPECT_EQ(written(Dialect::kOllamaChat, does_not, cannot)["think"], false);
 }
 
+TEST(WriteOllamaRequest, SaysHowMuchToThinkWhereThatIsKnown) {
+  const OllamaAsk levels{.model = "m1", .thinks_by_level = true};
+  const auto think = [&](Dialect dialect, std::string_view said, const OllamaAsk& ask) {
+    return written(
+        dialect,
+        R"({"model":"m","messages":[{"role":"user","content":"q"}])" + std::string(said) + "}",
+        ask)["think"];
+  };
+  EXPECT_EQ(think(Dialect::kOllamaChat, R"(,"think":"low")", levels), "low");
+  EXPECT_EQ(think(Dialect::kOllamaChat, R"(,"think":"max")", levels), "high");
+  EXPECT_EQ(think(Dialect::kOpenAiChat, R"(,"reasoning_effort":"medium")", levels), "medium");
+  EXPECT_EQ(think(Dialect::kOllamaChat, R"(,"think":true)", levels), true);
+  EXPECT_EQ(think(Dialect::kOpenAiChat, R"(,"reasoning_effort":"none")", levels), false);
+  EXPECT_EQ(think(Dialect::kOllamaChat, R"(,"think":"low")", {.model = "m1"}), true);
+}
+
 TEST(WriteOllamaRequest, LeavesToolsOutThatMayNotBeCalled) {
   const auto tools_for = [](std::string_view choice) {
     return dump_json(written(

@@ -176,6 +176,15 @@ std::optional<bool> strict_of(const Field& holder) {
   return strict.is_bool() ? std::optional(strict.json().get<bool>()) : std::nullopt;
 }
 
+void parse_effort(const Field& word, Request& request) {
+  if (!word.is_string()) return;
+  const auto& said = word.json().get_ref<const std::string&>();
+  request.think = said != "none" && said != "minimal";
+  for (const std::string_view known : {"low", "medium", "high", "xhigh"})
+    if (said == known) request.effort = said;
+  if (said == "max") request.effort = "xhigh";
+}
+
 Result<> parse_output_schema(const Field& format, const Field& holder, Request& request) {
   const Field type = format["type"];
   TOPHAND_FIELD(kind, type.string());

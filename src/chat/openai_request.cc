@@ -257,9 +257,7 @@ Result<> parse_output_options(const Field& root, Request& request) {
   if (logprobs) leave_out(request, "logprobs");
   TOPHAND_FIELD_CHECK(parse_openai_stream(root, request));
   TOPHAND_FIELD_CHECK(parse_openai_answers(root, 1, request));
-  // Efforts are words for reasoning models; a local one knows only thinking and not thinking.
-  const Field effort = root["reasoning_effort"];
-  if (effort.is_string()) request.think = effort.json() != "none" && effort.json() != "minimal";
+  parse_effort(root["reasoning_effort"], request);
   return parse_response_format(root["response_format"], request);
 }
 

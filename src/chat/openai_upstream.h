@@ -25,6 +25,8 @@ struct OpenAiQuirks {
     kTopLevel,        // enable_thinking
     kEffort,          // reasoning_effort: "none" turns it off
   };
+  // How it is turned on and off. How much ("low", "medium", "high"), where the client said so, is
+  // reasoning_effort for all.
   Thinking thinking = Thinking::kUnsaid;
   std::string_view max_tokens = "max_tokens";  // the field's name
   std::int64_t max_tokens_default = 0;         // sent when nobody said one; 0: leave it out

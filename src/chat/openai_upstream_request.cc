@@ -232,19 +232,29 @@ void add_format(const Request& request, const OpenAiQuirks& quirks, Json& out) {
   }
 }
 
+// "xhigh" is known to few.
+std::string_view usual_effort(const Request& request) {
+  return request.effort == "xhigh" ? std::string_view("high") : std::string_view(request.effort);
+}
+
 void add_thinking(const Request& request, const OpenAiQuirks& quirks, Json& out) {
   if (!request.think) return;
+  if (!request.effort.empty()) out["reasoning_effort"] = usual_effort(request);
   switch (quirks.thinking) {
     case OpenAiQuirks::Thinking::kUnsaid:
       return;
     case OpenAiQuirks::Thinking::kTemplateKwargs:
       out["chat_template_kwargs"]["enable_thinking"] = *request.think;
+      // llama-server has the word from here only; templates without it pass over it.
+      if (!request.effort.empty())
+        out["chat_template_kwargs"]["reasoning_effort"] = usual_effort(request);
       return;
     case OpenAiQuirks::Thinking::kTopLevel:
       out["enable_thinking"] = *request.think;
       return;
     case OpenAiQuirks::Thinking::kEffort:
-      out["reasoning_effort"] = *request.think ? "medium" : "none";
+      if (!*request.think) out["reasoning_effort"] = "none";
+      else out["reasoning_effort"] = request.effort.empty() ? "medium" : request.effort;
       return;
   }
 }

@@ -89,6 +89,36 @@ TEST(WriteOpenAiRequest, SendsAPlainServerNothingItMightRefuse) {
             R"("schema":{"type":"object"}}},"stop":["A"],"stream":false})");
 }
 
+TEST(WriteOpenAiRequest, SaysHowMuchToThinkWhereTheClientDid) {
+  using Thinking = OpenAiQuirks::Thinking;
+  const auto effort = [](Thinking kind, std::string_view said, Dialect dialect) {
+    const bool responses = dialect == Dialect::kOpenAiResponses;
+    const std::string question =
+        responses ? R"("input":"q")" : R"("messages":[{"role":"user","content":"q"}])";
+    const Json body = written(dialect, R"({"model":"m",)" + question + std::string(said) + "}",
+                              {.thinking = kind});
+    return dump_json(body.value("reasoning_effort", Json())) +
+           dump_json(body.value("chat_template_kwargs", Json()));
+  };
+  const auto chat = [&](Thinking kind, const std::string& word) {
+    return effort(kind, R"(,"reasoning_effort":")" + word + '"', Dialect::kOpenAiChat);
+  };
+  EXPECT_EQ(chat(Thinking::kUnsaid, "low"), R"("low"null)");
+  EXPECT_EQ(chat(Thinking::kUnsaid, "xhigh"), R"("high"null)");
+  for (const char* refused_by_some : {"none", "minimal", "much"})
+    EXPECT_EQ(chat(Thinking::kUnsaid, refused_by_some), "nullnull");
+  EXPECT_EQ(chat(Thinking::kTemplateKwargs, "high"),
+            R"("high"{"enable_thinking":true,"reasoning_effort":"high"})");
+  EXPECT_EQ(chat(Thinking::kTemplateKwargs, "none"), R"(null{"enable_thinking":false})");
+  EXPECT_EQ(chat(Thinking::kEffort, "xhigh"), R"("xhigh"null)");
+  EXPECT_EQ(chat(Thinking::kEffort, "minimal"), R"("none"null)");
+  EXPECT_EQ(
+      effort(Thinking::kUnsaid, R"(,"reasoning":{"effort":"high"})", Dialect::kOpenAiResponses),
+      R"("high"null)");
+  EXPECT_EQ(effort(Thinking::kEffort, R"(,"think":"max")", Dialect::kOllamaChat), R"("xhigh"null)");
+  EXPECT_EQ(effort(Thinking::kEffort, R"(,"think":true)", Dialect::kOllamaChat), R"("medium"null)");
+}
+
 TEST(WriteOpenAiRequest, FollowsTheQuirksOfAServer) {
   Json body = written(Dialect::kOpenAiChat, kFullRequest,
                       {.thinking = OpenAiQuirks::Thinking::kTemplateKwargs,

@@ -39,6 +39,8 @@ Result<> parse_openai_stop(const Field& stop, Request& request);    // a string 
 Result<> parse_openai_stream(const Field& root, Request& request);  // with its options
 // `n` answers to each of so many prompts.
 Result<> parse_openai_answers(const Field& root, std::int64_t prompts, Request& request);
+// A word for how much to think; others than those known are passed over.
+void parse_effort(const Field& word, Request& request);
 Result<> parse_tool_mode(const Field& choice, Request& request);  // "auto", "none", "required"
 // tool_choice {"type":"allowed_tools"}: leaves only the tools it names to be called. After the
 // tools themselves. kInvalid for a mode or a function there is none of.

@@ -73,8 +73,7 @@ Result<> parse_output(const Field& root, Request& request) {
   request.stream = stream;
   request.include_usage = true;  // every answer carries it
   const Field reasoning = root["reasoning"];
-  if (const Field effort = reasoning["effort"]; effort.is_string())
-    request.think = effort.json() != "none" && effort.json() != "minimal";
+  parse_effort(reasoning["effort"], request);
   const Field text = root["text"];
   const Field format = text["format"];
   if (format.absent()) return {};
