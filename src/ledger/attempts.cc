@@ -60,6 +60,12 @@ SELECT
   coalesce(sum(counterfactual) FILTER (WHERE last AND backend <> 'claude' AND outcome = 'done'), 0)
 FROM a)sql";
 
+// As kTotals has it.
+constexpr std::string_view kSpending =
+    "SELECT coalesce(sum(charged + adjusted) FILTER (WHERE state <> 'reserved'), 0), "
+    "coalesce(sum(charged) FILTER (WHERE state = 'reserved'), 0) "
+    "FROM attempts WHERE started_ms >= ?1";
+
 constexpr std::string_view kColumns =
     "id, request_id, attempt, state, key_id, dialect, task_class, priority, backend, model, "
     "model_asked, reason, outcome, price_version, error_code, agent, persona, session, "
@@ -77,6 +83,11 @@ std::string rows_since() {
 std::string rows_in_pages() {
   return "SELECT " + std::string(kColumns) +
          " FROM attempts WHERE id > ?1 AND started_ms >= ?2 ORDER BY id LIMIT ?3";
+}
+std::string rows_held_back() {
+  return "SELECT " + std::string(kColumns) +
+         " FROM attempts WHERE id > ?1 AND started_ms >= ?2 AND "
+         "(deferred_ms > 0 OR instr(reason, 'budget: ') > 0) ORDER BY id LIMIT ?3";
 }
 std::string rows_of_request() {
   return "SELECT " + std::string(kColumns) +
@@ -130,8 +141,9 @@ std::string_view basis_of(const RowEnd& row) {
 
 Result<Attempts> Attempts::prepare(Db& db) {
   Attempts out;
-  const std::string since = rows_since(), pages = rows_in_pages(), of_request = rows_of_request();
-  const std::array<std::pair<Stmt*, std::string_view>, 10> list{{{&out.insert_, kInsert},
+  const std::string since = rows_since(), pages = rows_in_pages(), of_request = rows_of_request(),
+                    held_back = rows_held_back();
+  const std::array<std::pair<Stmt*, std::string_view>, 12> list{{{&out.insert_, kInsert},
                                                                  {&out.end_, kEnd},
                                                                  {&out.recover_, kRecover},
                                                                  {&out.adjust_, kAdjust},
@@ -140,7 +152,9 @@ Result<Attempts> Attempts::prepare(Db& db) {
                                                                  {&out.totals_, kTotals},
                                                                  {&out.rows_, since},
                                                                  {&out.rows_after_, pages},
-                                                                 {&out.rows_of_, of_request}}};
+                                                                 {&out.rows_of_, of_request},
+                                                                 {&out.spending_, kSpending},
+                                                                 {&out.held_back_, held_back}}};
   for (const auto& [statement, sql] : list) {
     TOPHAND_TRY(prepared, "prepare", db.prepare(sql));
     *statement = std::move(prepared);
@@ -237,6 +251,20 @@ Result<std::vector<Row>> Attempts::rows(std::int64_t since_ms, std::int64_t limi
 Result<std::vector<Row>> Attempts::rows_after(std::int64_t after_id, std::int64_t since_ms,
                                               std::int64_t limit) {
   return read_rows(rows_after_.bind(1, after_id).bind(2, since_ms).bind(3, limit));
+}
+
+Result<Balance> Attempts::spending(std::int64_t since_ms) {
+  const Result<bool> row = spending_.bind(1, since_ms).step();
+  Balance out;
+  if (row && *row) out = {.spent = spending_.integer(0), .outstanding = spending_.integer(1)};
+  spending_.reset();
+  if (!row) return tl::unexpected(row.error());
+  return out;
+}
+
+Result<std::vector<Row>> Attempts::held_back_after(std::int64_t after_id, std::int64_t since_ms,
+                                                   std::int64_t limit) {
+  return read_rows(held_back_.bind(1, after_id).bind(2, since_ms).bind(3, limit));
 }
 
 Result<std::vector<Row>> Attempts::rows_of(const std::string& request_id) {

@@ -50,10 +50,14 @@ class Attempts {
   Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit);
   Result<std::vector<Row>> rows_after(std::int64_t after_id, std::int64_t since_ms,
                                       std::int64_t limit);
+  Result<Balance> spending(std::int64_t since_ms);
+  Result<std::vector<Row>> held_back_after(std::int64_t after_id, std::int64_t since_ms,
+                                           std::int64_t limit);
   Result<std::vector<Row>> rows_of(const std::string& request_id);
 
  private:
-  Stmt insert_, end_, recover_, adjust_, money_, open_, totals_, rows_, rows_after_, rows_of_;
+  Stmt insert_, end_, recover_, adjust_, money_, open_, totals_, rows_, rows_after_, rows_of_,
+      spending_, held_back_;
 };
 
 }  // namespace tophand::ledger

@@ -87,7 +87,10 @@ class SqliteLedger final : public Ledger {
   }
   Result<> adjust(std::int64_t row_id, NanoUsd amount, const std::string& reason) override;
   Result<Totals> totals(std::int64_t since_ms) override;
+  Result<Balance> spending(std::int64_t since_ms) override;
   Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) override;
+  Result<std::vector<Row>> held_back_after(std::int64_t after_id, std::int64_t since_ms,
+                                           std::int64_t limit) override;
   Result<std::vector<Row>> rows_after(std::int64_t after_id, std::int64_t since_ms,
                                       std::int64_t limit) override;
   Result<std::vector<Row>> rows_of(const std::string& request_id) override;
@@ -388,6 +391,11 @@ Result<Totals> SqliteLedger::totals(std::int64_t since_ms) {
   return tables_.attempts.totals(since_ms);
 }
 
+Result<Balance> SqliteLedger::spending(std::int64_t since_ms) {
+  const std::lock_guard guard(mutex_);  // rows that wait to be written have no money
+  return tables_.attempts.spending(since_ms);
+}
+
 Result<std::vector<Row>> SqliteLedger::rows(std::int64_t since_ms, std::int64_t limit) {
   const std::lock_guard guard(mutex_);
   write_free_rows();
@@ -400,6 +408,14 @@ Result<std::vector<Row>> SqliteLedger::rows_after(std::int64_t after_id, std::in
   write_free_rows();
   return tables_.attempts.rows_after(after_id, since_ms,
                                      std::clamp<std::int64_t>(limit, 0, kRowsMax));
+}
+
+Result<std::vector<Row>> SqliteLedger::held_back_after(std::int64_t after_id, std::int64_t since_ms,
+                                                       std::int64_t limit) {
+  const std::lock_guard guard(mutex_);
+  write_free_rows();
+  return tables_.attempts.held_back_after(after_id, since_ms,
+                                          std::clamp<std::int64_t>(limit, 0, kRowsMax));
 }
 
 Result<std::vector<Row>> SqliteLedger::rows_of(const std::string& request_id) {

@@ -133,12 +133,19 @@ class Ledger {
   // the windows of that row. Durable. kInvalid without a reason or if the row's cost would become
   // negative, kConflict while it is reserved, kNotFound for an unknown row.
   virtual Result<> adjust(std::int64_t row_id, NanoUsd amount, const std::string& reason) = 0;
+  // Looks for the attempt that decided each request: seconds for 100,000 of them, while nothing can
+  // be reserved.
   virtual Result<Totals> totals(std::int64_t since_ms) = 0;
+  // The money of the rows begun since, in one quick pass: what is asked while the gateway serves.
+  virtual Result<Balance> spending(std::int64_t since_ms) = 0;
   // Oldest first; the latest `limit` of those started since.
   virtual Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) = 0;
   // Oldest first, from the first id after `after_id`: for reading all of them in pages.
   virtual Result<std::vector<Row>> rows_after(std::int64_t after_id, std::int64_t since_ms,
                                               std::int64_t limit) = 0;
+  // Of these the ones whose reason speaks of the budget, and those that waited.
+  virtual Result<std::vector<Row>> held_back_after(std::int64_t after_id, std::int64_t since_ms,
+                                                   std::int64_t limit) = 0;
   // The attempts of one request, in order; none when it is unknown.
   virtual Result<std::vector<Row>> rows_of(const std::string& request_id) = 0;
   // Writes the label and gives it back with what the ledger adds. Not synced: a power cut may take

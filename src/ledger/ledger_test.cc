@@ -145,6 +145,39 @@ TEST_F(LedgerTest, CountsAReservationAgainstTheCapUntilItEnds) {
   EXPECT_EQ(totals.outstanding, 9 * kDollar);
 }
 
+TEST_F(LedgerTest, SpendingIsTheMoneyOfTheTotals) {
+  const auto ledger = open(100 * kDollar);
+  const std::int64_t first = ledger->begin(paid("a", 3 * kDollar)).value();
+  ASSERT_TRUE(ledger->begin(paid("b", 2 * kDollar)));
+  const std::int64_t third = ledger->begin(paid("c", 4 * kDollar)).value();
+  ASSERT_TRUE(ledger->begin(local("d")));
+  ASSERT_TRUE(ledger->settle(first, costing(1 * kDollar)));
+  ASSERT_TRUE(ledger->release(third, {}));
+  ASSERT_TRUE(ledger->adjust(first, kDollar / 2, "the provider's account"));
+  const Balance money = ledger->spending(0).value();
+  EXPECT_EQ(money.spent, 3 * kDollar / 2);
+  EXPECT_EQ(money.outstanding, 2 * kDollar);
+  const Totals totals = ledger->totals(0).value();
+  EXPECT_EQ(money.spent, totals.spent);
+  EXPECT_EQ(money.outstanding, totals.outstanding);
+  EXPECT_EQ(ledger->spending(clock_.wall_ms() + 1)->outstanding, 0);
+}
+
+TEST_F(LedgerTest, HeldBackAreThoseThatWaitedOrThatTheBudgetMoved) {
+  const auto ledger = open(100 * kDollar);
+  AttemptStart waited = local("a"), moved = local("b"), neither = local("c");
+  waited.deferred_ms = 5;
+  moved.reason = "class git; budget: lambda 1.80, hard -> default";
+  for (const AttemptStart* start : {&waited, &neither, &moved}) ASSERT_TRUE(ledger->begin(*start));
+  const auto rows = ledger->held_back_after(0, 0, 10).value();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].request_id, "a");
+  EXPECT_EQ(rows[1].request_id, "b");
+  EXPECT_EQ(ledger->held_back_after(rows[0].id, 0, 10)->size(), 1u);
+  EXPECT_EQ(ledger->held_back_after(0, 0, 1)->size(), 1u);
+  EXPECT_TRUE(ledger->held_back_after(0, clock_.wall_ms() + 1, 10)->empty());
+}
+
 TEST_F(LedgerTest, ReservesNothingWithAZeroCap) {
   const auto ledger = open(0);
   EXPECT_EQ(ledger->begin(paid("a", 1)).error().code, Code::kBudget);

@@ -17,6 +17,10 @@ class SilentLedger : public Ledger {
   Result<std::vector<Row>> rows_after(std::int64_t, std::int64_t, std::int64_t) override {
     return std::vector<Row>{};
   }
+  Result<Balance> spending(std::int64_t) override { return Balance{}; }
+  Result<std::vector<Row>> held_back_after(std::int64_t, std::int64_t, std::int64_t) override {
+    return std::vector<Row>{};
+  }
   Result<std::vector<Row>> rows_of(const std::string&) override { return std::vector<Row>{}; }
   Result<> set_limits(Limits) override { return {}; }
   Result<> adjust(std::int64_t, NanoUsd, const std::string&) override { return {}; }

@@ -36,7 +36,7 @@ struct Moved {
 Result<Moved> moved_since(ledger::Ledger& ledger, std::int64_t since_ms) {
   Moved moved;
   for (std::int64_t after = 0;;) {
-    TOPHAND_TRY(rows, "budget", ledger.rows_after(after, since_ms, kPageRows));
+    TOPHAND_TRY(rows, "budget", ledger.held_back_after(after, since_ms, kPageRows));
     for (const ledger::Row& row : rows) {
       after = row.id;
       if (const std::string step = moved_by_budget(row.reason); !step.empty())
@@ -101,7 +101,7 @@ Result<std::string> budget_json(const BudgetSource& source) {
   const std::int64_t week_ms = calendar.week(source.now_ms).start_ms;
   TOPHAND_TRY(moved, "budget", moved_since(ledger, week_ms));
   TOPHAND_TRY(refused, "budget", ledger.refusals_since(info(Code::kBudget).name, week_ms));
-  TOPHAND_TRY(totals, "budget", ledger.totals(week_ms));
+  TOPHAND_TRY(money, "budget", ledger.spending(week_ms));
   TOPHAND_TRY(caps, "budget", ledger.cap_states());
   TOPHAND_TRY(last_ms, "budget", last_row_ms(ledger));
   Json windows = Json::array(), limits = Json::array(), degraded = Json::object();
@@ -115,8 +115,8 @@ Result<std::string> budget_json(const BudgetSource& source) {
                     {"week_start_ms", week_ms},
                     {"week_start", calendar.moment(week_ms)},
                     {"time_zone", calendar.zone_name()},
-                    {"spent_nano_usd", totals.spent},
-                    {"outstanding_nano_usd", totals.outstanding},
+                    {"spent_nano_usd", money.spent},
+                    {"outstanding_nano_usd", money.outstanding},
                     {"windows", std::move(windows)},
                     {"caps", std::move(limits)},
                     {"degraded", std::move(degraded)},

@@ -95,9 +95,9 @@ void BudgetWatch::open_dollars(std::string_view id, const policy::BudgetWindow& 
   watched.pacer.open(window);
   const std::int64_t now_ms = deps_.clock->wall_ms();
   if (!begins && now_ms < counted_ms_ + kCountEveryMs) return;
-  if (const auto totals = deps_.ledger->totals(window.start_ms))
-    watched.pacer.observe(now_ms, dollars(totals->spent), demand_);
-  else log::warn("budget.not_counted", {{"error", totals.error().message}});
+  if (const auto money = deps_.ledger->spending(window.start_ms))
+    watched.pacer.observe(now_ms, dollars(money->spent), demand_);
+  else log::warn("budget.not_counted", {{"error", money.error().message}});
 }
 
 std::optional<policy::BudgetState> BudgetWatch::state_of(Watched& window, std::int64_t now_ms) {
@@ -239,8 +239,8 @@ std::vector<WindowView> BudgetWatch::windows() {
                     .status = window.status,
                     .usd_unit = bounds.usd_unit};
     if (window.in_dollars)
-      if (const auto totals = deps_.ledger->totals(bounds.start_ms))
-        view.outstanding = dollars(totals->outstanding);
+      if (const auto money = deps_.ledger->spending(bounds.start_ms))
+        view.outstanding = dollars(money->outstanding);
     views.push_back(std::move(view));
   }
   return views;
