@@ -32,11 +32,11 @@ Result<> check_best_of(const Field& root) {
 
 Result<> note_unknown_abilities(const Field& root, Request& request) {
   TOPHAND_FIELD(suffix, root["suffix"].string_or(""));
-  if (!suffix.empty()) note_unsupported(request, "suffix");
+  if (!suffix.empty()) note_unknown(request, "suffix");
   TOPHAND_FIELD(echo, root["echo"].bool_or(false));
-  if (echo) note_unsupported(request, "echo");
+  if (echo) note_unknown(request, "echo");
   TOPHAND_FIELD(logprobs, root["logprobs"].optional_integer());
-  if (logprobs) note_unsupported(request, "logprobs");
+  if (logprobs) note_unknown(request, "logprobs");
   return {};
 }
 

@@ -114,6 +114,11 @@ void note_unsupported(Request& request, std::string_view what) {
   add_once(request.unsupported, what);
 }
 
+void note_unknown(Request& request, std::string_view what) {
+  note_unsupported(request, what);
+  leave_out(request, what);
+}
+
 void leave_out(Request& request, std::string_view what) {
   add_once(request.left_out, what);
 }

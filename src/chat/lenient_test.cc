@@ -184,6 +184,36 @@ TEST(LenientTools, AreTakenWithFieldsOfOtherKinds) {
   EXPECT_THAT(request.unsupported, testing::IsEmpty());
 }
 
+struct Unknown {
+  Dialect dialect;
+  const char* name;
+  const char* field;
+};
+
+class UnknownField : public testing::TestWithParam<Unknown> {};
+
+// Claude knows them as little as local models, and would be asked without them.
+TEST_P(UnknownField, IsNotForLocalModelsAndIsSaidToBeLeftOutOfOthers) {
+  const std::string body = R"({"model":"m","prompt":"hi",)" + std::string(GetParam().field) + "}";
+  const Request request = parsed(GetParam().dialect, body);
+  EXPECT_THAT(request.unsupported, testing::ElementsAre(GetParam().name));
+  EXPECT_THAT(request.left_out, testing::ElementsAre(GetParam().name));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Text, UnknownField,
+    testing::Values(Unknown{Dialect::kOpenAiCompletions, "suffix", R"("suffix":"}")"},
+                    Unknown{Dialect::kOpenAiCompletions, "echo", R"("echo":true)"},
+                    Unknown{Dialect::kOpenAiCompletions, "logprobs", R"("logprobs":0)"},
+                    Unknown{Dialect::kOllamaGenerate, "suffix", R"("suffix":"}")"},
+                    Unknown{Dialect::kOllamaGenerate, "template", R"("template":"{{ .Prompt }}")"},
+                    Unknown{Dialect::kOllamaGenerate, "context", R"("context":[1,2])"},
+                    Unknown{Dialect::kOllamaGenerate, "logprobs", R"("logprobs":true)"}),
+    [](const auto& row) {
+      const bool ollama = row.param.dialect == Dialect::kOllamaGenerate;
+      return std::string(ollama ? "Generate_" : "Completions_") + row.param.name;
+    });
+
 // Guidance asks for them whatever it wants. They make no impossible call possible.
 TEST(LenientLogprobs, AreLeftOutAndSaidToBe) {
   const Request chat =

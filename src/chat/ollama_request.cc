@@ -232,9 +232,9 @@ Result<> parse_prompt(const Field& root, Request& request) {
   const bool has_context = context.size() > 0;
   if (raw && (!system.empty() || !prompt_template.empty() || has_context))
     return fail(Code::kInvalid, "raw mode does not support template, system, or context");
-  if (has_context) note_unsupported(request, "context");
-  if (!prompt_template.empty()) note_unsupported(request, "template");
-  if (!suffix.empty()) note_unsupported(request, "suffix");
+  if (has_context) note_unknown(request, "context");
+  if (!prompt_template.empty()) note_unknown(request, "template");
+  if (!suffix.empty()) note_unknown(request, "suffix");
   request.raw_prompt = raw;
   request.load_only = prompt.empty();
   if (request.load_only) return {};
@@ -250,7 +250,7 @@ Result<> check_logprobs(const Field& root, Request& request) {
   TOPHAND_FIELD(top, root["top_logprobs"].optional_integer());
   if (top && (*top < 0 || *top > 20))
     return fail(Code::kInvalid, "top_logprobs must be between 0 and 20");
-  if (wanted) note_unsupported(request, "logprobs");
+  if (wanted) note_unknown(request, "logprobs");
   return {};
 }
 

@@ -75,6 +75,9 @@ tl::unexpected<Error> lost_conversation(const Field& id);
 
 // Adds to request.unsupported, once.
 void note_unsupported(Request& request, std::string_view what);
+// Of a field that changes the answer and that nobody here honours: local models refuse it, and an
+// answer of Claude's says that it was left out.
+void note_unknown(Request& request, std::string_view what);
 
 // Notes a tool that only its own vendor can run, or a history item of one: the other backends are
 // asked without it.
