@@ -35,7 +35,8 @@ Json openai_usage(const Usage& usage);
 std::int64_t choice_index(const AnswerContext& context);
 std::optional<Usage> usage_at_end(const AnswerContext& context, const Usage& usage);
 
-// The error's code in the words of a Responses stream; never "".
+// The error's type and code in the words of a Responses stream; never "".
+std::string_view responses_error_type(const Error& error);
 std::string_view responses_error_code(const Error& error);
 // The error's message in the words that the dialect's clients look for.
 std::string client_message(Dialect dialect, const Error& error);

@@ -107,6 +107,10 @@ std::string client_message(Dialect dialect, const Error& error) {
   return error.message;
 }
 
+std::string_view responses_error_type(const Error& error) {
+  return openai_error(error).type;
+}
+
 std::string_view responses_error_code(const Error& error) {
   const std::string_view code = openai_error(error).code;
   if (!code.empty()) return code;

@@ -268,10 +268,18 @@ class ResponsesWriter final : public BlockSequencer {
     tell_ended("completed", out);
     const std::string_view code = responses_error_code(failure.error);
     const std::string message = client_message(Dialect::kOpenAiResponses, failure.error);
-    Json error = {{"code", code}, {"message", message}, {"param", nullptr}};
-    Json data = error;  // as the API's reference has it; the Python SDK looks into "error"
-    data["error"] = std::move(error);
-    send("error", data, out);
+    // As the API's reference has it, and as the API sends it, which is what the Python SDK and the
+    // AI SDK look into; the latter's version 5 takes it for nothing where it has no type.
+    send("error",
+         {{"code", code},
+          {"message", message},
+          {"param", nullptr},
+          {"error",
+           {{"type", responses_error_type(failure.error)},
+            {"code", code},
+            {"message", message},
+            {"param", nullptr}}}},
+         out);
     send_response("response.failed",
                   {.status = "failed",
                    .error = {{"code", code}, {"message", message}},
