@@ -20,10 +20,36 @@ class Asked:
     max_tokens: int = None
     stop: list = field(default_factory=list)
     schema: dict = None
+    any_json: bool = False  # JSON of whatever shape
+    sampling: dict = field(default_factory=dict)  # temperature, top_p, seed
 
 
 def read_asked(kind, body):
+    if "prompt" in body:
+        return _raw_text(kind, body)
     return {"anthropic": _anthropic, "openai": _openai, "ollama": _ollama}[kind](body)
+
+
+SAMPLING = ("temperature", "top_p", "seed")
+
+
+def _sampling(settings):
+    return {key: settings[key] for key in SAMPLING if settings.get(key) is not None}
+
+
+def _raw_text(kind, body):
+    """Asked at the endpoint for raw text: OpenAI's legacy one or Ollama's generate."""
+    where = body.get("options") or {} if kind == "ollama" else body
+    asked = Asked(system=body.get("system") or "", stop=where.get("stop") or [],
+                  max_tokens=where.get("num_predict" if kind == "ollama" else "max_tokens"),
+                  sampling=_sampling(where), images=body.get("images") or [])
+    asked.stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop
+    prompts = body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
+    for prompt in prompts:
+        _say(asked, prompt)
+    asked.schema = body.get("format") if isinstance(body.get("format"), dict) else None
+    asked.any_json = body.get("format") == "json"
+    return asked
 
 
 def _flat(content):
@@ -78,7 +104,8 @@ def _anthropic_block(asked, block):
 
 
 def _openai(body):
-    asked = Asked(max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"))
+    asked = Asked(max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
+                  sampling=_sampling(body))
     stop = body.get("stop") or []
     asked.stop = [stop] if isinstance(stop, str) else stop
     _openai_messages(asked, body.get("messages", []), json.loads)
@@ -98,6 +125,7 @@ def _openai(body):
     asked.parallel = body.get("parallel_tool_calls") is not False
     response_format = body.get("response_format") or {}
     asked.schema = (response_format.get("json_schema") or {}).get("schema")
+    asked.any_json = response_format.get("type") == "json_object"
     return asked
 
 
@@ -130,10 +158,12 @@ def _openai_messages(asked, messages, read_arguments):
 
 def _ollama(body):
     options = body.get("options") or {}
-    asked = Asked(max_tokens=options.get("num_predict"), stop=options.get("stop") or [])
+    asked = Asked(max_tokens=options.get("num_predict"), stop=options.get("stop") or [],
+                  sampling=_sampling(options))
     _openai_messages(asked, body.get("messages", []), lambda arguments: arguments)
     for tool in body.get("tools") or []:
         function = tool.get("function") or {}
         asked.tools.append((function.get("name"), function.get("parameters")))
+    asked.any_json = body.get("format") == "json"
     asked.schema = body.get("format") if isinstance(body.get("format"), dict) else None
     return asked

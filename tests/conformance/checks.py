@@ -32,6 +32,21 @@ class Trace:
         return self.streamed and not self.shape.fails and self.response.status == 200
 
     @property
+    def wants(self):
+        """What the ask is about, beside the answer."""
+        return self.ask.get("wants", {})
+
+    @property
+    def may_be_refused(self):
+        """What not every server has ({"field"}, to unload) or nobody ("refused")."""
+        return self.shape.fails or bool({"field", "refused", "done_reason"} & self.wants.keys())
+
+    @property
+    def is_plain_answer(self):
+        """One answer to a prompt, with its usage."""
+        return not {"answers", "no_usage", "done_reason"} & self.wants.keys()
+
+    @property
     def asked(self):
         return read_asked(self.upstream, self.case.seen[-1].body)
 

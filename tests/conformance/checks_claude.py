@@ -4,6 +4,7 @@ import re
 
 from checks import check
 from shapes import stream_bytes
+from text_forms import last_words, said_back
 
 ONLY = {"dialects": ("anthropic",), "upstreams": ("anthropic",)}
 BETAS = "context-management-2025-06-27,effort-2025-11-24"
@@ -25,7 +26,8 @@ def body_is_same(trace):
 @check("P2", "the stream's bytes are the upstream's, every one", "cached prefixes and signed thinking depend on it",
        lambda t: t.good and "leave" not in t.shape.flags, **ONLY)
 def stream_is_same(trace):
-    want = stream_bytes("anthropic", trace.case.items)
+    words = last_words(trace.case.seen[-1].body)
+    want = stream_bytes("anthropic", [said_back(item, words) for item in trace.case.items])
     got = trace.response.body
     at = next((i for i, (a, b) in enumerate(zip(want, got)) if a != b), min(len(want), len(got)))
     return None if got == want else f"differs at byte {at}: {got[at:at + 40]!r}, not {want[at:at + 40]!r}"

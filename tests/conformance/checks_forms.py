@@ -2,8 +2,10 @@
 
 from checks import check
 from checks_stream import fault, good, has_tools
+from readings import LINES
 
 DONE = "[DONE]"
+CHUNKS = ("openai", "completions")  # dialects whose streams are chunks of choices
 
 
 def finished(trace):
@@ -123,7 +125,8 @@ def one_id(trace):
 
 
 @check("C4", "with include_usage a chunk with choices [] and the totals comes last, before [DONE]",
-       "OpenAI reference; agents ask for it", lambda t: finished(t) and t.shape.expect.get("usage"), ("openai",))
+       "OpenAI reference; agents ask for it",
+       lambda t: finished(t) and t.shape.expect.get("usage") and "no_usage" not in t.wants, CHUNKS)
 def usage_chunk(trace):
     last = trace.events()[-1]
     usage = last.get("usage")
@@ -133,14 +136,14 @@ def usage_chunk(trace):
     return None if usage["total_tokens"] == total else f"the total is {usage['total_tokens']}, not {total}"
 
 
-@check("C5", "data: [DONE] is the last frame of a whole answer", "OpenAI reference", finished, ("openai",))
+@check("C5", "data: [DONE] is the last frame of a whole answer", "OpenAI reference", finished, CHUNKS)
 def done_is_last(trace):
     values = [value for _, value in trace.reading.frames]
     return None if values and values[-1] == DONE and values.count(DONE) == 1 else "no [DONE] at the end"
 
 
 @check("C6", "after an error in the stream there is no finish_reason", "it would read as success",
-       lambda t: fault(t) and t.response.status == 200, ("openai",))
+       lambda t: fault(t) and t.response.status == 200, CHUNKS)
 def error_ends_it(trace):
     reasons = [choice["finish_reason"] for value in trace.events() for choice in value.get("choices") or []
                if choice.get("finish_reason")]
@@ -227,12 +230,12 @@ def lines_are_full(trace):
 
 
 @check("O2", "only the last line is done, and has the reason and the counts", "ollama-js: throws without",
-       finished, ("ollama",))
+       finished, LINES)
 def done_once(trace):
     lines = trace.events()
     if [position for position, value in enumerate(lines) if value["done"]] != [len(lines) - 1]:
         return "done is not on the last line only"
-    if not trace.shape.expect.get("usage"):
+    if not trace.shape.expect.get("usage") or not trace.is_plain_answer:
         return None
     keys = ("done_reason", "total_duration", "prompt_eval_count", "eval_count")
     missing = [key for key in keys if key not in lines[-1]]
@@ -249,7 +252,7 @@ def object_arguments(trace):
 
 
 @check("O4", "an error in the stream is one line {\"error\":\"text\"}, the last", "ollama-js: throws its text",
-       lambda t: fault(t) and t.response.status == 200, ("ollama",))
+       lambda t: fault(t) and t.response.status == 200, LINES)
 def error_line(trace):
     last = trace.events()[-1]
     return None if isinstance(last.get("error"), str) and not last.get("done") else f"{str(last)[:120]}"
@@ -257,8 +260,12 @@ def error_line(trace):
 
 # --- whole answers -------------------------------------------------------------------------------
 
+def whole(trace):
+    return not trace.streamed and not trace.shape.fails and trace.response.status == 200
+
+
 @check("W1", "an unstreamed answer says the same: text, calls, stop reason, usage", "",
-       lambda t: not t.streamed and not t.shape.fails and t.response.status == 200)
+       lambda t: whole(t) and t.is_plain_answer)
 def whole_is_same(trace):
     want, got = trace.shape.expect, trace.reading
     if got.text != want.get("text", ""):
@@ -274,12 +281,14 @@ def whole_is_same(trace):
 
 
 @check("W2", "an unstreamed answer has the fields that clients read without asking", "the vendors' references",
-       lambda t: not t.streamed and not t.shape.fails and t.response.status == 200)
+       whole)
 def whole_is_full(trace):
     body = trace.reading.frames[0][1]
     keys = {"anthropic": ("id", "type", "role", "model", "content", "stop_reason", "usage"),
             "openai": ("id", "object", "created", "model", "choices", "usage"),
             "responses": ("id", "object", "created_at", "status", "model", "output", "usage"),
-            "ollama": ("model", "created_at", "message", "done", "done_reason")}[trace.dialect]
+            "ollama": ("model", "created_at", "message", "done", "done_reason"),
+            "completions": ("id", "object", "created", "model", "choices", "usage"),
+            "generate": ("model", "created_at", "response", "done", "done_reason")}[trace.dialect]
     missing = [key for key in keys if key not in body]
     return f"no {missing}" if missing else None

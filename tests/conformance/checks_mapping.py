@@ -5,12 +5,13 @@ import re
 
 from checks import check
 from checks_stream import http_error_text
+from readings import LINES
 
 LOCAL = ("openai", "ollama")
 
 
 def wants(key):
-    return lambda trace: key in trace.ask.get("wants", {}) and trace.case.seen
+    return lambda trace: key in trace.wants and trace.case.seen
 
 
 @check("M1", "cached tokens: apart from input_tokens in Anthropic's count, inside it everywhere else",
@@ -19,7 +20,7 @@ def cached_usage(trace):
     want, got = trace.shape.expect["usage"], trace.reading.usage
     if got.get("input") != want["input"]:
         return f"input {got.get('input')}, not {want['input']}"
-    tells = trace.dialect != "ollama"  # has no field for it
+    tells = trace.dialect not in LINES  # they have no field for it
     return f"cached {got.get('cached')}" if tells and got.get("cached") != want["cached"] else None
 
 
@@ -30,7 +31,7 @@ STOPPED = {"length", "context_full", "refusal", "refused_at_once", "refused_in_i
        lambda t: t.good and t.shape.name in STOPPED)
 def stop_is_mapped(trace):
     want = trace.shape.expect["stop"]
-    if trace.dialect == "ollama" and want == "refusal":
+    if trace.dialect in LINES and want == "refusal":
         want = "end"  # Ollama has no word for it
     if trace.reading.stop != want:
         return f"{trace.reading.stop!r}, not {want!r}"
@@ -164,7 +165,7 @@ def usage_is_asked_for(trace):
 
 
 @check("M17", "Ollama is told the context size (num_ctx), else it cuts the system prompt in silence",
-       "mapping: Ollama", lambda t: t.case.seen and t.dialect != "ollama", upstreams=("ollama",))
+       "mapping: Ollama", lambda t: t.case.seen and t.dialect not in LINES, upstreams=("ollama",))
 def context_is_set(trace):
     options = trace.case.seen[-1].body.get("options") or {}
     return None if options.get("num_ctx") else "no options.num_ctx"

@@ -13,7 +13,8 @@ from checks import CHECKS
 from shapes import DIALECTS, UPSTREAMS
 
 SWEEP_TEXT = "a stream cut after any byte ends in an error, with only what the upstream gave"
-SHORT = {"anthropic": "anth", "openai": "chat", "responses": "resp", "ollama": "olla"}
+SHORT = {"anthropic": "anth", "openai": "chat", "responses": "resp", "ollama": "olla",
+         "completions": "comp", "generate": "gen"}
 UP_SHORT = {"anthropic": "claude", "openai": "openai", "ollama": "ollama"}
 
 

@@ -149,8 +149,46 @@ def done_early(frames):
     values(frames)[0]["done"] = True
 
 
+def late_text(frames):
+    """Text behind the finish_reason."""
+    frames.insert(2, frames[0])
+
+
+def choice_put(key, new):
+    """In the first choice of the first chunk."""
+    def work(frames):
+        values(frames)[0]["choices"][0][key] = new
+    return edit(work)
+
+
+def reason_again(frames):
+    frames.insert(2, frames[1])
+
+
+def no_reason(frames):
+    values(frames)[1]["choices"][0]["finish_reason"] = None
+
+
+def prompts_mixed(frames):
+    """The answers come under each other's index."""
+    for value in values(frames):
+        for choice in value["choices"]:
+            choice["index"] = 3 - choice["index"]
+
+
+def one_answers_usage(frames):
+    values(frames)[-1]["usage"]["completion_tokens"] = 4
+
+
+def context_first(frames):
+    values(frames)[0]["context"] = [1, 2]
+
+
 A, C, R, O = ("anthropic", "openai"), ("openai", "openai"), ("responses", "openai"), ("ollama", "openai")
 P = ("anthropic", "anthropic")
+L, G, GO = ("completions", "openai"), ("generate", "openai"), ("generate", "ollama")
+USAGE_CHUNK = {"id": "cmpl-1", "object": "text_completion", "created": 1790000000, "model": "conf", "choices": [],
+               "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
 EMPTY = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello, "}}
 
 CONTROLS = [
@@ -255,4 +293,92 @@ CONTROLS = [
     ("P4", *P, "text", (), head_drop("anthropic-ratelimit-requests-remaining")),
     ("P5", *P, "text", ("leak",), {}),
     ("P6", *P, "status_529", (), {"error": lambda body: {**body, "request_id": "mine"}}),
+    # The same rules in the dialects of raw text.
+    ("E1", *L, "text", ("refuse",), {}),
+    ("E2", *L, "text", (), edit(lambda f: f[:1] + f)),
+    ("E2", *G, "text", (), edit(lambda f: f[:1] + f)),
+    ("E3", *G, "thinking", (), edit(lambda f: f[1:])),
+    ("E2", *L, "thinking", (), choice_put("text", "Let me see.Yes.")),
+    ("S7", *L, "text", (), edit(lambda f: values(f)[-1].update(usage=None))),
+    ("S7", *G, "text", (), put(None, "eval_count", 0)),
+    ("S9", *L, "error_after", ("fabricate",), {}),
+    ("S9", *G, "cut_after", ("fabricate",), {}),
+    ("S9", *L, "status_400", (), {"error": lambda body: {"error": "no"}}),
+    ("S9", *G, "status_400", (), {"error": lambda body: {"error": {"message": "no"}}}),
+    ("S9", *L, "ends_early", (), edit(lambda f: f[:-1])),
+    ("S9b", *L, "error_before", (), edit(lambda f: f[:0])),
+    ("S9b", *G, "error_before", (), edit(lambda f: f[:0])),
+    ("S10", *G, "text", (), {"headers": lambda head: {**head, "content-type": "text/event-stream"}}),
+    ("S10b", *L, "gate", ("buffer",), {}),
+    ("S10b", *G, "gate", ("buffer",), {}),
+    ("S10c", *L, "silence", ("silent",), {}),
+    ("S10c", *G, "silence", ("silent",), {}),
+    ("S11", *L, "endless", ("stay",), {}),
+    ("S11", *G, "endless", ("stay",), {}),
+    ("S12", *L, "error_after", (), edit(lambda f: f[:1] + f)),
+    ("S12", *G, "error_after", (), edit(lambda f: f[:1] + f)),
+    ("F1", *L, "text", (), edit(lambda f: [(None, "no JSON")] + f)),
+    ("F1", *G, "text", (), insert(0, (None, "no JSON"))),
+    ("C4", *L, "text", (), edit(lambda f: f[:-2] + f[-1:])),
+    ("C5", *L, "text", (), edit(lambda f: f[:-1])),
+    ("C6", *L, "error_after", (), choice_put("finish_reason", "stop")),
+    ("O2", *G, "text", (), edit(done_early)),
+    ("O2", *G, "text", (), edit(lambda f: values(f)[-1].pop("done_reason") and None)),
+    ("O4", *G, "error_after", (), put(None, "done", True)),
+    ("W1", *L, "text/whole", (), whole_put("choices", [])),
+    ("W1", *G, "text/whole", (), whole_put("response", "")),
+    ("W2", *L, "text/whole", (), {"body": lambda body: {k: v for k, v in body.items() if k != "usage"}}),
+    ("W2", *G, "text/whole", (), {"body": lambda body: {k: v for k, v in body.items() if k != "created_at"}}),
+    ("M1", *L, "usage_cached", (), edit(lambda f: values(f)[-1]["usage"].pop("prompt_tokens_details") and None)),
+    ("M2", *L, "length", (), edit(lambda f: values(f)[1]["choices"][0].update(finish_reason="stop"))),
+    ("M2", *G, "length", (), put(None, "done_reason", "stop")),
+    ("M3", *G, "status_429", (), head_drop("retry-after")),
+    ("M4", *G, "text/system", (), ask(lambda body: body["messages"].pop(0))),
+    ("M12", *G, "text/image", (), ask(lambda body: body["messages"][0]["content"].pop())),
+    ("M13", *L, "text/limits", (), ask_drop("stop")),
+    ("M13", *G, "text/limits", (), ask_drop("max_tokens")),
+    ("M13", *L, "text/one_stop", (), ask_put("stop", ["E", "N", "D"])),
+    ("M14", "generate", "anthropic", "text/no_limit", (), ask_drop("max_tokens")),
+    ("M15", *G, "json/schema", (), ask_drop("response_format")),
+    ("M17", "completions", "ollama", "text", (), ask(lambda body: body["options"].pop("num_ctx"))),
+    # What is theirs alone, and what asks.json came to ask with them.
+    ("L1", *L, "text", (), put(None, "object", "chat.completion.chunk")),
+    ("L1", *L, "text", (), put(None, "id", "chatcmpl-1")),
+    ("L1", *L, "text", (), edit(lambda f: values(f)[0].update(id="cmpl-2"))),
+    ("L2", *L, "text", (), choice_put("delta", {"content": "Hello"})),
+    ("L2", *L, "text", (), choice_put("text", None)),
+    ("L2", *L, "text", (), edit(lambda f: values(f)[0]["choices"][0].pop("logprobs"))),
+    ("L2", *L, "text/whole", (), whole_put("choices", [{"message": {"content": "Hello"}}])),
+    ("L3", *L, "text", (), edit(late_text)),
+    ("L3", *L, "text", (), edit(reason_again)),
+    ("L3", *L, "text", (), edit(no_reason)),
+    ("L4", *L, "said_back/several", (), edit(prompts_mixed)),
+    ("L4", *L, "said_back/several", (), edit(one_answers_usage)),
+    ("L4", *L, "said_back/several", (), edit(lambda f: f[:4] + f[-2:])),
+    ("L5", *L, "text/no_usage", (), edit(lambda f: f[:-1] + [(None, USAGE_CHUNK)] + f[-1:])),
+    ("L5", *C, "text/no_usage", (), put(None, "usage", {"prompt_tokens": 1})),
+    ("L6", "completions", "anthropic", "text/no_limit", (), ask_put("max_tokens", 4096)),
+    ("L7", *L, "text/raw", (), ask(lambda body: body.update(prompt=body["prompt"].strip()))),
+    ("L7", "completions", "anthropic", "text/raw", (), ask_put("system", "Go on with the text.")),
+    ("L7", *GO, "text/raw", (), ask_drop("raw")),
+    ("L8", *L, "text/suffix", ("drop",), {}),
+    ("L8", *G, "text/context", ("drop",), {}),
+    ("L8", *G, "text/suffix", (), {"error": lambda body: {"error": "no"}}),
+    ("G1", *G, "text", (), put(None, "message", {"role": "assistant"})),
+    ("G1", *G, "text", (), put(None, "created_at", "")),
+    ("G1", *G, "text/whole", (), whole_put("response", None)),
+    ("G2", *GO, "text", (), put(None, "eval_duration", 0)),
+    ("G2", *G, "text", (), put(None, "total_duration", "9ms")),
+    ("G2", *O, "text", (), put(None, "total_duration", 0)),
+    ("G3", *G, "text", (), put(None, "context", "1 2")),
+    ("G3", *G, "text", (), edit(context_first)),
+    ("G4", *G, "text/raw_with_system", ("drop",), {}),
+    ("G4", *G, "text/raw_with_system", (), {"error": lambda body: {"error": "no"}}),
+    ("G5", *GO, "text/load", (), whole_put("done_reason", "stop")),
+    ("G5", *O, "text/unload", (), whole_put("done", False)),
+    ("M20", *G, "json/any_json", (), ask_drop("response_format")),
+    ("M21", *GO, "thinking/thinks_hard", (), ask_put("think", True)),
+    ("M21", *GO, "text/thinks_not", (), ask_drop("think")),
+    ("M22", *L, "text/settings", (), ask_drop("seed")),
+    ("M23", *GO, "text/stays", (), ask_drop("keep_alive")),
 ]

@@ -8,19 +8,22 @@ import re
 
 import http1
 from client import Response, read_response
-from fake_writers import STREAMS, error_body, whole
+from fake_writers import STREAMS, error_body, loaded, whole
+from readings import LINES
+from runner import PATHS
 from shapes import dump
-from upstream import BODY_BYTES_MAX, CHAT_PATHS
+from upstream import BODY_BYTES_MAX, CHAT_PATHS, TEXT_PATHS
 
 PING_S = 4
 PINGS = {"anthropic": b'event: ping\ndata: {"type":"ping"}\n\n', "openai": b": wait\n\n",
-         "responses": b": wait\n\n",
+         "responses": b": wait\n\n", "completions": b": wait\n\n",
+         "generate": b'{"model":"conf","created_at":"2026-11-01T00:00:00Z","response":"","done":false}\n',
          "ollama": b'{"model":"conf","created_at":"2026-11-01T00:00:00Z","message":{"role":"assistant",'
                    b'"content":""},"done":false}\n'}
-DIALECT_OF = {"/v1/messages": "anthropic", "/v1/chat/completions": "openai",
-              "/v1/responses": "responses", "/api/chat": "ollama"}
+DIALECT_OF = {path: dialect for dialect, path in PATHS.items()}
 KEPT = ("retry-after", "request-id")
-FRAMES_TO_TEXT = {"anthropic": 3, "openai": 2, "responses": 5, "ollama": 1}
+FRAMES_TO_TEXT = {"anthropic": 3, "openai": 2, "responses": 5, "ollama": 1, "completions": 1,
+                  "generate": 1}
 
 
 class FakeGateway:
@@ -31,6 +34,7 @@ class FakeGateway:
 
     def __init__(self, suite, faults=(), **changes):
         self.suite, self.faults, self.changes = suite, set(faults), changes
+        self.tasks = set()  # asyncio itself forgets a connection's task when the client has left
 
     def changed(self, name, value):
         change = self.changes.get(name)
@@ -43,6 +47,8 @@ class FakeGateway:
         return f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
 
     async def connection(self, reader, writer):
+        task = asyncio.current_task()
+        self.tasks.add(task)
         try:
             request = await http1.read_request(reader, BODY_BYTES_MAX)
             if request is not None:
@@ -50,6 +56,7 @@ class FakeGateway:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self.tasks.discard(task)
             writer.close()
 
 
@@ -61,10 +68,13 @@ class Exchange:
         self.faults, self.changed = gateway.faults, gateway.changed
         self.responder = http1.Responder(writer)
         self.dialect = DIALECT_OF[request.path]
-        self.case = gateway.suite.cases[re.findall(r"case-\d{6}", request.body.decode())[-1]]
-        self.shape, self.ask, self.kind = self.case.told
+        self.sent = json.loads(request.body)
+        self.streamed = self.sent.get("stream")
+        named = re.findall(r"case-\d{6}", request.body.decode())
+        self.case = gateway.suite.cases[named[-1]] if named else None  # without: to load the model
+        self.shape, self.ask, self.kind = self.case.told if named else (None, {}, None)
+        self.wants = self.ask.get("wants", {})
         self.passes = self.dialect == self.kind == "anthropic"
-        self.streamed = json.loads(request.body).get("stream")
         self.begun = False
         self.written = 0  # frames
         self.held = b""   # of an event that is not whole yet
@@ -72,6 +82,12 @@ class Exchange:
     async def run(self):
         if "refuse" in self.faults:
             return await self.whole(500, error_body(self.dialect, "no"))
+        if self.case is None:
+            answer = loaded(self.dialect, "unload" if self.sent.get("keep_alive") == 0 else "load")
+            return await self.whole(200, self.changed("body", answer))
+        refused = self.wants.get("refused") or self.wants.get("field")
+        if refused and "drop" not in self.faults:
+            return await self.whole(400, self.changed("error", error_body(self.dialect, f"{refused}: no")))
         up = Response()
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", self.gateway.suite.upstreams[self.kind].port)
@@ -103,13 +119,34 @@ class Exchange:
         else:
             body = dump(self.changed("request", self.upstream_body())).encode()
         headers["content-length"] = len(body)
-        lines = [f"POST {CHAT_PATHS[self.kind]} HTTP/1.1"] + [f"{k}: {v}" for k, v in headers.items()]
+        path = TEXT_PATHS[self.kind] if self.asks_as_text() else CHAT_PATHS[self.kind]
+        lines = [f"POST {path} HTTP/1.1"] + [f"{k}: {v}" for k, v in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+    def asks_as_text(self):
+        raw = self.dialect == "completions" or self.sent.get("raw")
+        return bool(raw) and self.kind in TEXT_PATHS
+
+    def text_body(self):
+        """What a client of completions or generate asks, as raw text; for Claude as a user's."""
+        options = self.sent.get("options") or self.sent
+        limit = options.get("max_tokens") or options.get("num_predict") or 16
+        stop = options.get("stop") or []
+        stop = [stop] if isinstance(stop, str) else stop
+        prompt = self.sent["prompt"]
+        one = prompt if isinstance(prompt, str) else prompt[-1]
+        sampling = {key: options[key] for key in ("temperature", "top_p", "seed") if key in options}
+        if self.kind == "anthropic":
+            return {"max_tokens": limit, "stop_sequences": stop, "messages": [{"role": "user", "content": one}]}
+        if self.kind == "ollama":
+            return {"raw": True, "prompt": one, "options": {"num_predict": limit, "stop": stop, **sampling}}
+        return {"prompt": prompt, "n": self.sent.get("n", 1), "max_tokens": limit, "stop": stop, **sampling}
 
     def upstream_body(self):
         """The ask as the upstream's own dialect has it in asks.json, less what must not be sent there."""
         asks = self.gateway.suite.asks
-        text = dump(self.ask.get(self.kind) or asks["plain"][self.kind]).replace("CASE", self.case.name)
+        own = self.text_body() if self.dialect == "completions" or self.sent.get("raw") else None
+        text = dump(own or self.ask.get(self.kind) or asks["plain"][self.kind]).replace("CASE", self.case.name)
         body = {"model": "conf", **json.loads(text), "stream": bool(self.streamed)}
         if self.ask["name"] == "billing_header":
             body["messages"].insert(0, {"role": "system", "content": "You are an agent."})
@@ -117,7 +154,7 @@ class Exchange:
             body.setdefault("options", {})["num_ctx"] = 8192
         if self.kind == "openai":
             body["stream_options"] = {"include_usage": True}
-        for message in body["messages"]:
+        for message in body.get("messages", []):
             if message["role"] == "tool" and message["content"] == "not found":
                 message["content"] = "Error: not found"
             if message["role"] == "assistant" and isinstance(message["content"], list):
@@ -152,7 +189,7 @@ class Exchange:
 
     async def begin(self, up):
         if not self.begun:
-            kind = "application/x-ndjson" if self.dialect == "ollama" else "text/event-stream"
+            kind = "application/x-ndjson" if self.dialect in LINES else "text/event-stream"
             await self.responder.begin_stream(self.changed("headers", self.head(up, kind)))
             self.begun = True
 
@@ -170,13 +207,18 @@ class Exchange:
         elif not self.written and (b"First." in up.body or b"More." in up.body):
             await self.write(self.frames()[:FRAMES_TO_TEXT[self.dialect]])
 
+    @property
+    def expect(self):
+        return {**self.shape.expect, **self.wants} if {"answers", "no_usage"} & self.wants.keys() \
+            else self.shape.expect
+
     def frames(self):
-        return self.changed("frames", STREAMS[self.dialect](self.shape.expect))
+        return self.changed("frames", STREAMS[self.dialect](self.expect))
 
     async def write(self, frames, start=0):
         for name, value in frames[start:]:
             text = value if isinstance(value, str) else dump(value)
-            if self.dialect == "ollama":
+            if self.dialect in LINES:
                 await self.responder.chunk(f"{text}\n".encode())
             else:
                 await self.responder.chunk((f"event: {name}\n" if name else "").encode() +
@@ -189,7 +231,7 @@ class Exchange:
         if not self.streamed:
             if self.passes:
                 return await self.whole(200, json.loads(up.body), up)
-            return await self.whole(200, self.changed("body", whole(self.dialect, self.shape.expect)), up)
+            return await self.whole(200, self.changed("body", whole(self.dialect, self.expect)), up)
         await self.begin(up)
         short = not up.complete or self.shape.name == "ends_early"
         if self.passes:

@@ -3,8 +3,11 @@ a second time, apart from the code that is tested. Frames are (event name or Non
 
 import json
 
+from readings import LINES
+
 STOP_WORDS = {"anthropic": {"end": "end_turn", "length": "max_tokens"},
               "openai": {"end": "stop", "tool_use": "tool_calls", "refusal": "content_filter"},
+              "completions": {"end": "stop", "refusal": "content_filter"},
               "ollama": {"tool_use": "stop", "end": "stop", "refusal": "stop"}}
 
 
@@ -66,14 +69,16 @@ def openai(expect, error=None):
     if error:
         return [(None, value) for value in values] + [(None, {"error": {"message": error, "type": "x"}})]
     values.append(chunk({}, stop_word("openai", expect)))
-    values.append({**chunk({}), "choices": [], "usage": openai_usage(expect)})
+    if not expect.get("no_usage"):
+        values.append({**chunk({}), "choices": [], "usage": openai_usage(expect)})
     return [(None, value) for value in values] + [(None, "[DONE]")]
 
 
 def openai_usage(expect):
     usage = usage_of(expect)
-    return {"prompt_tokens": usage["input"], "completion_tokens": usage["output"],
-            "total_tokens": usage["input"] + usage["output"],
+    output = usage["output"] * len(expect.get("answers", [1]))
+    return {"prompt_tokens": usage["input"], "completion_tokens": output,
+            "total_tokens": usage["input"] + output,
             "prompt_tokens_details": {"cached_tokens": usage["cached"]}}
 
 
@@ -141,14 +146,56 @@ def ollama(expect, error=None):
         values.append(line({"content": expect["text"]}))
     for name, arguments in expect.get("tools", []):
         values.append(line({"tool_calls": [{"function": {"name": name, "arguments": arguments}}]}))
-    usage = usage_of(expect)
-    values.append({"error": error} if error else line(
-        {}, done=True, done_reason=stop_word("ollama", expect), total_duration=1,
-        prompt_eval_count=usage["input"], eval_count=usage["output"]))
+    values.append({"error": error} if error else line({}, **last_line(expect)))
     return [(None, value) for value in values]
 
 
-STREAMS = {"anthropic": anthropic, "openai": openai, "responses": responses, "ollama": ollama}
+def text_choice(text, index, finish=None):
+    return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
+
+
+def completions(expect, error=None):
+    def chunk(*choices):
+        return {"id": "cmpl-1", "object": "text_completion", "created": 1790000000, "model": "conf",
+                "choices": list(choices)}
+    values = []
+    for index, text in enumerate(expect.get("answers", [expect.get("text", "")])):
+        if text:
+            values.append(chunk(text_choice(text, index)))
+        if not error:
+            values.append(chunk(text_choice("", index, stop_word("completions", expect))))
+    if error:
+        return [(None, value) for value in values] + [(None, {"error": {"message": error, "type": "x"}})]
+    if not expect.get("no_usage"):
+        values.append({**chunk(), "usage": openai_usage(expect)})
+    return [(None, value) for value in values] + [(None, "[DONE]")]
+
+
+def generate(expect, error=None):
+    def line(text, **more):
+        return {"model": "conf", "created_at": "2026-11-01T00:00:00Z", "response": text, "done": False, **more}
+    values = [line("", thinking=expect["thinking"])] if expect.get("thinking") else []
+    if expect.get("text"):
+        values.append(line(expect["text"]))
+    values.append({"error": error} if error else line("", **last_line(expect)))
+    return [(None, value) for value in values]
+
+
+def last_line(expect):
+    usage = usage_of(expect)
+    return {"done": True, "done_reason": stop_word("ollama", expect), "total_duration": 9000000,
+            "load_duration": 1000000, "prompt_eval_count": usage["input"], "prompt_eval_duration": 2000000,
+            "eval_count": usage["output"], "eval_duration": 5000000}
+
+
+def loaded(dialect, why):
+    """The answer to a request without a prompt."""
+    empty = {"response": ""} if dialect == "generate" else {"message": {"role": "assistant", "content": ""}}
+    return {"model": "conf", "created_at": "2026-11-01T00:00:00Z", **empty, "done": True, "done_reason": why}
+
+
+STREAMS = {"anthropic": anthropic, "openai": openai, "responses": responses, "ollama": ollama,
+           "completions": completions, "generate": generate}
 
 
 def whole(dialect, expect):
@@ -172,6 +219,13 @@ def whole(dialect, expect):
                              "finish_reason": stop_word(dialect, expect)}], "usage": openai_usage(expect)}
     if dialect == "responses":
         return response_object(expect, response_items(expect), "completed")
+    if dialect == "completions":
+        answers = [text_choice(said, index, stop_word(dialect, expect))
+                   for index, said in enumerate(expect.get("answers", [text]))]
+        return {"id": "cmpl-1", "object": "text_completion", "created": 1790000000, "model": "conf",
+                "choices": answers, "usage": openai_usage(expect)}
+    if dialect == "generate":
+        return {**generate(expect)[-1][1], "response": text}
     calls = [{"function": {"name": name, "arguments": arguments}} for name, arguments in tools]
     return {**ollama(expect)[-1][1], "message": {"role": "assistant", "content": text, "tool_calls": calls}}
 
@@ -179,4 +233,4 @@ def whole(dialect, expect):
 def error_body(dialect, message):
     if dialect == "anthropic":
         return {"type": "error", "error": {"type": "api_error", "message": message}}
-    return {"error": message if dialect == "ollama" else {"message": message, "type": "x"}}
+    return {"error": message if dialect in LINES else {"message": message, "type": "x"}}

@@ -32,6 +32,7 @@ class Reading:
     usage: dict = field(default_factory=dict)    # input (all of it), cached, output
     error: str = ""       # an error in the dialect's form, its message
     finished: bool = False  # a client would take it for a whole answer
+    answers: list = field(default_factory=list)  # of several: each one's text, by its index
 
     @property
     def has_content(self):
@@ -42,18 +43,20 @@ STOPS = {
     "anthropic": {"end_turn": "end", "stop_sequence": "end", "max_tokens": "length", "tool_use": "tool_use",
                   "refusal": "refusal", "model_context_window_exceeded": "length"},
     "openai": {"stop": "end", "length": "length", "tool_calls": "tool_use", "content_filter": "refusal"},
+    "completions": {"stop": "end", "length": "length", "content_filter": "refusal"},
     "ollama": {"stop": "end", "length": "length"},
 }
+LINES = ("ollama", "generate")  # dialects that stream a JSON object a line
 
 
 def read_stream(dialect, data):
     reading = Reading()
-    if dialect == "ollama":
+    if dialect in LINES:
         reading.frames = list(_lines(data, reading.broken))
     else:
         reading.frames = list(_sse(data, reading.broken))
-    {"anthropic": _anthropic, "openai": _openai, "responses": _responses,
-     "ollama": _ollama}[dialect](reading)
+    {"anthropic": _anthropic, "openai": _openai, "responses": _responses, "ollama": _ollama,
+     "completions": _completions, "generate": _generate}[dialect](reading)
     return reading
 
 
@@ -176,6 +179,25 @@ def _openai(reading):
     reading.finished = bool(reading.stop) and not reading.error
 
 
+def _completions(reading):
+    """Of several answers the first is the reading's own."""
+    texts, stops = {}, {}
+    for _, value in reading.frames:
+        if value == "[DONE]":
+            continue
+        reading.error = reading.error or error_text(value)
+        if value.get("usage"):
+            reading.usage = _openai_usage(value["usage"])
+        for choice in value.get("choices") or []:
+            index, reason = choice.get("index", 0), choice.get("finish_reason")
+            texts[index] = texts.get(index, "") + (choice.get("text") or "")
+            if reason:
+                stops[index] = STOPS["completions"].get(reason, reason)
+    reading.answers = [texts[index] for index in sorted(texts)]
+    reading.text, reading.stop = texts.get(0, ""), stops.get(0, "")
+    reading.finished = bool(stops) and stops.keys() == texts.keys() and not reading.error
+
+
 def _openai_tool(reading, tools, call):
     key = call.get("index", call.get("id"))
     if key not in tools:
@@ -225,15 +247,28 @@ def _ollama(reading):
             function = call.get("function") or {}
             reading.tools.append(Tool(call.get("id", ""), function.get("name", ""),
                                       json.dumps(function.get("arguments"))))
-        if value.get("done"):
-            reason = value.get("done_reason") or "end"
-            reading.stop = STOPS["ollama"].get(reason, reason)
-            if reading.tools and reading.stop == "end":
-                reading.stop = "tool_use"  # Ollama has no word of its own for it
-            if "eval_count" in value or "prompt_eval_count" in value:
-                reading.usage = {"input": value.get("prompt_eval_count") or 0, "cached": 0,
-                                 "output": value.get("eval_count") or 0}
-            reading.finished = not reading.error
+        _done(reading, value)
+
+
+def _generate(reading):
+    for _, value in reading.frames:
+        reading.error = reading.error or error_text(value)
+        reading.text += value.get("response") or ""
+        reading.thinking += value.get("thinking") or ""
+        _done(reading, value)
+
+
+def _done(reading, value):
+    if not value.get("done"):
+        return
+    reason = value.get("done_reason") or "end"
+    reading.stop = STOPS["ollama"].get(reason, reason)
+    if reading.tools and reading.stop == "end":
+        reading.stop = "tool_use"  # Ollama has no word of its own for it
+    if "eval_count" in value or "prompt_eval_count" in value:
+        reading.usage = {"input": value.get("prompt_eval_count") or 0, "cached": 0,
+                         "output": value.get("eval_count") or 0}
+    reading.finished = not reading.error
 
 
 def read_whole(dialect, data):
@@ -244,7 +279,8 @@ def read_whole(dialect, data):
         reading.error = error_text(value)
         if not reading.error:
             {"anthropic": _whole_anthropic, "openai": _whole_openai, "responses": _whole_responses,
-             "ollama": lambda r, _: _ollama(r)}[dialect](reading, value)
+             "ollama": lambda r, _: _ollama(r), "completions": lambda r, _: _completions(r),
+             "generate": lambda r, _: _generate(r)}[dialect](reading, value)
     return reading
 
 

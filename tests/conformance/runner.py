@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import checks_claude
 import checks_forms   # noqa: F401  (these register themselves)
 import checks_mapping  # noqa: F401
+import checks_text  # noqa: F401
 from checks_stream import how_it_ends
 import client
 import shapes
@@ -19,10 +20,11 @@ from readings import read_stream, read_whole
 from upstream import Case, Upstream
 
 PATHS = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions", "responses": "/v1/responses",
-         "ollama": "/api/chat"}
+         "ollama": "/api/chat", "completions": "/v1/completions", "generate": "/api/generate"}
 AT_ONCE = 4          # requests of one pair, but for faults, which are sent one by one
 SETTLE_TRIES = 40    # after a fault the upstream may be shunned for a while: wait until it is not
 SETTLE_S = 0.5
+SWEEP_SHAPES = {"completions": "text", "generate": "thinking"}  # they have no tools
 SWEEP_SHAPE = "text_then_tools"
 
 
@@ -65,13 +67,20 @@ class Scenario:
 
 def scenarios(all_shapes, all_asks, dialect, upstream):
     """(calm ones, faults); the slow ones are sent by themselves (Suite.silences)."""
-    here = [shape for shape in all_shapes.values()
-            if upstream in shape.streams and "silence" not in shape.flags]
+    here = [shape for shape in playable(all_shapes, all_asks, dialect, upstream) if "silence" not in shape.flags]
     calm = [Scenario(shape, shape.ask) for shape in here if "fault" not in shape.flags]
     calm += [Scenario(shape, shape.ask, False) for shape in here if upstream in shape.whole]
-    calm += [Scenario(all_shapes[ask.get("shape", "text")], name) for name, ask in all_asks.items()
-             if dialect in ask and name not in ("plain", "with_tools")]
+    for name, ask in all_asks.items():
+        if dialect in ask and name not in ("plain", "with_tools"):
+            forms = (True, False) if ask.get("both_ways") else (True,)
+            calm += [Scenario(all_shapes[ask.get("shape", "text")], name, streamed) for streamed in forms]
     return calm, [Scenario(shape, shape.ask) for shape in here if "fault" in shape.flags]
+
+
+def playable(all_shapes, all_asks, dialect, upstream):
+    """The shapes that the upstream can play to what a client of that dialect can ask."""
+    return [shape for shape in all_shapes.values()
+            if shape.plays(upstream, dialect) and dialect in all_asks[shape.ask]]
 
 
 class Suite:
@@ -93,7 +102,7 @@ class Suite:
         """One scenario; its Trace."""
         shape, ask = scenario.shape, self.asks[scenario.ask]
         case = Case(f"case-{len(self.cases):06d}", shape.streams[upstream],
-                    shape.whole.get(upstream),
+                    shape.whole.get(upstream), shape.text_streams.get(upstream), shape.text_whole.get(upstream),
                     "dribble" in shape.flags, scenario.cut_at, (shape, ask, upstream))
         self.cases[case.name] = case
         model = self.target.upstreams[upstream]["model"]
@@ -113,9 +122,10 @@ class Suite:
             response = client.Response(body=str(refused).encode())
         if "leave" in shape.flags and case.seen:
             await case.over.wait()
-        stream = scenario.streamed and response.status == 200
-        reading = (read_stream if stream else read_whole)(dialect, response.body)
-        return Trace(dialect, upstream, shape, ask, scenario.streamed, body, headers, response, reading, case)
+        # To load a model Ollama gives one object, whatever was said of a stream.
+        streamed = scenario.streamed and "done_reason" not in ask.get("wants", {})
+        reading = (read_stream if streamed and response.status == 200 else read_whole)(dialect, response.body)
+        return Trace(dialect, upstream, shape, ask, streamed, body, headers, response, reading, case)
 
     async def settle(self, dialect, upstream):
         """Faults make gateways careful. Goes on once a plain request is answered again; a pair that never
@@ -144,8 +154,9 @@ class Suite:
 
     async def sweep(self, dialect, upstream, step, seed):
         """K1: the upstream's stream is cut after every `step`-th byte, from a random first one."""
-        shape = self.shapes[SWEEP_SHAPE]
-        size = len(shapes.stream_bytes(upstream, shape.streams[upstream]))
+        shape = self.shapes[SWEEP_SHAPES.get(dialect, SWEEP_SHAPE)]
+        as_text = shape.text_streams.get(upstream) if dialect == "completions" else None
+        size = len(shapes.stream_bytes(upstream, as_text or shape.streams[upstream]))
         first = random.Random(f"{seed}/{dialect}/{upstream}").randrange(step)
         cell = Cell()
         for at in range(first, size, step):
@@ -161,14 +172,18 @@ class Suite:
         """{(dialect, upstream): {check id: Cell}}; pairs that the target does not offer are left out."""
         pairs = [(dialect, upstream) for dialect in dialects for upstream in upstreams
                  if self.target.offers(dialect, upstream)]
-        results = {}
+        results = dict.fromkeys(pairs)
         slow = await self.silences(pairs)
-        for pair in pairs:
-            report(f"{pair[0]} x {pair[1]}")
-            cells = judge_all(slow[pair] + await self.run_pair(*pair))
-            if step:
-                cells["K1"] = await self.sweep(*pair, step, seed)
-            results[pair] = cells
+
+        async def one_by_one(upstream):
+            for pair in [pair for pair in pairs if pair[1] == upstream]:
+                report(f"{pair[0]} x {pair[1]}")
+                cells = judge_all(slow[pair] + await self.run_pair(*pair))
+                if step:
+                    cells["K1"] = await self.sweep(*pair, step, seed)
+                results[pair] = cells
+        # What fails at one upstream is nothing to the others, so they are asked side by side.
+        await asyncio.gather(*[one_by_one(upstream) for upstream in upstreams])
         return results
 
     async def silences(self, pairs):
@@ -176,14 +191,14 @@ class Suite:
         async def of_pair(dialect, upstream):
             await self.settle(dialect, upstream)  # the first request may start something
             return [await self.send(dialect, upstream, Scenario(shape, shape.ask))
-                    for shape in self.shapes.values()
-                    if "silence" in shape.flags and upstream in shape.streams]
+                    for shape in playable(self.shapes, self.asks, dialect, upstream)
+                    if "silence" in shape.flags]
         return dict(zip(pairs, await asyncio.gather(*[of_pair(*pair) for pair in pairs])))
 
 
 def judge_cut(trace):
     """What is wrong with the answer to a stream that was cut; None when nothing is."""
-    want, got = trace.shape.expect, trace.reading
+    want, got = {"tools": [], **trace.shape.expect}, trace.reading
     calls = [[tool.name, tool.parsed()] for tool in got.tools]
     if got.finished:  # fine when the cut was behind all that counts
         return None if got.text == want["text"] and calls == want["tools"] else \

@@ -6,9 +6,12 @@ import json
 import pathlib
 from dataclasses import dataclass, field
 
+from text_forms import text_items, text_whole
+
 HERE = pathlib.Path(__file__).resolve().parent
 UPSTREAMS = ("anthropic", "openai", "ollama")
-DIALECTS = ("anthropic", "openai", "responses", "ollama")
+DIALECTS = ("anthropic", "openai", "responses", "ollama", "completions", "generate")
+TEXT_UPSTREAMS = ("openai", "ollama")  # those that also have an endpoint for raw text
 LONG = "".join(f"{number} and " for number in range(10_000))  # 89 KB, no part of which looks like another
 
 
@@ -21,6 +24,8 @@ class Shape:
     flags: list = field(default_factory=list)
     streams: dict = field(default_factory=dict)  # upstream -> items
     whole: dict = field(default_factory=dict)    # upstream -> body of an unstreamed answer
+    text_streams: dict = field(default_factory=dict)  # the same for raw text (text_forms.py)
+    text_whole: dict = field(default_factory=dict)
 
     @property
     def fails(self):
@@ -30,15 +35,27 @@ class Shape:
     def ask(self):
         return "with_tools" if self.expect.get("tools") or "tool" in self.name else "plain"
 
+    def plays(self, upstream, dialect):
+        """Completions are raw text, which the upstreams that have an endpoint for it are asked for."""
+        raw = dialect == "completions" and upstream in TEXT_UPSTREAMS
+        return upstream in (self.text_streams if raw else self.streams)
+
 
 def load_shapes():
     shapes = []
     for path in sorted((HERE / "shapes").glob("*.json")):
         for entry in json.loads(path.read_text(encoding="utf-8").replace("<LONG>", LONG)):
             streams = {kind: entry[kind] for kind in UPSTREAMS if kind in entry}
+            whole = entry.get("whole", {})
             shapes.append(Shape(entry["name"], entry["about"], entry["source"], entry["expect"],
-                                entry.get("flags", []), streams, entry.get("whole", {})))
+                                entry.get("flags", []), streams, whole, _in_text(streams, text_items),
+                                _in_text(whole, text_whole)))
     return {shape.name: shape for shape in shapes}
+
+
+def _in_text(forms, convert):
+    converted = {kind: convert(kind, forms[kind]) for kind in TEXT_UPSTREAMS if kind in forms}
+    return {kind: form for kind, form in converted.items() if form is not None}
 
 
 def load_asks():
@@ -82,6 +99,6 @@ def body_for(ask, dialect, case, model, stream):
         return None
     text = json.dumps(ask[dialect], ensure_ascii=False).replace("CASE", case)
     body = {"model": model, **json.loads(text), "stream": stream}
-    if dialect == "openai" and stream:
+    if dialect in ("openai", "completions") and stream and "no_usage" not in ask.get("wants", {}):
         body["stream_options"] = {"include_usage": True}
     return body

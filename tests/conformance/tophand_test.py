@@ -7,9 +7,8 @@ import unittest
 
 import conform
 import tophand_target
+from shapes import DIALECTS, UPSTREAMS
 
-DIALECTS = ("anthropic", "openai", "responses", "ollama")
-UPSTREAMS = ("anthropic", "openai", "ollama")
 SEED = int(os.environ.get("CONFORMANCE_SEED", random.randrange(1 << 32)))
 SWEEP_STEP = 97
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "claude_sim"))
 import http1  # noqa: E402
 from shapes import complete, dump, item_bytes  # noqa: E402
+from text_forms import last_words, said_back  # noqa: E402
 
 BODY_BYTES_MAX = 8 << 20
 GATE_S = 5       # how long a gated stream waits for the client
 ENDLESS_S = 10   # how long an endless stream goes on for a gateway that does not hang up
 CHAT_PATHS = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions", "ollama": "/api/chat"}
+TEXT_PATHS = {"openai": "/v1/completions", "ollama": "/api/generate"}
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Seen:
     headers: dict
     raw: bytes
     left: bool = False  # the gateway hung up before the end
+    path: str = ""
 
     @property
     def body(self):
@@ -37,6 +40,8 @@ class Case:
     name: str
     items: list
     whole: dict = None
+    text_items: list = None  # the same for raw text, where there is such a form
+    text_whole: dict = None
     dribble: bool = False
     cut_at: int = None   # cut the stream after so many bytes
     told: tuple = ()     # (shape, ask, upstream), for the control, which knows the right answers
@@ -83,16 +88,22 @@ class Upstream:
         responder = http1.Responder(writer, request.method == "HEAD")
         # Some gateways are given a base URL that ends in /v1, some add it themselves.
         path = request.path.replace("/v1/v1/", "/v1/")
-        if path != CHAT_PATHS[self.kind] or request.method != "POST":
+        as_text = path == TEXT_PATHS.get(self.kind)
+        if request.method != "POST" or not (as_text or path == CHAT_PATHS[self.kind]):
             self.unknown.append(f"{request.method} {path}")
             await self.answer_other(path, responder)
             return True
         named = re.findall(rb"case-\d{6}", request.body)
         case = self.cases.get(named[-1].decode()) if named else None
-        if case is None:
+        if self.kind == "ollama" and not named:  # to load the model, or to unload it
+            why = "unload" if json.loads(request.body).get("keep_alive") == 0 else "load"
+            empty = {"response": ""} if as_text else {"message": {"role": "assistant", "content": ""}}
+            await self.send(responder, 200, complete("ollama", {**empty, "done": True, "done_reason": why}))
+            return True
+        if case is None or (as_text and case.text_items is None):
             await self.send(responder, 404, {"error": {"message": "no such case"}})
             return True
-        seen = Seen(request.headers, request.body)
+        seen = Seen(request.headers, request.body, path=path)
         case.seen.append(seen)
         return await Play(self.kind, case, seen, reader, responder).run()
 
@@ -126,22 +137,26 @@ class Play:
     def __init__(self, kind, case, seen, reader, responder):
         self.kind, self.case, self.seen = kind, case, seen
         self.reader, self.responder = reader, responder
+        as_text = seen.path == TEXT_PATHS.get(kind)
+        self.items = case.text_items if as_text else case.items
+        self.whole = case.text_whole if as_text else case.whole
+        self.words = last_words(seen.body)
         self.sent = 0
 
     async def run(self):
-        first = self.case.items[0]
+        first = self.items[0]
         if isinstance(first, dict) and first.get("do") == "status":
             await Upstream.send(self.responder, first["status"], first["body"], first["headers"])
             return True
         # Ollama streams unless it is told not to; the others only when they are told to.
-        if self.case.whole and not self.seen.body.get("stream", self.kind == "ollama"):
-            await Upstream.send(self.responder, 200, complete(self.kind, self.case.whole, True),
+        if self.whole and not self.seen.body.get("stream", self.kind == "ollama"):
+            await Upstream.send(self.responder, 200, complete(self.kind, said_back(self.whole, self.words), True),
                                 {"request-id": "req_conf"})
             return True
         kind = "application/x-ndjson" if self.kind == "ollama" else "text/event-stream"
         await self.responder.begin_stream({"content-type": kind, "request-id": "req_conf",
                                            "anthropic-ratelimit-requests-remaining": "77"})
-        for item in self.case.items:
+        for item in self.items:
             if not await self.step(item):
                 return False
         await self.responder.end_stream()
@@ -151,7 +166,7 @@ class Play:
         """One item; False when the connection is to be closed."""
         what = item.get("do") if isinstance(item, dict) else None
         if what is None:
-            return await self.put(item_bytes(self.kind, item))
+            return await self.put(item_bytes(self.kind, said_back(item, self.words)))
         if what == "gate":
             try:
                 await asyncio.wait_for(self.case.gate.wait(), GATE_S)
