@@ -176,7 +176,7 @@ def any_json_arrives(trace):
     return None if trace.asked.any_json else "nothing asks for JSON"
 
 
-@check("M21", "think arrives at Ollama as it was said", "Ollama's API: think", wants("think"), LINES, ("ollama",))
+@check("M21", "think arrives at Ollama as it was said; how much, at a model that takes levels", "Ollama's API: think", wants("think"), LINES, ("ollama",))
 def think_arrives(trace):
     got = trace.case.seen[-1].body.get("think")
     return None if got == trace.wants["think"] else f"think is {got!r}"

@@ -111,7 +111,8 @@ class Upstream:
         model = {"id": "conf-openai", "object": "model", "created": 1790000000, "owned_by": "suite",
                  "max_model_len": 32768, "architecture": {"input_modalities": ["text", "image"]}}
         shown = {"capabilities": ["completion", "tools", "vision", "thinking"],
-                 "model_info": {"general.architecture": "llama", "llama.context_length": 32768},
+                 # one that may be told how much to think
+                 "model_info": {"general.architecture": "gptoss", "gptoss.context_length": 32768},
                  "details": {"family": "llama", "format": "gguf"}, "template": "{{ .Prompt }}"}
         tag = {"name": "conf-ollama", "model": "conf-ollama", "size": 1, "digest": "0" * 64,
                "modified_at": "2026-11-01T00:00:00Z", "details": shown["details"]}
