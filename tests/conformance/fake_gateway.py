@@ -171,19 +171,19 @@ class Exchange:
             pass
 
     async def relay(self, up, asking, left):
-        seen, waited = 0, 0.0
+        now = asyncio.get_running_loop().time  # not turns of this loop, which are long on a busy machine
+        seen, quiet_since = 0, now()
         while not asking.done():
             await asyncio.wait([asking, left], timeout=0.01, return_when=asyncio.FIRST_COMPLETED)
             if left.done() and "stay" not in self.faults:
                 return
             if up.status == 200 and self.streamed and "buffer" not in self.faults:
                 await self.begin(up)
-                waited += 0.01
                 if len(up.body) > seen:
                     await self.more(up.body[seen:], up)
-                    seen, waited = len(up.body), 0.0
-                elif waited > PING_S and "silent" not in self.faults and not self.passes:
-                    waited = 0.0
+                    seen, quiet_since = len(up.body), now()
+                elif now() - quiet_since > PING_S and "silent" not in self.faults and not self.passes:
+                    quiet_since = now()
                     await self.responder.chunk(PINGS[self.dialect])
         await self.finish(up, up.body[seen:])
 
