@@ -85,10 +85,12 @@ Result<> move_up(Plan& plan) {
   if (plan.stays)
     return tl::unexpected(cannot_take(plan, "leave it out, or ask without naming a local model"));
   if (!plan.settings.has_claude_key)
-    return tl::unexpected(cannot_take(
-        plan, "Claude can, but no Claude API key is set (ANTHROPIC_API_KEY or [claude] key_file)"));
+    return tl::unexpected(cannot_take(plan,
+                                      "Claude would be asked, but no Claude API key is set "
+                                      "(ANTHROPIC_API_KEY or [claude] key_file)"));
   if (plan.settings.escalate == Escalate::kNever)
-    return tl::unexpected(cannot_take(plan, "Claude can, but [routing] escalate is \"never\""));
+    return tl::unexpected(
+        cannot_take(plan, "Claude would be asked, but [routing] escalate is \"never\""));
   plan.say(kStep, "local models cannot take: " + join(plan.facts.unsupported) + ", so Claude");
   plan.beyond_local = true;
   set_tier(plan, tier_above_local(plan));
