@@ -254,8 +254,9 @@ std::int64_t expected_cost(const Deps& deps, const Job& job, const policy::Targe
 Result<> open_row(const Deps& deps, const Job& job, Attempt& attempt) {
   ledger::AttemptStart& start = attempt.opened;
   if (attempt.is_claude()) {
-    TOPHAND_TRY(bound, "reserve", reservation(deps, job, attempt));
-    start.reserved = bound;
+    const auto bound = reservation(deps, job, attempt);
+    if (!bound) return tl::unexpected(bound.error());  // in words for the client: no step before
+    start.reserved = *bound;
   }
   start.request_id = job.request_id;
   start.attempt = attempt.number;

@@ -212,6 +212,16 @@ const ModelPrice* PriceBook::find(std::string_view model) const {
   return undated == models_.end() ? nullptr : &*undated;
 }
 
+// In words for whoever asked for the model.
+Error PriceBook::unpriced(std::string_view model) const {
+  std::string priced;
+  for (const ModelPrice& one : models_) priced += (priced.empty() ? "" : ", ") + one.model;
+  return {Code::kNotFound,
+          "model " + std::string(model) + " has no price, and what has none is not asked for; " +
+              "there are: " + priced + "; a new model's price belongs in the prices file (" +
+              origin_ + ", see prices_file in the configuration)"};
+}
+
 // Rounded up to a whole nano-dollar.
 Result<NanoUsd> PriceBook::with_terms(NanoUsd tokens, Terms terms) const {
   std::int64_t numerator = tokens, denominator = 1;
@@ -232,10 +242,7 @@ Result<NanoUsd> PriceBook::with_terms(NanoUsd tokens, Terms terms) const {
 Result<NanoUsd> PriceBook::cost(std::string_view model, const TokenCounts& tokens,
                                 Terms terms) const {
   const ModelPrice* found = find(model);
-  if (found == nullptr)
-    return fail(Code::kInvalid, "model " + std::string(model) +
-                                    " has no price; add it to the prices file (" + origin_ +
-                                    ", see prices_file in the configuration)");
+  if (found == nullptr) return tl::unexpected(unpriced(model));
   if (std::min({tokens.input, tokens.cache_read, tokens.cache_write_5m, tokens.cache_write_1h,
                 tokens.output, tokens.web_searches}) < 0)
     return fail(Code::kInvalid, "a negative number of tokens");
@@ -263,7 +270,8 @@ Result<NanoUsd> PriceBook::cost(std::string_view model, const TokenCounts& token
 }
 
 Result<NanoUsd> PriceBook::worst_case(std::string_view model, const Exposure& exposure) const {
-  // The same errors as the cost has: unknown models, terms and searches without a price.
+  if (find(model) == nullptr) return tl::unexpected(unpriced(model));
+  // The same errors as the cost has: terms and searches without a price.
   TOPHAND_TRY(searches, "worst case",
               cost(model, {.web_searches = exposure.web_searches}, exposure.terms));
   if (exposure.prompt_tokens < 0 || exposure.max_output < 0 || exposure.tool_tokens < 0)

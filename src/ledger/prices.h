@@ -69,12 +69,12 @@ class PriceBook {
   // (BINDIR/../share/tophand/prices/anthropic.json), or else the copy built into it.
   static Result<PriceBook> load(const std::string& path);
   const ModelPrice* find(std::string_view model) const;
-  // kInvalid when the model has no price, kTooLarge on overflow. What `terms` make of whole
+  // kNotFound when the model has no price, kTooLarge on overflow. What `terms` make of whole
   // nano-dollars is rounded up to the next one, once for the request.
   Result<NanoUsd> cost(std::string_view model, const TokenCounts& tokens, Terms terms = {}) const;
   // Upper bound of cost() for whatever is made of the request: every prompt token at the dearest
-  // rate that may apply (no cache write is, that was not asked for), all of max_output. kInvalid
-  // for a model or terms without a price, kTooLarge on overflow.
+  // rate that may apply (no cache write is, that was not asked for), all of max_output. kNotFound
+  // for a model without a price, kInvalid for terms without one, kTooLarge on overflow.
   Result<NanoUsd> worst_case(std::string_view model, const Exposure& exposure) const;
   const std::string& version() const { return version_; }  // date + content hash, stamped on rows
   const std::string& origin() const { return origin_; }    // where the prices were read
@@ -87,6 +87,7 @@ class PriceBook {
 
  private:
   Result<NanoUsd> with_terms(NanoUsd tokens, Terms terms) const;
+  Error unpriced(std::string_view model) const;
 
   std::string version_, origin_, date_;
   std::int64_t batch_permille_ = 0, us_only_permille_ = 0;

@@ -80,12 +80,19 @@ INSTANTIATE_TEST_SUITE_P(
             500 + 3'000'000 + 12'500'000 + 20'000'000}),
     [](const auto& param) { return std::string(param.param.name); });
 
-TEST(PriceBook, RefusesAModelWithoutAPriceAndSaysWhereToAddIt) {
+// Agents of some age ask for models that are no more: they show a 404 as a matter of the model, and
+// their users want the names that there are.
+TEST(PriceBook, RefusesAModelWithoutAPriceAndSaysWhichHaveOneAndWhereToAddIt) {
   const auto cost = book().cost("claude-future-9", {.input = 1});
+  const auto worst_case = book().worst_case("claude-future-9", {});
   ASSERT_FALSE(cost);
-  EXPECT_EQ(cost.error().code, Code::kInvalid);
-  EXPECT_NE(cost.error().message.find("claude-future-9"), std::string::npos);
+  ASSERT_FALSE(worst_case);
+  EXPECT_EQ(cost.error().code, Code::kNotFound);
+  EXPECT_TRUE(cost.error().message.starts_with("model claude-future-9 has no price"))
+      << cost.error().message;
+  EXPECT_NE(cost.error().message.find("claude-opus-5-5, "), std::string::npos);
   EXPECT_NE(cost.error().message.find("prices file"), std::string::npos);
+  EXPECT_EQ(worst_case.error().message, cost.error().message);
 }
 
 TEST(PriceBook, MatchesOnlyARealDateSuffix) {
@@ -116,7 +123,7 @@ TEST(PriceBook, RefusesAmountsThatDoNotFit) {
   EXPECT_EQ(worst("claude-opus-5-5", {.web_searches = kMost}), Code::kTooLarge);
   EXPECT_EQ(worst("claude-opus-5-5", {.prompt_tokens = -1}), Code::kInvalid);
   EXPECT_EQ(worst("claude-opus-5-5", {.tool_tokens = -1}), Code::kInvalid);
-  EXPECT_EQ(worst("claude-future-9", {}), Code::kInvalid);
+  EXPECT_EQ(worst("claude-future-9", {}), Code::kNotFound);
 }
 
 NanoUsd worst(std::string_view model, const Exposure& exposure) {

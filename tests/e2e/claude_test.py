@@ -186,8 +186,10 @@ class ClaudeTest(unittest.TestCase):
     def test_does_not_send_what_has_no_price(self):
         sent = len(self.simulator.requests())
         answer = self.gateway.post("/v1/messages", ask(model="claude-future-9"), priority="high")
-        self.assertGreaterEqual(answer.status, 400)
-        self.assertIn("claude-future-9", answer.json()["error"]["message"])
+        self.assertEqual((answer.status, answer.json()["error"]["type"]), (404, "not_found_error"))
+        message = answer.json()["error"]["message"]
+        self.assertTrue(message.startswith("model claude-future-9 has no price"), message)
+        self.assertIn("claude-opus-5-5", message)
         self.assertEqual(len(self.simulator.requests()), sent)
 
     def test_reports_savings_that_add_up(self):
