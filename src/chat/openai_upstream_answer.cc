@@ -81,11 +81,11 @@ bool begins_string(std::string_view arguments) {
 }
 
 // The object in such a string; anything else stays as it is.
-std::string without_quotes(std::string arguments) {
+std::string without_quotes(const std::string& arguments) {
   const auto text = parse_json(arguments);
   if (!text || !text->is_string()) return arguments;
   const auto& inner = text->get_ref<const std::string&>();
-  return is_json_object(inner) ? inner : std::move(arguments);
+  return is_json_object(inner) ? inner : arguments;
 }
 
 // Mistral writes {"type":"thinking","thinking":[{"type":"text",...}]} and {"type":"text",...}.
@@ -392,7 +392,7 @@ void OpenAiStreamReader::end_call(std::vector<StreamEvent>& out) {
   if (!is_repeat(open_call_)) {
     if (!call_started_) start_call(out);
     Call& call = calls_[open_call_];
-    if (begins_string(call.arguments)) call.arguments = without_quotes(std::move(call.arguments));
+    if (begins_string(call.arguments)) call.arguments = without_quotes(call.arguments);
     if (call.is_placeholder()) call.arguments = "{}";
     if (call.told == 0 && !call.arguments.empty()) out.emplace_back(ToolUseDelta{call.arguments});
     out.emplace_back(BlockEnd{});

@@ -84,9 +84,9 @@ Result<> parse_output(const Field& root, Request& request) {
 // The settings that an answer repeats, with the API's defaults where none were given.
 std::string echo_of(const Field& root) {
   Json out = Json::object();
-  const auto echo = [&](const char* key, Json fallback) {
+  const auto echo = [&](const char* key, const Json& fallback) {
     const Field field = root[key];
-    out[key] = field.absent() ? std::move(fallback) : field.json();
+    out[key] = field.absent() ? fallback : field.json();
   };
   echo("instructions", nullptr);
   echo("max_output_tokens", nullptr);

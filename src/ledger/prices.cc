@@ -219,7 +219,8 @@ Error PriceBook::unpriced(std::string_view model) const {
   return {Code::kNotFound,
           "model " + std::string(model) + " has no price, and what has none is not asked for; " +
               "there are: " + priced + "; a new model's price belongs in the prices file (" +
-              origin_ + ", see prices_file in the configuration)"};
+              origin_ + ", see prices_file in the configuration)",
+          About::kModel};
 }
 
 // Rounded up to a whole nano-dollar.
