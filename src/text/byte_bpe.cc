@@ -82,9 +82,12 @@ void ByteBpeTokenizer::encode_piece(std::string_view bytes, BpeMerger& merger,
       return;
     }
   }
-  std::vector<TokenId> symbols(bytes.size());
-  std::transform(bytes.begin(), bytes.end(), symbols.begin(),
-                 [this](char c) { return byte_ids_[static_cast<std::uint8_t>(c)]; });
+  // Bytes without a token go before anything is merged, so that their neighbours may join: as in
+  // Hugging Face's library, with which such vocabularies (SmolLM2's) were trained.
+  std::vector<TokenId> symbols;
+  symbols.reserve(bytes.size());
+  for (const char c : bytes)
+    if (const TokenId id = byte_ids_[static_cast<std::uint8_t>(c)]; id >= 0) symbols.push_back(id);
   merger.merge(symbols, out);
 }
 

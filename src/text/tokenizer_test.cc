@@ -78,6 +78,18 @@ TEST(Tokenizer, MergesTheLowestRankFirstAndTheLeftmostAmongEquals) {
   EXPECT_TRUE(encode(*t, "").empty());
 }
 
+TEST(Tokenizer, LeavesAByteWithoutATokenOutAndJoinsItsNeighbours) {
+  TokenizerSpec spec = small_spec();
+  spec.tokens[024] = "[lost]";
+  spec.merges.emplace_back("! !");
+  spec.tokens.emplace_back("!!");
+  spec.types.push_back(kNormal);
+  const auto t = make(std::move(spec));
+  EXPECT_EQ(encode(*t, "!\024!"), ids(*t, {"!!"}));
+  EXPECT_EQ(encode(*t, "\024!\024\024!!\024"), ids(*t, {"!!", "!"}));
+  EXPECT_TRUE(encode(*t, "\024").empty());
+}
+
 // The definition, in quadratic time: join the pair of the lowest rank, leftmost first, and again.
 std::vector<std::string> merge_slowly(std::string_view text,
                                       const std::vector<std::string>& merges) {
