@@ -39,6 +39,8 @@ EXPRESSIONS = {
 }
 SAME_AS = {"starcoder": "smollm", "refact": "smollm", "command-r": "smollm", "default": "gpt-2"}
 NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = range(1, 7)
+# Unicode's property, as in Hugging Face's library; Python's strip() takes U+001C to U+001F for space too.
+WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200b)))
 MARK = "\u2581"
 
 # --- lines ---------------------------------------------------------------------------------------
@@ -167,8 +169,8 @@ class SentencePieceJudge:
                     ids.append(self.control[part])
                     strip = part in self.takes_space
                 else:
-                    ids += self.made.encode(part.lstrip() if strip else part)
-                    strip = strip and not part.strip()
+                    ids += self.made.encode(part.lstrip(WHITE_SPACE) if strip else part)
+                    strip = strip and not part.strip(WHITE_SPACE)
             out.append(ids)
         return out
 
