@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
+#include <thread>
 
 #include "backend/test_support.h"
 #include "base/json.h"
@@ -129,6 +132,35 @@ TEST(ClaudeBackend, ForwardsTheStreamByteForByteInWholeEvents) {
     EXPECT_EQ(rig.sink.headers.get("anthropic-ratelimit-requests-remaining"), "49");
     EXPECT_FALSE(rig.sink.headers.find("set-cookie"));
   }
+}
+
+// The end comes in a packet of its own: without it the next request would shake hands anew.
+TEST(ClaudeBackend, KeepsTheConnectionOfAStreamThatIsOver) {
+  Rig rig([](const net::Request&, net::ResponseWriter& writer) {
+    ASSERT_TRUE(writer.start_stream(200, "text/event-stream"));
+    ASSERT_TRUE(writer.write(kStream));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_TRUE(writer.finish());
+  });
+  const chat::Request request = request_for("claude");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(rig.answer(raw_call(request)).end, End::kFinished);
+  const auto asked = rig.server.requests();
+  ASSERT_EQ(asked.size(), 3u);
+  EXPECT_EQ(asked[1].peer, asked[0].peer);
+  EXPECT_EQ(asked[2].peer, asked[0].peer);
+}
+
+// A server that does not end its stream is not waited for.
+TEST(ClaudeBackend, AnAnswerIsOverWithItsLastEvent) {
+  std::promise<void> answered;
+  Rig rig([over = answered.get_future().share()](const net::Request&, net::ResponseWriter& writer) {
+    ASSERT_TRUE(writer.start_stream(200, "text/event-stream"));
+    ASSERT_TRUE(writer.write(kStream));
+    over.wait();
+  });
+  const chat::Request request = request_for("claude");
+  EXPECT_EQ(rig.answer(raw_call(request)).end, End::kFinished);
+  answered.set_value();
 }
 
 TEST(ClaudeBackend, AStreamIsOneWhateverTheCaseOfItsType) {

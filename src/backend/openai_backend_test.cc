@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "backend/fake_server.h"
+#include "backend/test_support.h"
 #include "base/json.h"
 
 namespace tophand::backend {
@@ -37,6 +40,24 @@ struct Rig {
   RecordingSink sink;
   net::CancelFlag never;
 };
+
+// A server that leaves its stream open behind the last event is not waited for.
+TEST(OpenAiBackend, AnAnswerIsOverWithItsLastEvent) {
+  std::promise<void> answered;
+  ScriptedServer server(
+      [over = answered.get_future().share()](const net::Request&, net::ResponseWriter& writer) {
+        ASSERT_TRUE(writer.start_stream(200, kSse));
+        ASSERT_TRUE(writer.write(kStream));
+        over.wait();
+      });
+  const auto adapter = adapter_for(config_for("openai", server.url()));
+  const chat::Request request = simple_request();
+  RecordingSink sink;
+  net::CancelFlag never;
+  EXPECT_EQ(adapter->answer({.request = &request, .model = "m1"}, sink, never).end, End::kFinished);
+  EXPECT_EQ(sink.text(), "Hi");
+  answered.set_value();
+}
 
 TEST(OpenAiBackend, StreamsAnAnswer) {
   Rig rig("vllm", {{"POST /v1/chat/completions", {200, kStream, kSse}}});

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backend/proper_end.h"
 #include "backend/together.h"
 #include "base/json.h"
 #include "chat/server_error.h"
@@ -171,8 +172,7 @@ Report ServerDoor::read(const Question& question, net::ClientResponse& response,
       }
       if (finished == nullptr) continue;
       together.over();
-      // The proper end, so that the connection is kept.
-      if (!piece->empty()) static_cast<void>(response.read(&client));
+      if (!piece->empty()) read_proper_end(response, client);
       return report;
     }
   }
