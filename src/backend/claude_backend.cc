@@ -322,7 +322,7 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
       break;
     }
   }
-  if (over) read_proper_end(response, client);
+  if (over && !report.failure) read_proper_end(response, client);
   report.told_client = pass_through && over && !is_unreadable(report);
   if (!report.usage_final && reader.usage().output_tokens > 0) report.usage = reader.usage();
   return report;

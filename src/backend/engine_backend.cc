@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backend/proper_end.h"
 #include "base/json.h"
 #include "chat/upstream.h"
 #include "net/sse.h"
@@ -118,7 +119,7 @@ void EngineBackend::try_once(const Call& call, const std::string& body, Try& att
       if (auto put = attempt.sink.event(*event); !put && !last)
         return end_with(report, put.error());
       if (last) {
-        static_cast<void>((*response)->read(&client));  // the proper end, so the connection is kept
+        read_proper_end(**response, client);
         return;
       }
     }
@@ -199,7 +200,7 @@ Result<chat::EmbeddingAnswer> EngineBackend::embed_once(const std::string& model
         answer.timing = std::get<chat::EmbeddingsFinished>(event).timing;
         answer.timing.load_ns = lease->load_ns;
         answer.timing.total_ns += lease->load_ns;
-        static_cast<void>((*response)->read(&client));  // the proper end: the connection is kept
+        read_proper_end(**response, client);
         return answer;
       }
     }
