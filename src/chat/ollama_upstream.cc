@@ -143,8 +143,7 @@ Result<std::string> write_ollama_request(const Request& request, const OllamaAsk
   add_format(request, out);
   if (request.think && !request.raw_prompt && (ask.can_think || !*request.think)) {
     out["think"] = *request.think;
-    if (ask.thinks_by_level && !request.effort.empty())
-      out["think"] = request.effort == "xhigh" ? "high" : request.effort;
+    if (ask.thinks_by_level && !request.effort.empty()) out["think"] = usual_effort(request);
   }
   if (request.keep_alive_ms)
     out["keep_alive"] =

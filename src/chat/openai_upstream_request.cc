@@ -232,11 +232,6 @@ void add_format(const Request& request, const OpenAiQuirks& quirks, Json& out) {
   }
 }
 
-// "xhigh" is known to few.
-std::string_view usual_effort(const Request& request) {
-  return request.effort == "xhigh" ? std::string_view("high") : std::string_view(request.effort);
-}
-
 void add_thinking(const Request& request, const OpenAiQuirks& quirks, Json& out) {
   if (!request.think) return;
   if (!request.effort.empty()) out["reasoning_effort"] = usual_effort(request);

@@ -66,6 +66,10 @@ std::string stated_arguments(const Json& function) {
   return arguments.is_string() ? arguments.get<std::string>() : dump_json(arguments);
 }
 
+std::string_view usual_effort(const Request& request) {
+  return request.effort == "xhigh" ? std::string_view("high") : std::string_view(request.effort);
+}
+
 std::span<const Json> list_of_calls(const Json& calls) {
   if (calls.is_object()) return {&calls, 1};
   return calls.is_array() ? std::span<const Json>(calls.get_ref<const Json::array_t&>())

@@ -47,6 +47,8 @@ std::string local_thinking_of(const Message& message);
 // Neither wire has a place for is_error; the model reads it in the text.
 std::string tool_result_text(const ToolResultBlock& result);
 std::string_view role_name(Role role);
+// How much the client wants a model to think, in a word that most servers know ("xhigh" few do).
+std::string_view usual_effort(const Request& request);
 
 // {"type":"function","function":{...}} for each tool the model may call: all, or the one named.
 Json function_tools(const std::vector<Tool>& tools, const ToolChoice& choice);
