@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "cli/slow_note.h"
 #include "server/budget.h"
 #include "steering/budget_watch.h"
 #include "steering/limits.h"
@@ -37,6 +38,7 @@ Result<std::string> budget_of(LedgerFile& file) {
 
 Result<std::string> ask_or_read(Io& io, const Arguments& args, const Question& question,
                                 const std::function<Result<std::string>(LedgerFile&)>& offline) {
+  const SlowNote note(io, "reading the ledger");
   auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
   if (gateway)
     return question.posts ? (*gateway)->post(question.path, "{}") : (*gateway)->get(question.path);

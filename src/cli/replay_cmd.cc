@@ -8,6 +8,7 @@
 #include "cli/gateway_client.h"
 #include "cli/replay_source.h"
 #include "cli/savings_report.h"
+#include "cli/slow_note.h"
 #include "config/config.h"
 #include "server/keys.h"
 #include "steering/replay.h"
@@ -108,7 +109,10 @@ Result<Replay> replay_for(const Arguments& args) {
 }
 
 int run_replay(Io& io, const Arguments& args) {
-  const auto replay = replay_for(args);
+  const auto replay = [&] {
+    const SlowNote note(io, "deciding again");
+    return replay_for(args);
+  }();
   if (!replay) return report(io, replay.error());
   if (args.has("--json")) io.out << dump_json(replay_json(*replay, args.has("--list"))) << '\n';
   else print_replay(*replay, args.has("--list"), io.out);

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/gateway_client.h"
 #include "cli/savings_report.h"
+#include "cli/slow_note.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
 #include "ledger/prices.h"
@@ -78,6 +79,7 @@ std::string path_of(const Wanted& wanted) {
 
 Result<std::string> find_savings(Io& io, const Arguments& args) {
   TOPHAND_TRY(wanted, "savings", read_flags(args));
+  const SlowNote note(io, "reading the ledger");
   auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
   if (gateway) return (*gateway)->get(path_of(wanted));
   const bool named = config::process_environment().contains("TOPHAND_URL");

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/ledger_file.h"
+#include "cli/slow_note.h"
 #include "cli/status_report.h"
 #include "steering/budget_watch.h"
 #include "steering/savings.h"
@@ -51,6 +52,7 @@ Result<StatusParts> read_file(const Arguments& args) {
 }
 
 Result<StatusParts> find_out(Io& io, const Arguments& args) {
+  const SlowNote note(io, "reading the ledger");
   auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
   if (gateway) return ask_gateway(**gateway);
   const bool named = config::process_environment().contains("TOPHAND_URL");
