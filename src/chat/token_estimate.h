@@ -1,5 +1,5 @@
 // How many tokens Claude would count, without asking it: a linear function of nine features of the
-// text, gathered in one pass. Used for what a locally answered task would have cost, and for
+// text (text_features.h). Used for what a locally answered task would have cost, and for
 // count_tokens of Claude models when no key is set. An estimate, and to be labelled as one. Pure.
 //
 // Fitted on 447 texts (source code, Markdown, JSON, diffs, commit messages, English); leaving one
@@ -8,11 +8,11 @@
 // a bias of -4 % and -6 %.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 
 #include "chat/conversation.h"
+#include "chat/text_features.h"
 
 namespace tophand::chat {
 
@@ -23,22 +23,6 @@ enum class TokenFamily : std::uint8_t { kV3, kV47, kV5 };
 // By the version in the name ("claude-sonnet-4-5", "claude-3-5-haiku-20241022"). A name without one
 // is taken as the newest, which counts the most.
 TokenFamily claude_token_family(std::string_view model);
-
-struct TextFeatures {
-  std::int64_t humps = 0;         // sub-words of [A-Za-z]+ runs: "parseHTTPHeader" has 3
-  std::int64_t long_letters = 0;  // letters beyond the 6th of each run
-  std::int64_t digits = 0;
-  std::int64_t punctuation = 0;  // neither word characters nor white space
-  std::int64_t newlines = 0;
-  std::int64_t indented_lines = 0;  // that hold something behind their blanks
-  std::int64_t caps_letters = 0;    // letters of all-capital runs longer than 1
-  std::int64_t non_ascii = 0;       // code points
-  std::int64_t underscores = 0;
-};
-
-// One pass over UTF-8 text; invalid bytes count as non-ASCII. Beyond ASCII, symbol blocks count as
-// punctuation by range, not by the full Unicode tables.
-TextFeatures text_features(std::string_view text);
 
 // Tokens of bare text.
 std::int64_t estimate_tokens(TokenFamily family, std::string_view text);
