@@ -28,6 +28,13 @@ function(tophand_room name)
   tophand_room_programs(${name} tophand_${name})
 endfunction()
 
+# Sources of a COMPACT room in which GCC inlines as it usually does: loops over small functions.
+function(tophand_written_out)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS --param=max-inline-insns-single=70)
+  endif()
+endfunction()
+
 # The program's room: the same, plus an executable from main.cc.
 function(tophand_program program name)
   cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES" ${ARGN})

@@ -33,7 +33,10 @@ const ModelInfo* find_model(const std::vector<ModelInfo>& models, std::string_vi
 
 struct Registry::Entry final : Backend {
   Entry(Registry& registry, config::BackendConfig its_config, std::unique_ptr<Adapter> its_adapter)
-      : owner(registry), config(std::move(its_config)), adapter(std::move(its_adapter)) {}
+      : owner(registry),
+        config(std::move(its_config)),
+        outside(!config::is_in_house(config)),
+        adapter(std::move(its_adapter)) {}
 
   Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override {
     ++in_flight;
@@ -62,6 +65,7 @@ struct Registry::Entry final : Backend {
 
   Registry& owner;
   const config::BackendConfig config;
+  const bool outside;  // what is sent there leaves the house
   const std::unique_ptr<Adapter> adapter;
   std::atomic<std::int64_t> in_flight{0};
   // Guarded by the registry's mutex:
@@ -220,7 +224,7 @@ std::vector<policy::Offer> Registry::offers() const {
                                          same_model(model.name, entry->config.local_model),
                      .takes_images = model.takes_images,
                      .context_tokens = model.context_tokens,
-                     .outside = !config::is_in_house(entry->config)});
+                     .outside = entry->outside});
     }
   return out;
 }
@@ -232,7 +236,7 @@ std::optional<policy::Target> Registry::embedder(std::string_view model) const {
       for (const ModelInfo& offered : entry->offered()) {
         const bool named = same_model(model, offered.name) ||
                            same_model(model, entry->config.name + "/" + offered.name);
-        if (named && !offered.can_generate && entry->up == up && config::is_in_house(entry->config))
+        if (named && !offered.can_generate && entry->up == up && !entry->outside)
           return policy::Target{policy::Place::kLocal, offered.name, entry->config.name};
       }
   return std::nullopt;

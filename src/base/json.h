@@ -9,19 +9,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_fwd.h"
 #include "base/result.h"
 
 namespace tophand {
-
-using Json = nlohmann::ordered_json;
-
-struct JsonLimits {
-  std::size_t bytes_max = 64u << 20;
-  std::size_t depth_max = 64;
-  // Members of one object. ordered_json searches an object's members one by one, so reading n of
-  // them takes n^2 steps: 40,000 keys (450 KB) took 3.4 s, and a 32 MB body would take hours.
-  std::size_t members_max = 1024;
-};
 
 // Parses one JSON value. kInvalid with the byte offset when it is malformed, kTooLarge over the
 // limit of bytes, kInvalid over the others.

@@ -1,16 +1,13 @@
 // Reading JSON. simdjson reads what is well-formed, in a fifth of the time; whatever it refuses (a
 // fault, a number beyond 64 bits) is put to nlohmann's parser, whose verdict and words count.
-#include <simdjson.h>
+#include "base/json_read.h"
 
 #include <algorithm>
 #include <charconv>
-#include <memory>
-#include <mutex>
+#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include "base/json.h"
 
 namespace tophand {
 namespace {
@@ -80,6 +77,8 @@ std::optional<std::string> without_lone_surrogates(std::string_view text) {
   return out;
 }
 
+}  // namespace
+
 Result<Json> parse_slowly(std::string_view text, const JsonLimits& limits) {
   const Shape shape = shape_of(text, limits);
   if (shape.members > limits.members_max)
@@ -99,114 +98,118 @@ Result<Json> parse_slowly(std::string_view text, const JsonLimits& limits) {
   }
 }
 
+namespace {
+
 namespace dom = simdjson::dom;
+
+// The library's type of the same kind, empty, into which Builder writes in place.
+Json::value_t kind_of(const dom::element& from) {
+  switch (from.type()) {
+    case dom::element_type::OBJECT:
+      return Json::value_t::object;
+    case dom::element_type::ARRAY:
+      return Json::value_t::array;
+    case dom::element_type::STRING:
+      return Json::value_t::string;
+    case dom::element_type::INT64:  // as the other parser has it
+      return from.get_int64().value_unsafe() < 0 ? Json::value_t::number_integer
+                                                 : Json::value_t::number_unsigned;
+    case dom::element_type::UINT64:
+      return Json::value_t::number_unsigned;
+    case dom::element_type::DOUBLE:
+      return Json::value_t::number_float;
+    case dom::element_type::BOOL:
+      return Json::value_t::boolean;
+    case dom::element_type::NULL_VALUE:
+      break;
+  }
+  return Json::value_t::null;
+}
 
 // Into the library's type. False when a limit is passed.
 struct Builder {
-  const JsonLimits& limits;
+  const JsonLimits limits;
   bool& repeats;  // set when the outermost object has equal keys
 
-  bool object(const dom::object& from, Json& into, std::size_t depth) const {
-    Json::object_t members;
+  static Json* member(Json::object_t& members, std::string_view key) {
+    for (auto& [name, value] : members)
+      if (name.size() == key.size() && std::memcmp(name.data(), key.data(), key.size()) == 0)
+        return &value;
+    return nullptr;
+  }
+
+  bool object(const dom::object& from, Json::object_t& members, std::size_t depth) const {
     members.reserve(from.size());
     std::size_t count = 0;
     for (const auto& [key, value] : from) {
       if (++count > limits.members_max) return false;
       // The last of equal keys counts, in the place of the first.
-      const auto known = std::ranges::find(
-          members, key, [](const auto& one) { return std::string_view(one.first); });
-      repeats = repeats || (depth == 1 && known != members.end());
-      Json& place = known == members.end() ? members.emplace_back(std::string(key), Json()).second
-                                           : known->second;
-      if (!build(value, place, depth)) return false;
+      Json* place = member(members, key);
+      repeats = repeats || (depth == 1 && place != nullptr);
+      if (place != nullptr) *place = Json(kind_of(value));
+      else place = &members.emplace_back(std::string(key), kind_of(value)).second;
+      if (!fill(value, *place, depth)) return false;
     }
-    into = std::move(members);
     return true;
   }
 
-  bool array(const dom::array& from, Json& into, std::size_t depth) const {
-    Json::array_t items;
+  bool array(const dom::array& from, Json::array_t& items, std::size_t depth) const {
     items.reserve(from.size());
     for (const dom::element item : from)
-      if (!build(item, items.emplace_back(), depth)) return false;
-    into = std::move(items);
+      if (!fill(item, items.emplace_back(kind_of(item)), depth)) return false;
     return true;
   }
 
-  bool build(const dom::element& from, Json& into, std::size_t depth) const {
-    switch (from.type()) {
-      case dom::element_type::OBJECT:
+  // `into` is empty, and of the kind of `from`.
+  bool fill(const dom::element& from, Json& into, std::size_t depth) const {
+    switch (into.type()) {
+      case Json::value_t::object:
+        return depth < limits.depth_max && object(from.get_object().value_unsafe(),
+                                                  *into.get_ptr<Json::object_t*>(), depth + 1);
+      case Json::value_t::array:
         return depth < limits.depth_max &&
-               object(from.get_object().value_unsafe(), into, depth + 1);
-      case dom::element_type::ARRAY:
-        return depth < limits.depth_max && array(from.get_array().value_unsafe(), into, depth + 1);
-      case dom::element_type::STRING:
-        into = std::string(from.get_string().value_unsafe());
-        return true;
-      case dom::element_type::INT64: {
-        const std::int64_t number = from.get_int64().value_unsafe();
-        if (number < 0) into = number;
-        else into = static_cast<std::uint64_t>(number);  // as the other parser has it
-        return true;
-      }
-      case dom::element_type::UINT64:
-        into = from.get_uint64().value_unsafe();
-        return true;
-      case dom::element_type::DOUBLE:
-        into = from.get_double().value_unsafe();
-        return true;
-      case dom::element_type::BOOL:
-        into = from.get_bool().value_unsafe();
-        return true;
-      case dom::element_type::NULL_VALUE:
-        into = nullptr;
-        return true;
+               array(from.get_array().value_unsafe(), *into.get_ptr<Json::array_t*>(), depth + 1);
+      case Json::value_t::string:
+        into.get_ptr<std::string*>()->assign(from.get_string().value_unsafe());
+        break;
+      case Json::value_t::number_integer:
+        *into.get_ptr<Json::number_integer_t*>() = from.get_int64().value_unsafe();
+        break;
+      case Json::value_t::number_unsigned:
+        *into.get_ptr<Json::number_unsigned_t*>() = from.get_uint64().value_unsafe();
+        break;
+      case Json::value_t::number_float:
+        *into.get_ptr<Json::number_float_t*>() = from.get_double().value_unsafe();
+        break;
+      case Json::value_t::boolean:
+        *into.get_ptr<Json::boolean_t*>() = from.get_bool().value_unsafe();
+        break;
+      default:
+        break;
     }
-    return false;
+    return true;
   }
 };
 
-// Parsers whose buffers were made before; a few, and small ones, as a text takes ten times its
-// size.
-class Parsers {
- public:
-  using Parser = std::unique_ptr<dom::parser>;
+}  // namespace
 
-  Parser take() {
-    const std::lock_guard lock(mutex_);
-    if (idle_.empty()) return std::make_unique<dom::parser>();
-    Parser parser = std::move(idle_.back());
-    idle_.pop_back();
-    return parser;
-  }
-  void give_back(Parser parser) {
-    if (parser->capacity() > kCapacityMax) return;
-    const std::lock_guard lock(mutex_);
-    if (idle_.size() < kIdleMax) idle_.push_back(std::move(parser));
-  }
-  static Parsers& all() {
-    static Parsers& one = *new Parsers;  // threads may parse until the very end
-    return one;
-  }
+Json tree_of(const dom::element& from) {
+  constexpr std::size_t kAny = SIZE_MAX;  // it has been measured
+  bool ignored = false;
+  Json out(kind_of(from));
+  Builder{{kAny, kAny, kAny}, ignored}.fill(from, out, 0);
+  return out;
+}
 
- private:
-  static constexpr std::size_t kCapacityMax = 64u << 10, kIdleMax = 8;
-  std::mutex mutex_;
-  std::vector<Parser> idle_;
-};
-
-struct Borrowed {
-  Parsers::Parser parser = Parsers::all().take();
-  ~Borrowed() { Parsers::all().give_back(std::move(parser)); }
-};
+namespace {
 
 std::optional<Json> parse_fast(std::string_view text, const JsonLimits& limits, bool& repeats) {
   if (text.empty()) return std::nullopt;  // simdjson would copy from nowhere
-  const Borrowed borrowed;
-  const auto root = borrowed.parser->parse(text.data(), text.size());
+  const BorrowedParser borrowed;
+  const auto root = borrowed->parse(text.data(), text.size());
   if (root.error() != simdjson::SUCCESS) return std::nullopt;
-  Json out;
-  if (!Builder{limits, repeats}.build(root.value_unsafe(), out, 0)) return std::nullopt;
+  std::optional<Json> out(std::in_place, kind_of(root.value_unsafe()));
+  if (!Builder{limits, repeats}.fill(root.value_unsafe(), *out, 0)) out.reset();
   return out;
 }
 

@@ -32,12 +32,7 @@ class JsonText {
     return *this;
   }
   // `name`: plain ASCII, as ours are; it is not escaped.
-  JsonText& key(std::string_view name) {
-    separate();
-    ((out_ += '"') += name) += "\":";
-    first_ = true;
-    return *this;
-  }
+  JsonText& key(std::string_view name);
   JsonText& string(std::string_view text) {
     separate();
     append_json_string(text, out_);

@@ -95,14 +95,17 @@ void append_json_string(std::string_view text, std::string& out) {
     return;
   }
   constexpr std::size_t kPieceBytes = 512;
-  std::array<char, kPieceBytes * kEscapedBytesMax> piece;  // not zeroed
-  out.reserve(out.size() + text.size() + 2);
-  out += '"';
-  for (; !text.empty(); text.remove_prefix(std::min(text.size(), kPieceBytes))) {
-    const char* const end = write_escaped(text.substr(0, kPieceBytes), piece.data());
+  std::array<char, kPieceBytes * kEscapedBytesMax + 2> piece;  // not zeroed
+  if (text.size() > kPieceBytes) out.reserve(out.size() + text.size() + 2);
+  piece[0] = '"';
+  for (char* begin = piece.data() + 1;; begin = piece.data()) {
+    const std::size_t bytes = std::min(text.size(), kPieceBytes);
+    char* end = write_escaped({text.data(), bytes}, begin);
+    text.remove_prefix(bytes);
+    if (text.empty()) *end++ = '"';
     out.append(piece.data(), static_cast<std::size_t>(end - piece.data()));
+    if (text.empty()) return;
   }
-  out += '"';
 }
 
 namespace {
@@ -156,6 +159,28 @@ void write(const Json& value, std::string& out) {
 }
 
 }  // namespace
+
+// In one piece: a request writes some sixty keys.
+JsonText& JsonText::key(std::string_view name) {
+  constexpr std::size_t kPieceBytes = 64;
+  std::array<char, kPieceBytes> piece;  // not zeroed
+  char* to = piece.data();
+  if (!first_) *to++ = ',';
+  *to++ = '"';
+  if (name.size() + 4 <= kPieceBytes) {
+    std::memcpy(to, name.data(), name.size());
+    to += name.size();
+  } else {
+    out_.append(piece.data(), to);
+    out_ += name;
+    to = piece.data();
+  }
+  *to++ = '"';
+  *to++ = ':';
+  out_.append(piece.data(), static_cast<std::size_t>(to - piece.data()));
+  first_ = true;
+  return *this;
+}
 
 JsonText& JsonText::number(std::int64_t value) {
   separate();

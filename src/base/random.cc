@@ -24,16 +24,8 @@ void fill(std::span<unsigned char> bytes) {
 
 // Fetched ahead, as a request takes several ids: nothing here makes keys, which random_hex does.
 struct Ahead {
-  std::array<unsigned char, 256> bytes;
+  std::array<unsigned char, 512> bytes;
   std::size_t used = sizeof bytes;
-
-  unsigned char next() {
-    if (used == bytes.size()) {
-      fill(bytes);
-      used = 0;
-    }
-    return bytes[used++];
-  }
 };
 
 }  // namespace
@@ -50,10 +42,14 @@ std::string random_id(std::string_view prefix) {
   thread_local Ahead kept;
   Ahead& ahead = kept;
   std::array<char, kIdLetters> letters;
-  for (char& letter : letters) {
-    unsigned char byte = ahead.next();
-    while (byte >= 4 * kAlphabet.size()) byte = ahead.next();  // the letters are equally likely
-    letter = kAlphabet[byte % kAlphabet.size()];
+  for (std::size_t made = 0; made < letters.size();) {
+    if (ahead.used == sizeof ahead.bytes) {
+      fill(ahead.bytes);
+      ahead.used = 0;
+    }
+    const unsigned byte = ahead.bytes[ahead.used++];
+    if (byte < 4 * kAlphabet.size())  // so that the letters are equally likely
+      letters[made++] = kAlphabet[byte % kAlphabet.size()];
   }
   std::string out;
   out.reserve(prefix.size() + kIdLetters);

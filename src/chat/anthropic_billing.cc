@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/json.h"
+#include "base/json_view.h"
 #include "chat/billing.h"
 #include "chat/request_parsers.h"
 
@@ -19,31 +19,29 @@ constexpr std::int64_t kUsesMax = 1000;
 constexpr std::array<std::string_view, 4> kClientTools{"bash_", "text_editor_", "computer_",
                                                        "memory_"};
 
-void note_cache(const Json& object, Billing& billing) {
-  const Json* control = find_key(object, "cache_control");
-  if (control == nullptr || !control->is_object()) return;
-  const bool five = string_or(*control, "ttl", "5m") == "5m";
+void note_cache(JsonView object, Billing& billing) {
+  const JsonView control = object["cache_control"];
+  if (!control.is_object()) return;
+  const bool five = string_or(control, "ttl", "5m") == "5m";
   billing.cache_write =
       std::max(billing.cache_write, five ? Billing::CacheWrite::k5m : Billing::CacheWrite::k1h);
 }
 
-void note_image(const Json& block, Billing& billing) {
+void note_image(JsonView block, Billing& billing) {
   ++billing.images;
-  if (const Json* source = find_key(block, "source"); source != nullptr)
-    billing.image_bytes += static_cast<std::int64_t>(string_or(*source, "data", "").size());
+  billing.image_bytes += static_cast<std::int64_t>(string_or(block["source"], "data", "").size());
 }
 
 // Text is in the body; everything else may have any number of pages.
-void note_document(const Json& block, Billing& billing) {
-  const Json* source = find_key(block, "source");
-  const std::string_view type = source == nullptr ? "" : string_or(*source, "type", "");
+void note_document(JsonView block, Billing& billing) {
+  const std::string_view type = string_or(block["source"], "type", "");
   if (type != "text" && type != "content") billing.documents = true;
 }
 
-void note_blocks(const Json* content, Billing& billing, int depth) {
+void note_blocks(JsonView content, Billing& billing, int depth) {
   constexpr int kDepthMax = 8;  // of content in content; a deeper one is no request of the API
-  if (content == nullptr || !content->is_array() || depth > kDepthMax) return;
-  for (const Json& block : *content) {
+  if (depth > kDepthMax) return;
+  for (const JsonView block : content) {
     if (!block.is_object()) continue;
     note_cache(block, billing);
     const std::string_view type = string_or(block, "type", "");
@@ -51,10 +49,9 @@ void note_blocks(const Json* content, Billing& billing, int depth) {
     if (type == "container_upload") billing.documents = true;
     if (type == "document") {
       note_document(block, billing);
-      if (const Json* source = find_key(block, "source"); source != nullptr)
-        note_blocks(find_key(*source, "content"), billing, depth + 1);
+      note_blocks(block["source"]["content"], billing, depth + 1);
     }
-    note_blocks(find_key(block, "content"), billing, depth + 1);
+    note_blocks(block["content"], billing, depth + 1);
   }
 }
 
@@ -63,7 +60,7 @@ void refuse(Billing& billing, std::string why) {
 }
 
 // A tool whose uses are bounded by "max_uses", each of which brings up to `tokens`.
-void note_uses(const Json& tool, std::string_view type, std::int64_t tokens, bool is_search,
+void note_uses(JsonView tool, std::string_view type, std::int64_t tokens, bool is_search,
                Billing& billing) {
   const std::int64_t uses = int_or(tool, "max_uses", 0);
   if (uses < 1 || uses > kUsesMax)
@@ -74,7 +71,7 @@ void note_uses(const Json& tool, std::string_view type, std::int64_t tokens, boo
   if (is_search) billing.web_searches += uses;
 }
 
-void note_tool(const Json& tool, Billing& billing) {
+void note_tool(JsonView tool, Billing& billing) {
   if (!tool.is_object()) return;
   note_cache(tool, billing);
   const std::string_view type = string_or(tool, "type", "custom");
@@ -99,20 +96,19 @@ void note_tool(const Json& tool, Billing& billing) {
 // {"edits":[{"type":"compact_20260112",...}]}: before any round the API may sum the conversation
 // up. That reads the prompt once more, and writes a text which costs less than yet another reading:
 // of 50,000 tokens at least, as less is not summed up.
-void note_compaction(const Json& root, Billing& billing) {
-  const Json* management = find_key(root, "context_management");
-  const Json* edits = management == nullptr ? nullptr : find_key(*management, "edits");
-  if (edits == nullptr || !edits->is_array()) return;
-  const bool compacts = std::ranges::any_of(
-      *edits, [](const Json& edit) { return string_or(edit, "type", "").starts_with("compact_"); });
+void note_compaction(JsonView root, Billing& billing) {
+  bool compacts = false;
+  for (const JsonView edit : root["context_management"]["edits"])
+    compacts = compacts || string_or(edit, "type", "").starts_with("compact_");
   if (!compacts) return;
   billing.rounds *= 3;
 }
 
 // Other models that Claude's servers may ask when this one declines.
-void note_fallbacks(const Json& root, Billing& billing) {
-  const Json* fallbacks = find_key(root, "fallbacks");
-  if (fallbacks == nullptr || fallbacks->is_null() || fallbacks->empty()) return;
+void note_fallbacks(JsonView root, Billing& billing) {
+  const JsonView fallbacks = root["fallbacks"];
+  const bool is_empty = (fallbacks.is_object() || fallbacks.is_array()) && fallbacks.size() == 0;
+  if (fallbacks.is_null() || is_empty) return;
   refuse(billing,
          "fallbacks: nobody can tell which model answers, and at what price, so they are not sent "
          "to Claude; leave them out");
@@ -120,23 +116,19 @@ void note_fallbacks(const Json& root, Billing& billing) {
 
 }  // namespace
 
-Billing read_anthropic_billing(const Json& root) {
+Billing read_anthropic_billing(JsonView root) {
   Billing billing;
   note_cache(root, billing);
-  note_blocks(find_key(root, "system"), billing, 0);
-  if (const Json* messages = find_key(root, "messages"); messages != nullptr)
-    for (const Json& message : *messages) note_blocks(find_key(message, "content"), billing, 0);
-  if (const Json* tools = find_key(root, "tools"); tools != nullptr && tools->is_array())
-    for (const Json& tool : *tools) note_tool(tool, billing);
+  note_blocks(root["system"], billing, 0);
+  for (const JsonView message : root["messages"]) note_blocks(message["content"], billing, 0);
+  for (const JsonView tool : root["tools"]) note_tool(tool, billing);
   note_compaction(root, billing);
   note_fallbacks(root, billing);
-  if (const Json* servers = find_key(root, "mcp_servers");
-      servers != nullptr && servers->is_array() && !servers->empty())
+  if (const JsonView servers = root["mcp_servers"]; servers.is_array() && servers.size() > 0)
     refuse(billing,
            "mcp_servers: nobody can tell what they bring into the prompt, so they are not "
            "sent to Claude; use them from the client");
-  const Json* named = find_key(root, "inference_geo");
-  billing.geo_named = named != nullptr && named->is_string();
+  billing.geo_named = root["inference_geo"].is_string();
   const std::string_view geo = string_or(root, "inference_geo", "global");
   billing.us_only = geo != "global";
   if (geo != "global" && geo != "us")

@@ -25,7 +25,7 @@ Result<Block> parse_image(const Field& block) {
     TOPHAND_FIELD(url, source["url"].string());
     return Block(ImageBlock{{}, {}, url});
   }
-  return Block(OpaqueBlock{"image", dump_json(block.json())});  // {"type":"file","file_id":...}
+  return Block(OpaqueBlock{"image", dump_json(block.tree())});  // {"type":"file","file_id":...}
 }
 
 // A tool result, and behind it the images that were in it: the conversation type keeps results as
@@ -57,7 +57,7 @@ Result<> parse_tool_result(const Field& block, Request& request, std::vector<Blo
       TOPHAND_FIELD(name, part["tool_name"].string());
       if (!result.text.empty()) result.text += '\n';
       result.text += "The tool " + name + " can be called.";
-    } else if (const auto text = document_text(part.json())) {
+    } else if (const auto text = document_text(part.view())) {
       if (!result.text.empty()) result.text += '\n';
       result.text += *text;
     } else {
@@ -83,14 +83,14 @@ Result<Block> parse_block(const Field& block) {
     TOPHAND_FIELD(name, block["name"].string());
     const Field input = block["input"];
     if (!input.is_object()) return input.expected("an object");
-    return Block(ToolUseBlock{id, name, dump_json(input.json())});
+    return Block(ToolUseBlock{id, name, dump_json(input.tree())});
   }
   if (type == "thinking") {
     TOPHAND_FIELD(thinking, block["thinking"].string());
     TOPHAND_FIELD(signature, block["signature"].string_or(""));
     return Block(ThinkingBlock{thinking, signature});
   }
-  return Block(OpaqueBlock{type, dump_json(block.json())});
+  return Block(OpaqueBlock{type, dump_json(block.tree())});
 }
 
 Result<std::vector<Block>> parse_content(const Field& content, Request& request) {
@@ -103,7 +103,7 @@ Result<std::vector<Block>> parse_content(const Field& content, Request& request)
   if (!content.is_array()) return content.expected("a string or an array");
   for (std::size_t i = 0; i < content.size(); ++i) {
     const Field part = content.at(i);
-    if (string_or(part.json(), "type", "") == "tool_result") {
+    if (string_or(part.view(), "type", "") == "tool_result") {
       TOPHAND_FIELD_CHECK(parse_tool_result(part, request, blocks));
       continue;
     }
@@ -168,7 +168,7 @@ Result<> parse_tools(const Field& tools, Request& request) {
     TOPHAND_FIELD(description, tool["description"].string_or(""));
     const Field schema = tool["input_schema"];
     if (!schema.is_object()) return schema.expected("an object");
-    request.tools.push_back({name, description, dump_json(schema.json())});
+    request.tools.push_back({name, description, dump_json(schema.tree())});
   }
   if (request.tools.empty() && !request.left_out.empty()) note_unsupported(request, "server_tool");
   return {};
@@ -211,8 +211,8 @@ Result<> parse_sampling(const Field& root, Request& request) {
 void parse_thinking(const Field& thinking, Request& request) {
   const Field type = thinking["type"];
   if (!type.is_string()) return;
-  if (type.json() == "disabled") request.think = false;
-  if (type.json() == "enabled" || type.json() == "adaptive") request.think = true;
+  if (type.view().string() == "disabled") request.think = false;
+  if (type.view().string() == "enabled" || type.view().string() == "adaptive") request.think = true;
 }
 
 // output_config.format = {"type":"json_schema","schema":{...}}
@@ -220,7 +220,7 @@ Result<> parse_output_format(const Field& root, Request& request) {
   const Field config = root["output_config"];
   const Field format = config["format"];
   if (!format.is_object() || !format["schema"].is_object()) return {};
-  request.json_schema = dump_json(format["schema"].json());
+  request.json_schema = dump_json(format["schema"].tree());
   return {};
 }
 
@@ -241,8 +241,7 @@ Result<> check_thread(const Field& thread) {
 
 }  // namespace
 
-Result<Request> parse_anthropic_request(const Field& root) {
-  Request request;
+Result<> parse_anthropic_request(const Field& root, Request& request) {
   TOPHAND_FIELD_CHECK(check_thread(root["thread"]));
   TOPHAND_FIELD(model, root["model"].string());
   if (model.empty()) return root["model"].refused("must not be empty");
@@ -266,8 +265,8 @@ Result<Request> parse_anthropic_request(const Field& root) {
   if (!root["compaction"].absent()) note_unsupported(request, "compaction");
   parse_thinking(root["thinking"], request);
   parse_own_words(root, request);
-  request.billing = read_anthropic_billing(root.json());
-  return request;
+  request.billing = read_anthropic_billing(root.view());
+  return {};
 }
 
 }  // namespace tophand::chat

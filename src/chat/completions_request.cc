@@ -25,7 +25,7 @@ Result<std::int64_t> parse_prompts(const Field& prompt, Request& request) {
 // Nothing here tells the best of more answers than are given.
 Result<> check_best_of(const Field& root) {
   TOPHAND_FIELD(best_of, root["best_of"].optional_integer());
-  if (best_of && *best_of != int_or(root.json(), "n", 1))
+  if (best_of && *best_of != int_or(root.view(), "n", 1))
     return root["best_of"].refused("only as many answers as n are made");
   return {};
 }
@@ -42,8 +42,7 @@ Result<> note_unknown_abilities(const Field& root, Request& request) {
 
 }  // namespace
 
-Result<Request> parse_completions_request(const Field& root) {
-  Request request;
+Result<> parse_completions_request(const Field& root, Request& request) {
   TOPHAND_FIELD(model, root["model"].string());
   if (model.empty()) return root["model"].refused("must not be empty");
   request.model = std::move(model);
@@ -58,7 +57,7 @@ Result<Request> parse_completions_request(const Field& root) {
   TOPHAND_FIELD_CHECK(check_best_of(root));
   TOPHAND_FIELD_CHECK(parse_openai_answers(root, prompts, request));
   parse_own_words(root, request);
-  return request;
+  return {};
 }
 
 }  // namespace tophand::chat

@@ -35,11 +35,11 @@ Result<> check_said_once(std::string_view body) {
 
 // A call that is demanded has to be possible. Where tools of the vendor's were left out, one of
 // those may be meant; so may one of an MCP server, whose tools are not in the request.
-Result<> check_demanded_call(const Request& request, const Json& root) {
+Result<> check_demanded_call(const Request& request, JsonView root) {
   const ToolChoice& choice = request.tool_choice;
   const auto may_be_a_tool = [](std::string_view what) { return !what.ends_with("logprobs"); };
   if (std::ranges::any_of(request.left_out, may_be_a_tool)) return {};
-  if (find_key(root, "mcp_servers") != nullptr) return {};
+  if (root["mcp_servers"].is_there()) return {};
   if (choice.kind == ToolChoice::Kind::kAny && request.tools.empty())
     return fail_field("tool_choice", "a call is required, and there are no tools");
   const auto has_name = [&](const Tool& tool) { return tool.name == choice.name; };
@@ -48,22 +48,22 @@ Result<> check_demanded_call(const Request& request, const Json& root) {
   return {};
 }
 
-Result<Request> parse_fields(Dialect dialect, const Json& json, Memory* memory) {
+Result<> parse_fields(Dialect dialect, JsonView json, Memory* memory, Request& request) {
   switch (dialect) {
     case Dialect::kAnthropicMessages:
-      return parse_anthropic_request(Field(json, PathStyle::kDots));
+      return parse_anthropic_request(Field(json, PathStyle::kDots), request);
     case Dialect::kOpenAiChat:
-      return parse_openai_request(Field(json, PathStyle::kBrackets));
+      return parse_openai_request(Field(json, PathStyle::kBrackets), request);
     case Dialect::kOpenAiResponses:
-      return parse_responses_request(Field(json, PathStyle::kBrackets), memory);
+      return parse_responses_request(Field(json, PathStyle::kBrackets), memory, request);
     case Dialect::kOpenAiCompletions:
-      return parse_completions_request(Field(json, PathStyle::kBrackets));
+      return parse_completions_request(Field(json, PathStyle::kBrackets), request);
     case Dialect::kOllamaChat:
     case Dialect::kOllamaGenerate:
       break;
   }
   return parse_ollama_request(Field(json, PathStyle::kBrackets),
-                              dialect == Dialect::kOllamaGenerate);
+                              dialect == Dialect::kOllamaGenerate, request);
 }
 
 void add_once(std::vector<std::string>& list, std::string_view what) {
@@ -72,21 +72,26 @@ void add_once(std::vector<std::string>& list, std::string_view what) {
 
 }  // namespace
 
-Result<Request> parse_request(Dialect dialect, std::string_view body, Memory* memory) {
+Result<> read_request(Dialect dialect, std::string_view body, Memory* memory, Request& request) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return fail(Code::kInvalid, is_ollama(dialect)
                                     ? "missing request body"
                                     : "the request body is empty: expected a JSON object");
   bool may_repeat = false;
-  TOPHAND_FIELD(json, parse_json(body, may_repeat));
+  TOPHAND_FIELD(document, JsonDocument::parse(body, may_repeat));
+  const JsonView json = document.root();
   if (!json.is_object())
     return fail(Code::kInvalid,
                 "the request body is " + std::string(json_type(json)) + ": expected a JSON object");
   if (may_repeat) TOPHAND_FIELD_CHECK(check_said_once(body));
-  auto request = parse_fields(dialect, json, memory);
-  if (!request) return request;
-  std::erase(request->stop, "");  // would stop everything, and some servers refuse it
-  TOPHAND_FIELD_CHECK(check_demanded_call(*request, json));
+  TOPHAND_FIELD_CHECK(parse_fields(dialect, json, memory, request));
+  std::erase(request.stop, "");  // would stop everything, and some servers refuse it
+  return check_demanded_call(request, json);
+}
+
+Result<Request> parse_request(Dialect dialect, std::string_view body, Memory* memory) {
+  Request request;
+  TOPHAND_FIELD_CHECK(read_request(dialect, body, memory, request));
   return request;
 }
 
@@ -125,7 +130,7 @@ void leave_out(Request& request, std::string_view what) {
 
 void parse_own_words(const Field& root, Request& request) {
   const auto take = [](const Field& field, std::string& into) {
-    if (into.empty() && field.is_string()) into = field.json().get<std::string>();
+    if (into.empty() && field.is_string()) into = std::string(field.view().string());
   };
   if (const Field metadata = root["metadata"]; metadata.is_object()) {
     take(metadata["priority"], request.priority);
@@ -159,7 +164,7 @@ Result<> parse_function(const Field& function, Request& request) {
   const Field parameters = function["parameters"];
   if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
   request.tools.push_back({name, description,
-                           parameters.absent() ? "{}" : dump_json(parameters.json()),
+                           parameters.absent() ? "{}" : dump_json(parameters.tree()),
                            strict_of(function)});
   return {};
 }

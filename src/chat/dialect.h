@@ -48,6 +48,8 @@ class Memory {
 // be what is sent. `memory`: nullptr where nothing is remembered; what a request names of it and is
 // not there is refused in OpenAI's words (responses_stored.h).
 Result<Request> parse_request(Dialect dialect, std::string_view body, Memory* memory = nullptr);
+// The same, into a request as it is made; one that was refused is half read.
+Result<> read_request(Dialect dialect, std::string_view body, Memory* memory, Request& request);
 
 // The one stream of several answers to a request (several_answers.h), which come one after another:
 // what their writers share. A chunk carries the index of its answer; the last answer is followed by

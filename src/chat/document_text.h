@@ -6,13 +6,13 @@
 #include <optional>
 #include <string>
 
-#include "base/json_fwd.h"
+#include "base/json_view.h"
 
 namespace tophand::chat {
 
 // "<document>\nTitle: T\n\nTEXT\n</document>", or <search_result> with its source as well. Nothing
 // for other blocks, and for those that hold something else than text (a PDF, an image, a file of
 // the vendor's).
-std::optional<std::string> document_text(const Json& block);
+std::optional<std::string> document_text(JsonView block);
 
 }  // namespace tophand::chat

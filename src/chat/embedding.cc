@@ -19,7 +19,7 @@ constexpr std::int64_t kDimensionsMax = 1 << 20;
 
 Result<> add_input(const Field& item, std::string_view type_error, EmbeddingRequest& request) {
   if (!item.is_string()) return fail(Code::kInvalid, std::string(type_error));
-  request.inputs.push_back(item.json().get<std::string>());
+  request.inputs.push_back(std::string(item.view().string()));
   return {};
 }
 

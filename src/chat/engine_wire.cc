@@ -157,7 +157,7 @@ Result<> read_tools(const Field& tools, Request& request) {
     const Field parameters = tool["parameters"];
     if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
     request.tools.push_back(
-        {name, description, parameters.absent() ? "{}" : dump_json(parameters.json())});
+        {name, description, parameters.absent() ? "{}" : dump_json(parameters.tree())});
   }
   return {};
 }
@@ -301,7 +301,7 @@ Result<Request> read_engine_request(std::string_view body) {
   request.raw_prompt = raw;
   const Field think = root["think"];
   if (!think.absent() && !think.is_bool()) return think.expected("a boolean");
-  if (!think.absent()) request.think = think.json().get<bool>();
+  if (!think.absent()) request.think = think.view().boolean(false);
   TOPHAND_FIELD(max_tokens, root["max_tokens"].integer_within(0, INT64_MAX));
   request.max_tokens = max_tokens;
   TOPHAND_FIELD(stop, root["stop"].strings());

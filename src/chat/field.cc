@@ -15,52 +15,62 @@ std::string shown(double number) {
 
 }  // namespace
 
-std::string_view json_type(const Json& value) {
-  switch (value.type()) {
-    case Json::value_t::null:
+std::string_view json_type(JsonView value) {
+  switch (value.kind()) {
+    case JsonView::Kind::kNull:
       return "null";
-    case Json::value_t::object:
+    case JsonView::Kind::kObject:
       return "an object";
-    case Json::value_t::array:
+    case JsonView::Kind::kArray:
       return "an array";
-    case Json::value_t::string:
+    case JsonView::Kind::kString:
       return "a string";
-    case Json::value_t::boolean:
+    case JsonView::Kind::kBoolean:
       return "a boolean";
     default:
       return "a number";
   }
 }
 
+Json Field::tree() const {
+  return value_.tree();
+}
+
 bool Field::absent() const {
-  return value_ == nullptr || value_->is_null();
+  return value_.is_null();
 }
 bool Field::is_string() const {
-  return value_ != nullptr && value_->is_string();
+  return value_.is_string();
 }
 bool Field::is_array() const {
-  return value_ != nullptr && value_->is_array();
+  return value_.is_array();
 }
 bool Field::is_object() const {
-  return value_ != nullptr && value_->is_object();
+  return value_.is_object();
 }
 bool Field::is_bool() const {
-  return value_ != nullptr && value_->is_boolean();
+  return value_.is_boolean();
 }
 bool Field::is_number() const {
-  return value_ != nullptr && value_->is_number();
+  return value_.is_number();
 }
 std::size_t Field::size() const {
-  return absent() ? 0 : value_->size();
+  if (value_.is_object() || value_.is_array()) return value_.size();
+  return absent() ? 0 : 1;
 }
 
 Field Field::operator[](std::string_view key) const {
-  const Json* found = value_ == nullptr ? nullptr : find_key(*value_, key);
-  return Field(found, style_, this, key, 0);
+  return Field(value_[key], style_, this, key, 0);
 }
 
 Field Field::at(std::size_t index) const {
-  return Field(&(*value_)[index], style_, this, {}, index);
+  if (next_at_ == 0 || index < next_at_) {
+    items_ = value_.items();
+    next_at_ = 0;
+  }
+  for (; next_at_ < index; ++next_at_) static_cast<void>(items_.next());
+  ++next_at_;
+  return Field(items_.next(), style_, this, {}, index);
 }
 
 std::string Field::path() const {
@@ -81,11 +91,11 @@ std::string Field::path() const {
 }
 
 tl::unexpected<Error> Field::expected(std::string_view what) const {
-  if (value_ == nullptr) return refused("Field required");
+  if (!value_.is_there()) return refused("Field required");
   std::string why = "expected ";
   why += what;
   why += ", found ";
-  why += json_type(*value_);
+  why += json_type(value_);
   return refused(why);
 }
 
@@ -97,7 +107,7 @@ tl::unexpected<Error> Field::refused(std::string_view why) const {
 
 Result<std::string> Field::string() const {
   if (!is_string()) return expected("a string");
-  return value_->get_ref<const std::string&>();
+  return std::string(value_.string());
 }
 
 Result<std::string> Field::string_or(std::string_view fallback) const {
@@ -108,16 +118,15 @@ Result<std::string> Field::string_or(std::string_view fallback) const {
 Result<bool> Field::bool_or(bool fallback) const {
   if (absent()) return fallback;
   if (!is_bool()) return expected("a boolean");
-  return value_->get<bool>();
+  return value_.boolean(fallback);
 }
 
 Result<std::optional<std::int64_t>> Field::optional_integer() const {
   if (absent()) return std::optional<std::int64_t>();
   if (!is_number()) return expected("an integer");
-  if (value_->is_number_unsigned() && value_->get<std::uint64_t>() > INT64_MAX)
-    return refused("this integer is too large");
-  if (value_->is_number_integer()) return std::optional(value_->get<std::int64_t>());
-  const double number = value_->get<double>();
+  if (value_.exceeds_int64()) return refused("this integer is too large");
+  if (value_.is_integer()) return std::optional(value_.integer(0));
+  const double number = value_.number(0);
   if (std::trunc(number) != number || number < -kInt64Bound || number >= kInt64Bound)
     return refused("expected an integer, found " + shown(number));
   return std::optional(static_cast<std::int64_t>(number));
@@ -126,7 +135,7 @@ Result<std::optional<std::int64_t>> Field::optional_integer() const {
 Result<std::optional<double>> Field::optional_number() const {
   if (absent()) return std::optional<double>();
   if (!is_number()) return expected("a number");
-  return std::optional(value_->get<double>());
+  return std::optional(value_.number(0));
 }
 
 Result<std::vector<std::string>> Field::strings() const {
@@ -136,7 +145,7 @@ Result<std::vector<std::string>> Field::strings() const {
   for (std::size_t i = 0; i < size(); ++i) {
     const Field item = at(i);
     if (!item.is_string()) return item.expected("a string");
-    out.push_back(item.json().get_ref<const std::string&>());
+    out.emplace_back(item.view().string());
   }
   return out;
 }

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json_fwd.h"
+#include "base/json_view.h"
 #include "base/result.h"
 
 namespace tophand::chat {
@@ -19,7 +19,7 @@ enum class PathStyle : std::uint8_t { kDots, kBrackets };
 
 class Field {
  public:
-  Field(const Json& root, PathStyle style) : value_(&root), style_(style) {}
+  Field(JsonView root, PathStyle style) : value_(root), style_(style) {}
 
   bool absent() const;  // missing, or null
   bool is_string() const;
@@ -27,10 +27,12 @@ class Field {
   bool is_object() const;
   bool is_bool() const;
   bool is_number() const;
-  const Json& json() const { return *value_; }  // not on an absent field
-  std::size_t size() const;                     // 0 when absent
+  JsonView view() const { return value_; }
+  Json tree() const;
+  std::size_t size() const;  // 0 when absent
 
-  // The parent must outlive the child. at(): of an array, in range.
+  // The parent must outlive the child. at(): of an array, in range; meant to be called for one
+  // index after another, others take as many steps as they are large.
   Field operator[](std::string_view key) const;
   Field at(std::size_t index) const;
 
@@ -53,11 +55,13 @@ class Field {
   Result<std::optional<double>> number_within(double low, double high) const;
 
  private:
-  Field(const Json* value, PathStyle style, const Field* parent, std::string_view key,
+  Field(JsonView value, PathStyle style, const Field* parent, std::string_view key,
         std::size_t index)
       : value_(value), style_(style), parent_(parent), key_(key), index_(index) {}
 
-  const Json* value_ = nullptr;
+  JsonView value_;
+  mutable JsonView::Items items_;    // where at() was last
+  mutable std::size_t next_at_ = 0;  // the index of what they give next
   PathStyle style_ = PathStyle::kDots;
   const Field* parent_ = nullptr;
   std::string_view key_ = {};
@@ -65,7 +69,7 @@ class Field {
 };
 
 // "a string", "an array", "null", ...
-std::string_view json_type(const Json& value);
+std::string_view json_type(JsonView value);
 
 }  // namespace tophand::chat
 

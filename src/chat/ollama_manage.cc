@@ -27,7 +27,7 @@ Result<std::string> model_of(const Field& root) {
 
 Result<> parse_licences(const Field& licence, CreateRequest& request) {
   if (licence.is_string()) {
-    request.licences.push_back(licence.json().get<std::string>());
+    request.licences.push_back(std::string(licence.view().string()));
     return {};
   }
   TOPHAND_FIELD(texts, licence.strings());
@@ -41,7 +41,8 @@ Result<> parse_files(const Field& files, CreateRequest& request) {
   if (files.size() > kFilesMax)
     return files.refused(std::to_string(files.size()) + " files, at most " +
                          std::to_string(kFilesMax));
-  for (const auto& [name, digest] : files.json().items()) {
+  const Json given = files.tree();
+  for (const auto& [name, digest] : given.items()) {
     if (!digest.is_string()) return files[name].expected("a string");
     request.files.emplace_back(name, digest.template get<std::string>());
   }
@@ -53,7 +54,7 @@ Result<std::string> json_text(const Field& field, bool is_right_type, std::strin
                               std::string fallback) {
   if (field.absent()) return fallback;
   if (!is_right_type) return field.expected(type);
-  return dump_json(field.json());
+  return dump_json(field.tree());
 }
 
 }  // namespace

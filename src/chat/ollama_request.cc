@@ -23,9 +23,9 @@ Result<std::optional<std::int64_t>> integer_option(const Field& options, std::st
   const Field field = options[key];
   if (field.absent()) return std::optional<std::int64_t>();
   if (!field.is_number()) return wrong_option(key, "integer");
-  const double number = std::trunc(field.json().get<double>());
+  const double number = std::trunc(field.view().number(0));
   if (!(std::abs(number) < 9.2e18)) return wrong_option(key, "integer");
-  if (field.json().is_number_integer()) return field.optional_integer();
+  if (field.view().is_integer()) return field.optional_integer();
   return std::optional(static_cast<std::int64_t>(number));
 }
 
@@ -33,7 +33,7 @@ Result<std::optional<double>> float_option(const Field& options, std::string_vie
   const Field field = options[key];
   if (field.absent()) return std::optional<double>();
   if (!field.is_number()) return wrong_option(key, "float32");
-  return std::optional(field.json().get<double>());
+  return std::optional(field.view().number(0));
 }
 
 Result<std::vector<std::string>> stop_option(const Field& options) {
@@ -89,13 +89,13 @@ Result<> parse_options(const Field& options, Request& request) {
 Result<> parse_format(const Field& format, Request& request) {
   if (format.absent()) return {};
   if (format.is_object()) {
-    request.json_schema = dump_json(format.json());
+    request.json_schema = dump_json(format.tree());
     return {};
   }
   const bool text = format.is_string();
-  if (text && format.json() == "json") request.json_object = true;
-  else if (!text || format.json() != "")
-    return fail(Code::kInvalid, "invalid format: " + dump_json(format.json()) +
+  if (text && format.view().string() == "json") request.json_object = true;
+  else if (!text || format.view().string() != "")
+    return fail(Code::kInvalid, "invalid format: " + dump_json(format.tree()) +
                                     "; expected \"json\" or a valid JSON Schema object");
   return {};
 }
@@ -103,12 +103,12 @@ Result<> parse_format(const Field& format, Request& request) {
 Result<> parse_think(const Field& think, Request& request) {
   if (think.absent()) return {};
   if (think.is_bool()) {
-    request.think = think.json().get<bool>();
+    request.think = think.view().boolean(false);
     return {};
   }
   if (think.is_string())
     for (const std::string_view level : {"low", "medium", "high", "max"})
-      if (think.json() == level) {
+      if (think.view().string() == level) {
         parse_effort(think, request);
         return {};
       }
@@ -170,7 +170,7 @@ Result<> parse_tool_calls(const Field& calls, ToolIds& ids, std::vector<Block>& 
     const Field arguments = function["arguments"];
     if (!arguments.absent() && !arguments.is_object()) return arguments.expected("an object");
     blocks.emplace_back(ToolUseBlock{ids.call(id, name), name,
-                                     arguments.absent() ? "{}" : dump_json(arguments.json())});
+                                     arguments.absent() ? "{}" : dump_json(arguments.tree())});
   }
   return {};
 }
@@ -259,14 +259,14 @@ Result<> check_logprobs(const Field& root, Request& request) {
 Result<> parse_keep_alive(const Field& field, Request& request) {
   if (field.absent()) return {};
   if (field.is_number()) {
-    const double seconds = field.json().get<double>();
+    const double seconds = field.view().number(0);
     constexpr double kForEver = 9e15;  // ms; beyond this the sum would not fit
     const double ms = std::clamp(seconds * kMsPerSecond, -1.0, kForEver);
     request.keep_alive_ms = seconds < 0 ? -1 : static_cast<std::int64_t>(ms);
   } else if (field.is_string()) {
-    const auto ms = parse_go_duration_ms(field.json().get_ref<const std::string&>());
+    const auto ms = parse_go_duration_ms(field.view().string());
     if (!ms)
-      return field.refused("time: invalid duration \"" + field.json().get<std::string>() + "\"");
+      return field.refused("time: invalid duration \"" + std::string(field.view().string()) + "\"");
     request.keep_alive_ms = ms;
   } else {
     return field.expected("a number of seconds or a duration like \"5m\"");
@@ -275,8 +275,7 @@ Result<> parse_keep_alive(const Field& field, Request& request) {
   return {};
 }
 
-Result<Request> parse_ollama_request(const Field& root, bool generate) {
-  Request request;
+Result<> parse_ollama_request(const Field& root, bool generate, Request& request) {
   TOPHAND_FIELD(model, root["model"].string_or(""));
   if (model.empty()) return fail(Code::kInvalid, "model is required");
   request.model = std::move(model);
@@ -292,7 +291,7 @@ Result<Request> parse_ollama_request(const Field& root, bool generate) {
   TOPHAND_FIELD_CHECK(parse_think(root["think"], request));
   TOPHAND_FIELD_CHECK(check_logprobs(root, request));
   parse_own_words(root, request);
-  return request;
+  return {};
 }
 
 }  // namespace tophand::chat

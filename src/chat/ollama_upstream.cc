@@ -106,19 +106,19 @@ void add_format(const Request& request, Json& out) {
 
 // An object; servers that only speak Ollama's protocol also send its text, which is passed on as it
 // is, so that a broken one is found out and not run.
-std::string arguments_of(const Json& function) {
+std::string arguments_of(JsonView function) {
   std::string text = stated_arguments(function);
   return is_blank(text) ? "{}" : text;
 }
 
 // A line about the model's memory, not about an answer: it stands in one's place when the model was
 // asked nothing, or was taken away.
-bool is_about_loading(const Json& line) {
+bool is_about_loading(JsonView line) {
   const std::string_view reason = string_or(line, "done_reason", "");
   return reason == "load" || reason == "unload";
 }
 
-std::int64_t count_of(const Json& line, std::string_view key) {
+std::int64_t count_of(JsonView line, std::string_view key) {
   return std::max<std::int64_t>(0, int_or(line, key, 0));
 }
 
@@ -156,33 +156,34 @@ Result<std::string> write_ollama_request(const Request& request, const OllamaAsk
 void OllamaStreamReader::on_line(std::string_view line, std::vector<StreamEvent>& out) {
   if (finished_) return;
   const auto parsed = parse_answer_json(pairs_.joined(line));
-  if (!parsed || !parsed->is_object())
+  const JsonView root = parsed ? parsed->root() : JsonView();
+  if (!root.is_object())
     return fail(
         Failed{{Code::kUpstream, "the answer cannot be read: " +
                                      (parsed ? "expected a JSON object" : parsed.error().message)},
                ""},
         out);
-  if (tells_error(*parsed)) return fail(read_server_error(0, line), out);
+  if (tells_error(root)) return fail(read_server_error(0, line), out);
   if (!started_) {
     started_ = true;
     Started started;
-    started.model = string_member(*parsed, "model");
+    started.model = string_member(root, "model");
     out.emplace_back(std::move(started));
   }
-  const Json& message = member(*parsed, "message");
-  const Json& source = message.is_object() ? message : *parsed;  // /api/generate has no message
+  const JsonView message = root["message"];
+  const JsonView source = message.is_object() ? message : root;  // /api/generate has no message
   if (std::string thinking = string_member(source, "thinking"); !thinking.empty())
     out.emplace_back(ThinkingDelta{std::move(thinking), {}});
   std::string text = string_member(source, message.is_object() ? "content" : "response");
   if (!text.empty()) out.emplace_back(TextDelta{std::move(text)});
   read_calls(message, out);
-  if (bool_or(*parsed, "done", false) && !is_about_loading(*parsed)) finish(*parsed, out);
+  if (root["done"].boolean(false) && !is_about_loading(root)) finish(root, out);
 }
 
 // Ollama gives each call whole, in one line.
-void OllamaStreamReader::read_calls(const Json& message, std::vector<StreamEvent>& out) {
-  for (const Json& call : list_of_calls(member(message, "tool_calls"))) {
-    const Json& function = member(call, "function");
+void OllamaStreamReader::read_calls(JsonView message, std::vector<StreamEvent>& out) {
+  for (const JsonView call : list_of_calls(message["tool_calls"])) {
+    const JsonView function = call["function"];
     std::string id = string_member(call, "id");
     if (id.empty()) id = id_prefix_ + std::to_string(calls_);
     ++calls_;
@@ -192,7 +193,7 @@ void OllamaStreamReader::read_calls(const Json& message, std::vector<StreamEvent
   }
 }
 
-void OllamaStreamReader::finish(const Json& line, std::vector<StreamEvent>& out) {
+void OllamaStreamReader::finish(JsonView line, std::vector<StreamEvent>& out) {
   Finished done;
   const std::string_view reason = string_or(line, "done_reason", "stop");
   done.reason = reason == "length" ? StopReason::kMaxTokens : StopReason::kEndTurn;

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json_fwd.h"
+#include "base/json_view.h"
 #include "base/result.h"
 #include "chat/conversation.h"
 #include "chat/events.h"
@@ -37,8 +37,8 @@ class OllamaStreamReader {
   bool finished() const { return finished_; }
 
  private:
-  void read_calls(const Json& message, std::vector<StreamEvent>& out);
-  void finish(const Json& line, std::vector<StreamEvent>& out);
+  void read_calls(JsonView message, std::vector<StreamEvent>& out);
+  void finish(JsonView line, std::vector<StreamEvent>& out);
   void fail(Failed failure, std::vector<StreamEvent>& out);
 
   std::string id_prefix_;

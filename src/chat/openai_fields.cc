@@ -107,7 +107,7 @@ Result<> parse_openai_sampling(const Field& root, Request& request) {
 
 Result<> parse_openai_stop(const Field& stop, Request& request) {
   if (stop.is_string()) {
-    request.stop = {stop.json().get<std::string>()};
+    request.stop = {std::string(stop.view().string())};
     return {};
   }
   if (!stop.absent() && !stop.is_array()) return stop.expected("a string or an array of strings");
@@ -173,12 +173,12 @@ Result<> parse_allowed_tools(const Field& choice, Request& request) {
 
 std::optional<bool> strict_of(const Field& holder) {
   const Field strict = holder["strict"];
-  return strict.is_bool() ? std::optional(strict.json().get<bool>()) : std::nullopt;
+  return strict.is_bool() ? std::optional(strict.view().boolean(false)) : std::nullopt;
 }
 
 void parse_effort(const Field& word, Request& request) {
   if (!word.is_string()) return;
-  const auto& said = word.json().get_ref<const std::string&>();
+  const auto& said = word.view().string();
   request.think = said != "none" && said != "minimal";
   for (const std::string_view known : {"low", "medium", "high", "xhigh"})
     if (said == known) request.effort = said;
@@ -197,7 +197,7 @@ Result<> parse_output_schema(const Field& format, const Field& holder, Request& 
     return type.refused("expected 'text', 'json_object' or 'json_schema', found '" + kind + "'");
   const Field schema = holder["schema"];
   if (!schema.is_object()) return schema.expected("an object");
-  request.json_schema = dump_json(schema.json());
+  request.json_schema = dump_json(schema.tree());
   request.json_strict = strict_of(holder);
   return {};
 }

@@ -53,7 +53,7 @@ Result<std::vector<Block>> parse_content(const Field& content, NullContent null_
 }
 
 Result<std::string> parse_arguments(const Field& arguments) {
-  if (arguments.is_object()) return dump_json(arguments.json());
+  if (arguments.is_object()) return dump_json(arguments.tree());
   TOPHAND_FIELD(text, arguments.string_or(""));
   return arguments_as_object(text);
 }
@@ -123,7 +123,8 @@ Result<> parse_function_message(const Field& message, const CallIds& calls, Requ
 // What an assistant's turn thought, under the two names in which servers tell it.
 std::string thoughts_of(const Field& message) {
   for (const char* name : {"reasoning_content", "reasoning"})
-    if (const Field said = message[name]; said.is_string()) return said.json().get<std::string>();
+    if (const Field said = message[name]; said.is_string())
+      return std::string(said.view().string());
   return {};
 }
 
@@ -192,7 +193,7 @@ Result<> parse_tool_choice(const Field& root, Request& request) {
 
 // -1 is what clients of LM Studio and llama-server send for none.
 Result<std::optional<std::int64_t>> parse_limit(const Field& limit) {
-  if (limit.is_number() && limit.json() == -1) return std::optional<std::int64_t>();
+  if (limit.is_number() && limit.view().number(0) == -1) return std::optional<std::int64_t>();
   return limit.integer_within(1, INT64_MAX);
 }
 
@@ -236,7 +237,7 @@ Result<> parse_response_format(const Field& format, Request& request) {
   if (format.absent()) return {};
   if (!format.is_object()) return format.expected("an object");
   const Field wrapper = format["json_schema"];
-  const bool is_schema = string_or(format.json(), "type", "") == "json_schema";
+  const bool is_schema = string_or(format.view(), "type", "") == "json_schema";
   if (is_schema && wrapper.is_object() && wrapper["schema"].absent()) {  // it need not be there
     request.json_object = true;
     return {};
@@ -263,8 +264,7 @@ Result<> parse_output_options(const Field& root, Request& request) {
 
 }  // namespace
 
-Result<Request> parse_openai_request(const Field& root) {
-  Request request;
+Result<> parse_openai_request(const Field& root, Request& request) {
   TOPHAND_FIELD(model, root["model"].string());
   if (model.empty()) return root["model"].refused("must not be empty");
   request.model = std::move(model);
@@ -276,7 +276,7 @@ Result<Request> parse_openai_request(const Field& root) {
   TOPHAND_FIELD_CHECK(parse_limits(root, request));
   TOPHAND_FIELD_CHECK(parse_output_options(root, request));
   parse_own_words(root, request);
-  return request;
+  return {};
 }
 
 }  // namespace tophand::chat

@@ -5,12 +5,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/json_fwd.h"
+#include "base/json_view.h"
 #include "chat/conversation.h"
 #include "chat/events.h"
 #include "chat/pair_joiner.h"
@@ -69,15 +68,22 @@ class OpenAiStreamReader {
     // "{}" may be what some servers say before the arguments come.
     bool is_placeholder() const { return told == 0 && arguments == "{}"; }
   };
-  void read_usage(const Json& chunk);
-  void read_choice(const Json& choice, std::vector<StreamEvent>& out);
-  void read_text(const Json& delta, std::vector<StreamEvent>& out);
-  void read_calls(std::span<const Json> calls, std::vector<StreamEvent>& out);
-  void read_call(const Json& piece, std::size_t before, std::vector<StreamEvent>& out);
+  void read_usage(JsonView chunk);
+  void read_choice(JsonView choice, std::vector<StreamEvent>& out);
+  void read_text(JsonView delta, std::vector<StreamEvent>& out);
+  void read_calls(const std::vector<JsonView>& calls, std::vector<StreamEvent>& out);
+  // A fragment of a call, or a whole one.
+  struct Piece {
+    explicit Piece(JsonView call);
+    std::string id;
+    JsonView function;
+    std::optional<std::int64_t> index;
+  };
+  void read_call(const Piece& piece, std::size_t before, std::vector<StreamEvent>& out);
   static void take_name(const std::string& piece, Call& call);
-  std::size_t find_call(const Json& piece);
+  std::size_t find_call(const Piece& piece);
   std::size_t add_call(std::int64_t index, std::string name);
-  static bool has_next_object(const Call& call, const Json& function);
+  static bool has_next_object(const Call& call, JsonView function);
   bool may_repeat(const Call& call, std::size_t before) const;
   bool is_repeat(std::size_t at) const;
   void start_call(std::vector<StreamEvent>& out);

@@ -20,7 +20,7 @@ Failed broken(std::string what) {
   return Failed{{Code::kUpstream, std::move(what)}, ""};
 }
 
-std::int64_t ns_of_ms(const Json& object, std::string_view key) {
+std::int64_t ns_of_ms(JsonView object, std::string_view key) {
   const double ms = number_or(object, key, 0);
   return ms > 0 && ms < 1e12 ? static_cast<std::int64_t>(ms * kNsPerMs) : 0;
 }
@@ -65,7 +65,7 @@ std::optional<StopReason> stop_reason(std::string_view said) {
 
 // A fragment of the arguments. Of a call without arguments servers in Go write "null", others
 // blanks: that begins no object.
-std::string arguments_of(const Json& function, bool at_start) {
+std::string arguments_of(JsonView function, bool at_start) {
   std::string text = stated_arguments(function);
   if (at_start && (is_blank(text) || text == "null")) text.clear();
   return text;
@@ -89,11 +89,12 @@ std::string without_quotes(const std::string& arguments) {
 }
 
 // Mistral writes {"type":"thinking","thinking":[{"type":"text",...}]} and {"type":"text",...}.
-std::string text_of_parts(const Json& parts, std::string_view key) {
+std::string text_of_parts(JsonView parts, std::string_view key) {
   std::string text;
-  for (const Json& part : parts) {
-    const Json& inner = member(part, key);
-    text += inner.is_array() ? text_of_parts(inner, "text") : string_member(part, key);
+  for (const JsonView part : parts) {
+    const JsonView inner = part[key];
+    if (inner.is_array()) text += text_of_parts(inner, "text");
+    else text += inner.string();
   }
   return text;
 }
@@ -108,21 +109,20 @@ bool is_same_object(std::string_view one, std::string_view other) {
 }
 
 // OpenRouter and MiniMax: [{"type":"reasoning.text","text":...}] or "reasoning.summary".
-std::string text_of_details(const Json& details) {
+std::string text_of_details(JsonView details) {
   std::string text;
-  for (const Json& detail : details) {
-    text += string_member(detail, "text");
-    text += string_member(detail, "summary");
+  for (const JsonView detail : details) {
+    text += string_or(detail, "text", "");
+    text += string_or(detail, "summary", "");
   }
   return text;
 }
 
 // {"error":...}, vLLM's {"object":"error",...}; without choices also {"message":...} and FastAPI's
 // {"detail":...}, which come as an event named error.
-bool is_error(const Json& chunk, bool has_choices) {
+bool is_error(JsonView chunk, bool has_choices) {
   if (tells_error(chunk) || string_or(chunk, "object", "") == "error") return true;
-  return !has_choices &&
-         (member(chunk, "message").is_string() || !member(chunk, "detail").is_null());
+  return !has_choices && (chunk["message"].is_string() || !chunk["detail"].is_null());
 }
 
 }  // namespace
@@ -136,24 +136,20 @@ void OpenAiStreamReader::on_data(std::string_view data, std::vector<StreamEvent>
     return;
   }
   const auto parsed = parse_answer_json(pairs_.joined(data));
+  if (!parsed) return fail(broken("the answer cannot be read: " + parsed.error().message), out);
+  const JsonView root = parsed->root();
   // Gemini puts its errors in a list.
-  if (parsed && parsed->is_array() && !parsed->empty() && tells_error(parsed->front()))
+  if (root.is_array() && tells_error(root.items().next()))
     return fail(read_server_error(0, data), out);
-  if (!parsed || !parsed->is_object())
-    return fail(broken("the answer cannot be read: " +
-                       (parsed ? "expected a JSON object" : parsed.error().message)),
-                out);
-  const Json& choices = member(*parsed, "choices");
-  if (is_error(*parsed, choices.is_array())) return fail(read_server_error(0, data), out);
-  if (choices.is_array() && !started_) {
-    started_ = true;
-    read_usage(*parsed);
-    out.emplace_back(Started{usage_, string_member(*parsed, "model")});
-  } else {
-    read_usage(*parsed);
-  }
+  if (!root.is_object())
+    return fail(broken("the answer cannot be read: expected a JSON object"), out);
+  const JsonView choices = root["choices"];
+  if (is_error(root, choices.is_array())) return fail(read_server_error(0, data), out);
+  read_usage(root);
   if (!choices.is_array()) return;
-  for (const Json& choice : choices)
+  if (!std::exchange(started_, true))
+    out.emplace_back(Started{usage_, string_member(root, "model")});
+  for (const JsonView choice : choices)
     if (!finished_ && int_or(choice, "index", 0) == 0) read_choice(choice, out);
 }
 
@@ -165,46 +161,50 @@ void OpenAiStreamReader::on_end(std::vector<StreamEvent>& out) {
 
 // OpenAI's place and names, and those of others: Groq's "x_groq", DeepSeek's
 // "prompt_cache_hit_tokens" and Moonshot's "cached_tokens", the Responses API's "input_tokens".
-void OpenAiStreamReader::read_usage(const Json& chunk) {
-  const Json& stated = member(chunk, "usage");
-  const Json& usage = stated.is_object() ? stated : member(member(chunk, "x_groq"), "usage");
+void OpenAiStreamReader::read_usage(JsonView chunk) {
+  const JsonView stated = chunk["usage"];
+  const JsonView usage = stated.is_object() ? stated : chunk["x_groq"]["usage"];
   if (usage.is_object()) {
     const std::int64_t prompt = stated_tokens(
         usage, "prompt_tokens", stated_tokens(usage, "input_tokens", usage_.total_input()));
     const std::int64_t hits =
         stated_tokens(usage, "prompt_cache_hit_tokens", stated_tokens(usage, "cached_tokens", 0));
     const std::int64_t cached =
-        stated_tokens(member(usage, "prompt_tokens_details"), "cached_tokens", hits);
+        stated_tokens(usage["prompt_tokens_details"], "cached_tokens", hits);
     usage_.cache_read_tokens = std::min(cached, prompt);
     usage_.input_tokens = prompt - usage_.cache_read_tokens;
     usage_.output_tokens = stated_tokens(
         usage, "completion_tokens", stated_tokens(usage, "output_tokens", usage_.output_tokens));
     const std::int64_t thoughts =
-        stated_tokens(member(usage, "completion_tokens_details"), "reasoning_tokens", 0);
+        stated_tokens(usage["completion_tokens_details"], "reasoning_tokens", 0);
     usage_.thinking_tokens = std::min(thoughts, usage_.output_tokens);
   }
-  if (const Json& timings = member(chunk, "timings"); timings.is_object()) {  // llama-server's
+  if (const JsonView timings = chunk["timings"]; timings.is_object()) {  // llama-server's
     timing_.prefill_ns = ns_of_ms(timings, "prompt_ms");
     timing_.decode_ns = ns_of_ms(timings, "predicted_ms");
     timing_.total_ns = timing_.prefill_ns + timing_.decode_ns;
   }
 }
 
-void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent>& out) {
-  const Json& streamed = member(choice, "delta");
-  const Json& delta = streamed.is_object() ? streamed : member(choice, "message");
+void OpenAiStreamReader::read_choice(JsonView choice, std::vector<StreamEvent>& out) {
+  const JsonView streamed = choice["delta"];
+  const JsonView delta = streamed.is_object() ? streamed : choice["message"];
   read_usage(choice);  // Moonshot's place for it
-  if (tells_error(choice)) return fail(read_server_error(0, dump_json(choice)), out);
+  if (tells_error(choice)) return fail(read_server_error(0, dump_json(choice.tree())), out);
   // The last chunk of some streams is a whole answer: all that was said in pieces, once more.
   const bool is_said = !streamed.is_object() && (told_text_ || !calls_.empty());
   if (delta.is_object() && !is_said) {
     read_text(delta, out);
-    const std::span<const Json> calls = list_of_calls(member(delta, "tool_calls"));
+    const std::vector<JsonView> calls = list_of_calls(delta["tool_calls"]);
     read_calls(calls, out);
     // What came before tool_calls: one call, whose name and arguments lie here.
-    const Json& old_call = member(delta, "function_call");
-    if (old_call.is_object() && calls.empty())
-      read_call({{"index", 0}, {"function", old_call}}, calls_.size(), out);
+    const JsonView old_call = delta["function_call"];
+    if (old_call.is_object() && calls.empty()) {
+      Piece piece{JsonView()};
+      piece.function = old_call;
+      piece.index = 0;
+      read_call(piece, calls_.size(), out);
+    }
   } else if (std::string text = string_member(choice, "text"); !text.empty()) {  // /completions
     out.emplace_back(TextDelta{std::move(text)});
   }
@@ -216,23 +216,24 @@ void OpenAiStreamReader::read_choice(const Json& choice, std::vector<StreamEvent
   said_reason_ = true;
   reason_ = *known;
   // vLLM names the stop sequence that was met.
-  if (const Json& stop = member(choice, "stop_reason"); stop.is_string() && reason == "stop") {
+  if (const JsonView stop = choice["stop_reason"]; stop.is_string() && reason == "stop") {
     reason_ = StopReason::kStopSequence;
-    stop_sequence_ = stop.get<std::string>();
+    stop_sequence_ = std::string(stop.string());
   }
 }
 
-void OpenAiStreamReader::read_text(const Json& delta, std::vector<StreamEvent>& out) {
+void OpenAiStreamReader::read_text(JsonView delta, std::vector<StreamEvent>& out) {
   std::string thinking = string_member(delta, "reasoning_content");
   if (thinking.empty()) thinking = string_member(delta, "reasoning");
-  const Json& content = member(delta, "content");
+  const JsonView content = delta["content"];
   if (content.is_array()) thinking += text_of_parts(content, "thinking");
-  if (thinking.empty()) thinking = text_of_details(member(delta, "reasoning_details"));
+  if (thinking.empty()) thinking = text_of_details(delta["reasoning_details"]);
   told_text_ = told_text_ || !thinking.empty();
   if (!thinking.empty() && calls_.empty()) out.emplace_back(ThinkingDelta{std::move(thinking), {}});
   for (const std::string_view key : {"content", "refusal"}) {
-    const Json& given = member(delta, key);
-    std::string text = given.is_array() ? text_of_parts(given, "text") : string_member(delta, key);
+    const JsonView given = delta[key];
+    std::string text =
+        given.is_array() ? text_of_parts(given, "text") : std::string(given.string());
     if (text.empty()) continue;
     told_text_ = true;
     refused_ = refused_ || key == "refusal";
@@ -253,15 +254,18 @@ bool OpenAiStreamReader::hold(std::size_t bytes, std::vector<StreamEvent>& out) 
   return false;
 }
 
+OpenAiStreamReader::Piece::Piece(JsonView call)
+    : id(string_member(call, "id")), function(call["function"]) {
+  if (const JsonView given = call["index"]; given.is_integer()) index = given.integer(0);
+}
+
 // The call that a fragment belongs to, made when there is none yet.
-std::size_t OpenAiStreamReader::find_call(const Json& piece) {
-  const std::string id = string_member(piece, "id");
-  const Json& function = member(piece, "function");
+std::size_t OpenAiStreamReader::find_call(const Piece& piece) {
+  const std::string& id = piece.id;
+  const JsonView function = piece.function;
   const std::string name = string_member(function, "name");
-  const Json& index = member(piece, "index");
-  const bool has_index = index.is_number_integer();
-  const std::int64_t wanted =
-      has_index ? int_or(piece, "index", 0) : static_cast<std::int64_t>(calls_.size());
+  const bool has_index = piece.index.has_value();
+  const std::int64_t wanted = piece.index.value_or(static_cast<std::int64_t>(calls_.size()));
   // Some servers give the fragments ids of their own (poolsideai/pool#9): without a name the index
   // says whose they are.
   const bool ids_count =
@@ -292,7 +296,7 @@ std::size_t OpenAiStreamReader::add_call(std::int64_t index, std::string name) {
 
 // Gemini numbers every call of an answer 0: an object behind a whole one is the next call's, unless
 // it is said once more or takes the place of "{}".
-bool OpenAiStreamReader::has_next_object(const Call& call, const Json& function) {
+bool OpenAiStreamReader::has_next_object(const Call& call, JsonView function) {
   const std::string fragment = arguments_of(function, false);
   if (!begins_object(fragment) || !is_json_object(call.arguments)) return false;
   const std::string name = string_member(function, "name");
@@ -324,20 +328,21 @@ bool OpenAiStreamReader::is_repeat(std::size_t at) const {
                      });
 }
 
-void OpenAiStreamReader::read_calls(std::span<const Json> calls, std::vector<StreamEvent>& out) {
+void OpenAiStreamReader::read_calls(const std::vector<JsonView>& calls,
+                                    std::vector<StreamEvent>& out) {
   const std::size_t before = calls_.size();
-  for (const Json& piece : calls)
-    if (!finished_) read_call(piece, before, out);
+  for (const JsonView call : calls)
+    if (!finished_) read_call(Piece(call), before, out);
 }
 
-void OpenAiStreamReader::read_call(const Json& piece, std::size_t before,
+void OpenAiStreamReader::read_call(const Piece& piece, std::size_t before,
                                    std::vector<StreamEvent>& out) {
   const std::size_t known = calls_.size();
   const std::size_t at = find_call(piece);
   if (calls_.size() > kCallsMax) return fail(broken("the answer has too many tool calls"), out);
-  const Json& function = member(piece, "function");
+  const JsonView function = piece.function;
   Call& call = calls_[at];
-  if (call.id.empty()) call.id = string_member(piece, "id");
+  if (call.id.empty()) call.id = piece.id;
   take_name(string_member(function, "name"), call);
   const std::string fragment = arguments_of(function, call.arguments.empty());
   if (at < known && is_same_object(fragment, call.arguments)) return;  // said once more
@@ -345,7 +350,7 @@ void OpenAiStreamReader::read_call(const Json& piece, std::size_t before,
   if (call.is_placeholder() && begins_object(fragment)) call.arguments.clear();
   call.arguments += fragment;
   if (at < known) call.in_pieces = true;
-  else call.may_repeat = !member(piece, "index").is_number_integer() && may_repeat(call, before);
+  else call.may_repeat = !piece.index.has_value() && may_repeat(call, before);
   // A new call: the one before it is over if its arguments are whole. If they are not, the server
   // sends several at a time, and the later ones wait.
   const bool is_next = calls_.size() > known && at == open_call_ + 1;

@@ -14,13 +14,14 @@
 
 namespace tophand::chat {
 
-Result<Request> parse_anthropic_request(const Field& root);
+// `request`: as it is made. They fill it in place, as it is large and moved often enough later.
+Result<> parse_anthropic_request(const Field& root, Request& request);
 // Of the object that is a Messages body.
-Billing read_anthropic_billing(const Json& root);
-Result<Request> parse_openai_request(const Field& root);
-Result<Request> parse_responses_request(const Field& root, Memory* memory);
-Result<Request> parse_completions_request(const Field& root);
-Result<Request> parse_ollama_request(const Field& root, bool generate);
+Billing read_anthropic_billing(JsonView root);
+Result<> parse_openai_request(const Field& root, Request& request);
+Result<> parse_responses_request(const Field& root, Memory* memory, Request& request);
+Result<> parse_completions_request(const Field& root, Request& request);
+Result<> parse_ollama_request(const Field& root, bool generate, Request& request);
 
 // The conversation of a Responses request: "instructions", what it continues, and "input", a string
 // or items. `memory`: where what it names by id may be found; nullptr: nowhere.

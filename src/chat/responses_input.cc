@@ -149,7 +149,7 @@ Result<> parse_earlier(const Field& previous, Memory* memory, Request& request) 
   TOPHAND_FIELD(earlier, stored_conversation(previous, memory));
   for (const Json& items : earlier)
     TOPHAND_FIELD_CHECK(parse_items(Field(items, PathStyle::kBrackets), request));
-  if (!previous.absent()) request.continues = previous.json().get<std::string>();
+  if (!previous.absent()) request.continues = std::string(previous.view().string());
   return {};
 }
 

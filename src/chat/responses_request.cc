@@ -39,7 +39,7 @@ Result<> parse_tools(const Field& tools, Request& request) {
     const Field parameters = tool["parameters"];
     if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
     request.tools.push_back({name, description,
-                             parameters.absent() ? "{}" : dump_json(parameters.json()),
+                             parameters.absent() ? "{}" : dump_json(parameters.tree()),
                              strict_of(tool)});
   }
   return {};
@@ -86,7 +86,7 @@ std::string echo_of(const Field& root) {
   Json out = Json::object();
   const auto echo = [&](const char* key, const Json& fallback) {
     const Field field = root[key];
-    out[key] = field.absent() ? fallback : field.json();
+    out[key] = field.absent() ? fallback : field.tree();
   };
   echo("instructions", nullptr);
   echo("max_output_tokens", nullptr);
@@ -107,8 +107,7 @@ std::string echo_of(const Field& root) {
 
 }  // namespace
 
-Result<Request> parse_responses_request(const Field& root, Memory* memory) {
-  Request request;
+Result<> parse_responses_request(const Field& root, Memory* memory, Request& request) {
   TOPHAND_FIELD(model, root["model"].string());
   if (model.empty()) return root["model"].refused("must not be empty");
   request.model = std::move(model);
@@ -120,7 +119,7 @@ Result<Request> parse_responses_request(const Field& root, Memory* memory) {
   TOPHAND_FIELD_CHECK(parse_output(root, request));
   parse_own_words(root, request);
   request.echo_json = echo_of(root);
-  return request;
+  return {};
 }
 
 }  // namespace tophand::chat

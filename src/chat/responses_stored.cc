@@ -115,11 +115,10 @@ Json items_of(const std::vector<Earlier>& chain) {
   return items;
 }
 
-bool is_reference(const Json& item) {
+bool is_reference(JsonView item) {
   if (!item.is_object()) return false;
-  if (const Json* type = find_key(item, "type"); type != nullptr && !type->is_null())
-    return string_or(item, "type", "") == kItemReference;
-  return find_key(item, "role") == nullptr && find_key(item, "id") != nullptr;
+  if (const JsonView type = item["type"]; !type.is_null()) return type.string() == kItemReference;
+  return !item["role"].is_there() && item["id"].is_there();
 }
 
 // The item that a response of ours had under this id.
@@ -173,9 +172,10 @@ std::string write_deleted_response(std::string_view id) {
 // --- for the parser (request_parsers.h) ----------------------------------------------------------
 
 Result<Json> with_stored_items(const Field& input, Memory* memory) {
-  const Json& given = input.json();
-  if (std::none_of(given.begin(), given.end(), is_reference)) return Json();
-  Json items = given;
+  bool refers = false;
+  for (const JsonView item : input.view()) refers = refers || is_reference(item);
+  if (!refers) return Json();
+  Json items = input.tree();
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!is_reference(items[i])) continue;
     TOPHAND_FIELD(id, input.at(i)["id"].string());

@@ -16,7 +16,7 @@ const Json& member(const Json& object, std::string_view key) {
   return found == nullptr ? kNothing : *found;
 }
 
-std::string string_member(const Json& object, std::string_view key) {
+std::string string_member(JsonView object, std::string_view key) {
   return std::string(string_or(object, key, ""));
 }
 
@@ -47,36 +47,48 @@ std::optional<std::string> without_words(std::string_view text) {
 
 }  // namespace
 
-Result<Json> parse_answer_json(std::string_view text) {
-  auto parsed = parse_json(text);
+Result<JsonDocument> parse_answer_json(std::string_view text) {
+  auto parsed = JsonDocument::parse(text);
   if (parsed) return parsed;
   const auto mended = without_words(text);
-  return mended ? parse_json(*mended) : std::move(parsed);
+  return mended ? JsonDocument::parse(*mended) : std::move(parsed);
 }
 
-bool tells_error(const Json& holder) {
-  const Json& error = member(holder, "error");
-  if (error.is_boolean()) return error.get<bool>();
-  return error.is_string() ? error != "" : !error.empty();
+bool tells_error(JsonView holder) {
+  const JsonView error = holder["error"];
+  switch (error.kind()) {
+    case JsonView::Kind::kNull:
+      return false;
+    case JsonView::Kind::kBoolean:
+      return error.boolean(false);
+    case JsonView::Kind::kString:
+      return !error.string().empty();
+    case JsonView::Kind::kObject:
+    case JsonView::Kind::kArray:
+      return error.size() > 0;
+    default:
+      return true;  // a number
+  }
 }
 
-std::string stated_arguments(const Json& function) {
-  const Json& arguments = member(function, "arguments");
+std::string stated_arguments(JsonView function) {
+  const JsonView arguments = function["arguments"];
   if (arguments.is_null()) return "";
-  return arguments.is_string() ? arguments.get<std::string>() : dump_json(arguments);
+  return arguments.is_string() ? std::string(arguments.string()) : dump_json(arguments.tree());
 }
 
 std::string_view usual_effort(const Request& request) {
   return request.effort == "xhigh" ? std::string_view("high") : std::string_view(request.effort);
 }
 
-std::span<const Json> list_of_calls(const Json& calls) {
-  if (calls.is_object()) return {&calls, 1};
-  return calls.is_array() ? std::span<const Json>(calls.get_ref<const Json::array_t&>())
-                          : std::span<const Json>();
+std::vector<JsonView> list_of_calls(JsonView calls) {
+  if (calls.is_object()) return {calls};
+  std::vector<JsonView> out;
+  for (const JsonView call : calls) out.push_back(call);
+  return out;
 }
 
-std::int64_t stated_tokens(const Json& object, std::string_view key, std::int64_t fallback) {
+std::int64_t stated_tokens(JsonView object, std::string_view key, std::int64_t fallback) {
   const std::int64_t stated = int_or(object, key, fallback);
   return stated > kStatedTokensMax ? fallback : std::max<std::int64_t>(0, stated);
 }

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/json_fwd.h"
+#include "base/json_view.h"
 #include "base/result.h"
 #include "chat/conversation.h"
 
@@ -15,27 +14,27 @@ namespace tophand::chat {
 
 // The member of that name, or null; never fails.
 const Json& member(const Json& object, std::string_view key);
-std::string string_member(const Json& object, std::string_view key);  // "" when it is no string
+std::string string_member(JsonView object, std::string_view key);  // "" when it is no string
 
 // One event, line or body of another program. Servers in Python write NaN and Infinity for numbers
 // that are none, mostly among log probabilities: they are read as null.
-Result<Json> parse_answer_json(std::string_view text);
+Result<JsonDocument> parse_answer_json(std::string_view text);
 
 // Whether the member "error" tells one. Some servers say in every chunk that there is none: null,
 // "", false, {}.
-bool tells_error(const Json& holder);
+bool tells_error(JsonView holder);
 
 // The arguments of a call: the text itself, or from some servers the object; anything else as its
 // JSON, so that it is found out to be no object. "" where there are none.
-std::string stated_arguments(const Json& function);
+std::string stated_arguments(JsonView function);
 
-// A list of calls, a view of it; some servers send one call instead.
-std::span<const Json> list_of_calls(const Json& calls);
+// The calls of a list; some servers send one call instead.
+std::vector<JsonView> list_of_calls(JsonView calls);
 
 // A count of tokens as another program states it; `fallback` where it states none, or more than any
 // context holds: counts go into sums and are multiplied by prices. Never below 0.
 inline constexpr std::int64_t kStatedTokensMax = 1'000'000'000;
-std::int64_t stated_tokens(const Json& object, std::string_view key, std::int64_t fallback);
+std::int64_t stated_tokens(JsonView object, std::string_view key, std::int64_t fallback);
 
 // Where a dialect gives no tool names (Anthropic), a result's comes from the call that it answers.
 std::vector<Message> with_tool_names(std::vector<Message> messages);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -20,6 +21,22 @@ constexpr std::array<bool, 256> kTokenChars = [] {
         std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
   return out;
 }();
+// Eight bytes at once: heads are some hundreds of bytes that nearly all are ordinary.
+constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101, kHighBits = 0x8080'8080'8080'8080;
+std::uint64_t eight_at(const char* at) {
+  std::uint64_t eight;
+  std::memcpy(&eight, at, sizeof eight);
+  return eight;
+}
+// Whether some byte is below `limit` (at most 0x80).
+bool has_below(std::uint64_t eight, std::uint64_t limit) {
+  return ((eight - kOnes * limit) & ~eight & kHighBits) != 0;
+}
+// No control character: none below 0x20, and no 0x7f.
+bool is_printable(std::uint64_t eight) {
+  return !has_below(eight, 0x20) && !has_below(eight ^ kOnes * 0x7f, 1);
+}
+
 bool is_token_char(char c) {
   return kTokenChars[static_cast<unsigned char>(c)];
 }
@@ -277,6 +294,7 @@ void HeadScanner::skip_ordinary(std::string_view buffer) {
       lines_ == 0 ? std::min(limits_.bytes_max, line_start_ + limits_.first_line_bytes_max + 1)
                   : limits_.bytes_max;
   const std::size_t end = std::min(buffer.size(), limit);
+  while (at_ + 8 <= end && !has_below(eight_at(buffer.data() + at_), '\r' + 1)) at_ += 8;
   while (at_ < end && static_cast<unsigned char>(buffer[at_]) > '\r') ++at_;
 }
 
@@ -374,14 +392,20 @@ std::optional<std::string> decode_path(std::string_view path) {
 }
 
 bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+  for (const char c : text)
+    if (!kTokenChars[static_cast<unsigned char>(c)]) return false;
+  return !text.empty();
 }
 
 bool is_field_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
-  });
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (end - at >= 8 && is_printable(eight_at(at))) at += 8;
+  for (; at < end; ++at) {
+    const auto byte = static_cast<unsigned char>(*at);
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
+  }
+  return true;
 }
 
 std::string_view reason_phrase(int status) {

@@ -13,11 +13,23 @@ bool Headers::add(std::string_view name, std::string_view value) {
   return true;
 }
 
+void Headers::add_checked(std::string_view name, std::string_view value) {
+  constexpr std::size_t kUsual = 12;  // of a message
+  if (items_.empty()) items_.reserve(kUsual);
+  Header& made = items_.emplace_back();
+  made.name.assign(name);
+  made.value.assign(value);
+}
+
 bool Headers::set(std::string_view name, std::string_view value) {
   if (!is_token(name) || !is_field_value(value)) return false;
-  Header made{std::string(name), std::string(value)};  // either may be a part of what goes
-  erase(name);
-  append(std::move(made));
+  if (find(name)) {
+    Header made{std::string(name), std::string(value)};  // either may be a part of what goes
+    erase(name);
+    items_.push_back(std::move(made));
+  } else {
+    add_checked(name, value);
+  }
   return true;
 }
 

@@ -31,9 +31,7 @@ class Headers {
   // control character: such a value would forge a header.
   bool add(std::string_view name, std::string_view value);
   // For names and values that cannot be refused: they have been checked.
-  void add_checked(std::string_view name, std::string_view value) {
-    append(Header{std::string(name), std::string(value)});
-  }
+  void add_checked(std::string_view name, std::string_view value);
   bool set(std::string_view name, std::string_view value);  // replaces every one of that name
   void erase(std::string_view name);
   std::optional<std::string_view> find(std::string_view name) const;  // case-insensitive, first
@@ -41,12 +39,6 @@ class Headers {
   const std::vector<Header>& all() const { return items_; }
 
  private:
-  void append(Header&& header) {
-    if (items_.empty()) items_.reserve(kUsual);
-    items_.push_back(std::move(header));
-  }
-
-  static constexpr std::size_t kUsual = 12;  // of a message
   std::vector<Header> items_;
 };
 

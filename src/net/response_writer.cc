@@ -47,9 +47,8 @@ std::string SocketResponseWriter::head(int status, std::string_view content_type
     ((out += header.name) += ": ") += header.value;
     out += "\r\n";
   };
-  Headers type;  // which checks it, as it has checked the handler's
-  if (!content_type.empty()) type.add("Content-Type", content_type);
-  for (const Header& header : type.all()) put_line(header);
+  if (!content_type.empty() && is_field_value(content_type))
+    ((out += "Content-Type: ") += content_type) += "\r\n";
   for (const Header& header : headers_.all()) {
     if (equals_ignoring_case(header.name, "Connection") &&
         equals_ignoring_case(header.value, "close"))

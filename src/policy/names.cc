@@ -46,14 +46,15 @@ std::optional<Asked> match_name(std::string name, std::string_view local_match, 
   const auto alias = settings.aliases.find(name);
   const bool aliased = alias != settings.aliases.end();
   if (aliased) name = alias->second;
-  if (const auto kind = built_in_alias(lowered(name))) return Asked{*kind, lowered(name)};
+  std::string lower = lowered(name);
+  if (const auto kind = built_in_alias(lower)) return Asked{*kind, std::move(lower)};
   if (!aliased && !local_match.empty())
     return Asked{AskedKind::kLocalModel, std::string(local_match)};
   for (const std::string& installed : facts.installed)
     if (same_model(installed, name)) return Asked{AskedKind::kLocalModel, installed};
   if (auto offered = match_offer(name, facts.offers)) return offered;
-  if (const auto tier = family_tier(lowered(name)))
-    return Asked{AskedKind::kTier, lowered(name), "", *tier};
+  if (const auto tier = family_tier(lower))
+    return Asked{AskedKind::kTier, std::move(lower), "", *tier};
   if (name.starts_with("claude-")) return Asked{AskedKind::kClaudeModel, name};
   return std::nullopt;
 }
@@ -62,8 +63,8 @@ std::optional<Asked> match_name(std::string name, std::string_view local_match, 
 
 std::string_view bare_model(std::string_view asked) {
   for (const std::string_view prefix : {"anthropic/", "tophand/"})
-    if (asked.starts_with(prefix)) asked.remove_prefix(prefix.size());
-  if (asked.starts_with(kPickerPrefix)) asked.remove_prefix(kPickerPrefix.size());
+    if (begins_with(asked, prefix)) asked.remove_prefix(prefix.size());
+  if (begins_with(asked, kPickerPrefix)) asked.remove_prefix(kPickerPrefix.size());
   return asked;
 }
 

@@ -320,13 +320,14 @@ void count_tokens(Service& service, Exchange& exchange) {
                     ? "\"max_tokens\":1"
                     : "\"max_tokens\":1,");
   Recollection memory(service.responses(), exchange.key_id);
-  auto request = parse(exchange, body, memory);
-  if (!request) return send_error(exchange, request.error());
-  chat::Request local = *request;
+  chat::Request request;
+  if (auto parsed = parse(exchange, body, memory, request); !parsed)
+    return send_error(exchange, parsed.error());
+  chat::Request local = request;
   chat::prepare_for_local(local);
   const net::Headers& headers = exchange.request.headers;
-  const Caller caller = caller_of(exchange.key_id, headers, *request);
-  const std::string persona = service.persona_of(request->model);
+  const Caller caller = caller_of(exchange.key_id, headers, request);
+  const std::string persona = service.persona_of(request.model);
   auto decision = service.decide({.headers = headers,
                                   .local = local,
                                   .key_id = exchange.key_id,
@@ -343,7 +344,7 @@ void count_tokens(Service& service, Exchange& exchange) {
   const bool is_local = target.place == policy::Place::kLocal;
   backend::Backend* backend = service.deps().backend_for(target);
   Result<std::int64_t> tokens = fail(Code::kUnavailable, "no backend counts for this model");
-  const backend::Call call{.request = is_local ? &local : &*request,
+  const backend::Call call{.request = is_local ? &local : &request,
                            .model = target.model,
                            .raw_body = anthropic && !is_local
                                            ? std::string_view(exchange.request.body)
@@ -354,7 +355,7 @@ void count_tokens(Service& service, Exchange& exchange) {
   // An estimate serves the client better than an error: it only draws a meter.
   if (!tokens) {
     exchange.writer.headers().set("x-tophand-estimate", "true");
-    tokens = estimate(service, decision->task_class, target, *request);
+    tokens = estimate(service, decision->task_class, target, request);
   }
   exchange.writer.headers().set("x-tophand-backend", policy::backend_name(target));
   exchange.writer.headers().set("x-tophand-model", header_text(target.model));

@@ -62,9 +62,10 @@ std::string_view dialect_name(chat::Dialect dialect) {
   return "ollama_generate";
 }
 
-Result<chat::Request> parse(const Exchange& exchange, std::string_view body, chat::Memory& memory) {
+Result<> parse(const Exchange& exchange, std::string_view body, chat::Memory& memory,
+               chat::Request& request) {
   if (is_blank(body)) return fail(Code::kInvalid, "missing request body");  // Ollama's own words
-  return chat::parse_request(exchange.dialect, body, &memory);
+  return chat::read_request(exchange.dialect, body, &memory, request);
 }
 
 net::Headers forwarded(const net::Headers& from) {
@@ -88,18 +89,23 @@ chat::AnswerContext context_for(const Service& service, const Exchange& exchange
   return context;
 }
 
+// In place, and with one way out: it is large, and would be moved three times.
 Result<Asked> read_asked(const Service& service, const Exchange& exchange) {
+  Result<Asked> out(tl::in_place);
+  Asked& asked = *out;
   Recollection memory(service.responses(), exchange.key_id);
-  auto request = parse(exchange, exchange.request.body, memory);
-  if (!request) return tl::unexpected(request.error());
-  const auto shortens = may_shorten(service, exchange);
-  if (!shortens) return tl::unexpected(shortens.error());
-  Asked asked{.request = *std::move(request), .shortens = *shortens};
+  const auto parsed = parse(exchange, exchange.request.body, memory, asked.request);
+  const auto shortens = parsed ? may_shorten(service, exchange) : false;
+  if (!parsed || !shortens) {
+    out = tl::unexpected(parsed ? shortens.error() : parsed.error());
+    return out;
+  }
+  asked.shortens = *shortens;
   asked.caller = caller_of(exchange.key_id, exchange.request.headers, asked.request);
   asked.persona = service.persona_of(asked.request.model);
   asked.recalls = !memory.is_empty();
   if (asked.recalls) asked.before = memory.held(asked.request.continues);
-  return asked;
+  return out;
 }
 
 Service::Question question_of(const Exchange& exchange, const Asked& asked) {

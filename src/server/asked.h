@@ -37,7 +37,8 @@ struct Asked {
 
 std::string_view dialect_name(chat::Dialect dialect);  // "openai_chat", as the ledger knows it
 // kInvalid; kTooLarge. `body`: that of the request, or what stands in for it.
-Result<chat::Request> parse(const Exchange& exchange, std::string_view body, chat::Memory& memory);
+Result<> parse(const Exchange& exchange, std::string_view body, chat::Memory& memory,
+               chat::Request& request);
 // Not decided yet. For errors see parse(); kInvalid for a header that means nothing.
 Result<Asked> read_asked(const Service& service, const Exchange& exchange);
 Service::Question question_of(const Exchange& exchange, const Asked& asked);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "server/handlers.h"
 #include "server/keys.h"
 
@@ -108,8 +109,8 @@ std::span<const Route> routes() {
 }
 
 std::string_view key_in(std::string_view path) {
-  path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
-  return path.starts_with(kKeyPrefix) ? path.substr(0, path.find('/')) : std::string_view();
+  while (!path.empty() && path.front() == '/') path.remove_prefix(1);
+  return begins_with(path, kKeyPrefix) ? path.substr(0, path.find('/')) : std::string_view();
 }
 
 std::string_view served_path(std::string_view path) {
@@ -117,8 +118,8 @@ std::string_view served_path(std::string_view path) {
     path.remove_prefix(static_cast<std::size_t>(key.end() - path.begin()));
     if (path.empty()) return "/";
   }
-  while (path.starts_with("//")) path.remove_prefix(1);
-  if (path.starts_with("/v1/v1/") || path.starts_with("/v1/api/"))
+  while (begins_with(path, "//")) path.remove_prefix(1);
+  if (begins_with(path, "/v1/v1/") || begins_with(path, "/v1/api/"))
     path.remove_prefix(kVersion.size());
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   return path;
@@ -143,8 +144,8 @@ Found find_route(std::string_view method, std::string_view path) {
 
 chat::Dialect dialect_of(std::string_view path) {
   path = served_path(path);
-  if (path == "/" || path.starts_with("/api/")) return Dialect::kOllamaChat;
-  if (path.starts_with("/v1/messages") || path.starts_with("/messages"))
+  if (path == "/" || begins_with(path, "/api/")) return Dialect::kOllamaChat;
+  if (begins_with(path, "/v1/messages") || begins_with(path, "/messages"))
     return Dialect::kAnthropicMessages;
   return Dialect::kOpenAiChat;
 }
