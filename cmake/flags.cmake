@@ -7,8 +7,10 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 
 find_program(TOPHAND_CCACHE ccache)
 if(TOPHAND_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${TOPHAND_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${TOPHAND_CCACHE})
+  # Else it would not keep what is compiled with a precompiled header.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${TOPHAND_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 
 # Profile-guided optimisation of the COMPACT rooms: `record` makes a program that writes down what it

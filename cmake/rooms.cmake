@@ -64,11 +64,22 @@ macro(tophand_split_sources all)
   endforeach()
 endmacro()
 
+# Tests are more than half of what there is to compile, and are run a few times: gtest's headers are
+# read once for all of a program's files, and less is optimised (40 % of the time).
+function(tophand_quick_to_compile test)
+  target_precompile_headers(${test} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # -fpch-preprocess: ccache reads headers through it.
+    target_compile_options(${test} PRIVATE $<$<CONFIG:Release>:-O1> -fpch-preprocess)
+  endif()
+endfunction()
+
 macro(tophand_room_programs name library)
   if(TOPHAND_TESTS AND test_sources)
     add_executable(${name}_test ${test_sources})
     target_link_libraries(${name}_test PRIVATE ${library} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE TOPHAND_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    tophand_quick_to_compile(${name}_test)
     # Parameters have names of their own; their values would be listed as raw bytes.
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
                          PROPERTIES TIMEOUT 300)
