@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
+
 namespace tophand {
 namespace {
 
@@ -77,8 +79,6 @@ std::optional<std::string> without_lone_surrogates(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
 Result<Json> parse_slowly(std::string_view text, const JsonLimits& limits) {
   const Shape shape = shape_of(text, limits);
   if (shape.members > limits.members_max)
@@ -97,8 +97,6 @@ Result<Json> parse_slowly(std::string_view text, const JsonLimits& limits) {
     return fail(Code::kInvalid, "malformed JSON: " + tidy_message(caught.what()));
   }
 }
-
-namespace {
 
 namespace dom = simdjson::dom;
 

@@ -5,16 +5,12 @@
 
 #include <memory>
 #include <mutex>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/json.h"
+#include "base/json_fwd.h"
 
 namespace tophand {
-
-// nlohmann's parser, whose verdict and words count where simdjson refuses a text.
-Result<Json> parse_slowly(std::string_view text, const JsonLimits& limits);
 
 // Of equal keys the last counts, in the place of the first.
 Json tree_of(const simdjson::dom::element& from);

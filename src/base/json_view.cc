@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/json.h"
 #include "base/json_read.h"
 
 namespace tophand {
