@@ -60,10 +60,10 @@ class AgentTest(unittest.TestCase):
         return {"HOME": str(self.home), "PATH": f"{NODE}:{os.environ['PATH']}", "TERM": "dumb",
                 "NO_COLOR": "1", **more}
 
-    def run_agent(self, *command, **more):
+    def run_agent(self, *command, run_s=RUN_S, **more):
         """-> the finished process; what an agent that failed said is in the test's failure."""
         return subprocess.run(command, cwd=self.folder, env=self.environment(**more), text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=RUN_S)
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=run_s)
 
     def succeed(self, *command, **more):
         done = self.run_agent(*command, **more)
