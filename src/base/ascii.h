@@ -17,9 +17,9 @@ inline std::string lowered(std::string_view text) {
 }
 
 namespace detail {
-inline bool equals_at_same_size(const char* a, const char* b, std::size_t bytes) {
+inline bool equals_at_same_size(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
-  for (std::size_t at = 0; at < bytes; ++at)
+  for (std::size_t at = 0; at < a.size(); ++at)
     if (a[at] != b[at] && lower(a[at]) != lower(b[at])) return false;
   return true;
 }
@@ -27,13 +27,14 @@ inline bool equals_at_same_size(const char* a, const char* b, std::size_t bytes)
 
 // Always inlined: most comparisons of names end with their sizes.
 [[gnu::always_inline]] inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && detail::equals_at_same_size(a.data(), b.data(), a.size());
+  return a.size() == b.size() && detail::equals_at_same_size(a, b);
 }
 
 // As starts_with(), always inlined: of a literal it is one comparison of a few bytes.
 [[gnu::always_inline]] inline bool begins_with(std::string_view text, std::string_view start) {
+  const char* const first = text.data();
   return text.size() >= start.size() &&
-         __builtin_memcmp(text.data(), start.data(), start.size()) == 0;
+         std::char_traits<char>::compare(first, start.data(), start.size()) == 0;
 }
 
 inline bool starts_ignoring_case(std::string_view text, std::string_view start) {

@@ -100,7 +100,7 @@ void append_json_string(std::string_view text, std::string& out) {
   piece[0] = '"';
   for (char* begin = piece.data() + 1;; begin = piece.data()) {
     const std::size_t bytes = std::min(text.size(), kPieceBytes);
-    char* end = write_escaped({text.data(), bytes}, begin);
+    char* end = write_escaped(text.substr(0, bytes), begin);
     text.remove_prefix(bytes);
     if (text.empty()) *end++ = '"';
     out.append(piece.data(), static_cast<std::size_t>(end - piece.data()));
