@@ -393,7 +393,7 @@ std::optional<std::string> decode_path(std::string_view path) {
 
 bool is_token(std::string_view text) {
   for (const char c : text)
-    if (!kTokenChars[static_cast<unsigned char>(c)]) return false;
+    if (!is_token_char(c)) return false;
   return !text.empty();
 }
 
