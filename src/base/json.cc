@@ -4,15 +4,27 @@
 
 namespace tophand {
 
+namespace {
+
 // By hand: the library's search goes through its iterators, at four times the instructions, and a
 // request asks for some seventy keys.
-const Json* find_key(const Json& object, std::string_view key) {
-  const auto* members = object.get_ptr<const Json::object_t*>();
-  if (members == nullptr) return nullptr;
-  for (const auto& [name, value] : *members)
+template <class Members>
+auto* member_of(Members& members, std::string_view key) {
+  for (auto& [name, value] : members)
     if (name.size() == key.size() && std::memcmp(name.data(), key.data(), key.size()) == 0)
       return &value;
-  return nullptr;
+  return static_cast<decltype(&members.front().second)>(nullptr);
+}
+
+}  // namespace
+
+const Json* find_key(const Json& object, std::string_view key) {
+  const auto* members = object.get_ptr<const Json::object_t*>();
+  return members == nullptr ? nullptr : member_of(*members, key);
+}
+
+Json* find_key(Json::object_t& members, std::string_view key) {
+  return member_of(members, key);
 }
 
 std::string_view string_or(const Json& object, std::string_view key, std::string_view fallback) {

@@ -25,6 +25,7 @@ std::string dump_json(const Json& value);
 
 // Readers that never throw: nullptr / fallback when the key is missing or of another type.
 const Json* find_key(const Json& object, std::string_view key);
+Json* find_key(Json::object_t& members, std::string_view key);
 std::string_view string_or(const Json& object, std::string_view key, std::string_view fallback);
 std::int64_t int_or(const Json& object, std::string_view key, std::int64_t fallback);
 double number_or(const Json& object, std::string_view key, double fallback);

@@ -129,20 +129,13 @@ struct Builder {
   const JsonLimits limits;
   bool& repeats;  // set when the outermost object has equal keys
 
-  static Json* member(Json::object_t& members, std::string_view key) {
-    for (auto& [name, value] : members)
-      if (name.size() == key.size() && std::memcmp(name.data(), key.data(), key.size()) == 0)
-        return &value;
-    return nullptr;
-  }
-
   bool object(const dom::object& from, Json::object_t& members, std::size_t depth) const {
     members.reserve(from.size());
     std::size_t count = 0;
     for (const auto& [key, value] : from) {
       if (++count > limits.members_max) return false;
       // The last of equal keys counts, in the place of the first.
-      Json* place = member(members, key);
+      Json* place = find_key(members, key);
       repeats = repeats || (depth == 1 && place != nullptr);
       if (place != nullptr) *place = Json(kind_of(value));
       else place = &members.emplace_back(std::string(key), kind_of(value)).second;

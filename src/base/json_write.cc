@@ -8,40 +8,26 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/eight_bytes.h"
 #include "base/json.h"
 #include "base/json_text.h"
 
 namespace tophand {
 namespace {
 
-constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101, kHighBits = 0x8080'8080'8080'8080;
-
 bool is_plain(char c) {
   return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
 }
 
-std::uint64_t eight_at(std::string_view text, std::size_t at) {
-  std::uint64_t eight;
-  std::memcpy(&eight, text.data() + at, sizeof eight);
-  return eight;
-}
-
-// The high bit of a byte that is zero; others may be marked too, but only above one that is.
-std::uint64_t zero_bytes(std::uint64_t eight) {
-  return (eight - kOnes) & ~eight & kHighBits;
-}
-
-// The high bit of the first byte that must be escaped; others may be marked too, but only behind
-// it.
+// As bytes_below(), of what must be escaped.
 std::uint64_t escapes_in(std::uint64_t eight) {
-  const std::uint64_t control = (eight - kOnes * 0x20) & ~eight & kHighBits;
-  return control | zero_bytes(eight ^ kOnes * '"') | zero_bytes(eight ^ kOnes * '\\');
+  return bytes_below(eight, 0x20) | bytes_equal(eight, '"') | bytes_equal(eight, '\\');
 }
 
 bool is_ascii(std::string_view text) {
   std::uint64_t any = 0;
   std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) any |= eight_at(text, at);
+  for (; at + 8 <= text.size(); at += 8) any |= eight_at(text.data() + at);
   for (; at < text.size(); ++at) any |= static_cast<unsigned char>(text[at]);
   return (any & kHighBits) == 0;
 }
@@ -68,7 +54,7 @@ char* write_escaped(std::string_view text, char* to) {
   static_assert(std::endian::native == std::endian::little);
   std::size_t at = 0;
   while (at + 8 <= text.size()) {
-    const std::uint64_t eight = eight_at(text, at);
+    const std::uint64_t eight = eight_at(text.data() + at);
     std::memcpy(to, &eight, sizeof eight);
     const std::uint64_t escapes = escapes_in(eight);
     const std::size_t plain = static_cast<std::size_t>(std::countr_zero(escapes)) / 8;  // 8: all

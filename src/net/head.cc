@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 #include <utility>
+
+#include "base/eight_bytes.h"
 
 namespace tophand::net {
 namespace {
@@ -21,20 +22,9 @@ constexpr std::array<bool, 256> kTokenChars = [] {
         std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
   return out;
 }();
-// Eight bytes at once: heads are some hundreds of bytes that nearly all are ordinary.
-constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101, kHighBits = 0x8080'8080'8080'8080;
-std::uint64_t eight_at(const char* at) {
-  std::uint64_t eight;
-  std::memcpy(&eight, at, sizeof eight);
-  return eight;
-}
-// Whether some byte is below `limit` (at most 0x80).
-bool has_below(std::uint64_t eight, std::uint64_t limit) {
-  return ((eight - kOnes * limit) & ~eight & kHighBits) != 0;
-}
 // No control character: none below 0x20, and no 0x7f.
 bool is_printable(std::uint64_t eight) {
-  return !has_below(eight, 0x20) && !has_below(eight ^ kOnes * 0x7f, 1);
+  return (bytes_below(eight, 0x20) | bytes_equal(eight, 0x7f)) == 0;
 }
 
 bool is_token_char(char c) {
@@ -294,7 +284,7 @@ void HeadScanner::skip_ordinary(std::string_view buffer) {
       lines_ == 0 ? std::min(limits_.bytes_max, line_start_ + limits_.first_line_bytes_max + 1)
                   : limits_.bytes_max;
   const std::size_t end = std::min(buffer.size(), limit);
-  while (at_ + 8 <= end && !has_below(eight_at(buffer.data() + at_), '\r' + 1)) at_ += 8;
+  while (at_ + 8 <= end && bytes_below(eight_at(buffer.data() + at_), '\r' + 1) == 0) at_ += 8;
   while (at_ < end && static_cast<unsigned char>(buffer[at_]) > '\r') ++at_;
 }
 
