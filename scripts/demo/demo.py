@@ -93,9 +93,7 @@ class Demo:
             self.say("   " + line)
 
     def git(self, *arguments):
-        subprocess.run(["git", "-C", str(self.repo), "-c", "user.name=Demo",
-                        "-c", "user.email=demo@example.invalid", *arguments],
-                       check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["git", "-C", str(self.repo), *arguments], check=True, stdout=subprocess.DEVNULL)
 
     def commit(self, title, patch):
         """Stages a real change and lets `tophand commit` write the message and commit."""
@@ -210,11 +208,16 @@ def print_table(outcomes, costs):
             print("  ".join("-" * width for width in widths))
 
 
+# `tophand commit` commits as the user does: who has told git no name, or has it sign and run hooks,
+# is not asked for that here.
+OWN_SETTINGS = {"user.name": "Demo", "user.email": "demo@example.invalid", "commit.gpgSign": "false",
+                "core.hooksPath": "/dev/null"}
+
+
 def make_repository(folder):
     shutil.copytree(HERE / "tally", folder)
-    for arguments in (["init", "--quiet"], ["add", "-A"],
-                      ["-c", "user.name=Demo", "-c", "user.email=demo@example.invalid", "commit",
-                       "--quiet", "--message", "chore: start tally"]):
+    for arguments in (["init", "--quiet"], *(["config", name, value] for name, value in OWN_SETTINGS.items()),
+                      ["add", "-A"], ["commit", "--quiet", "--message", "chore: start tally"]):
         subprocess.run(["git", "-C", str(folder), *arguments], check=True)
     return folder
 
@@ -234,7 +237,9 @@ def closing_lines(tophand, scratch, client, failed, total):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tophand", required=True)
-    tophand = str(pathlib.Path(parser.parse_args().tophand).resolve())
+    parser.add_argument("--model", help="an installed model in place of the default one")
+    args = parser.parse_args()
+    tophand = str(pathlib.Path(args.tophand).resolve())
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="tophand-demo-"))
     running = []
     try:
@@ -248,7 +253,7 @@ def main():
         else:
             print("ANTHROPIC_API_KEY is set: the one high-priority question goes to the Claude API and\n"
                   "costs about a cent.")
-        gateway, url, key = services.start_gateway(tophand, scratch, claude_url)
+        gateway, url, key = services.start_gateway(tophand, scratch, claude_url, args.model)
         running.append(gateway)
         print(f"Gateway at {url}; loading the local model", end=" ", flush=True)
         print(f"({services.wait_for_model(url):.1f} s)")

@@ -69,9 +69,10 @@ def start_simulator(scratch):
     raise SystemExit(f"the Claude simulator did not start; see {simulator.log_path}")
 
 
-def start_gateway(tophand, scratch, claude_url):
+def start_gateway(tophand, scratch, claude_url, model=None):
     config = scratch / "tophand.toml"
-    config.write_text(f"[models]\ndir = {json.dumps(user_models_dir())}\n")
+    local = f"local = {json.dumps(model)}\n" if model else ""
+    config.write_text(f"[models]\ndir = {json.dumps(user_models_dir())}\n{local}")
     env = dict(os.environ)
     for name in ("TOPHAND_URL", "TOPHAND_KEY", "TOPHAND_CONFIG", "TOPHAND_DATA"):
         env.pop(name, None)
