@@ -105,10 +105,10 @@ class Bench:
                 sys.exit(f"{name}: {one['failed']} requests failed; see {self.folder}/gateway.log")
         return result
 
-    def compare(self, title, body, path, *headers, rate=None, events=0, peers=()):
+    def compare(self, title, body, path, *headers, rate=None, events=0, peers=(), direct_path=None):
         """Rounds of direct and through the gateway; per percentile the median of the rounds."""
         rate = rate or self.args.rate
-        targets = [f"direct={self.upstream.url}{path}", self.gateway.target("Tophand", path, *headers), *peers]
+        targets = [f"direct={self.upstream.url}{direct_path or path}", self.gateway.target("Tophand", path, *headers), *peers]
         rounds = [self.run(body, targets, rate, self.args.seconds) for _ in range(self.args.rounds)]
         row = {"what": title, "rate": rate, "events": events}
         for name in rounds[0]:
@@ -179,6 +179,10 @@ def main():
                             ("stream of 1,000 events, Chat to Messages", "/v1/messages")):
             bench.compare(title, chat_body(max_tokens=1000, stream=True), path, "anthropic-version:2023-06-01",
                           rate=20, events=1000)
+        for title, path in (("stream of 1,000 events, Claude's, passed on", "/v1/messages"),
+                            ("stream of 1,000 events, Claude's to Chat", "/v1/chat/completions")):
+            bench.compare(title, chat_body(model="claude-opus-5-5", max_tokens=1000, stream=True), path, "anthropic-version:2023-06-01",
+                          "x-tophand-priority:high", rate=20, events=1000, direct_path="/v1/messages")
         if args.beside:
             path = "/v1/chat/completions"
             others = [gateway.target(program, path) for program, gateway in bench.beside.items()]
