@@ -10,7 +10,7 @@ struct Noter {
 
   void operator()(const chat::Started& started) const {
     report.usage = started.usage;
-    report.usage_known = true;
+    report.usage_known = started.usage.total_input() > 0;
   }
   void operator()(const chat::TextDelta& delta) const { add(delta.text.size()); }
   void operator()(const chat::ThinkingDelta& delta) const { add(delta.text.size()); }
@@ -20,7 +20,10 @@ struct Noter {
   void operator()(const chat::Progress&) const {}
   void operator()(const chat::Finished& finished) const {
     report.usage = finished.usage;
-    report.usage_known = report.usage_final = true;
+    report.usage_known = report.usage_known || finished.usage.total_input() > 0;
+    // An output of 0 tokens that has text says nothing either.
+    report.usage_final =
+        finished.usage_said && (finished.usage.output_tokens > 0 || report.output_bytes == 0);
     report.timing = finished.timing;
     report.end = End::kFinished;
   }

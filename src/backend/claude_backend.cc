@@ -148,8 +148,8 @@ std::vector<chat::StreamEvent> events_of(chat::Answer answer) {
     }
     events.emplace_back(chat::BlockEnd{});
   }
-  events.emplace_back(
-      chat::Finished{answer.reason, std::move(answer.stop_sequence), answer.usage, answer.timing});
+  events.emplace_back(chat::Finished{answer.reason, std::move(answer.stop_sequence), answer.usage,
+                                     answer.timing, answer.usage_said});
   return events;
 }
 
@@ -267,8 +267,8 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
                                   const net::Cancellation& client) const {
   const bool pass_through = !call.raw_body.empty() && !call.as_events;
   Report report;
-  SseFrames frames;
-  net::SseParser parser;
+  SseFrames frames(kBodyBytesMax);  // a fetched document comes in one event
+  net::SseParser parser(kBodyBytesMax);
   chat::AnthropicStreamReader reader;
   if (pass_through) {
     if (auto put = sink.head(response.status(), kept(response.headers(), key),

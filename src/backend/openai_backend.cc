@@ -38,6 +38,7 @@ class OpenAiBody final : public BodyReader {
     for (const net::SseEvent& message : messages) read(message, out);
     return {};
   }
+  const chat::OpenAiStreamReader& reader() const { return reader_; }
   void end(std::vector<chat::StreamEvent>& out) override {
     if (!streamed_ && !whole_.empty()) {
       reader_.on_data(whole_, out);
@@ -110,14 +111,19 @@ Report OpenAiBackend::answer(const Call& call, Sink& sink, const net::Cancellati
     question.headers.add("x-tophand-priority", "low");
     question.headers.add(kHopsHeader, std::to_string(call.hops + 1));
   }
-  const std::string body = chat::write_openai_request(*call.request, call.model, quirks_for(call));
+  chat::OpenAiQuirks quirks = quirks_for(call);
+  const auto beside = shown_again_.prepare(call.model, *call.request, quirks);
+  quirks.beside_calls = &beside;
+  const std::string body = chat::write_openai_request(*call.request, call.model, quirks);
   question.request = call.request;
   question.path =
       door_.api_root() + (call.request->raw_prompt ? "/completions" : "/chat/completions");
   question.body = body;
   question.meanwhile = call.meanwhile;
-  OpenAiBody reader;
-  return door_.answer(question, reader, sink, client);
+  OpenAiBody body_reader;
+  Report report = door_.answer(question, body_reader, sink, client);
+  shown_again_.learn(call.model, body_reader.reader());
+  return report;
 }
 
 Result<std::int64_t> OpenAiBackend::count(const Call& call, const net::Cancellation& client) {

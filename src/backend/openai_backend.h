@@ -10,6 +10,7 @@
 #include "backend/adapter.h"
 #include "backend/openai_kinds.h"
 #include "backend/server_door.h"
+#include "backend/shown_again.h"
 
 namespace tophand::backend {
 
@@ -44,6 +45,7 @@ class OpenAiBackend final : public Adapter {
   const std::int64_t context_tokens_;
   mutable std::mutex mutex_;
   std::map<std::string, std::int64_t> contexts_;  // of the models at the last probe, where told
+  ShownAgain shown_again_;
 };
 
 }  // namespace tophand::backend

@@ -105,6 +105,64 @@ TEST(OpenAiBackend, AConfiguredContextCountsForItsLimits) {
             0);
 }
 
+std::string whole_answer(const std::string& message) {
+  return R"({"choices":[{"message":)" + message +
+         R"(,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}})";
+}
+
+chat::Message turn_with_call(const std::string& thought, const std::string& id) {
+  return {chat::Role::kAssistant,
+          {chat::ThinkingBlock{thought, ""}, chat::ToolUseBlock{id, "look", "{}"}}};
+}
+
+// DeepSeek and Moonshot refuse a loop without them, strict servers one with them.
+TEST(OpenAiBackend, ThoughtsBeforeCallsGoBackToWhomTheyCameFrom) {
+  const std::string thinks = R"({"content":"a","reasoning_content":"hm"})";
+  for (const bool sent_some : {true, false}) {
+    Rig rig("openai", {{"POST /v1/chat/completions",
+                        {200, whole_answer(sent_some ? thinks : R"({"content":"a"})")}}});
+    rig.answer();
+    rig.request.messages.push_back(turn_with_call("hm", "c1"));
+    rig.request.messages.push_back({chat::Role::kUser, {chat::ToolResultBlock{"c1", "", "1"}}});
+    rig.answer();
+    const Json turns = rig.asked("/v1/chat/completions")["messages"];
+    EXPECT_EQ(turns.at(turns.size() - 2).value("reasoning_content", "none"),
+              sent_some ? "hm" : "none");
+  }
+}
+
+// Gemini signs its calls, and refuses them without.
+TEST(OpenAiBackend, WhatStoodBesideACallStandsThereWhenItGoesBack) {
+  const std::string signature = R"({"google":{"thought_signature":"SIG"}})";
+  Rig rig("openai",
+          {{"POST /v1/chat/completions",
+            {200, whole_answer(R"({"tool_calls":[{"id":"c1","extra_content":)" + signature +
+                               R"(,"function":{"name":"look","arguments":"{}"}}]})")}}});
+  rig.answer();
+  rig.request.messages.push_back(turn_with_call("", "c1"));
+  rig.request.messages.push_back(turn_with_call("", "of another server"));
+  rig.answer();
+  const Json turns = rig.asked("/v1/chat/completions")["messages"];
+  const Json& own = turns.at(turns.size() - 2)["tool_calls"][0];
+  EXPECT_EQ(own.value("extra_content", Json()), *parse_json(signature));
+  EXPECT_FALSE(turns.back()["tool_calls"][0].contains("extra_content"));
+}
+
+TEST(OpenAiBackend, AnErrorInAFieldOfItsOwnEndsTheAnswer) {
+  Rig rig("llama-server",
+          {{"POST /v1/chat/completions",
+            {200,
+             "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n"
+             "error: {\"code\":500,\"message\":\"Context size has been exceeded.\"}\n\n"
+             "data: [DONE]\n\n",
+             kSse}}});
+  const Report report = rig.answer();
+  EXPECT_EQ(report.end, End::kFailed);
+  ASSERT_TRUE(report.failure);
+  EXPECT_NE(report.failure->error.message.find("Context size has been exceeded"),
+            std::string::npos);
+}
+
 TEST(OpenAiBackend, ReadsAWholeAnswer) {
   Rig rig("vllm", {{"POST /v1/chat/completions",
                     {200, R"({"model":"m1","choices":[{"message":{"content":"Hi"},)"

@@ -14,7 +14,7 @@ constexpr std::array kKinds{
                           .repeat_penalty = "repeat_penalty",
                           .named_tool_choice = false,
                           .says_parallel_calls = true,
-                          .takes_reasoning_back = true},
+                          .reasoning_back = chat::OpenAiQuirks::ReasoningBack::kAlways},
                .health = "/health",
                .models = OpenAiKind::Models::kLlamaServer,
                .count = OpenAiKind::Count::kLlamaServer,

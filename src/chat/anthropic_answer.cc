@@ -4,35 +4,35 @@
 
 #include "base/ascii.h"
 #include "base/json.h"
+#include "base/json_view.h"
 #include "chat/answer_json.h"
+#include "chat/too_long.h"
 #include "chat/upstream.h"
 #include "chat/upstream_parts.h"
 
 namespace tophand::chat {
 namespace {
 
-void update(std::int64_t& count, const Json& usage, std::string_view key) {
+void update(std::int64_t& count, JsonView usage, std::string_view key) {
   count = stated_tokens(usage, key, count);
 }
 
 // Takes what `usage` states and leaves the rest as it was. Cache writes come as a total and, in
 // message_start, split by lifetime; a total that the split does not explain counts as 5 minutes,
 // the API's default.
-void update_usage(Usage& into, const Json& usage) {
+void update_usage(Usage& into, JsonView usage) {
   update(into.input_tokens, usage, "input_tokens");
   update(into.cache_read_tokens, usage, "cache_read_input_tokens");
   update(into.output_tokens, usage, "output_tokens");
-  const Json& split = member(usage, "cache_creation");
-  if (split.is_object()) {
-    update(into.cache_write_5m_tokens, split, "ephemeral_5m_input_tokens");
-    update(into.cache_write_1h_tokens, split, "ephemeral_1h_input_tokens");
-  }
+  const JsonView split = usage["cache_creation"];
+  update(into.cache_write_5m_tokens, split, "ephemeral_5m_input_tokens");
+  update(into.cache_write_1h_tokens, split, "ephemeral_1h_input_tokens");
   std::int64_t total = into.cache_write_5m_tokens + into.cache_write_1h_tokens;
   const std::int64_t known = total;
   update(total, usage, "cache_creation_input_tokens");
   if (total > known) into.cache_write_5m_tokens += total - known;
-  update(into.web_searches, member(usage, "server_tool_use"), "web_search_requests");
-  update(into.thinking_tokens, member(usage, "output_tokens_details"), "thinking_tokens");
+  update(into.web_searches, usage["server_tool_use"], "web_search_requests");
+  update(into.thinking_tokens, usage["output_tokens_details"], "thinking_tokens");
   if (const auto geo = string_or(usage, "inference_geo", ""); !geo.empty())
     into.us_only = geo == "us";
   if (const auto tier = string_or(usage, "service_tier", ""); !tier.empty())
@@ -41,12 +41,14 @@ void update_usage(Usage& into, const Json& usage) {
 
 // "iterations" list every sampling; the counts beside them hold all but the compactions (the SDK's
 // BetaIterationsUsage says so).
-void update_usage(AnthropicUsage& into, const Json& usage) {
+void update_usage(AnthropicUsage& into, JsonView usage, bool at_end) {
   update_usage(into.own, usage);
-  const Json& iterations = member(usage, "iterations");
+  const std::int64_t output = int_or(usage, "output_tokens", -1);
+  into.output_said = into.output_said || (at_end && output >= 0 && output <= kStatedTokensMax);
+  const JsonView iterations = usage["iterations"];
   if (!iterations.is_array()) return;
   into.compactions = {};
-  for (const Json& iteration : iterations) {
+  for (const JsonView iteration : iterations) {
     if (string_or(iteration, "type", "") != "compaction") continue;
     Usage one;
     update_usage(one, iteration);
@@ -83,12 +85,14 @@ Code code_for(std::string_view type, int status) {
   return status >= 400 && status < 500 ? Code::kInvalid : Code::kUpstream;
 }
 
-Failed failed_from(const Json& body, int status) {
-  const Json& error = member(body, "error");
-  std::string message(string_or(error, "message", ""));
-  std::string type(string_or(error, "type", ""));
+Failed failed_from(JsonView body, int status) {
+  const JsonView error = body["error"];
+  std::string message = string_member(error, "message");
+  std::string type = string_member(error, "type");
   if (message.empty()) message = type.empty() ? "the upstream reported an error" : type;
   const Code code = code_for(type, status);
+  if (code == Code::kInvalid && told_prompt_size(message))
+    return Failed{{Code::kPromptTooLong, std::move(message)}, std::move(type)};
   const bool is_model = code == Code::kNotFound && message.starts_with("model");
   return Failed{{code, std::move(message), is_model ? About::kModel : About::kOther},
                 std::move(type)};
@@ -98,20 +102,18 @@ Failed unreadable(std::string why) {
   return Failed{{Code::kUpstream, "the upstream's stream cannot be read: " + std::move(why)}, ""};
 }
 
-std::optional<Block> read_block(const Json& block) {
+std::optional<Block> read_block(JsonView block) {
   const std::string_view type = string_or(block, "type", "");
-  if (type == "text") return TextBlock{std::string(string_or(block, "text", ""))};
+  if (type == "text") return TextBlock{string_member(block, "text")};
   if (type == "thinking")
-    return ThinkingBlock{std::string(string_or(block, "thinking", "")),
-                         std::string(string_or(block, "signature", ""))};
+    return ThinkingBlock{string_member(block, "thinking"), string_member(block, "signature")};
   if (type == "tool_use") {
-    const Json& input = member(block, "input");
-    return ToolUseBlock{std::string(string_or(block, "id", "")),
-                        std::string(string_or(block, "name", "")),
-                        input.is_object() ? dump_json(input) : "{}"};
+    const JsonView input = block["input"];
+    return ToolUseBlock{string_member(block, "id"), string_member(block, "name"),
+                        input.is_object() ? dump_json(input.tree()) : "{}"};
   }
   if (type.empty()) return std::nullopt;
-  return OpaqueBlock{std::string(type), dump_json(block)};
+  return OpaqueBlock{std::string(type), dump_json(block.tree())};
 }
 
 }  // namespace
@@ -122,90 +124,78 @@ Usage AnthropicUsage::total() const {
   return all;
 }
 
-struct AnthropicBlockEvents {
-  AnthropicStreamReader& reader;
-  std::vector<StreamEvent>& out;
-  void start(const Json& data);
-  void delta(const Json& data);
-};
-
 void AnthropicStreamReader::on_event(std::string_view event, std::string_view data,
                                      std::vector<StreamEvent>& out) {
   // Proxies keep a connection alive with empty data. A named event without data was cut.
   if (finished_ || (event.empty() && is_blank(data))) return;
-  const auto parsed = parse_json(data);
-  if (!parsed || !parsed->is_object()) {
+  const auto parsed = JsonDocument::parse(data);
+  if (!parsed || !parsed->root().is_object()) {
     finished_ = true;
     out.emplace_back(unreadable(parsed ? "an event is not a JSON object" : parsed.error().message));
     return;
   }
-  const std::string_view type = string_or(*parsed, "type", event);
+  const JsonView root = parsed->root();
+  const std::string_view type = string_or(root, "type", event);
   if (type == "message_start") {
-    const Json& message = member(*parsed, "message");
-    update_usage(usage_, member(message, "usage"));
-    out.emplace_back(Started{usage_.total(), std::string(string_or(message, "model", ""))});
+    const JsonView message = root["message"];
+    update_usage(usage_, message["usage"], false);
+    out.emplace_back(Started{usage_.total(), string_member(message, "model")});
   } else if (type == "content_block_start") {
-    AnthropicBlockEvents{*this, out}.start(*parsed);
+    start_block(root["content_block"], out);
   } else if (type == "content_block_delta") {
-    AnthropicBlockEvents{*this, out}.delta(*parsed);
+    if (block_open_) continue_block(root["delta"], out);
   } else if (type == "content_block_stop") {
     if (!tool_input_.empty()) out.emplace_back(ToolUseDelta{std::move(tool_input_)});
     tool_input_.clear();
     if (block_open_) out.emplace_back(BlockEnd{});
     block_open_ = false;
   } else if (type == "message_delta") {
-    const Json& delta = member(*parsed, "delta");
+    const JsonView delta = root["delta"];
     if (const auto reason = string_or(delta, "stop_reason", ""); !reason.empty())
       reason_ = stop_reason_from_anthropic(reason);
     stop_sequence_ = string_or(delta, "stop_sequence", stop_sequence_);
-    update_usage(usage_, member(*parsed, "usage"));
+    update_usage(usage_, root["usage"], true);
   } else if (type == "message_stop") {
     finished_ = true;
-    out.emplace_back(Finished{reason_, stop_sequence_, usage_.total(), {}});
+    out.emplace_back(Finished{reason_, stop_sequence_, usage_.total(), {}, usage_.is_said()});
   } else if (type == "error") {
     finished_ = true;
-    out.emplace_back(failed_from(*parsed, 500));
+    out.emplace_back(failed_from(root, 500));
   } else if (type == "ping") {
     out.emplace_back(Progress{});
   }
 }
 
-// Outside the class so that its header needs no JSON.
-void AnthropicBlockEvents::start(const Json& data) {
-  const Json& block = member(data, "content_block");
+void AnthropicStreamReader::start_block(JsonView block, std::vector<StreamEvent>& out) {
   const std::string_view type = string_or(block, "type", "");
-  reader.tool_input_.clear();
-  reader.block_open_ = true;
+  tool_input_.clear();
+  block_open_ = true;
   if (type == "text") {
-    out.emplace_back(TextDelta{std::string(string_or(block, "text", ""))});
+    out.emplace_back(TextDelta{string_member(block, "text")});
   } else if (type == "thinking") {
-    out.emplace_back(ThinkingDelta{std::string(string_or(block, "thinking", "")),
-                                   std::string(string_or(block, "signature", ""))});
+    out.emplace_back(
+        ThinkingDelta{string_member(block, "thinking"), string_member(block, "signature")});
   } else if (type == "tool_use") {
-    out.emplace_back(ToolUseStart{std::string(string_or(block, "id", "")),
-                                  std::string(string_or(block, "name", ""))});
-    const Json& input = member(block, "input");
-    if (input.is_object() && !input.empty()) reader.tool_input_ = dump_json(input);
+    out.emplace_back(ToolUseStart{string_member(block, "id"), string_member(block, "name")});
+    const JsonView input = block["input"];
+    if (input.is_object() && input.size() > 0) tool_input_ = dump_json(input.tree());
   } else {
-    reader.block_open_ =
-        false;  // redacted thinking, server tools: only whoever made them reads them
+    block_open_ = false;  // redacted thinking, server tools: only whoever made them reads them
   }
 }
 
-void AnthropicBlockEvents::delta(const Json& data) {
-  if (!reader.block_open_) return;
-  const Json& change = member(data, "delta");
-  const std::string_view type = string_or(change, "type", "");
+void AnthropicStreamReader::continue_block(JsonView delta, std::vector<StreamEvent>& out) {
+  const std::string_view type = string_or(delta, "type", "");
   if (type == "text_delta") {
-    out.emplace_back(TextDelta{std::string(string_or(change, "text", ""))});
+    out.emplace_back(TextDelta{string_member(delta, "text")});
   } else if (type == "thinking_delta") {
-    out.emplace_back(ThinkingDelta{std::string(string_or(change, "thinking", "")), {}});
+    out.emplace_back(ThinkingDelta{string_member(delta, "thinking"), {}});
   } else if (type == "signature_delta") {
-    out.emplace_back(ThinkingDelta{{}, std::string(string_or(change, "signature", ""))});
+    out.emplace_back(ThinkingDelta{{}, string_member(delta, "signature")});
   } else if (type == "input_json_delta") {
-    std::string piece(string_or(change, "partial_json", ""));
+    std::string piece = string_member(delta, "partial_json");
     if (piece.empty()) return;
-    reader.tool_input_.clear();
+    tool_input_.clear();
     out.emplace_back(ToolUseDelta{std::move(piece)});
   }
 }
@@ -218,29 +208,34 @@ void AnthropicStreamReader::on_end(std::vector<StreamEvent>& out) {
 }
 
 Result<Answer> read_anthropic_answer(std::string_view body) {
-  auto parsed = parse_json(body);
+  const auto parsed = JsonDocument::parse(body);
   if (!parsed)
     return fail(Code::kUpstream, "the upstream's answer cannot be read: " + parsed.error().message);
-  if (member(*parsed, "error").is_object())  // with a status of 200, as in a stream
-    return tl::unexpected(failed_from(*parsed, 500).error);
-  const Json& content = member(*parsed, "content");
-  if (string_or(*parsed, "type", "") != "message" || !content.is_array())
+  const JsonView root = parsed->root();
+  if (root["error"].is_object())  // with a status of 200, as in a stream
+    return tl::unexpected(failed_from(root, 500).error);
+  const JsonView content = root["content"];
+  if (string_or(root, "type", "") != "message" || !content.is_array())
     return fail(Code::kUpstream, "the upstream's answer is not a message");
   Answer answer;
-  answer.model = string_or(*parsed, "model", "");
-  for (const Json& item : content)
+  answer.model = string_or(root, "model", "");
+  for (const JsonView item : content)
     if (auto block = read_block(item)) answer.blocks.push_back(std::move(*block));
-  answer.reason = stop_reason_from_anthropic(string_or(*parsed, "stop_reason", "end_turn"));
-  answer.stop_sequence = string_or(*parsed, "stop_sequence", "");
+  answer.reason = stop_reason_from_anthropic(string_or(root, "stop_reason", "end_turn"));
+  answer.stop_sequence = string_or(root, "stop_sequence", "");
+  // What the limit cut reads like a whole call here, and must not be run.
+  if (is_cut_off(answer.reason) && !answer.blocks.empty())
+    if (auto* call = std::get_if<ToolUseBlock>(&answer.blocks.back())) call->input_json.clear();
   AnthropicUsage usage;
-  update_usage(usage, member(*parsed, "usage"));
+  update_usage(usage, root["usage"], true);
   answer.usage = usage.total();
+  answer.usage_said = usage.is_said();
   return answer;
 }
 
 Failed read_anthropic_error(int status, std::string_view body) {
-  const auto parsed = parse_json(body);
-  if (parsed && member(*parsed, "error").is_object()) return failed_from(*parsed, status);
+  const auto parsed = JsonDocument::parse(body);
+  if (parsed && parsed->root()["error"].is_object()) return failed_from(parsed->root(), status);
   return Failed{{code_for("", status), "the upstream answered with status " +
                                            std::to_string(status) + " and no readable error"},
                 ""};

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "chat/document_text.h"
 #include "chat/request_parsers.h"
+#include "chat/tool_id.h"
 
 namespace tophand::chat {
 namespace {
@@ -33,7 +34,7 @@ Result<Block> parse_image(const Field& block) {
 Result<> parse_tool_result(const Field& block, Request& request, std::vector<Block>& blocks) {
   TOPHAND_FIELD(id, block["tool_use_id"].string());
   TOPHAND_FIELD(is_error, block["is_error"].bool_or(false));
-  ToolResultBlock result{id, {}, {}, is_error};
+  ToolResultBlock result{tool_id_from_wire(id), {}, {}, is_error};
   std::vector<Block> images;
   const Field content = block["content"];
   if (content.is_string()) {
@@ -83,7 +84,7 @@ Result<Block> parse_block(const Field& block) {
     TOPHAND_FIELD(name, block["name"].string());
     const Field input = block["input"];
     if (!input.is_object()) return input.expected("an object");
-    return Block(ToolUseBlock{id, name, dump_json(input.tree())});
+    return Block(ToolUseBlock{tool_id_from_wire(id), name, dump_json(input.tree())});
   }
   if (type == "thinking") {
     TOPHAND_FIELD(thinking, block["thinking"].string());

@@ -1,38 +1,22 @@
 // A request of any dialect as a body for the Claude API. docs/protocols/anthropic-messages.md,
 // "What other dialects become".
 #include <algorithm>
-#include <cctype>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/anthropic_schema.h"
+#include "chat/tool_id.h"
 #include "chat/upstream.h"
 
 namespace tophand::chat {
 namespace {
 
-// The API takes only [A-Za-z0-9_-] in tool ids. Other characters become "-" and two hex digits, and
-// what is so written starts with "x-", as no other id is left to do: two ids never become one.
-std::string wire_tool_id(const std::string& id) {
-  const auto plain = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
-  };
-  if (!id.empty() && !id.starts_with("x-") && std::all_of(id.begin(), id.end(), plain)) return id;
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string out = "x-";
-  for (const char c : id) {
-    if (plain(c) && c != '-') {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '-';
-    out += kHex[byte >> 4];
-    out += kHex[byte & 15];
-  }
-  return out;
+// The API refuses stop sequences of nothing but white space.
+bool is_refused_stop(std::string_view stop) {
+  return is_blank(stop);
 }
 
 Json object_or_empty(const std::string& text) {
@@ -294,11 +278,15 @@ std::string write_anthropic_request(const Request& request, std::string_view mod
   add_tools(request, out);
   Json stops = Json::array();
   for (const std::string& stop : request.stop)
-    if (stop.find_first_not_of(" \t\r\n") != std::string::npos) stops.push_back(stop);
+    if (!is_refused_stop(stop)) stops.push_back(stop);
   if (!stops.empty()) out["stop_sequences"] = std::move(stops);
   add_format(request, out);
   if (request.stream) out["stream"] = true;
   return dump_json(out);
+}
+
+std::string_view left_out_for_claude(const Request& request) {
+  return std::ranges::any_of(request.stop, is_refused_stop) ? "stop" : "";
 }
 
 std::string write_anthropic_count(const Request& request, std::string_view model) {

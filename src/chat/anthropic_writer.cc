@@ -3,6 +3,7 @@
 #include "base/json_text.h"
 #include "chat/answer_json.h"
 #include "chat/block_sequencer.h"
+#include "chat/tool_id.h"
 
 namespace tophand::chat {
 namespace {
@@ -51,7 +52,7 @@ void write_block(const Block& block, JsonText& json) {
     json.key("type").string("thinking").key("thinking").string(thinking->thinking);
     json.key("signature").string(thinking->signature);
   } else if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
-    json.key("type").string("tool_use").key("id").string(tool->id);
+    json.key("type").string("tool_use").key("id").string(wire_tool_id(tool->id));
     json.key("name").string(tool->name);
     json.key("input").raw(dump_json(arguments_json(tool->input_json)));
   }
@@ -116,7 +117,7 @@ class AnthropicWriter final : public BlockSequencer {
           json.string("thinking").key("thinking").string("").key("signature").string("");
           break;
         case BlockKind::kToolUse:
-          json.string("tool_use").key("id").string(block.tool_id);
+          json.string("tool_use").key("id").string(wire_tool_id(block.tool_id));
           json.key("name").string(block.tool_name).key("input").open('{').close('}');
           break;
       }

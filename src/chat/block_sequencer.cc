@@ -5,6 +5,8 @@ namespace tophand::chat {
 void BlockSequencer::on(const StreamEvent& event, std::int64_t now_ms, std::string& out) {
   if (ended_) return;
   now_ms_ = now_ms;
+  const bool is_end = std::holds_alternative<Finished>(event);
+  if (call_over_ && !is_end && !std::holds_alternative<Progress>(event)) close_open(out);
   if (const auto* started = std::get_if<Started>(&event)) {
     begin_once(*started, out);
   } else if (const auto* text = std::get_if<TextDelta>(&event)) {
@@ -20,7 +22,9 @@ void BlockSequencer::on(const StreamEvent& event, std::int64_t now_ms, std::stri
   } else if (const auto* json = std::get_if<ToolUseDelta>(&event)) {
     if (is_open_ && block_.kind == BlockKind::kToolUse) piece(BlockKind::kToolUse, json->json, out);
   } else if (std::holds_alternative<BlockEnd>(event)) {
-    close_open(out);
+    // Whether a call has no arguments, or the limit came before them, tells what comes next.
+    call_over_ = is_open_ && block_.kind == BlockKind::kToolUse && block_.tool_json.empty();
+    if (!call_over_) close_open(out);
   } else if (std::holds_alternative<Progress>(event)) {
     begin_once({}, out);
     progress(out);
@@ -69,9 +73,10 @@ void BlockSequencer::start_tool(const ToolUseStart& start, std::string& out) {
 }
 
 void BlockSequencer::close_open(std::string& out) {
+  call_over_ = false;
   if (!is_open_) return;
   if (block_.kind == BlockKind::kToolUse) {
-    if (block_.tool_json.empty()) piece(BlockKind::kToolUse, "{}", out);
+    if (block_.tool_json.empty() && !cut_off_) piece(BlockKind::kToolUse, "{}", out);
     calls_ = {.any = true, .last_is_whole = is_json_object(block_.tool_json)};
     if (!calls_.last_is_whole && broken_tool_.empty()) broken_tool_ = block_.tool_name;
   }
@@ -81,14 +86,13 @@ void BlockSequencer::close_open(std::string& out) {
 
 void BlockSequencer::finish_once(const Finished& finished, std::string& out) {
   begin_once({}, out);
+  cut_off_ = is_cut_off(finished.reason);
   close_open(out);
   ended_ = true;
   Finished settled = finished;
   settled.reason = settle_stop_reason(finished.reason, calls_);
   settled.usage = final_usage(started_usage_, finished.usage);
-  const bool incomplete = settled.reason == StopReason::kMaxTokens ||
-                          settled.reason == StopReason::kContextFull ||
-                          settled.reason == StopReason::kRefusal;
+  const bool incomplete = is_cut_off(settled.reason) || settled.reason == StopReason::kRefusal;
   if (!broken_tool_.empty() && !incomplete) failed(broken_tool_call(broken_tool_), out);
   else finish(settled, out);
 }

@@ -30,7 +30,7 @@ class BlockSequencer : public StreamWriter {
   virtual void open(const OpenBlock& block, std::string& out) = 0;
   // Text or thinking, or a fragment of a tool's arguments; never empty.
   virtual void delta(const OpenBlock& block, const std::string& piece, std::string& out) = 0;
-  // A tool call without arguments has had a delta "{}" by now.
+  // A tool call without arguments has had a delta "{}" by now, but for one that the limit cut.
   virtual void close(const OpenBlock& block, std::string& out) = 0;
   virtual void progress(std::string& out) = 0;
   // Whether a thought is worth a block of which only the signature is known.
@@ -54,6 +54,8 @@ class BlockSequencer : public StreamWriter {
   Usage started_usage_;
   std::int64_t now_ms_ = 0;
   bool begun_ = false, ended_ = false, is_open_ = false;
+  bool cut_off_ = false;    // the answer, by its limit
+  bool call_over_ = false;  // the open call has ended, without arguments so far
   OpenBlock block_;
   int blocks_ = 0, tools_ = 0;
   ToolCallsSeen calls_;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "chat/server_error.h"
 #include "chat/upstream_parts.h"
 
 namespace tophand::chat {
@@ -83,6 +84,8 @@ Result<EmbeddingAnswer> read_ollama_embeddings(std::string_view body, std::size_
 
 Result<EmbeddingAnswer> read_openai_embeddings(std::string_view body, std::size_t inputs) {
   TOPHAND_TRY(json, "embeddings", parse(body));
+  if (tells_error(json))  // LM Studio, with a status of 200
+    return tl::unexpected(read_server_error(0, body).error.within("embeddings"));
   const Json* list = find_key(json, "data");
   if (list == nullptr || !list->is_array() || list->size() != inputs)
     return fail(Code::kUpstream,

@@ -38,6 +38,12 @@ TEST(EmbeddingUpstream, ReadsOpenAisAnswerInTheOrderOfItsIndices) {
   EXPECT_EQ(answer->input_tokens(), 4);
 }
 
+TEST(EmbeddingUpstream, AnErrorWithAStatusOf200IsThatError) {
+  const auto answer = read_openai_embeddings(R"({"error":"Unexpected endpoint or method"})", 1);
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().message.find("Unexpected endpoint or method"), std::string::npos);
+}
+
 TEST(EmbeddingUpstream, TakesNothingThatIsNotAVectorForEachInput) {
   for (const char* body : {"", "[]", "{}", R"({"embeddings":[]})", R"({"embeddings":[[1]]})",
                            R"({"embeddings":[[1],[1,2]]})", R"({"embeddings":[[1],["x"]]})",

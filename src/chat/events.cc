@@ -9,15 +9,19 @@ bool is_json_object(std::string_view text) {
   return parsed && parsed->is_object();
 }
 
+bool is_cut_off(StopReason reason) {
+  return reason == StopReason::kMaxTokens || reason == StopReason::kContextFull;
+}
+
 StopReason settle_stop_reason(StopReason reported, ToolCallsSeen calls) {
   if (!calls.any) return reported == StopReason::kToolUse ? StopReason::kEndTurn : reported;
   if (reported == StopReason::kRefusal) return reported;
-  const bool cut_off = reported == StopReason::kMaxTokens || reported == StopReason::kContextFull;
-  return cut_off && !calls.last_is_whole ? reported : StopReason::kToolUse;
+  return is_cut_off(reported) && !calls.last_is_whole ? reported : StopReason::kToolUse;
 }
 
 void Collector::on(const StreamEvent& event) {
   if (finished_ || failed_) return;
+  if (call_over_ && !std::holds_alternative<Finished>(event)) close_block();
   const auto last = [this]<class Kind>(const Kind*) -> Kind* {
     return block_open_ ? std::get_if<Kind>(&answer_.blocks.back()) : nullptr;
   };
@@ -53,7 +57,9 @@ void Collector::on(const StreamEvent& event) {
   } else if (const auto* json = std::get_if<ToolUseDelta>(&event)) {
     if (auto* block = last(static_cast<ToolUseBlock*>(nullptr))) block->input_json += json->json;
   } else if (std::holds_alternative<BlockEnd>(event)) {
-    close_block();
+    const auto* call = last(static_cast<ToolUseBlock*>(nullptr));
+    call_over_ = call != nullptr && call->input_json.empty();
+    if (!call_over_) close_block();
   } else if (const auto* done = std::get_if<Finished>(&event)) {
     finish(*done);
   } else if (const auto* failed = std::get_if<Failed>(&event)) {
@@ -61,7 +67,9 @@ void Collector::on(const StreamEvent& event) {
   }
 }
 
+// A call without arguments has none, unless it turns out that the limit came before them.
 void Collector::close_block() {
+  call_over_ = false;
   if (!block_open_) return;
   block_open_ = false;
   if (auto* tool = std::get_if<ToolUseBlock>(&answer_.blocks.back()))
@@ -69,7 +77,7 @@ void Collector::close_block() {
 }
 
 void Collector::finish(const Finished& done) {
-  close_block();
+  if (!is_cut_off(done.reason)) close_block();
   ToolCallsSeen calls;
   std::string broken;
   for (const Block& block : answer_.blocks) {
@@ -79,15 +87,14 @@ void Collector::finish(const Finished& done) {
     if (!calls.last_is_whole && broken.empty()) broken = tool->name;
   }
   answer_.reason = settle_stop_reason(done.reason, calls);
-  const bool cut_off =
-      answer_.reason == StopReason::kMaxTokens || answer_.reason == StopReason::kContextFull;
-  if (!broken.empty() && !cut_off && answer_.reason != StopReason::kRefusal) {
+  if (!broken.empty() && !is_cut_off(answer_.reason) && answer_.reason != StopReason::kRefusal) {
     failed_ = broken_tool_call(broken);
     return;
   }
   answer_.stop_sequence = done.stop_sequence;
   answer_.usage = final_usage(started_usage_, done.usage);
   answer_.timing = done.timing;
+  answer_.usage_said = done.usage_said;
   finished_ = true;
 }
 

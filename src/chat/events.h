@@ -36,9 +36,10 @@ struct Progress {    // prefill under way: becomes a ping
 };
 struct Finished {
   StopReason reason = StopReason::kEndTurn;
-  std::string stop_sequence;
-  Usage usage;  // final truth
-  Timing timing;
+  std::string stop_sequence = {};
+  Usage usage = {};  // final truth
+  Timing timing = {};
+  bool usage_said = true;  // false: the provider left out what it has to be paid for
 };
 struct Failed {
   Error error;
@@ -55,6 +56,7 @@ struct Answer {
   std::string stop_sequence;
   Usage usage;
   Timing timing;
+  bool usage_said = true;  // as Finished's
 };
 
 // Folds events into an Answer, by the same rules as the stream writers (dialect.h): blocks close on
@@ -77,16 +79,18 @@ class Collector {
   Usage started_usage_;
   bool finished_ = false;
   bool block_open_ = false;
+  bool call_over_ = false;  // the open block is a call that has ended, without arguments so far
   std::optional<Failed> failed_;
 };
 
 // What an answer's stop reason comes to, given its tool calls: kToolUse when there is one, whatever
-// the model reported, except after a refusal or when the limit cut the last call's arguments short;
-// never kToolUse without a call.
+// the model reported, except after a refusal or when the limit cut the last call short; never
+// kToolUse without a call.
 struct ToolCallsSeen {
   bool any = false;
   bool last_is_whole = true;  // its arguments are a JSON object
 };
+bool is_cut_off(StopReason reason);  // by a limit
 StopReason settle_stop_reason(StopReason reported, ToolCallsSeen calls);
 
 // The failure both Collector and the writers report for such a call.

@@ -61,6 +61,48 @@ TEST(CallsOfServers, AnIdThatComesLateIsTheOneThatClientsGet) {
             kLook);
 }
 
+constexpr const char* kTwo =
+    "started ; tool a f; json {\"p\":1}; end; tool b g; json {\"q\":2}; "
+    "end; finished end_turn 0+0/0";
+
+// ollama.com counts on between the fragments of one call.
+TEST(CallsOfServers, AFragmentOfArgumentsUnderANewNumberGoesOnWithTheCallBeforeIt) {
+  const std::string first =
+      call(R"({"index":0,"id":"a","function":{"name":"f","arguments":"{\"p\":1}"}})");
+  const std::string second =
+      call(R"({"index":0,"id":"b","function":{"name":"g","arguments":"{\"q\""}})");
+  EXPECT_EQ(said({first, second, call(R"({"index":1,"function":{"arguments":":2}"}})")}),
+            "started ; tool a f; json {\"p\":1}; end; tool b g; json {\"q\"; json :2}; end; "
+            "finished end_turn 0+0/0");
+  EXPECT_EQ(said({first, call(R"({"index":0,"id":"b","function":{"name":"g"}})"),
+                  call(R"({"index":7,"id":"b","function":{"arguments":"{\"q\":2}"}})")}),
+            kTwo);
+}
+
+// SGLang numbers the name by the tool's place in the request, the arguments by the call's.
+TEST(CallsOfServers, TheNameMayHaveAnotherNumberThanTheArguments) {
+  EXPECT_EQ(said({call(R"({"index":2,"id":"a","function":{"name":"look","arguments":""}})"),
+                  call(R"({"index":0,"function":{"arguments":"{\"p\":1}"}})")}),
+            kLook);
+}
+
+TEST(CallsOfServers, ThatAreCountedFromZeroInEachAnswerGetIdsOfTheirOwn) {
+  EXPECT_EQ(said({call(R"({"index":0,"id":"0","function":{"name":"f","arguments":"{\"p\""}})"),
+                  call(R"({"index":0,"id":"0","function":{"arguments":":1}"}})"),
+                  call(R"({"index":1,"id":"1","function":{"name":"g","arguments":"{}"}})")}),
+            "started ; tool id0 f; json {\"p\"; json :1}; end; tool id1 g; json {}; end; "
+            "finished end_turn 0+0/0");
+}
+
+TEST(CallsOfServers, AnEntryThatSaysNothingIsNoCall) {
+  for (const char* nothing :
+       {R"({"content":"hi","function_call":{}})", R"({"content":"hi","tool_calls":{}})",
+        R"({"content":"hi","tool_calls":[null]})",
+        R"({"content":"hi","function_call":{"name":"","arguments":""}})",
+        R"({"content":"hi","tool_calls":[{"index":0,"id":"","function":{"name":null}}]})"})
+    EXPECT_EQ(said({nothing}), "started ; text hi; finished end_turn 0+0/0") << nothing;
+}
+
 TEST(CallsOfServers, OneCallMayStandWithoutAList) {
   const std::string one = R"({"id":"a","function":{"name":"look","arguments":"{\"p\":1}"}})";
   EXPECT_EQ(said({R"({"tool_calls":)" + one + "}"}), kLook);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,12 +34,16 @@ struct OpenAiQuirks {
   std::optional<std::int64_t> room = {};
   // What it calls the penalty of repetition; "": it knows neither that nor top_k and min_p.
   std::string_view repeat_penalty = "";
-  bool response_format = true;        // knows json_object and json_schema
-  bool named_tool_choice = true;      // false: the named tool alone is sent, as "required"
-  bool allowed_tools = false;         // knows that tool_choice; false: only those tools are sent
-  bool says_parallel_calls = false;   // parallel_tool_calls is sent when true, too
-  bool system_anywhere = false;       // false: later system text becomes marked user text
-  bool takes_reasoning_back = false;  // assistant messages may hold reasoning_content
+  bool response_format = true;       // knows json_object and json_schema
+  bool named_tool_choice = true;     // false: the named tool alone is sent, as "required"
+  bool allowed_tools = false;        // knows that tool_choice; false: only those tools are sent
+  bool says_parallel_calls = false;  // parallel_tool_calls is sent when true, too
+  bool system_anywhere = false;      // false: later system text becomes marked user text
+  // Whether assistant messages hold reasoning_content: what a local model thought.
+  enum class ReasoningBack : std::uint8_t { kNever, kWithCalls, kAlways };
+  ReasoningBack reasoning_back = ReasoningBack::kNever;
+  // What stood beside calls in the server's own answers, by their ids: "extra_content", JSON.
+  const std::map<std::string, std::string>* beside_calls = nullptr;
 };
 
 // The body for /chat/completions, or for /completions when the request is a raw prompt.
@@ -57,11 +62,15 @@ class OpenAiStreamReader {
   // The stream ended: a failure unless it had said why the model stopped.
   void on_end(std::vector<StreamEvent>& out);
   bool finished() const { return finished_; }  // Finished or Failed was given out
+  bool has_reasoning_content() const { return has_reasoning_content_; }
+  // As OpenAiQuirks wants it, of the calls that were given out.
+  const std::map<std::string, std::string>& beside_calls() const { return beside_calls_; }
 
  private:
   struct Call {
     std::int64_t index = 0;
     std::string id, name, arguments;
+    std::string beside = {};  // "extra_content": Gemini's signatures
     bool in_pieces = false;   // came in more than one
     bool may_repeat = false;  // looks like one before it: held until it is over
     std::size_t told = 0;     // bytes of its arguments that have been given out
@@ -77,6 +86,7 @@ class OpenAiStreamReader {
     explicit Piece(JsonView call);
     std::string id;
     JsonView function;
+    JsonView beside;
     std::optional<std::int64_t> index;
   };
   void read_call(const Piece& piece, std::size_t before, std::vector<StreamEvent>& out);
@@ -98,6 +108,8 @@ class OpenAiStreamReader {
   bool started_ = false, finished_ = false, said_reason_ = false;
   bool told_text_ = false;  // some text or thinking has come
   bool refused_ = false;    // some of it as a refusal
+  bool has_reasoning_content_ = false;
+  std::map<std::string, std::string> beside_calls_;
   StopReason reason_ = StopReason::kEndTurn;
   std::string stop_sequence_;
   Usage usage_;

@@ -145,6 +145,8 @@ void OpenAiStreamReader::on_data(std::string_view data, std::vector<StreamEvent>
     return fail(broken("the answer cannot be read: expected a JSON object"), out);
   const JsonView choices = root["choices"];
   if (is_error(root, choices.is_array())) return fail(read_server_error(0, data), out);
+  if (const JsonView groq = root["x_groq"]; tells_error(groq))  // why it stopped early
+    return fail(read_server_error(0, dump_json(groq.tree())), out);
   read_usage(root);
   if (!choices.is_array()) return;
   if (!std::exchange(started_, true))
@@ -177,6 +179,10 @@ void OpenAiStreamReader::read_usage(JsonView chunk) {
         usage, "completion_tokens", stated_tokens(usage, "output_tokens", usage_.output_tokens));
     const std::int64_t thoughts =
         stated_tokens(usage["completion_tokens_details"], "reasoning_tokens", 0);
+    // xAI and Gemini count thoughts beside completion_tokens: only the total has them.
+    const std::int64_t total = stated_tokens(usage, "total_tokens", 0);
+    if (usage["prompt_tokens"].is_number() && usage["completion_tokens"].is_number())
+      usage_.output_tokens = std::max(usage_.output_tokens, total - prompt);
     usage_.thinking_tokens = std::min(thoughts, usage_.output_tokens);
   }
   if (const JsonView timings = chunk["timings"]; timings.is_object()) {  // llama-server's
@@ -215,15 +221,17 @@ void OpenAiStreamReader::read_choice(JsonView choice, std::vector<StreamEvent>& 
   if (said_reason_ && *known == StopReason::kEndTurn) return;  // a plain end behind the reason
   said_reason_ = true;
   reason_ = *known;
-  // vLLM names the stop sequence that was met.
-  if (const JsonView stop = choice["stop_reason"]; stop.is_string() && reason == "stop") {
-    reason_ = StopReason::kStopSequence;
-    stop_sequence_ = std::string(stop.string());
-  }
+  // vLLM and SGLang name the stop sequence that was met, or the token, as a number.
+  for (const std::string_view key : {"stop_reason", "matched_stop"})
+    if (const JsonView stop = choice[key]; stop.is_string() && reason == "stop") {
+      reason_ = StopReason::kStopSequence;
+      stop_sequence_ = std::string(stop.string());
+    }
 }
 
 void OpenAiStreamReader::read_text(JsonView delta, std::vector<StreamEvent>& out) {
   std::string thinking = string_member(delta, "reasoning_content");
+  has_reasoning_content_ = has_reasoning_content_ || !thinking.empty();
   if (thinking.empty()) thinking = string_member(delta, "reasoning");
   const JsonView content = delta["content"];
   if (content.is_array()) thinking += text_of_parts(content, "thinking");
@@ -255,7 +263,7 @@ bool OpenAiStreamReader::hold(std::size_t bytes, std::vector<StreamEvent>& out) 
 }
 
 OpenAiStreamReader::Piece::Piece(JsonView call)
-    : id(string_member(call, "id")), function(call["function"]) {
+    : id(string_member(call, "id")), function(call["function"]), beside(call["extra_content"]) {
   if (const JsonView given = call["index"]; given.is_integer()) index = given.integer(0);
 }
 
@@ -266,11 +274,19 @@ std::size_t OpenAiStreamReader::find_call(const Piece& piece) {
   const std::string name = string_member(function, "name");
   const bool has_index = piece.index.has_value();
   const std::int64_t wanted = piece.index.value_or(static_cast<std::int64_t>(calls_.size()));
+  const auto has_id = [&](const Call& call) { return call.id == id; };
+  const auto same_index = [&](const Call& call) { return call.index == wanted; };
+  // A fragment with nothing but arguments whose number is new: ollama.com counts on between them,
+  // SGLang numbers the name by the tool's place in the request and the arguments by the call's.
+  if (has_index && name.empty() && !calls_.empty() && std::ranges::none_of(calls_, same_index)) {
+    const auto known = std::ranges::find_if(calls_, has_id);
+    if (!id.empty() && known != calls_.end())
+      return static_cast<std::size_t>(known - calls_.begin());
+    if (id.empty() && !is_json_object(calls_.back().arguments)) return calls_.size() - 1;
+  }
   // Some servers give the fragments ids of their own (poolsideai/pool#9): without a name the index
   // says whose they are.
-  const bool ids_count =
-      !has_index || !name.empty() ||
-      std::ranges::any_of(calls_, [&](const Call& call) { return call.id == id; });
+  const bool ids_count = !has_index || !name.empty() || std::ranges::any_of(calls_, has_id);
   for (std::size_t i = calls_.size(); i-- > 0;) {
     const Call& call = calls_[i];
     const bool other_id = ids_count && !id.empty() && !call.id.empty() && id != call.id;
@@ -337,12 +353,17 @@ void OpenAiStreamReader::read_calls(const std::vector<JsonView>& calls,
 
 void OpenAiStreamReader::read_call(const Piece& piece, std::size_t before,
                                    std::vector<StreamEvent>& out) {
+  // An entry that says nothing, as some servers put into answers without calls.
+  const bool says_nothing = piece.id.empty() && string_or(piece.function, "name", "").empty() &&
+                            arguments_of(piece.function, true).empty();
+  if (says_nothing) return;
   const std::size_t known = calls_.size();
   const std::size_t at = find_call(piece);
   if (calls_.size() > kCallsMax) return fail(broken("the answer has too many tool calls"), out);
   const JsonView function = piece.function;
   Call& call = calls_[at];
   if (call.id.empty()) call.id = piece.id;
+  if (piece.beside.is_object()) call.beside = dump_json(piece.beside.tree());
   take_name(string_member(function, "name"), call);
   const std::string fragment = arguments_of(function, call.arguments.empty());
   if (at < known && is_same_object(fragment, call.arguments)) return;  // said once more
@@ -381,14 +402,20 @@ void OpenAiStreamReader::tell_arguments(std::vector<StreamEvent>& out) {
 void OpenAiStreamReader::start_call(std::vector<StreamEvent>& out) {
   Call& call = calls_[open_call_];
   if (call.name.empty()) return;
-  if (call.id.empty()) call.id = id_prefix_ + std::to_string(open_call_);
+  // SGLang and others count the calls of each answer from 0: the next answer's could not be told
+  // apart from them.
+  const bool is_count = call.id.find_first_not_of("0123456789") == std::string::npos;
   // LocalAI gives every call of an answer the same id; their results could not be told apart.
   const auto is_same = [&](const Call& before) { return before.id == call.id; };
   const auto end = calls_.begin() + static_cast<std::ptrdiff_t>(open_call_);
   const bool is_taken = std::any_of(calls_.begin(), end, is_same);
+  const std::string number = std::to_string(open_call_);
+  std::string id = call.id;
+  if (is_count) id = id_prefix_ + number;
+  else if (is_taken) id += "-" + number;
+  if (!call.beside.empty()) beside_calls_[id] = call.beside;
   call_started_ = true;
-  out.emplace_back(
-      ToolUseStart{is_taken ? call.id + "-" + std::to_string(open_call_) : call.id, call.name});
+  out.emplace_back(ToolUseStart{std::move(id), call.name});
   tell_arguments(out);
 }
 

@@ -57,7 +57,7 @@ struct Turn {
   std::vector<const ToolUseBlock*> calls = {};
 };
 
-void write_turn(const Turn& turn, JsonText& json) {
+void write_turn(const Turn& turn, const OpenAiQuirks& quirks, JsonText& json) {
   json.open('{').key("role").string(turn.role).key("content");
   if (turn.parts.is_null()) json.string(turn.text);
   else json.raw(dump_json(turn.parts));
@@ -69,7 +69,12 @@ void write_turn(const Turn& turn, JsonText& json) {
     for (const ToolUseBlock* call : turn.calls) {
       json.open('{').key("id").string(call->id).key("type").string("function");
       json.key("function").open('{').key("name").string(call->name);
-      json.key("arguments").string(call->input_json).close('}').close('}');
+      json.key("arguments").string(call->input_json).close('}');
+      if (quirks.beside_calls != nullptr)
+        if (const auto beside = quirks.beside_calls->find(call->id);
+            beside != quirks.beside_calls->end())
+          json.key("extra_content").raw(beside->second);
+      json.close('}');
     }
     json.close(']');
   }
@@ -134,7 +139,10 @@ class Messages {
     Turn turn{"assistant", text_of(message)};
     for (const Block& block : message.blocks)
       if (const auto* tool = std::get_if<ToolUseBlock>(&block)) turn.calls.push_back(tool);
-    if (quirks_.takes_reasoning_back) turn.reasoning = local_thinking_of(message);
+    using Back = OpenAiQuirks::ReasoningBack;
+    const bool with_calls = quirks_.reasoning_back == Back::kWithCalls && !turn.calls.empty();
+    if (with_calls || quirks_.reasoning_back == Back::kAlways)
+      turn.reasoning = local_thinking_of(message);
     turns_.push_back(std::move(turn));
   }
 
@@ -158,7 +166,7 @@ void write_messages(const Request& request, const OpenAiQuirks& quirks, JsonText
   Messages messages(quirks);
   for (const Message& message : named.empty() ? request.messages : named) messages.add(message);
   json.open('[');
-  for (const Turn& turn : messages.turns()) write_turn(turn, json);
+  for (const Turn& turn : messages.turns()) write_turn(turn, quirks, json);
   json.close(']');
 }
 

@@ -191,7 +191,9 @@ TEST(WriteOpenAiRequest, NeverSendsClaudesThinking) {
       R"("thinking":"secret","signature":"s"},{"type":"thinking","thinking":"local"},)"
       R"({"type":"text","text":"a"}]},{"role":"user","content":"r"}])";
   EXPECT_EQ(messages_of(turns)[1].contains("reasoning_content"), false);
-  EXPECT_EQ(messages_of(turns, {.takes_reasoning_back = true})[1]["reasoning_content"], "local");
+  EXPECT_EQ(messages_of(turns, {.reasoning_back =
+                                    OpenAiQuirks::ReasoningBack::kAlways})[1]["reasoning_content"],
+            "local");
 }
 
 // --- streams -------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string>
 
 #include "base/ascii.h"
 #include "base/json.h"
+#include "base/json_view.h"
 #include "chat/too_long.h"
 #include "chat/upstream_parts.h"
 
@@ -32,26 +34,50 @@ struct Told {
   int status = 0;  // where the body says one
 };
 
-std::string text_or_json(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  return value.is_null() ? "" : dump_json(value);
+std::string text_or_json(JsonView value) {
+  if (value.is_string()) return std::string(value.string());
+  return value.is_null() ? "" : dump_json(value.tree());
 }
 
-Told told_by(const Json& told_body) {
+// What the words say of limits, where they came with no status: the SDKs' types and OpenAI's codes.
+struct NamedStatus {
+  std::string_view name;
+  int status;
+};
+constexpr std::array kNamedStatus{
+    NamedStatus{"rate_limit_error", 429},   NamedStatus{"rate_limit_exceeded", 429},
+    NamedStatus{"insufficient_quota", 429}, NamedStatus{"too_many_requests", 429},
+    NamedStatus{"overloaded_error", 529},   NamedStatus{"over_capacity", 503},
+    NamedStatus{"server_overloaded", 503},  NamedStatus{"service_unavailable", 503},
+};
+
+// The status inside a body or an event: a number, or one in quotes; else by name. 0: none.
+int status_told(JsonView from, const Told& told) {
+  for (const std::string_view key : {"code", "status", "status_code"}) {
+    std::int64_t status = int_or(from, key, 0);
+    const std::string_view text = string_or(from, key, "");
+    if (status == 0) std::from_chars(text.data(), text.data() + text.size(), status);
+    if (status >= 400 && status < 600) return static_cast<int>(status);
+  }
+  for (const NamedStatus& known : kNamedStatus)
+    if (known.name == told.type || known.name == told.code || known.name == told.message)
+      return known.status;
+  return 0;
+}
+
+Told told_by(JsonView told_body) {
   // Gemini's OpenAI API: a list of one.
-  const bool is_list = told_body.is_array() && !told_body.empty();
-  const Json& body = is_list ? told_body.front() : told_body;
-  const Json& error = member(body, "error");
-  const Json& from = error.is_object() ? error : body;
+  const JsonView body = told_body.is_array() ? *told_body.begin() : told_body;
+  const JsonView error = body["error"];
+  const JsonView from = error.is_object() ? error : body;
   Told told;
-  told.message = error.is_string() ? error.get<std::string>() : string_member(from, "message");
-  if (told.message.empty()) told.message = text_or_json(member(body, "detail"));  // FastAPI
+  told.message = error.is_string() ? std::string(error.string()) : string_member(from, "message");
+  if (told.message.empty()) told.message = text_or_json(body["detail"]);  // FastAPI
   if (told.message.empty()) told.message = string_member(from, "type");
   told.type = string_member(from, "type");
   told.code = string_member(from, "code");
   told.param = string_member(from, "param");
-  const std::int64_t status = int_or(from, "code", 0);
-  if (status >= 400 && status < 600) told.status = static_cast<int>(status);
+  told.status = status_told(from, told);
   return told;
 }
 
@@ -84,8 +110,8 @@ Code code_for(const Told& told, int status) {
 }  // namespace
 
 Failed read_server_error(int status, std::string_view body) {
-  const auto parsed = parse_json(body);
-  Told told = parsed && parsed->is_structured() ? told_by(*parsed) : Told{};
+  const auto parsed = JsonDocument::parse(body);
+  Told told = parsed ? told_by(parsed->root()) : Told{};
   if (status == 0) status = told.status != 0 ? told.status : 500;
   const Code code = code_for(told, status);
   if (told.message.empty())

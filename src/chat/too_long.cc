@@ -37,7 +37,12 @@ std::optional<PromptSize> told_prompt_size(std::string_view message) {
       {"request contains ", "maximum prompt length is "},       // xAI
       {"n_keep: ", "n_ctx: "},                                  // LM Studio
       {"Given: ", "must be <= "},                               // text-generation-inference
+      {"input (", "current batch size: "},                      // llama-server, of an embedding
   };
+  // Claude, of prompt and answer together: "exceed context limit: 199000 + 8192 > 200000".
+  if (const std::int64_t prompt = number_behind(message, "exceed context limit: "))
+    return sane(
+        {.tokens = prompt + number_behind(message, " + "), .max = number_behind(message, " > ")});
   for (const Words& words : kWords)
     if (const auto size = sane({.tokens = number_behind(message, words.tokens),
                                 .max = number_behind(message, words.max)}))

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_view.h"
 #include "base/result.h"
 #include "chat/conversation.h"
 #include "chat/events.h"
@@ -23,7 +24,11 @@ namespace tophand::chat {
 std::string write_anthropic_request(const Request& request, std::string_view model,
                                     std::int64_t max_tokens_default);
 
-// The same for count_tokens, which takes only what is counted.
+// The field that write_anthropic_request() cannot tell all of, "" mostly: stop sequences of white
+// space, which the API refuses.
+std::string_view left_out_for_claude(const Request& request);
+
+// The body for count_tokens, which takes only what is counted.
 std::string write_anthropic_count(const Request& request, std::string_view model);
 
 // A Messages body on its way to Claude, byte for byte as the client sent it except for the value of
@@ -34,8 +39,12 @@ Result<std::string> pass_through_anthropic_request(std::string_view body, std::s
 
 struct AnthropicUsage {
   Usage own;
+  bool output_said = false;  // for the whole answer
   Usage compactions;  // summing the conversation up: billed, and in none of the counts beside it
   Usage total() const;
+  // Whether it is enough to reckon by. No request has an input of 0 tokens: who says so says
+  // nothing.
+  bool is_said() const { return output_said && own.total_input() > 0; }
 };
 
 // One SSE event of a Messages stream (event name and data) to our events. Unknown events, blocks
@@ -50,7 +59,8 @@ class AnthropicStreamReader {
   Usage usage() const { return usage_.total(); }  // latest seen, cumulative
 
  private:
-  friend struct AnthropicBlockEvents;  // the part that knows the JSON library
+  void start_block(JsonView block, std::vector<StreamEvent>& out);
+  void continue_block(JsonView delta, std::vector<StreamEvent>& out);
 
   AnthropicUsage usage_;
   StopReason reason_ = StopReason::kEndTurn;

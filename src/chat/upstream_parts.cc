@@ -10,12 +10,6 @@
 
 namespace tophand::chat {
 
-const Json& member(const Json& object, std::string_view key) {
-  static const Json kNothing;
-  const Json* found = find_key(object, key);
-  return found == nullptr ? kNothing : *found;
-}
-
 std::string string_member(JsonView object, std::string_view key) {
   return std::string(string_or(object, key, ""));
 }

@@ -12,8 +12,6 @@
 
 namespace tophand::chat {
 
-// The member of that name, or null; never fails.
-const Json& member(const Json& object, std::string_view key);
 std::string string_member(JsonView object, std::string_view key);  // "" when it is no string
 
 // One event, line or body of another program. Servers in Python write NaN and Infinity for numbers

@@ -325,6 +325,41 @@ TEST(Dispatch, ADisconnectSettlesOnceBetweenWhatWasSeenAndWhatWasReserved) {
   EXPECT_LE(end.cost, rig.ledger.starts[0].reserved);
 }
 
+// It would pass any cap otherwise.
+TEST(Dispatch, AnAnswerWhoseUsageWasNotSaidIsChargedOnTheSafeSide) {
+  const std::string text(1000, 'a');
+  for (const chat::Finished& end :
+       {chat::Finished{.usage = {.input_tokens = 100, .output_tokens = 1}, .usage_said = false},
+        chat::Finished{.usage = {.input_tokens = 100}}}) {  // 0 tokens for text say nothing either
+    Rig rig(refuses(Code::kBug),
+            plays({chat::Started{{.input_tokens = 100}, "m"}, chat::TextDelta{text}, end}));
+    rig.request.max_tokens = 4000;
+    EXPECT_EQ(rig.run({kClaude}).report.end, backend::End::kFinished);
+    ASSERT_EQ(rig.ledger.settled.size(), 1u);
+    const auto& charged = rig.ledger.settled[0].second;
+    EXPECT_FALSE(charged.cost_is_exact);
+    EXPECT_GE(charged.cost, 100 * 4000 + 1000 * 20000);
+    EXPECT_LE(charged.cost, rig.ledger.starts[0].reserved);
+  }
+}
+
+TEST(Dispatch, WithoutAWordOfTheInputItsBoundIsCharged) {
+  Rig rig(refuses(Code::kBug), plays({chat::Started{{}, "m"}, chat::TextDelta{"a"},
+                                      chat::Finished{.usage_said = false}}));
+  rig.run({kClaude});
+  ASSERT_EQ(rig.ledger.settled.size(), 1u);
+  EXPECT_GT(rig.ledger.settled[0].second.cost, 13 * 4000);
+  EXPECT_LE(rig.ledger.settled[0].second.cost, rig.ledger.starts[0].reserved);
+}
+
+TEST(Dispatch, WhatClaudesContextDoesNotHoldIsNotTriedOnASmallerOne) {
+  Rig rig(plays(kWhole), refuses(Code::kPromptTooLong));
+  const Outcome outcome = rig.run({kClaude, kLocal});
+  ASSERT_TRUE(outcome.report.failure);
+  EXPECT_EQ(outcome.report.failure->error.code, Code::kPromptTooLong);
+  EXPECT_EQ(rig.local.calls, 0);
+}
+
 TEST(Dispatch, ADisconnectBeforeAnyUsageChargesTheInputsBound) {
   Rig rig(refuses(Code::kBug), [](const backend::Call&, backend::Sink&) {
     backend::Report report;

@@ -1,8 +1,20 @@
 #include "dispatch/embedding.h"
 
 #include "base/log.h"
+#include "chat/token_estimate.h"
 
 namespace tophand::dispatch {
+namespace {
+
+// Some servers do not count. The first input's count stands for all, as where they do.
+void estimate_where_uncounted(const chat::EmbeddingRequest& request,
+                              chat::EmbeddingAnswer& answer) {
+  if (answer.input_tokens() > 0 || answer.items.empty()) return;
+  for (const std::string& input : request.inputs)
+    answer.items.front().input_tokens += chat::estimate_tokens(chat::TokenFamily::kV3, input);
+}
+
+}  // namespace
 
 Result<chat::EmbeddingAnswer> run_embedding(ledger::Ledger& ledger, const Clock& clock,
                                             const EmbeddingJob& job,
@@ -23,6 +35,7 @@ Result<chat::EmbeddingAnswer> run_embedding(ledger::Ledger& ledger, const Clock&
     log::warn("ledger.no_row", {{"request", job.request_id}, {"error", row.error().message}});
 
   auto answer = job.backend->embed(job.target.model, *job.request, client);
+  if (answer) estimate_where_uncounted(*job.request, *answer);
 
   using Ending = ledger::AttemptEnd::Outcome;
   ledger::AttemptEnd end;

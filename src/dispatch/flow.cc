@@ -298,11 +298,12 @@ bool Flow::go_on(const Attempt& done) {
     std::erase(left_, done.target);
   }
   const auto& failure = done.report.failure;
+  const bool too_long = failure && failure->error.code == Code::kPromptTooLong;
+  if (too_long && done.is_claude()) return false;  // what Claude cannot hold nobody here can
   if (!done.asked && failure && failure->error.code == Code::kBudget && step_down(done.target))
     return true;
   // No other local model is left that might hold it.
-  if (left_.empty() && failure && failure->error.code == Code::kPromptTooLong && !done.is_claude())
-    hand_up();
+  if (left_.empty() && too_long) hand_up();
   if (left_.empty()) return false;
   note(policy::backend_name(done.target) + " could not answer (" +
        std::string(info(failure ? failure->error.code : Code::kUpstream).name) + ")");

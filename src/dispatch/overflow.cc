@@ -43,7 +43,8 @@ backend::Report answer_fitting(const Job& job, const Attempt& attempt, backend::
                                const backend::Call& call, backend::Sink& watch, Sink& sink,
                                const net::Cancellation& stop) {
   backend::Report report = answer_checked(backend, call, watch, stop);
-  if (!job.may_shorten || attempt.may_move_on || !is_too_long(report)) return report;
+  if (!job.may_shorten || attempt.may_move_on || attempt.is_claude() || !is_too_long(report))
+    return report;
   chat::Request request = *call.request;
   backend::Call shorter = call;
   shorter.request = &request;

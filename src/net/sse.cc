@@ -56,6 +56,10 @@ void SseParser::take_line(std::vector<SseEvent>& out) {
   } else if (name == "event") {
     event_ = std::string(value);
     has_fields_ = true;
+  } else if (name == "error") {
+    event_ = name;
+    data_ = std::string(value);
+    has_data_ = has_fields_ = true;
   }
 }
 

@@ -16,7 +16,8 @@ struct SseEvent {
   std::string data;   // lines joined by '\n'
 };
 
-// Accepts LF, CRLF and CR, any split of the bytes, comments and a BOM.
+// Accepts LF, CRLF and CR, any split of the bytes, comments and a BOM. A field "error", which the
+// standard has not, is taken for an event of that name: llama-server told errors so through 2025.
 class SseParser {
  public:
   explicit SseParser(std::size_t event_bytes_max = 8u << 20) : event_bytes_max_(event_bytes_max) {}

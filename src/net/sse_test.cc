@@ -33,6 +33,11 @@ struct Recording {
 
 std::vector<Recording> recordings() {
   return {
+      {"llama_server_until_2025",
+       "data: {\"choices\":[]}\n\nerror: {\"code\":500,\"message\":\"full\"}\n\ndata: [DONE]\n\n",
+       {{"", "{\"choices\":[]}"},
+        {"error", "{\"code\":500,\"message\":\"full\"}"},
+        {"", "[DONE]"}}},
       {"messages_api",
        "event: message_start\ndata: {\"type\":\"message_start\"}\n\n"
        "event: ping\ndata: {\"type\": \"ping\"}\n\n"

@@ -91,6 +91,13 @@ void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std:
              {"outcome", good || !report.failure ? "ok" : info(report.failure->error.code).name}});
 }
 
+std::string all_left_out_for_claude(const chat::Request& request) {
+  std::vector<std::string> all = request.left_out;
+  if (const std::string_view more = chat::left_out_for_claude(request); !more.empty())
+    all.emplace_back(more);
+  return joined(all, ", ");
+}
+
 // A person who asks the same again was not helped. Agents repeat themselves for other reasons: what
 // has tools or another class says nothing.
 void note_question(Service& service, const Exchange& exchange, const chat::Request& request,
@@ -208,6 +215,7 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
                    .task_class = asked.decision.task_class,
                    .may_be_shortened = asked.shortens,
                    .left_out = joined(asked.request.left_out, ", "),
+                   .left_out_for_claude = all_left_out_for_claude(asked.request),
                    .estimate_input_tokens =
                        [&service, &asked, task_class = asked.decision.task_class,
                         target = asked.decision.targets.front()] {

@@ -37,7 +37,7 @@ void take_answer(Service& service, Queued& queued, const std::string& model,
   }
   out.report.end = backend::End::kFinished;
   out.report.usage = answer->usage;
-  out.report.usage_known = out.report.usage_final = true;
+  out.report.usage_known = out.report.usage_final = answer->usage_said;
   out.text = text_of(*answer);
   auto asked = read_asked(service, queued.exchange());
   if (!asked) return;
@@ -92,7 +92,7 @@ BatchOutcome outcome_of(Service& service, const deferral::Ticket* ticket, const 
       } else if (const auto answer = chat::read_anthropic_answer(result.message)) {
         out.report.end = backend::End::kFinished;
         out.report.usage = answer->usage;
-        out.report.usage_known = out.report.usage_final = true;
+        out.report.usage_known = out.report.usage_final = answer->usage_said;
       }
       return out;
     case Type::kErrored:

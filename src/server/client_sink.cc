@@ -53,8 +53,9 @@ ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   if (!shape_.task_class.empty()) headers.set("x-tophand-class", header_text(shape_.task_class));
   const bool claude = attempt.target.place == policy::Place::kClaude;
   const bool passes_on = claude && exchange_->dialect == chat::Dialect::kAnthropicMessages;
-  if (passes_on || shape_.left_out.empty()) headers.erase("x-tophand-left-out");
-  else headers.set("x-tophand-left-out", header_text(shape_.left_out));
+  const std::string& left_out = claude ? shape_.left_out_for_claude : shape_.left_out;
+  if (passes_on || left_out.empty()) headers.erase("x-tophand-left-out");
+  else headers.set("x-tophand-left-out", header_text(left_out));
   if (!exchange_->writer.started()) headers.erase(kTruncatedHeader);  // that was another attempt
   // A preamble of ours and a provider's bytes would make two beginnings of one stream.
   raw_expected_ = passes_on && !exchange_->writer.started();
