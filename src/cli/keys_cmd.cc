@@ -41,12 +41,21 @@ int list_keys(Io& io, server::KeyStore& keys, bool json) {
   return 0;
 }
 
+// Nobody has seen the key, and nobody will: what cannot be used must not stay valid.
+int take_back(Io& io, server::KeyStore& keys, const std::string& id) {
+  const auto gone = keys.revoke(id);
+  if (gone) return report(io, {Code::kIo, "the new key could not be written, so it is revoked"});
+  return report(io, {Code::kIo, "the new key could not be written: `tophand keys revoke " + id +
+                                    "` takes it back (" + gone.error().message + ")"});
+}
+
 int create_key(Io& io, server::KeyStore& keys, const std::string& name, bool json) {
   const auto made = keys.create(name, system_clock().wall_ms());
   if (!made) return report(io, made.error());
   if (json)
     io.out << dump_json(Json{{"id", made->info.id}, {"name", name}, {"key", made->secret}}) << "\n";
   else io.out << made->secret << "\n";
+  if (!io.out.flush()) return take_back(io, keys, made->info.id);
   io.err << "tophand: key " << made->info.id << " (" << name
          << ") is shown only now; only its hash is kept\n";
   return 0;

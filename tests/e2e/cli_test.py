@@ -1,12 +1,14 @@
 """The command line: help everywhere, exit codes that scripts can rely on, the configuration check."""
 
 import json
+import os
 import pathlib
 import re
+import subprocess
 import tempfile
 import unittest
 
-from harness import environment, run_tophand
+from harness import TOPHAND, environment, run_tophand
 
 
 class CliTest(unittest.TestCase):
@@ -50,6 +52,32 @@ class CliTest(unittest.TestCase):
         refused = self.run_with("savigns")
         self.assertEqual(refused.returncode, 2)
         self.assertIn("savings", refused.stderr)
+
+    def run_into(self, stdout, *words):
+        return subprocess.run([TOPHAND, *words], stdout=stdout, stderr=subprocess.PIPE, text=True,
+                              env=self.env, timeout=120)
+
+    def test_says_1_when_the_output_cannot_be_written(self):
+        for words in (["--help"], ["version"], ["list"], ["config", "show"], ["savings", "--csv"],
+                      ["completion", "bash"], ["prices"]):
+            with self.subTest(words), open("/dev/full", "w") as full:
+                lost = self.run_into(full, *words)
+                self.assertEqual(lost.returncode, 1, lost.stderr)
+                self.assertIn("cannot write the output: No space left on device", lost.stderr)
+
+    def test_is_quiet_when_the_reader_has_left(self):
+        ours, theirs = os.pipe()
+        os.close(ours)
+        left = self.run_into(theirs, "list", "--json")
+        os.close(theirs)
+        self.assertEqual((left.returncode, left.stderr), (0, ""))
+
+    def test_takes_a_key_back_that_nobody_could_read(self):
+        with open("/dev/full", "w") as full:
+            lost = self.run_into(full, "keys", "create", "lost")
+        self.assertEqual(lost.returncode, 1, lost.stderr)
+        self.assertIn("it is revoked", lost.stderr)
+        self.assertNotIn("lost", self.run_with("keys", "list").stdout)
 
     def test_says_3_when_the_named_gateway_is_not_there(self):
         for words in (["ask", "hello"], ["savings"]):
