@@ -38,10 +38,14 @@ int print_fault(Io& io, const Json& fault) {
 int run_verify(Io& io, const Arguments& args) {
   const std::string expected = args.get("--head");
   const auto kept = ledger::parse_head(expected);
-  if (!expected.empty() && !kept)
-    return report(io, {Code::kInvalid, "--head: expected what `tophand ledger head` prints"});
+  // Empty is no head either: it is what --head "$(cat FILE)" gives when the file is missing.
+  if (args.has("--head") && !kept)
+    return report(io, {Code::kInvalid,
+                       "--head: expected what `tophand ledger head` prints, a number, a colon and "
+                       "64 digits, found " +
+                           (expected.empty() ? "nothing" : "'" + expected + "'")});
   const auto text = ask_or_read(
-      io, args, {"/tophand/v1/ledger/verify" + (expected.empty() ? "" : "?head=" + expected)},
+      io, args, {"/tophand/v1/ledger/verify" + (kept ? "?head=" + expected : "")},
       [&](LedgerFile& file) -> Result<std::string> {
         TOPHAND_TRY(verdict, "verify", file.ledger->verify(ledger::known_books(file.prices), kept));
         return ledger::verdict_json(verdict);

@@ -186,6 +186,9 @@ class Verifier {
 };
 
 Result<> Verifier::chain() {
+  // No event has number 0, so link() never meets such a head.
+  if (expected_ && expected_->seq == 0 && expected_->hash != kNoHash)
+    fault(0, 0, "the head that was kept is of an empty journal, of which the hash is all zeros");
   for (bool more = true; more && !verdict_.fault;) {
     const std::lock_guard guard(mutex_);
     TOPHAND_TRY(events, "chain", db_.prepare(kChain));

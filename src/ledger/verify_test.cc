@@ -175,6 +175,14 @@ TEST_F(VerifyTest, FindsARewrittenJournalByAHeadThatWasKept) {
             std::string::npos);
 }
 
+TEST_F(VerifyTest, FindsAHeadThatNoEmptyJournalHasHad) {
+  open();
+  const Verdict wrong = verify(JournalHead{0, std::string(64, '1')});
+  ASSERT_TRUE(wrong.fault);
+  EXPECT_NE(wrong.fault->what.find("an empty journal"), std::string::npos);
+  EXPECT_FALSE(verify(JournalHead{0, std::string(64, '0')}).fault);
+}
+
 TEST_F(VerifyTest, FindsACutOffJournalByAHeadThatWasKept) {
   {
     const auto ledger = open();

@@ -96,7 +96,12 @@ class RecomputedTest(unittest.TestCase):
         self.assertEqual(tophand(self.gateway, "ledger", "verify", "--head", wrong).returncode, 1)
         self.assertEqual(self.recompute((int(seq), digest))[0], [])
         self.assertNotEqual(self.recompute((int(seq), digest[::-1]))[0], [])
-        self.assertNotEqual(tophand(self.gateway, "ledger", "verify", "--head", "12").returncode, 0)
+        for none in ("12", "", "0:" + 63 * "1"):
+            refused = tophand(self.gateway, "ledger", "verify", "--head", none)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn("--head: expected what `tophand ledger head` prints", refused.stderr)
+        never = tophand(self.gateway, "ledger", "verify", "--head", "0:" + 64 * "1")
+        self.assertEqual(never.returncode, 1, never.stderr)
 
     def test_searches_and_us_only_inference_are_charged(self):
         row = self.paid(ask("[[search 9]]", tools=[SEARCH]))

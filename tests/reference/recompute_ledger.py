@@ -82,6 +82,8 @@ def check_chain(events, head, faults):
             faults.add(where, "is filed under another row")
         if head and head[0] == seq and head[1] != stored:
             faults.add(where, "is not the head that was kept")
+    if head and head[0] == 0 and head[1] != 64 * "0":
+        faults.add("journal", "the head that was kept is of an empty journal, whose hash is all zeros")
     if head and head[0] > len(events):
         faults.add("journal", f"ends at event {len(events)}, the head that was kept is {head[0]}")
 
