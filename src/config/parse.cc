@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "config/checks.h"
+#include "config/nesting.h"
 #include "config/take.h"
 
 namespace tophand::config {
@@ -81,6 +82,8 @@ Result<Config> parse_config(std::string_view text, std::string_view origin) {
   constexpr std::size_t kBytesMax = 1u << 20;
   if (text.size() > kBytesMax)
     return fail(Code::kConfig, std::string(origin) + " is larger than 1 MiB");
+  if (auto shallow = check_nesting(text, origin); !shallow)
+    return tl::unexpected(std::move(shallow).error());
   try {
     return read(toml::parse(text), origin);
   } catch (const toml::parse_error& caught) {

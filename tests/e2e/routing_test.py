@@ -190,6 +190,9 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.told()["default_priority"], "high")
         self.assertIn("config.not_reloaded", self.gateway.log_path.read_text())
 
+        self.write("a." * 100_000 + "a = 1\n")
+        wait_until(lambda: "a key of at most" in self.told()["configuration"]["error"], "the fault", 20)
+
         self.write(self.text)
         wait_until(lambda: self.told()["default_priority"] == "low", "the old priority", 20)
         self.assertEqual(self.told()["configuration"]["error"], "")
