@@ -3,18 +3,18 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <optional>
 
 #include "base/clock.h"
-#include "base/private_file.h"
+#include "base/json_text.h"
+#include "cli/client_file.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/gateway_client.h"
 #include "cli/json5_edit.h"
 #include "cli/line_diff.h"
+#include "cli/masked.h"
 #include "server/keys.h"
 
 namespace tophand::cli {
@@ -35,29 +35,8 @@ struct Session {
   std::string record_file() const { return paths.data_dir + "/connect/" + client.name + ".json"; }
 };
 
-// The file's text; nothing when there is no such file.
-Result<std::optional<std::string>> read_text(const std::string& path) {
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed)) return std::optional<std::string>{};
-  std::ifstream in(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(in)), {});
-  if (!in.is_open() || in.bad()) return fail(Code::kIo, "cannot read " + path);
-  return std::optional(std::move(text));
-}
-
-// Through symbolic links, which people use for configuration; only for the user, as it holds a key.
-Result<> write_text(const std::string& path, std::string_view text) {
-  std::error_code failed;
-  const std::filesystem::path target = std::filesystem::weakly_canonical(path, failed);
-  if (failed) return fail(Code::kIo, path + ": " + failed.message());
-  std::filesystem::create_directories(target.parent_path(), failed);
-  if (failed)
-    return fail(Code::kIo, "create " + target.parent_path().string() + ": " + failed.message());
-  return write_private_file(target.string(), text);
-}
-
 Result<std::optional<Connection>> read_record(const Session& session) {
-  TOPHAND_TRY(text, "record", read_text(session.record_file()));
+  TOPHAND_TRY(text, "record", read_client_file(session.record_file()));
   if (!text) return std::optional<Connection>{};
   TOPHAND_TRY(connection, session.record_file(), read_connection(*text));
   return std::optional(std::move(connection));
@@ -91,15 +70,9 @@ bool has_claude(const Session& session) {
   return health && health->find(R"("claude":"configured")") != std::string::npos;
 }
 
-std::string masked(std::string text, const std::string& key) {
-  for (std::size_t at = 0; !key.empty() && (at = text.find(key, at)) != std::string::npos; at += 6)
-    text.replace(at, key.size(), "th-...");
-  return text;
-}
-
 // Shows the change and asks; true when it is to be made. kInvalid where nobody can be asked.
 Result<bool> agreed(Session& session, const std::string& diff) {
-  session.io.out << session.client.path << ":\n" << diff;
+  session.io.out << session.client.path << ":\n" << masked(diff);
   session.io.out.flush();
   if (session.args.has("--yes")) return true;
   if (::isatty(STDIN_FILENO) == 0)
@@ -110,42 +83,108 @@ Result<bool> agreed(Session& session, const std::string& diff) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-Result<std::string> key_for(Session& session, const GatewayAccess& access) {
+// The client's key: the one given, the one it has, or a new one (`made` is then its id).
+Result<std::string> key_for(Session& session, const GatewayAccess& access, std::string& made_id) {
   if (access.key != kKeyToCome) return access.key;
   std::error_code failed;
   std::filesystem::create_directories(session.paths.data_dir + "/run", failed);  // as `keys` does
   if (failed) return fail(Code::kIo, "create " + session.paths.data_dir + ": " + failed.message());
   TOPHAND_TRY(made, "make a key",
               session.keys.create("connect " + session.client.name, system_clock().wall_ms()));
+  made_id = made.info.id;
   return made.secret;
 }
 
-// Before the client's file is written: what undoing needs, and the user's own copy of it.
-Result<> keep(Session& session, const Connection& connection, bool first) {
-  TOPHAND_CHECK("record", write_text(session.record_file(), write_connection(connection)));
-  if (first && connection.existed)
-    TOPHAND_CHECK("backup", write_text(connection.file + ".before-tophand", connection.before));
+Result<> check_given_key(const Arguments& args) {
+  if (!args.has("--key")) return {};
+  const std::string key = args.get("--key");
+  if (key.empty())
+    return fail(Code::kInvalid, "--key: expected a key of the gateway, found nothing");
+  if (std::ranges::any_of(key, [](char c) { return c <= ' ' || c > '~'; }))
+    return fail(Code::kInvalid, "--key: expected visible ASCII characters without spaces");
   return {};
 }
 
-Result<int> connect(Session& session) {
-  TOPHAND_TRY(url, "connect", url_for(session));
-  TOPHAND_TRY(current, "read", read_text(session.client.path));
-  TOPHAND_TRY(record, "read", read_record(session));
-  const bool same_file = record && record->file == session.client.path;
-  Connection connection{.file = session.client.path,
-                        .existed = same_file ? record->existed : current.has_value(),
-                        .before = current.value_or("")};
-  if (same_file) {
+// What undoing needs and the user's own copy, before the client's file itself.
+Result<> write_files(const Session& session, const Connection& connection, bool makes_copy) {
+  TOPHAND_CHECK("record", write_client_file(session.record_file(), write_connection(connection)));
+  if (makes_copy) TOPHAND_CHECK("backup", write_client_file(connection.copy, connection.before));
+  return write_client_file(connection.file, connection.after);
+}
+
+// As write_files(), and all as it was before when it fails: no copy, no record, no new key.
+Result<> put_in(Session& session, const Connection& connection,
+                const std::optional<Connection>& record, const std::string& made_id) {
+  const bool makes_copy = !connection.copy.empty() && !(record && record->copy == connection.copy);
+  auto done = write_files(session, connection, makes_copy);
+  if (done) return {};
+  Error why = std::move(done).error();
+  std::error_code ignored;
+  if (makes_copy) std::filesystem::remove(connection.copy, ignored);
+  const bool is_back =
+      record && write_client_file(session.record_file(), write_connection(*record));
+  if (!is_back) std::filesystem::remove(session.record_file(), ignored);
+  if (!made_id.empty() && !session.keys.revoke(made_id))
+    why.message += "; revoke the key that was made for it: `tophand keys revoke " + made_id + "`";
+  return tl::unexpected(std::move(why));
+}
+
+// A key of ours that the client has no more.
+Result<> revoke(Session& session, const std::string& key) {
+  if (const auto id = session.keys.check(key))
+    TOPHAND_CHECK("revoke the client's key", session.keys.revoke(*id));
+  return {};
+}
+
+void say_connected(Session& session, const GatewayAccess& access) {
+  std::ostream& out = session.io.out;
+  out << session.client.name << " is connected to " << access.url << "; "
+      << next_step(session.client.kind) << "\n";
+  if (session.client.kind == ClientKind::kOpenClaw && access.context_tokens < kHeartbeatContext)
+    out << "Its heartbeats are some 9,000 tokens, more than the local model is given: set\n"
+           "  [engine]\n  context_tokens = 16384\nin the gateway's configuration "
+           "(docs/clients.md).\n";
+  if (!access.has_claude)
+    out << "No Claude key was found, so the local model answers everything; connect "
+           "again when the gateway has one.\n";
+}
+
+// The client's file as it was before the first time; the copy of it is made once.
+Result<Connection> connection_to(const Session& session, const std::optional<std::string>& current,
+                                 const std::optional<Connection>& record) {
+  // The record is JSON: other bytes could not be given back.
+  if (current && !is_utf8(*current))
+    return fail(Code::kInvalid,
+                session.client.path +
+                    " is not UTF-8: save it as UTF-8 (iconv -f LATIN1 -t UTF-8), or "
+                    "move it away");
+  Connection connection{
+      .file = session.client.path, .existed = current.has_value(), .before = current.value_or("")};
+  if (record && record->file == session.client.path) {
     TOPHAND_TRY(undone, session.client.path, disconnected(connection.before, *record));
+    connection.existed = record->existed;
     connection.before = undone.text;
+    connection.copy = record->copy;
+  } else if (connection.existed) {
+    TOPHAND_TRY(copy, "backup", free_copy_name(connection.file));
+    connection.copy = copy;
   }
+  return connection;
+}
+
+Result<int> connect(Session& session) {
+  TOPHAND_CHECK("connect", check_given_key(session.args));
+  TOPHAND_TRY(url, "connect", url_for(session));
+  TOPHAND_TRY(current, "read", read_client_file(session.client.path));
+  TOPHAND_TRY(record, "read", read_record(session));
+  TOPHAND_TRY(connection, "connect", connection_to(session, current, record));
   GatewayAccess access{.url = url,
                        .key = session.args.get("--key", kKeyToCome),
                        .has_claude = has_claude(session),
                        .context_tokens = session.config.engine.context_tokens};
-  const bool own_key = !session.args.has("--key");
-  if (own_key && record && session.keys.check(record->key)) access.key = record->key;
+  const std::string last_key = record ? record->key : "";  // of ours
+  const bool own_key = !session.args.has("--key") || access.key == last_key;
+  if (own_key && session.keys.check(last_key)) access.key = last_key;
   TOPHAND_TRY(preview, session.client.path,
               connected(connection.before, session.client.kind, access));
   if (current && preview == *current) {
@@ -153,40 +192,42 @@ Result<int> connect(Session& session) {
                    << "\n";
     return 0;
   }
-  TOPHAND_TRY(yes, "connect",
-              agreed(session, masked(line_diff(current.value_or(""), preview), access.key)));
+  TOPHAND_TRY(yes, "connect", agreed(session, line_diff(current.value_or(""), preview)));
   if (!yes) return 1;
-  TOPHAND_TRY(key, "connect", key_for(session, access));
+  std::string made_id;
+  TOPHAND_TRY(key, "connect", key_for(session, access, made_id));
   access.key = key;
+  connection.key = own_key ? key : "";
+  connection.settings = settings_for(session.client.kind, access, connection.before);
   TOPHAND_TRY(after, session.client.path,
               connected(connection.before, session.client.kind, access));
   connection.after = after;
-  connection.key = own_key ? key : "";
-  connection.settings = settings_for(session.client.kind, access, connection.before);
-  TOPHAND_CHECK("connect", keep(session, connection, !same_file));
-  TOPHAND_CHECK("connect", write_text(session.client.path, after));
-  session.io.out << session.client.name << " is connected to " << url << "; "
-                 << next_step(session.client.kind) << "\n";
-  if (session.client.kind == ClientKind::kOpenClaw && access.context_tokens < kHeartbeatContext)
-    session.io.out
-        << "Its heartbeats are some 9,000 tokens, more than the local model is given: set\n"
-           "  [engine]\n  context_tokens = 16384\nin the gateway's configuration "
-           "(docs/clients.md).\n";
-  if (!access.has_claude)
-    session.io.out << "No Claude key was found, so the local model answers everything; connect "
-                      "again when the gateway has one.\n";
+  TOPHAND_CHECK("connect", put_in(session, connection, record, made_id));
+  if (last_key != connection.key) TOPHAND_CHECK("connected, but", revoke(session, last_key));
+  say_connected(session, access);
   return 0;
+}
+
+// Records of before there was "copy" have it beside the file, and only our bytes are ours.
+void remove_copy(const Connection& connection) {
+  std::error_code ignored;
+  if (!connection.copy.empty()) {
+    std::filesystem::remove(connection.copy, ignored);
+    return;
+  }
+  const std::string beside = connection.file + ".before-tophand";
+  const auto text = read_client_file(beside);
+  if (connection.existed && text && *text == connection.before)
+    std::filesystem::remove(beside, ignored);
 }
 
 Result<> take_out(Session& session, const Connection& connection, const Undone& undone) {
   std::error_code ignored;
   if (undone.text.empty() && !connection.existed) std::filesystem::remove(connection.file, ignored);
   else if (std::filesystem::exists(connection.file, ignored))  // else the user took it away
-    TOPHAND_CHECK("write", write_text(connection.file, undone.text));
-  if (undone.text == connection.before)
-    std::filesystem::remove(connection.file + ".before-tophand", ignored);
-  if (const auto id = session.keys.check(connection.key))
-    TOPHAND_CHECK("revoke the client's key", session.keys.revoke(*id));
+    TOPHAND_CHECK("write", write_client_file(connection.file, undone.text));
+  if (undone.text == connection.before) remove_copy(connection);
+  TOPHAND_CHECK("undo", revoke(session, connection.key));
   std::filesystem::remove(session.record_file(), ignored);
   return {};
 }
@@ -197,10 +238,9 @@ Result<int> undo(Session& session) {
     return fail(Code::kNotFound,
                 session.client.name + " is not connected: there is no " + session.record_file());
   session.client.path = record->file;
-  TOPHAND_TRY(current, "read", read_text(record->file));
+  TOPHAND_TRY(current, "read", read_client_file(record->file));
   TOPHAND_TRY(undone, record->file, disconnected(current.value_or(""), *record));
-  TOPHAND_TRY(yes, "undo",
-              agreed(session, masked(line_diff(current.value_or(""), undone.text), record->key)));
+  TOPHAND_TRY(yes, "undo", agreed(session, line_diff(current.value_or(""), undone.text)));
   if (!yes) return 1;
   TOPHAND_CHECK("undo", take_out(session, *record, undone));
   for (const std::string& name : undone.left_alone)
@@ -241,9 +281,10 @@ const Command kConnect{
     .help =
         "Shows what changes and asks. Everything else in the file stays as it is, byte for byte; "
         "a\n"
-        "copy of the file is kept beside it (FILE.before-tophand). The client gets an API key of "
-        "its\n"
-        "own, which --undo revokes. A second time changes nothing.\n",
+        "copy of the file is kept beside it (FILE.before-tophand, or with a number behind it "
+        "where\n"
+        "that is another's). What looks like a secret is not shown. The client gets an API key of\n"
+        "its own, which --undo revokes. A second time changes nothing.\n",
     .flags = kFlags,
     .positional_min = 1,
     .positional_max = 1,

@@ -52,6 +52,7 @@ std::string write_connection(const Connection& connection) {
                     {"existed", connection.existed},
                     {"before", connection.before},
                     {"after", connection.after},
+                    {"copy", connection.copy},
                     {"key", connection.key},
                     {"settings", settings}}) +
          "\n";
@@ -66,6 +67,7 @@ Result<Connection> read_connection(std::string_view text) {
                         .existed = bool_or(*json, "existed", false),
                         .before = std::string(string_or(*json, "before", "")),
                         .after = std::string(string_or(*json, "after", "")),
+                        .copy = std::string(string_or(*json, "copy", "")),
                         .key = std::string(string_or(*json, "key", ""))};
   for (const Json& entry : *settings) {
     Setting setting{.path = {}, .value = std::string(string_or(entry, "value", ""))};

@@ -16,7 +16,8 @@ struct Connection {
   std::string file = {};
   bool existed = false;                 // the file was there before
   std::string before = {}, after = {};  // its whole text
-  std::string key = {};                 // the client's API key; "" when it was given by the user
+  std::string copy = {};  // where the file as it was is kept, by us; "" when it is not
+  std::string key = {};   // the client's API key; "" when it was given by the user
   std::vector<Setting> settings = {};
 };
 
