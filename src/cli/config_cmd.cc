@@ -1,13 +1,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <ostream>
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/config_checks.h"
 #include "config/config.h"
 #include "config/schema.h"
 #include "steering/settings.h"
@@ -33,13 +36,21 @@ Result<config::Config> load_whole(const config::Paths& paths) {
   if (!loaded) return loaded;
   if (auto checked = steering::check_routing(*loaded); !checked)
     return tl::unexpected(std::move(checked).error());
+  if (auto usable = check_usable(*loaded); !usable)
+    return tl::unexpected(std::move(usable).error().within(paths.config_file));
   return loaded;
+}
+
+std::vector<std::string> warnings_of(const config::Config& config) {
+  std::vector<std::string> warnings = steering::routing_warnings(config);
+  std::ranges::move(alias_warnings(config), std::back_inserter(warnings));
+  return warnings;
 }
 
 int run_check(Io& io, const Arguments& args) {
   const config::Paths paths = paths_to_check(args);
   const auto loaded = load_whole(paths);
-  const auto warnings = loaded ? steering::routing_warnings(*loaded) : std::vector<std::string>();
+  const auto warnings = loaded ? warnings_of(*loaded) : std::vector<std::string>();
   const bool exists = std::filesystem::exists(paths.config_file);
   if (args.has("--json")) {
     io.out << dump_json({{"file", paths.config_file},
@@ -106,19 +117,30 @@ int run_show(Io& io, const Arguments& args) {
   return 0;
 }
 
+// errno, or 0. Never changes a file that is there.
+int write_new(const std::string& path, std::string_view text) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return errno;
+  int why = 0;
+  while (!text.empty() && why == 0) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n >= 0) text.remove_prefix(static_cast<std::size_t>(n));
+    else if (errno != EINTR) why = errno;
+  }
+  if (::close(fd) != 0 && why == 0) why = errno;
+  // Half a file would be in the way of the next try, and be read by every other command.
+  if (why != 0) ::unlink(path.c_str());
+  return why;
+}
+
 int run_init(Io& io, const Arguments& args) {
   const std::string path = paths_from(args).config_file;
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0 && errno == EEXIST)
+  const int why = write_new(path, config::default_config_text());
+  if (why == EEXIST)
     return report(io, Error{Code::kConflict, path + " exists already; it was left as it is"});
-  const std::string text = config::default_config_text();
-  const bool written =
-      fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const int why = errno;
-  if (fd >= 0) ::close(fd);
-  if (!written)
+  if (why != 0)
     return report(io, Error{Code::kIo, "cannot write " + path + ": " + std::strerror(why)});
   io.out << "wrote " << path << '\n';
   return 0;
@@ -143,8 +165,9 @@ const Command kConfigCheck{
     .arguments = "[FILE]",
     .summary = "Check the configuration and name the first fault with its line",
     .help =
-        "Also warns of rules that are never reached, because an earlier one takes all of their\n"
-        "requests. A running gateway takes a changed file by itself.\n\n"
+        "Looks at what the settings name, too: the price file, the kernel, the aliases. Warns of\n"
+        "rules that are never reached, because an earlier one takes all of their requests, and of\n"
+        "aliases that are not followed. A running gateway takes a changed file by itself.\n\n"
         "  tophand config check\n"
         "  tophand config check new.toml\n",
     .flags = kCheckFlags,

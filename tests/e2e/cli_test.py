@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -117,6 +118,35 @@ class CliTest(unittest.TestCase):
         self.assertIn("default_priority", refused.stderr)
         self.assertIn("3", refused.stderr)
         self.assertEqual(self.run_with("config", "check", "--config", "/nonexistent.toml").returncode, 2)
+
+    def test_checks_what_the_settings_name(self):
+        file = pathlib.Path(self.folder.name) / "named.toml"
+        for text, want in (('prices_file = "nosuch.json"\n', "prices_file: "),
+                           ('[engine]\nkernel = "avx9"\n', "engine.kernel: 'avx9' cannot run here"),
+                           ('[models]\nlocal = "a"\naliases = {a = "b", b = "a"}\n', "a -> b -> a")):
+            with self.subTest(text):
+                file.write_text(text)
+                refused = self.run_with("config", "check", str(file))
+                self.assertEqual(refused.returncode, 2, refused.stdout)
+                self.assertIn(f"{file}: ", refused.stderr)
+                self.assertIn(want, refused.stderr)
+        file.write_text('[models]\nlocal = "a"\naliases = {a = "b"}\n')
+        warned = self.run_with("config", "check", str(file))
+        self.assertEqual(warned.returncode, 0, warned.stderr)
+        self.assertIn("warning: models.local: 'a' is an alias", warned.stdout)
+
+    def test_leaves_no_half_configuration_on_a_full_disk(self):
+        """A limit on the size of files fails as a full disk does, with another errno."""
+        file = pathlib.Path(self.folder.name) / "full/tophand.toml"
+        bounded = ("import resource, signal, sys, os; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+                   "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); os.execv(sys.argv[1], sys.argv[1:])")
+        command = [TOPHAND, "config", "init", "--config", str(file)]
+        full = subprocess.run([sys.executable, "-c", bounded, *command], env=self.env, capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(full.returncode, 1, full.stderr)
+        self.assertIn("cannot write", full.stderr)
+        self.assertFalse(file.exists())
+        self.assertEqual(self.run_with("config", "init", "--config", str(file)).returncode, 0)
 
     def test_quantizes_a_model_file(self):
         source = pathlib.Path(__file__).resolve().parents[1] / "reference/data/tiny_bitnet.gguf"
