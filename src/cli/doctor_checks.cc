@@ -175,27 +175,45 @@ Check check_free_disk(const std::string& dir) {
   return check;
 }
 
-std::vector<Check> check_models(const std::string& models_dir, const std::string& local) {
+namespace {
+
+// As `tophand list` says it: what is wrong with a model that cannot run, else "".
+std::string why_not(const models::InstalledModel& model, const config::EngineConfig& settings) {
+  const auto need = engine::Model::predict_memory(load_options(model.path, settings));
+  return need ? "" : need.error().message;
+}
+
+// `names`: what is installed, for people.
+Check check_local_model(const Result<models::InstalledModel>& found, const std::string& local,
+                        const std::string& names, const config::EngineConfig& settings) {
+  if (!found)
+    return {"models", Health::kFail,
+            "models.local is '" + local + "', which is not installed" +
+                (names.empty() ? "" : "; there is " + names),
+            models::find_in_catalogue(local) != nullptr
+                ? "tophand pull " + local
+                : "set models.local to an installed model, or pull this one from a file or URL"};
+  const std::string goes_to = names + "; local work goes to " + found->name;
+  const std::string why = why_not(*found, settings);
+  if (why.empty()) return {"models", Health::kOk, goes_to};
+  return {"models", Health::kFail, goes_to + ", which cannot run: " + why,
+          "set models.local to a model that can run (`tophand list`), or pull this one again"};
+}
+
+}  // namespace
+
+std::vector<Check> check_models(const std::string& models_dir, const std::string& local,
+                                const config::EngineConfig& settings) {
   const auto installed = models::Store(models_dir).list();
   if (!installed)
     return {{"models", Health::kFail, installed.error().message, "make the folder readable"}};
-  std::vector<Check> checks;
   std::string names;
   for (const models::InstalledModel& model : *installed)
     (names += names.empty() ? "" : ", ") +=
-        model.name + " (" + engine::human_bytes(static_cast<std::int64_t>(model.bytes)) + ")";
-  const auto found = models::Store(models_dir).find(local);
-  if (found) {
-    checks.push_back({"models", Health::kOk, names + "; local work goes to " + found->name});
-  } else {
-    checks.push_back({"models", Health::kFail,
-                      "models.local is '" + local + "', which is not installed" +
-                          (names.empty() ? "" : "; there is " + names),
-                      models::find_in_catalogue(local) != nullptr
-                          ? "tophand pull " + local
-                          : "set models.local to an installed model, or pull this one from a file "
-                            "or URL"});
-  }
+        model.name + " (" + engine::human_bytes(static_cast<std::int64_t>(model.bytes)) +
+        (why_not(model, settings).empty() ? ")" : ", cannot run)");
+  std::vector<Check> checks{
+      check_local_model(models::Store(models_dir).find(local), local, names, settings)};
   // A record that list() leaves out is one whose file has gone or has another size.
   std::size_t records = 0;
   std::error_code ignored;
@@ -316,7 +334,7 @@ std::vector<Check> run_checks(const DoctorOptions& options) {
   checks.push_back(check_memory(config.models.dir, config.models.local, config.engine));
   checks.push_back(check_data_folder(options.paths.data_dir));
   checks.push_back(check_free_disk(config.models.dir));
-  for (Check& check : check_models(config.models.dir, config.models.local))
+  for (Check& check : check_models(config.models.dir, config.models.local, config.engine))
     checks.push_back(std::move(check));
   checks.push_back(check_api_keys(options.paths.data_dir));
   checks.push_back(check_gateway(options.paths.data_dir));

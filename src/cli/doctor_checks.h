@@ -36,7 +36,8 @@ std::vector<Check> run_checks(const DoctorOptions& options);
 // The ones that look at files only; `local` is the model that answers local work.
 Check check_data_folder(const std::string& dir);
 Check check_free_disk(const std::string& dir);
-std::vector<Check> check_models(const std::string& models_dir, const std::string& local);
+std::vector<Check> check_models(const std::string& models_dir, const std::string& local,
+                                const config::EngineConfig& settings);
 Check check_api_keys(const std::string& data_dir);
 Check check_gateway(const std::string& data_dir);
 Check check_claude_key(const config::ClaudeConfig& claude);

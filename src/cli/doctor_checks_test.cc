@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "cli/commands.h"
@@ -37,12 +39,16 @@ class Doctor : public ::testing::Test {
     std::ofstream(dir_ + "/" + name) << text;
     ASSERT_EQ(::chmod((dir_ + "/" + name).c_str(), mode), 0);
   }
-  void install(const std::string& name) {
-    write("data/models/" + name + ".gguf", "GGUF");
+  // A model that runs, or only so much of its file.
+  void install(const std::string& name, std::size_t bytes_max = SIZE_MAX) {
+    std::ifstream in(TOPHAND_SOURCE_DIR "/tests/reference/data/tiny_llama.gguf", std::ios::binary);
+    std::string model((std::istreambuf_iterator<char>(in)), {});
+    model.resize(std::min(bytes_max, model.size()));
+    write("data/models/" + name + ".gguf", model);
     ASSERT_TRUE(models::Store(dir_ + "/data/models")
                     .add({.name = name,
                           .path = dir_ + "/data/models/" + name + ".gguf",
-                          .bytes = 4,
+                          .bytes = model.size(),
                           .sha256 = std::string(64, 'a')}));
   }
   Check find(const std::string& name) {
@@ -89,6 +95,19 @@ TEST_F(Doctor, SaysHowToGetAMissingModel) {
   const Check check = find("models");
   EXPECT_EQ(check.health, Health::kFail);
   EXPECT_EQ(check.mend, "tophand pull qwen2.5-coder:1.5b");
+}
+
+TEST_F(Doctor, SaysThatAModelCannotRunAsListDoes) {
+  install("cut", 3000);
+  install("tiny");
+  write("tophand.toml", "[models]\nlocal = \"tiny\"\n");
+  EXPECT_EQ(find("models").health, Health::kOk);
+  EXPECT_THAT(find("models").found, HasSubstr("cannot run), tiny ("));
+  write("tophand.toml", "[models]\nlocal = \"cut\"\n");
+  const Check check = find("models");
+  EXPECT_EQ(check.health, Health::kFail);
+  EXPECT_THAT(check.found, HasSubstr("local work goes to cut, which cannot run: "));
+  EXPECT_THAT(check.mend, HasSubstr("tophand list"));
 }
 
 TEST_F(Doctor, NoticesAModelThatLostItsFile) {

@@ -12,8 +12,10 @@
 #include "config/config.h"
 #include "engine/memory.h"
 #include "engine/model.h"
+#include "gguf/file.h"
 #include "models/catalogue.h"
 #include "models/pull.h"
+#include "server/handlers.h"
 
 namespace tophand::cli {
 namespace {
@@ -29,6 +31,14 @@ std::optional<engine::MemoryNeed> memory_of(const models::InstalledModel& model,
                                             const config::EngineConfig& engine) {
   const auto need = engine::Model::predict_memory(load_options(model.path, engine));
   return need ? std::optional(*need) : std::nullopt;
+}
+
+// The gateway never reads a model file; this program may, and a file that ends too early is better
+// found here than by the worker that is to run it.
+Result<> check_model_file(const std::string& path) {
+  const auto file = gguf::File::open(path);
+  if (!file) return tl::unexpected(file.error());
+  return file->check_whole();
 }
 
 Json to_json(const models::InstalledModel& model) {
@@ -57,7 +67,10 @@ int run_pull(Io& io, const Arguments& args) {
                                    : models::PullOptions::Import::kCopy,
       .existing = args.has("--force") ? models::PullOptions::Existing::kReplace
                                       : models::PullOptions::Existing::kKeep,
+      .check_file = check_model_file,
   };
+  for (const std::string& name : {options.name, models::name_for(options)})
+    if (const auto free = server::check_not_reserved(name); !free) return report(io, free.error());
   InterruptScope interrupt;
   ProgressBar bar(io.err, io.err_is_terminal);
   std::mutex mutex;  // parts are fetched by several threads
@@ -75,6 +88,11 @@ int run_pull(Io& io, const Arguments& args) {
     else return report(io, pulled.error());
     return 1;
   }
+  if (const auto need =
+          engine::Model::predict_memory(load_options(pulled->model.path, config->engine));
+      !need)
+    io.err << "tophand: " << pulled->model.name << " cannot run here: " << need.error().message
+           << '\n';
   if (args.has("--json")) {
     io.out << dump_json(to_json(pulled->model)) << '\n';
     return 0;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "models/catalogue.h"
 #include "models/transfer.h"
@@ -231,6 +232,11 @@ Result<> check_magic(const std::string& path) {
   return fail(Code::kInvalid, path + " is not a GGUF file");
 }
 
+Result<> check_content(const PullOptions& options, const std::string& path) {
+  auto magic = check_magic(path);
+  return magic && options.check_file ? options.check_file(path) : magic;
+}
+
 // Another model that is installed under the name, or whose file lies where this one's would.
 Result<> check_free(const Store& store, const InstalledModel& model, std::string_view sha256) {
   TOPHAND_TRY(models, "model folder", store.list());
@@ -251,10 +257,13 @@ Result<std::string> fetch_other(const Job& job, const PullOptions& options) {
     if (options.sha256.empty()) ::unlink(part.c_str());
     TOPHAND_CHECK("download",
                   download(options.what, part, 0, job.during("downloading"), job.cancel));
-    TOPHAND_CHECK("import", check_magic(part));
+    if (auto sound = check_content(options, part); !sound) {
+      ::unlink(part.c_str());  // a later try must not go on from it
+      return tl::unexpected(std::move(sound).error().within("import"));
+    }
     return part;
   }
-  TOPHAND_CHECK("import", check_magic(options.what));
+  TOPHAND_CHECK("import", check_content(options, options.what));
   if (options.import == PullOptions::Import::kLink)
     return std::filesystem::absolute(options.what).lexically_normal().string();
   std::error_code error;
@@ -267,14 +276,8 @@ Result<std::string> fetch_other(const Job& job, const PullOptions& options) {
 // A file or URL of anything; when its hash is one of the catalogue's it gets that name.
 Result<Pulled> pull_other(Store& store, const PullOptions& options, const OnProgress& on_progress,
                           const net::Cancellation* cancel) {
-  const bool url = is_url(options.what);
-  const bool linked = !url && options.import == PullOptions::Import::kLink;
-  const std::string bare = options.what.substr(0, options.what.find_first_of("?#"));
-  const std::string file = std::filesystem::path(url ? bare : options.what).filename().string();
-  std::string name =
-      options.name.empty() ? std::filesystem::path(file).stem().string() : options.name;
-  std::ranges::transform(name, name.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const bool linked = !is_url(options.what) && options.import == PullOptions::Import::kLink;
+  const std::string name = name_for(options);
   TOPHAND_CHECK("import", check_name(name));
   if (!options.sha256.empty() && !is_sha256(options.sha256))
     return fail(Code::kInvalid, "--sha256 must be 64 lower-case hex digits");
@@ -303,6 +306,15 @@ Result<Pulled> pull_other(Store& store, const PullOptions& options, const OnProg
 }
 
 }  // namespace
+
+std::string name_for(const PullOptions& options) {
+  if (const CatalogueEntry* entry = find_in_catalogue(options.what))
+    return std::string(entry->name);
+  if (!options.name.empty()) return lowered(options.name);
+  const std::string bare = options.what.substr(0, options.what.find_first_of("?#"));
+  const std::string& file = is_url(options.what) ? bare : options.what;
+  return lowered(std::filesystem::path(file).stem().string());
+}
 
 Result<Pulled> pull(Store& store, const PullOptions& options, const OnProgress& on_progress,
                     const net::Cancellation* cancel) {

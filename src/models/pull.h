@@ -20,7 +20,13 @@ struct PullOptions {
   std::string mirror = {};  // URL or folder
   enum class Import : std::uint8_t { kCopy, kLink } import = Import::kCopy;  // local files
   enum class Existing : std::uint8_t { kKeep, kReplace } existing = Existing::kKeep;
+  // Looks into a file that the catalogue does not vouch for; what it refuses is not installed. By
+  // default only the first four bytes are looked at: this room reads no model file.
+  std::function<Result<>(const std::string& path)> check_file = {};
 };
+
+// The name that pull() will give it.
+std::string name_for(const PullOptions& options);
 
 struct PullProgress {
   std::string_view step;              // "downloading from ...", "checking"

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/subprocess.h"
+#include "models/catalogue.h"
 #include "models/transfer.h"
 
 namespace tophand::models {
@@ -119,6 +120,30 @@ TEST_F(PullTest, WrongHashAndWrongContentAreRefusedAndLeaveNothing) {
   EXPECT_FALSE(pull(models, {.what = write("b.gguf", "GIF89a")}, {}, nullptr));
   EXPECT_FALSE(pull(models, {.what = path, .sha256 = "xyz"}, {}, nullptr));
   EXPECT_TRUE(models.list()->empty());
+}
+
+TEST_F(PullTest, AFileThatTheCallerRefusesIsNotInstalled) {
+  Store models = store();
+  const auto refuse = [](const std::string& path) -> Result<> {
+    return fail(Code::kInvalid, "tensor 'x' of " + path + " reaches beyond the file");
+  };
+  FileServer server(content());
+  for (const std::string& what : {write("a.gguf", content()), server.url("/b.gguf")}) {
+    const auto refused = pull(models, {.what = what, .check_file = refuse}, {}, nullptr);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("reaches beyond the file"));
+  }
+  EXPECT_TRUE(models.list()->empty());
+  EXPECT_FALSE(std::filesystem::exists(dir_ + "/models/partial/b/file.part"));
+}
+
+TEST_F(PullTest, ItsNameIsKnownBefore) {
+  EXPECT_EQ(name_for({.what = "/x/My.Model.gguf"}), "my.model");
+  EXPECT_EQ(name_for({.what = "/x/a#b.gguf"}), "a#b");
+  EXPECT_EQ(name_for({.what = "https://h/x/Local.gguf?y=/z"}), "local");
+  EXPECT_EQ(name_for({.what = "x.gguf", .name = "Claude"}), "claude");
+  const std::string known(catalogue().front().name);
+  EXPECT_EQ(name_for({.what = known, .name = "other"}), known);
 }
 
 TEST_F(PullTest, AnUnknownNameListsTheCatalogue) {

@@ -62,5 +62,7 @@ Result<net::BodyPlace> choose_body_place(const models::Store& store, const net::
 std::vector<std::string> capabilities_of(const Json& told);
 // Names that mean something else here, so that no model may be called so.
 bool is_reserved(std::string_view name);
+// kInvalid where it is one of them.
+Result<> check_not_reserved(std::string_view name);
 
 }  // namespace tophand::server

@@ -113,8 +113,7 @@ models::Profile profile_of(const chat::CreateRequest& request, const models::Ins
 Result<std::string> check_create(const chat::CreateRequest& request) {
   auto name = models::parse_name(request.model);
   if (!name) return name;
-  if (is_reserved(*name))
-    return fail(Code::kInvalid, "'" + *name + "' means something else here; take another name");
+  if (auto free = check_not_reserved(*name); !free) return tl::unexpected(std::move(free).error());
   if (request.from.empty() && request.files.empty())
     return fail(Code::kInvalid, "neither 'from' or 'files' was specified");
   if (!request.from.empty() && !request.files.empty())
@@ -173,6 +172,12 @@ bool is_reserved(std::string_view name) {
        {"auto", "local", "claude", "low", "high", "haiku", "sonnet", "opus"})
     if (models::same_name(name, word)) return true;
   return name.starts_with("claude-") || name.starts_with("anthropic/");
+}
+
+Result<> check_not_reserved(std::string_view name) {
+  if (!is_reserved(name)) return {};
+  return fail(Code::kInvalid,
+              "'" + std::string(name) + "' means something else here; take another name");
 }
 
 void pull_model(Service& service, Exchange& exchange) {

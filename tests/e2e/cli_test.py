@@ -148,6 +148,28 @@ class CliTest(unittest.TestCase):
         self.assertFalse(file.exists())
         self.assertEqual(self.run_with("config", "init", "--config", str(file)).returncode, 0)
 
+    def test_pulls_no_file_that_cannot_be_read_as_a_model(self):
+        whole = (pathlib.Path(__file__).resolve().parents[1] / "reference/data/tiny_llama.gguf").read_bytes()
+        file = pathlib.Path(self.folder.name) / "cut.gguf"
+        for size in (10, 3000, len(whole) - 1):  # nothing, a part of the header, all but the last byte
+            file.write_bytes(whole[:size])
+            for words in ([], ["--link"]):
+                refused = self.run_with("pull", str(file), "--name", "broken", *words)
+                self.assertEqual(refused.returncode, 2, refused.stdout + refused.stderr)
+                self.assertIn("cut.gguf", refused.stderr)
+        file.write_bytes(whole)
+        for name in ("claude", "Local", "auto", "high", "low", "claude-opus-5-5"):
+            refused = self.run_with("pull", str(file), "--name", name)
+            self.assertEqual(refused.returncode, 2, refused.stdout)
+            self.assertIn("means something else here; take another name", refused.stderr)
+        file.rename(file.parent / "auto.gguf")
+        self.assertEqual(self.run_with("pull", str(file.parent / "auto.gguf")).returncode, 2)
+        self.assertEqual(json.loads(self.run_with("list", "--json").stdout)["models"], [])
+        done = self.run_with("pull", str(file.parent / "auto.gguf"), "--name", "whole", "--link")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("cannot run", done.stderr)
+        self.assertEqual(self.run_with("rm", "whole").returncode, 0)
+
     def test_quantizes_a_model_file(self):
         source = pathlib.Path(__file__).resolve().parents[1] / "reference/data/tiny_bitnet.gguf"
         out = pathlib.Path(self.folder.name) / "ternary.gguf"
