@@ -42,6 +42,9 @@ Result<Json> headers_from(const std::string& lines) {
 
 Result<std::string> ask_dry(Io& io, const Arguments& args) {
   TOPHAND_TRY(body, "explain", read_text_file(args.get("--dry-run")));
+  if (body.empty())
+    return fail(Code::kInvalid, "explain: '" + args.get("--dry-run") +
+                                    "' is empty; expected a request's body, JSON");
   TOPHAND_TRY(headers, "explain", headers_from(args.get("--header")));
   const Json question{{"body", body}, {"headers", headers}, {"dialect", args.get("--dialect")}};
   TOPHAND_TRY(gateway, "explain",

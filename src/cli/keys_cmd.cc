@@ -65,15 +65,17 @@ int run_keys(Io& io, const Arguments& args) {
   umask(077);
   const config::Paths paths =
       config::find_paths(config::process_environment(), "", args.get("--data"));
-  std::error_code failed;
-  std::filesystem::create_directories(paths.data_dir + "/run", failed);
-  if (failed) return report(io, {Code::kIo, "create " + paths.data_dir + ": " + failed.message()});
   server::KeyStore keys(paths.data_dir);
   const std::string& what = args.positional[0];
   const bool has_value = args.positional.size() == 2;
   if (what == "list" && !has_value) return list_keys(io, keys, args.has("--json"));
-  if (what == "create" && has_value)
+  if (what == "create" && has_value) {
+    std::error_code failed;  // the others find what is there: a mistyped folder is not made
+    std::filesystem::create_directories(paths.data_dir + "/run", failed);
+    if (failed)
+      return report(io, {Code::kIo, "create " + paths.data_dir + ": " + failed.message()});
     return create_key(io, keys, args.positional[1], args.has("--json"));
+  }
   if (what == "revoke" && has_value) {
     if (const auto gone = keys.revoke(args.positional[1]); !gone) return report(io, gone.error());
     io.err << "tophand: key " << args.positional[1] << " is revoked, also in a running gateway\n";

@@ -10,16 +10,29 @@
 #include "steering/limits.h"
 
 namespace tophand::cli {
+namespace {
+
+std::string ledger_path(const config::Paths& paths) {
+  return paths.data_dir + "/" + std::string(ledger::kLedgerFile);
+}
+
+}  // namespace
+
+Result<> check_ledger_is_there(const config::Paths& paths) {
+  const std::string path = ledger_path(paths);
+  std::error_code failed;
+  if (std::filesystem::exists(path, failed)) return {};
+  return fail(Code::kNotFound, "there is no ledger at " + path + "; nothing has been recorded");
+}
 
 Result<LedgerFile> open_ledger_file(const Arguments& args) {
   const config::Environment env = config::process_environment();
   const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
   TOPHAND_TRY(settings, "configuration", config::load_config(paths, env));
   TOPHAND_TRY(prices, "prices", ledger::PriceBook::load(settings.prices_file));
-  const std::string path = paths.data_dir + "/" + std::string(ledger::kLedgerFile);
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed))
-    return fail(Code::kNotFound, "there is no ledger at " + path + "; nothing has been recorded");
+  if (auto there = check_ledger_is_there(paths); !there)
+    return tl::unexpected(std::move(there).error());
+  const std::string path = ledger_path(paths);
   TOPHAND_TRY(opened, "ledger",
               ledger::Ledger::open(path, system_clock(), prices.version(), std::nullopt));
   return LedgerFile{std::move(settings), std::move(prices), std::move(opened)};

@@ -20,6 +20,9 @@ struct LedgerFile {
   std::unique_ptr<ledger::Ledger> ledger;
 };
 
+// kNotFound where nothing has been recorded yet, which names the file.
+Result<> check_ledger_is_there(const config::Paths& paths);
+
 // kNotFound where nothing has been recorded yet: a ledger that does not exist is not made.
 Result<LedgerFile> open_ledger_file(const Arguments& args);
 

@@ -161,7 +161,7 @@ Result<Measured> perplexity(Io& io, const Arguments& args) {
   options.path = std::move(path);
   TOPHAND_TRY(threads, "--threads", args.get_int("--threads", 0, 0, 256));
   options.threads = static_cast<int>(threads);
-  TOPHAND_TRY(context, "--context", args.get_int("--context", 0, 0, 1 << 24));
+  TOPHAND_TRY(context, "--context", args.get_int("--context", 0, 2, 1 << 24));
   options.context_tokens = context;
   options.kernel = args.get("--kernel");
   auto model = engine::Model::load(options, nullptr);
@@ -197,12 +197,18 @@ int run(Io& io, const Arguments& args) {
     io.out << dump_json(out) << '\n';
     return 0;
   }
+  // One token alone has no spread; none has no perplexity.
+  char error[40] = "";
+  if (measured->predicted > 1)
+    std::snprintf(error, sizeof error, " +/- %.4f", measured->standard_error);
   char line[160];
-  std::snprintf(line, sizeof line,
-                "perplexity %.4f +/- %.4f over %zu predicted tokens (%zu run, %zu %s)\n",
-                measured->perplexity, measured->standard_error, measured->predicted,
-                measured->tokens, measured->windows, measured->windows == 1 ? "window" : "windows");
-  io.out << line;
+  if (measured->predicted > 0)
+    std::snprintf(line, sizeof line, "perplexity %.4f%s over", measured->perplexity, error);
+  else std::snprintf(line, sizeof line, "no perplexity:");
+  io.out << line << ' ' << measured->predicted
+         << (measured->predicted == 1 ? " predicted token (" : " predicted tokens (")
+         << measured->tokens << " run, " << measured->windows
+         << (measured->windows == 1 ? " window)\n" : " windows)\n");
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/gateway_client.h"
+#include "cli/ledger_file.h"
 #include "cli/replay_source.h"
 #include "cli/savings_report.h"
 #include "cli/slow_note.h"
@@ -103,6 +104,7 @@ Result<Replay> replay_for(const Arguments& args) {
   TOPHAND_TRY(since, "replay",
               parse_since(args.get("--since", "all"), system_clock().wall_ms(), calendar));
   const std::string source = args.positional.empty() ? paths.data_dir : args.positional.front();
+  if (args.positional.empty()) TOPHAND_CHECK("replay", check_ledger_is_there(paths));
   TOPHAND_TRY(rows, "replay", read_past(source, since));
   TOPHAND_TRY(prices, "replay", ledger::PriceBook::load(config.prices_file));
   return steering::replay(rows, config, prices, key_names(paths));

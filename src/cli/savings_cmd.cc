@@ -1,14 +1,10 @@
-#include <filesystem>
 #include <ostream>
 
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/gateway_client.h"
+#include "cli/ledger_file.h"
 #include "cli/savings_report.h"
-#include "cli/slow_note.h"
-#include "config/config.h"
-#include "ledger/ledger.h"
-#include "ledger/prices.h"
 #include "net/query.h"
 #include "steering/budget_watch.h"
 #include "steering/savings.h"
@@ -37,30 +33,19 @@ Result<Wanted> read_flags(const Arguments& args) {
                  .model = args.get("--model")}};
 }
 
-// Without a gateway this process owns the ledger for a moment. A ledger that does not exist is not
-// made: nothing has been recorded.
-Result<std::string> savings_of_file(const Arguments& args, const Wanted& wanted) {
-  const config::Environment env = config::process_environment();
-  const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
-  TOPHAND_TRY(settings, "configuration", config::load_config(paths, env));
-  TOPHAND_TRY(prices, "prices", ledger::PriceBook::load(settings.prices_file));
+Result<std::string> savings_of_file(LedgerFile& file, const Wanted& wanted) {
   const std::int64_t now_ms = system_clock().wall_ms();
-  TOPHAND_TRY(calendar, "configuration", config::calendar_of(settings.budget));
+  TOPHAND_TRY(calendar, "configuration", config::calendar_of(file.settings.budget));
   const steering::SavingsQuery query{
       .since_ms = wanted.week ? calendar.week(now_ms).start_ms : wanted.since_ms,
       .until_ms = now_ms,
       .filter = wanted.filter,
-      .counterfactual_model = settings.claude.model,
-      .energy_known = settings.energy.is_known()};
-  const std::string path = paths.data_dir + "/" + std::string(ledger::kLedgerFile);
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed) && !failed)
-    return steering::savings_json(steering::nothing_saved(prices, query), {});
-  TOPHAND_TRY(account, "savings",
-              ledger::Ledger::open(path, system_clock(), prices.version(), std::nullopt));
-  TOPHAND_TRY(report, "savings", steering::savings_of(*account, prices, query));
+      .counterfactual_model = file.settings.claude.model,
+      .energy_known = file.settings.energy.is_known()};
+  TOPHAND_TRY(report, "savings", steering::savings_of(*file.ledger, file.prices, query));
   steering::BudgetWatch watch(
-      {.ledger = account.get(), .clock = &system_clock(), .keeps_state = false}, settings.budget);
+      {.ledger = file.ledger.get(), .clock = &system_clock(), .keeps_state = false},
+      file.settings.budget);
   return steering::savings_json(report, watch.windows());
 }
 
@@ -78,14 +63,11 @@ std::string path_of(const Wanted& wanted) {
 }
 
 Result<std::string> find_savings(Io& io, const Arguments& args) {
+  if (args.has("--json") && args.has("--csv"))
+    return fail(Code::kInvalid, "savings: give --json or --csv, not both");
   TOPHAND_TRY(wanted, "savings", read_flags(args));
-  const SlowNote note(io, "reading the ledger");
-  auto gateway = GatewayClient::connect(io, args, GatewayClient::IfMissing::kFail);
-  if (gateway) return (*gateway)->get(path_of(wanted));
-  const bool named = config::process_environment().contains("TOPHAND_URL");
-  if (named || gateway.error().code != Code::kUnavailable)
-    return tl::unexpected(std::move(gateway).error());
-  return savings_of_file(args, wanted);
+  return ask_or_read(io, args, {path_of(wanted)},
+                     [&](LedgerFile& file) { return savings_of_file(file, wanted); });
 }
 
 int run_savings(Io& io, const Arguments& args) {

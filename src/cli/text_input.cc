@@ -1,5 +1,7 @@
 #include "cli/text_input.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 
@@ -24,7 +26,8 @@ Result<std::string> read_all(std::istream& in, const std::string& path) {
 Result<std::string> read_text_file(const std::string& path) {
   if (path == "-") return read_all(std::cin, "standard input");
   std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(Code::kNotFound, "cannot open '" + path + "'");
+  // Wrong use: what was named is not there. 3 is for what answers (a model, a gateway).
+  if (!file) return fail(Code::kInvalid, "cannot open '" + path + "': " + std::strerror(errno));
   return read_all(file, path);
 }
 

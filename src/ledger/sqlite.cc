@@ -32,6 +32,8 @@ Code code_of(int result) {
 tl::unexpected<Error> failure(sqlite3* db, int result) {
   std::string message = db == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(db);
   if (code_of(result) == Code::kUnavailable) message += " (another program holds the ledger)";
+  if ((result & 0xff) == SQLITE_NOTADB)
+    message += " (no ledger lies there: move the file away, or name another folder with --data)";
   return fail(code_of(result), "sqlite: " + message);
 }
 

@@ -85,15 +85,15 @@ bool is_stale_socket(const std::string& path, const UnixAddress& address) {
   return probe && connect(probe.get(), address.get(), address.size) != 0 && errno == ECONNREFUSED;
 }
 
-// Tries one address. Nothing when the next one should be tried; `last` then says why.
-std::optional<Fd> try_listen(const addrinfo& address, int backlog, std::string& last) {
+// Tries one address. Nothing when the next one should be tried; `last` then says why (errno).
+std::optional<Fd> try_listen(const addrinfo& address, int backlog, int& last) {
   Fd fd(socket(address.ai_family, kSocketFlags, 0));
   const int on = 1;
   if (fd) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (fd && bind(fd.get(), address.ai_addr, address.ai_addrlen) == 0 &&
       listen(fd.get(), backlog) == 0)
     return fd;
-  last = system_message(errno);
+  last = errno;
   return std::nullopt;
 }
 
@@ -102,10 +102,11 @@ std::optional<Fd> try_listen(const addrinfo& address, int backlog, std::string& 
 Result<Fd> listen_tcp(const std::string& address, std::uint16_t port, int backlog) {
   auto addresses = resolve(address, port, AI_PASSIVE);
   if (!addresses) return fail(Code::kConfig, addresses.error().message);
-  std::string last = "no address";
+  int last = EADDRNOTAVAIL;
   for (const addrinfo* at = addresses->get(); at != nullptr; at = at->ai_next)
     if (auto fd = try_listen(*at, backlog, last)) return std::move(*fd);
-  return fail(Code::kIo, "listen on " + address + " port " + std::to_string(port) + ": " + last);
+  const Code code = last == EADDRINUSE ? Code::kConflict : Code::kIo;
+  return fail(code, address + " port " + std::to_string(port) + ": " + system_message(last));
 }
 
 Result<Fd> listen_unix(const std::string& path, int backlog) {

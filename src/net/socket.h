@@ -9,7 +9,7 @@
 
 namespace tophand::net {
 
-// kIo when the address is taken or cannot be bound, kConfig when it is no address.
+// kConflict when the address is taken, kIo when it cannot be bound, kConfig when it is no address.
 Result<Fd> listen_tcp(const std::string& address, std::uint16_t port, int backlog);
 // Creates the socket file with mode 0600. A file that a dead process left is replaced; kIo when
 // somebody listens there or when it is not a socket.

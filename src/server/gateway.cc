@@ -309,8 +309,13 @@ Result<> RunningGateway::listen() {
     return choose_body_place(store_, head);
   };
   server.error_formatter = Service::format_error;
-  TOPHAND_TRY(started, "listen on " + config.server.listen, net::Server::start(std::move(server)));
-  server_ = std::move(started);
+  auto started = net::Server::start(std::move(server));
+  if (!started && started.error().code == Code::kConflict)
+    started.error().message +=
+        "; another program listens there (`ss -ltnp` shows which): end it, or "
+        "choose another address with --listen or [server] listen";
+  if (!started) return tl::unexpected(std::move(started).error().within("listen"));
+  server_ = std::move(*started);
   guard_->set_port(server_->port());
   const bool v6 = address.host.find(':') != std::string::npos;
   url_ = "http://" + (v6 ? "[" + address.host + "]" : address.host) + ":" +

@@ -284,10 +284,6 @@ Result<std::unordered_map<std::int64_t, KnownLabel>> labels_of(ledger::Ledger& l
 
 }  // namespace
 
-SavingsReport nothing_saved(const ledger::PriceBook& prices, const SavingsQuery& query) {
-  return finished({}, prices, query);
-}
-
 Result<SavingsReport> savings_of(ledger::Ledger& ledger, const ledger::PriceBook& prices,
                                  const SavingsQuery& query) {
   TOPHAND_TRY(labels, "savings", labels_of(ledger));

@@ -100,9 +100,6 @@ struct SavingsQuery {
 Result<SavingsReport> savings_of(ledger::Ledger& ledger, const ledger::PriceBook& prices,
                                  const SavingsQuery& query);
 
-// The report of a ledger without rows.
-SavingsReport nothing_saved(const ledger::PriceBook& prices, const SavingsQuery& query);
-
 // docs/savings.md says what is in it. `windows`: those of a Claude subscription tell what part of
 // it was saved.
 std::string savings_json(const SavingsReport& report, const std::vector<WindowView>& windows);

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -59,8 +60,8 @@ class CliTest(unittest.TestCase):
                               env=self.env, timeout=120)
 
     def test_says_1_when_the_output_cannot_be_written(self):
-        for words in (["--help"], ["version"], ["list"], ["config", "show"], ["savings", "--csv"],
-                      ["completion", "bash"], ["prices"]):
+        for words in (["--help"], ["version"], ["list"], ["config", "show"], ["completion", "bash"],
+                      ["prices"]):
             with self.subTest(words), open("/dev/full", "w") as full:
                 lost = self.run_into(full, *words)
                 self.assertEqual(lost.returncode, 1, lost.stderr)
@@ -86,12 +87,47 @@ class CliTest(unittest.TestCase):
             self.assertEqual(refused.returncode, 3, refused.stderr)
             self.assertIn("tophand serve", refused.stderr)
 
-    def test_shows_empty_savings_without_making_a_ledger(self):
-        shown = self.run_with("savings", "--json", "--since", "7d")
-        self.assertEqual(shown.returncode, 0, shown.stderr)
-        self.assertEqual(json.loads(shown.stdout)["requests"], 0)
-        self.assertFalse(list(pathlib.Path(self.folder.name).rglob("ledger.db")))
+    def test_a_folder_without_a_ledger_is_said_and_not_made(self):
+        typo = pathlib.Path(self.folder.name) / "typo"
+        policy = pathlib.Path(self.folder.name) / "policy.toml"
+        policy.write_text("")
+        for words in (["savings", "--json"], ["savings", "--since", "7d"], ["budget"], ["ledger", "head"],
+                      ["replay", "--policy", str(policy)]):
+            told = self.run_with(*words, "--data", str(typo))
+            self.assertEqual((told.returncode, told.stdout), (3, ""), words)
+            self.assertIn(f"there is no ledger at {typo}/ledger.db", told.stderr)
+        self.assertEqual(self.run_with("keys", "list", "--data", str(typo)).returncode, 0)
+        revoked = self.run_with("keys", "revoke", "k1", "--data", str(typo))
+        self.assertEqual(revoked.returncode, 1)
+        self.assertIn("its folder must be there", revoked.stderr)
+        self.assertFalse(typo.exists())
         self.assertEqual(self.run_with("savings", "--since", "soon").returncode, 2)
+        self.assertEqual(self.run_with("savings", "--json", "--csv").returncode, 2)
+
+    def test_a_missing_input_file_is_wrong_use(self):
+        policy = pathlib.Path(self.folder.name) / "policy.toml"
+        policy.write_text("")
+        for words in (["explain", "--dry-run", "/nosuch"], ["tokenize", "m", "--file", "/nosuch"],
+                      ["replay", "/nosuch", "--policy", str(policy)]):
+            refused = self.run_with(*words)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn("cannot open '/nosuch': No such file", refused.stderr)
+        empty = self.run_with("explain", "--dry-run", "/dev/null")
+        self.assertEqual(empty.returncode, 2)
+        self.assertIn("'/dev/null' is empty; expected a request's body", empty.stderr)
+
+    def test_says_what_to_do_about_what_lies_in_the_way(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            refused = self.run_with("serve", "--listen", address, "--no-preload", "--no-first-key")
+        self.assertEqual(refused.returncode, 1, refused.stderr)
+        self.assertIn("address already in use; another program listens there", refused.stderr)
+        folder = pathlib.Path(self.folder.name) / "no-ledger"
+        folder.mkdir()
+        (folder / "ledger.db").write_text("a text that is long enough to be read as a page of something")
+        told = self.run_with("budget", "--data", str(folder))
+        self.assertEqual(told.returncode, 1, told.stderr)
+        self.assertIn("no ledger lies there: move the file away", told.stderr)
 
     def test_connects_before_the_first_start_and_leaves_a_removed_file_alone(self):
         home = pathlib.Path(self.folder.name) / "fresh"

@@ -68,6 +68,16 @@ class PerplexityTest(unittest.TestCase):
         self.assertIn("tokens", done.stderr)
         self.assertRegex(done.stdout, r"^perplexity \d+\.\d+ \+/- \d+\.\d+ over \d+ predicted tokens")
 
+    def test_two_tokens_have_no_spread_and_no_window_is_shorter(self):
+        (self.root / "two.json").write_text("[1, 2]")
+        words = ["perplexity", str(self.model), "--tokens", str(self.root / "two.json")]
+        shown = run_tophand(*words)
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertRegex(shown.stdout, r"^perplexity [0-9.]+ over 1 predicted token \(2 run, 1 window\)\n$")
+        refused = run_tophand(*words, "--context", "0")
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("--context must be a whole number from 2", refused.stderr)
+
     def test_needs_two_tokens(self):
         (self.root / "one.json").write_text("[7]")
         refused = run_tophand("perplexity", str(self.model), "--tokens", str(self.root / "one.json"))
