@@ -178,7 +178,7 @@ TEST(Listening, ATakenPortIsAnError) {
   const auto second =
       Server::start({.address = "127.0.0.1", .port = server->port(), .handler = echo});
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, Code::kIo);
+  EXPECT_EQ(second.error().code, Code::kConflict);
 }
 
 TEST(Listening, ServesIpv6Loopback) {
