@@ -112,7 +112,8 @@ Result<> write_files(const Session& session, const Connection& connection, bool 
   return write_client_file(connection.file, connection.after);
 }
 
-// As write_files(), and all as it was before when it fails: no copy, no record, no new key.
+// As write_files(), and all as it was before when it fails: no copy, no record, no new key. A
+// record of before that cannot be written again is still good for undoing, whichever it is.
 Result<> put_in(Session& session, const Connection& connection,
                 const std::optional<Connection>& record, const std::string& made_id) {
   const bool makes_copy = !connection.copy.empty() && !(record && record->copy == connection.copy);
@@ -121,9 +122,8 @@ Result<> put_in(Session& session, const Connection& connection,
   Error why = std::move(done).error();
   std::error_code ignored;
   if (makes_copy) std::filesystem::remove(connection.copy, ignored);
-  const bool is_back =
-      record && write_client_file(session.record_file(), write_connection(*record));
-  if (!is_back) std::filesystem::remove(session.record_file(), ignored);
+  if (!record) std::filesystem::remove(session.record_file(), ignored);
+  else static_cast<void>(write_client_file(session.record_file(), write_connection(*record)));
   if (!made_id.empty() && !session.keys.revoke(made_id))
     why.message += "; revoke the key that was made for it: `tophand keys revoke " + made_id + "`";
   return tl::unexpected(std::move(why));

@@ -33,8 +33,9 @@ bool is_secret_name(std::string_view name) {
 
 // "sk-ant-..." to "sk-...": the kind tells people which of their keys it is.
 std::string hidden(std::string_view secret) {
-  const std::size_t kind = secret.substr(0, 4).find_first_of("-_");
-  return std::string(secret.substr(0, kind == std::string_view::npos ? 0 : kind + 1)) + "...";
+  const auto kind = std::ranges::find_if(
+      kKinds, [&](std::string_view start) { return secret.starts_with(start); });
+  return (kind == kKinds.end() ? "" : std::string(*kind)) + "...";
 }
 
 std::string hidden_value(std::string_view value) {
@@ -72,6 +73,7 @@ class Members {
     out_ += is_secret_name(name_) ? hidden_value(last_) : std::string(last_);
     at_ = end;
     if (at_ < text_.size() && text_[at_] == quote) out_ += text_[at_++];
+    if (lists_ <= 0) name_ = "";  // it has one value, and between lines of a diff is no comma
   }
 
   void take_word() {

@@ -27,6 +27,10 @@ TEST(Masked, HidesWhatLooksLikeASecret) {
       {"a quote in it", R"("password": "a\"b", "name": "c")", R"("password": "...", "name": "c")"},
       {"a list", R"("token": ["a", "b"], "name": "c")", R"("token": ["...", "..."], "name": "c")"},
       {"on the next line", "token:\n  'abc',\nname: 'c'", "token:\n  '...',\nname: 'c'"},
+      {"of a kind that is not known", R"("password": "my-own", "x": "AKIA12345678")",
+       R"("password": "...", "x": "AKIA...")"},
+      {"lines of a diff", "- \"apiKey\": \"a\"\n+ \"apiKey\": \"b\"\n+ \"model\": \"c\"",
+       "- \"apiKey\": \"...\"\n+ \"apiKey\": \"...\"\n+ \"model\": \"c\""},
       {"in a URL", R"("proxy": "http://me:pass@host:1/x")", R"("proxy": "http://...@host:1/x")"},
   };
   for (const Row& row : rows) {

@@ -150,7 +150,7 @@ struct ServerOptions {
 class Server {
  public:
   virtual ~Server() = default;  // stops
-  // Binds and listens; connections are served from now on. kIo when the address is taken.
+  // Binds and listens; connections are served from now on. kConflict when the address is taken.
   static Result<std::unique_ptr<Server>> start(ServerOptions options);
   virtual std::uint16_t port() const = 0;
   virtual std::size_t open_connections() const = 0;
