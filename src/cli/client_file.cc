@@ -67,7 +67,7 @@ Result<> write_client_file(const std::string& path, std::string_view text) {
 }
 
 Result<std::string> free_copy_name(const std::string& path) {
-  const std::string name = path + ".before-tophand";
+  std::string name = path + ".before-tophand";
   if (!is_there(name)) return name;
   for (int number = 2; number <= kCopiesMax; ++number)
     if (std::string next = name + "." + std::to_string(number); !is_there(next)) return next;

@@ -48,10 +48,12 @@ Result<> check_usable(const config::Config& config) {
 std::vector<std::string> alias_warnings(const config::Config& config) {
   std::vector<std::string> warnings;
   const Aliases& aliases = config.models.aliases;
-  for (const auto& [name, model] : aliases)
-    if (aliases.contains(model))
-      warnings.push_back("models.aliases: '" + name + "' names '" + model +
-                         "', which is an alias, too: aliases are not followed further");
+  for (const auto& [name, model] : aliases) {
+    if (!aliases.contains(model)) continue;
+    std::string& warning = warnings.emplace_back("models.aliases: '");
+    warning.append(name).append("' names '").append(model);
+    warning += "', which is an alias, too: aliases are not followed further";
+  }
   if (aliases.contains(config.models.local))
     warnings.push_back("models.local: '" + config.models.local +
                        "' is an alias; local work needs the model's own name");
