@@ -305,11 +305,16 @@ Result<> Store::check_record_is_free(const InstalledModel& model) const {
   if (other->name != model.name)
     return fail(Code::kConflict, "the name is too like that of " + other->name +
                                      ", whose record has the same file name; take another one");
-  if (model.profile && !other->profile && other->path != model.path)
-    return fail(Code::kConflict, "'" + model.name +
-                                     "' is a model with a file of its own, which would be lost; "
-                                     "delete it first, or take another name");
-  return {};
+  if (!model.profile || other->path == model.path) return {};
+  // Whether the record has a profile says nothing: it may still be the last that names its file.
+  TOPHAND_TRY(models, "model folder", list());
+  const bool kept = std::ranges::any_of(models, [&](const InstalledModel& another) {
+    return another.path == other->path && another.name != other->name;
+  });
+  if (kept) return {};
+  return fail(Code::kConflict, "'" + model.name +
+                                   "' is the only name of its file, which would be lost; delete it "
+                                   "first, or take another name");
 }
 
 Result<> Store::add(const InstalledModel& model) {

@@ -71,8 +71,8 @@ class Store {
 
   // Records a verified file (already in dir(), or outside it for imports by reference), or a
   // profile or a copy of one that is recorded. kConflict: another model's record has the file name
-  // that this one's would have, or a profile would take the place of another file's record.
-  // kNotFound: the file has gone meanwhile.
+  // that this one's would have, or a profile would take the place of the last record that names
+  // another file. kNotFound: the file has gone meanwhile.
   Result<> add(const InstalledModel& model);
   // Removes the record; the file goes with the last record that names it, if it is in dir().
   Result<> remove(std::string_view name);

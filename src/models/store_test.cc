@@ -193,6 +193,22 @@ TEST_F(StoreTest, NoRecordTakesTheFileNameOfAnother) {
   EXPECT_TRUE(store.add(profile_of(base, "a:b")));  // itself, with a system prompt
 }
 
+TEST_F(StoreTest, NoProfileTakesTheLastNameOfAnotherFile) {
+  Store store(dir_);
+  const InstalledModel own = file("own", dir_ + "/own.gguf");
+  const InstalledModel other = file("other", dir_ + "/other.gguf");
+  ASSERT_TRUE(store.add(own));
+  ASSERT_TRUE(store.add(other));
+  ASSERT_TRUE(store.add(profile_of(own, "own")));  // its record has a profile from now on
+  const auto lost = store.add(profile_of(other, "own"));
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, Code::kConflict);
+  EXPECT_EQ(store.find("own")->path, own.path);
+  ASSERT_TRUE(store.add(profile_of(own, "poet")));  // a second name for the file
+  EXPECT_TRUE(store.add(profile_of(other, "own")));
+  EXPECT_EQ(store.add(profile_of(other, "poet")).error().code, Code::kConflict);
+}
+
 TEST_F(StoreTest, NoProfileIsMadeOfAFileThatHasGone) {
   Store store(dir_);
   const InstalledModel base = file("base", dir_ + "/base.gguf");
