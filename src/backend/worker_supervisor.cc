@@ -62,11 +62,13 @@ struct WorkerSupervisor::Worker {
   std::int64_t starts = 0, in_use = 0, last_used_ns = 0, next_start_ns = 0;
   bool stop_asked = false;  // by unload(), stop() or to make room
   bool stop_when_idle = false;
+  bool hung = false;  // it gave no sign of life and is being killed
   std::string socket;
   // The owner thread's.
   std::optional<WorkerProcess> process;
   std::int64_t started_ns = 0, ready_ns = 0, next_check_ns = 0, kill_at_ns = 0;
   std::int64_t pause_ms = 0;
+  LifeSign life;  // while it is ready
 
   std::int64_t keep_ns = -1;  // how long it may be idle; below 0: for ever
 
@@ -115,6 +117,7 @@ std::shared_ptr<WorkerSupervisor::Worker> WorkerSupervisor::entry(const std::str
     slot = std::make_shared<Worker>();
     slot->model = model;
     slot->pause_ms = options_.pause_first_ms;
+    slot->life = LifeSign(options_.life);
   }
   return slot;
 }
@@ -189,7 +192,8 @@ Result<WorkerLease> WorkerSupervisor::ready(const std::string& model, const Wait
   for (;;) {
     if (stopping_) return fail(Code::kUnavailable, "the gateway is stopping");
     const std::shared_ptr<Worker> worker = entry(weights->name);
-    if (worker->state == WorkerState::kReady && !worker->stop_asked && !has_ended(worker->pid))
+    if (worker->state == WorkerState::kReady && !worker->stop_asked && !worker->hung &&
+        !has_ended(worker->pid))
       return lease(worker, waited ? now_ns() - start_ns : 0);
     if (waited && worker->state == WorkerState::kFailed)
       return fail(Code::kUnavailable, worker->error);
@@ -308,6 +312,7 @@ void WorkerSupervisor::turn(Worker& worker, std::int64_t at_ns) {
       process.signal(SIGTERM);
     }
     if (is_overdue(worker, at_ns)) process.signal(SIGKILL);
+    if (worker.state == WorkerState::kReady) look_for_life(worker, at_ns);
   } else if (worker.stop_asked) {
     worker.state = WorkerState::kStopped;
     worker.stop_asked = false;
@@ -320,6 +325,17 @@ bool WorkerSupervisor::is_overdue(const Worker& worker, std::int64_t at_ns) cons
   if (worker.state == WorkerState::kStopping) return at_ns >= worker.kill_at_ns;
   return worker.state == WorkerState::kLoading &&
          at_ns - worker.started_ns > ns(options_.load_timeout_ms);
+}
+
+// A stopped process ends of SIGKILL too. Its end is heard like that of one that crashed, so what
+// waits for its answers is told the same.
+void WorkerSupervisor::look_for_life(Worker& worker, std::int64_t at_ns) const {
+  if (worker.hung || worker.life.look(at_ns)) return;
+  worker.hung = true;
+  log::warn(
+      "worker.hung",
+      {{"model", worker.model}, {"pid", worker.pid}, {"silent_ms", options_.life.silent_ms_max}});
+  worker.process->signal(SIGKILL);
 }
 
 void WorkerSupervisor::start(Worker& worker, std::int64_t at_ns) {
@@ -340,6 +356,7 @@ void WorkerSupervisor::start(Worker& worker, std::int64_t at_ns) {
   worker.pid = process->pid();
   worker.process.emplace(std::move(*process));
   worker.state = WorkerState::kLoading;
+  worker.hung = false;
   worker.loaded = 0;
   ++worker.starts;
   worker.started_ns = worker.next_check_ns = at_ns;
@@ -370,6 +387,7 @@ void WorkerSupervisor::check_health(Worker& worker, std::int64_t at_ns) {
   worker.state = WorkerState::kReady;
   worker.loaded = 1;
   worker.ready_ns = now_ns();
+  worker.life.begin(worker.socket, worker.ready_ns);
   worker.error.clear();
   log::info("worker.ready", {{"model", worker.model},
                              {"pid", worker.pid},
@@ -384,7 +402,8 @@ void WorkerSupervisor::ended(Worker& worker, int wait_status, std::int64_t at_ns
     words = worker.process->last_words();
     worker.process.reset();
   }
-  const std::string how = describe_exit(wait_status);
+  const std::string how =
+      worker.hung ? "no sign of life: it was killed" : describe_exit(wait_status);
   worker.pid = 0;
   unlink(worker.socket.c_str());
   if (worker.state == WorkerState::kStopping) {
@@ -421,6 +440,10 @@ void WorkerSupervisor::wait_for_something() {
         if (process->stderr_fd() >= 0) watched.push_back({process->stderr_fd(), POLLIN, 0});
         if (process->exit_fd() >= 0) watched.push_back({process->exit_fd(), POLLIN, 0});
         else until_ns = std::min(until_ns, at_ns + 2 * ns(kHealthEveryMs));
+      }
+      if (worker->state == WorkerState::kReady && !worker->hung) {
+        if (worker->life.fd() >= 0) watched.push_back({worker->life.fd(), POLLIN, 0});
+        until_ns = std::min(until_ns, worker->life.next_look_ns());
       }
       if (const auto idle_ns = worker->idle_until_ns()) until_ns = std::min(until_ns, *idle_ns);
       if (worker->state == WorkerState::kLoading)

@@ -1,7 +1,8 @@
 // Starts, watches and stops the engine workers: one child process a model, on demand. One thread
 // owns the processes (workers die with the thread that started them); everybody else waits on its
 // table. A worker that ends is started again after a pause that doubles up to half a minute; one
-// that cannot load fails its waiters with its own last words.
+// that cannot load fails its waiters with its own last words. One that is loaded and gives no sign
+// of life (life_sign.h) is killed, and has ended like any other.
 #pragma once
 
 #include <condition_variable>
@@ -15,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "backend/life_sign.h"
 #include "backend/workers.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -54,6 +56,7 @@ struct SupervisorOptions {
   int load_timeout_ms = 600'000;  // from start to the first healthy answer
   int pause_first_ms = 100, pause_max_ms = 30'000;
   int stop_grace_ms = 5'000;  // between SIGTERM and SIGKILL
+  LifeSignOptions life = {};  // of workers that are loaded
 };
 
 class WorkerSupervisor final : public Workers {
@@ -82,6 +85,7 @@ class WorkerSupervisor final : public Workers {
   void run();
   void turn(Worker& worker, std::int64_t now_ns);
   bool is_overdue(const Worker& worker, std::int64_t now_ns) const;
+  void look_for_life(Worker& worker, std::int64_t now_ns) const;
   void start(Worker& worker, std::int64_t now_ns);
   void check_health(Worker& worker, std::int64_t now_ns);
   void ended(Worker& worker, int wait_status, std::int64_t now_ns);

@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/random.h"
 #include "net/cancel.h"
@@ -114,6 +116,31 @@ TEST_F(SupervisorTest, AKilledWorkerComesBackForTheNextRequest) {
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_NE(supervisor_->status()[0].pid, pid);
   EXPECT_EQ(supervisor_->status()[0].starts, 2);
+}
+
+// A stopped process keeps its sockets and its pid, and says nothing.
+TEST_F(SupervisorTest, AHungWorkerIsKilledAndComesBack) {
+  SupervisorOptions quick = options();
+  quick.life = {.ask_every_ms = 20, .silent_ms_max = 200};
+  start(std::move(quick));
+  ASSERT_TRUE(ready("ok"));
+  const int pid = supervisor_->status()[0].pid;
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  while (supervisor_->status()[0].pid == pid) std::this_thread::yield();
+  const auto again = ready("ok");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_NE(supervisor_->status()[0].pid, pid);
+  EXPECT_EQ(supervisor_->status()[0].starts, 2);
+}
+
+TEST_F(SupervisorTest, AWorkerThatAnswersIsNotTakenForHung) {
+  SupervisorOptions quick = options();
+  quick.life = {.ask_every_ms = 1, .silent_ms_max = 2'000};
+  start(std::move(quick));
+  ASSERT_TRUE(ready("ok"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(supervisor_->status()[0].starts, 1);
+  EXPECT_EQ(supervisor_->status()[0].state, WorkerState::kReady);
 }
 
 TEST_F(SupervisorTest, AModelThatCannotLoadFailsWithTheWorkersLastWords) {
