@@ -92,7 +92,9 @@ bool ClientSink::move_to(Exchange& other) {
   for (const net::Header& header : exchange_->writer.headers().all())
     if (header.name.starts_with("x-tophand-"))
       other.writer.headers().set(header.name, header.value);
-  stamp(other.writer.headers(), exchange_->request_id);  // by which the ledger knows it
+  // By which the ledger knows it, in errors' bodies too, and whoever takes it over from this one.
+  other.request_id = exchange_->request_id;
+  stamp(other.writer.headers(), other.request_id);
   exchange_ = &other;
   shape_.context.write_into(other.shared);
   writer_.reset();  // pings may have gone before

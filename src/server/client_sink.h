@@ -58,7 +58,8 @@ class ClientSink final : public dispatch::Sink, private Beating {
   // Ends the answer by what came of it: the last bytes, or the error.
   void finish(const dispatch::Outcome& outcome);
   // Gives the answer to another exchange (a retry of the first) while the first has had nothing of
-  // it; false when it is too late. The first is not written to any more.
+  // it; false when it is too late. The first is not written to any more, and the other goes by its
+  // request id from then on.
   bool move_to(Exchange& other);
   // Writes a sign of life, and lets go of what is held, when it is due.
   Result<> breathe();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "base/log.h"
@@ -132,11 +133,12 @@ bool Retries::join(Exchange& exchange) {
   if (!asks_the_same(flight->first, exchange)) return false;
   const bool says_so = says_retry_of(flight->first.request.headers, exchange.request.headers);
   if (!says_so && clock_.mono_ns() - flight->begun_ns < kSilentNs) return false;
+  const std::string own_id = exchange.request_id;
   if (!flight->sink.move_to(exchange)) {
     if (says_so) flight->client.give_up();  // nobody waits for the rest of that answer
     return false;
   }
-  log::info("retry.joined", {{"id", flight->first.request_id}, {"retry", exchange.request_id}});
+  log::info("retry.joined", {{"id", flight->first.request_id}, {"retry", own_id}});
   flight->client.become(exchange.writer.client());
   flight->current = &exchange;
   changed_.notify_all();  // an earlier retry is not waited for any more

@@ -144,6 +144,12 @@ TEST(Retries, ARetryOfARetryReplacesIt) {
   two.join();
   EXPECT_EQ(second.writer.status, 409);
   EXPECT_NE(third.writer.bytes.find("hello"), std::string::npos);
+  for (Client* client : {&first, &second, &third})
+    EXPECT_EQ(client->exchange.request_id, "req_1") << "what the ledger knows";
+  for (Client* retry : {&second, &third})
+    EXPECT_EQ(retry->writer.headers().get("x-request-id"), "req_1");
+  EXPECT_NE(second.writer.bytes.find(R"("request_id":"req_1")"), std::string::npos)
+      << second.writer.bytes;
 }
 
 // Two equal requests in a burst may be two: sampling several answers is done like that.
