@@ -68,6 +68,15 @@ TEST(WriteAnswer, Ollama) {
           metrics);
 }
 
+// Backends measure from when the model was loaded; Ollama's total has everything.
+TEST(WriteAnswer, OllamasTotalIsNeverLessThanItsParts) {
+  Answer answer = sample_answer();
+  answer.timing = {.load_ns = 100, .prefill_ns = 2, .decode_ns = 3, .total_ns = 6};
+  EXPECT_NE(write_answer(Dialect::kOllamaChat, kContext, answer)
+                .find(R"("total_duration":105,"load_duration":100)"),
+            std::string::npos);
+}
+
 TEST(WriteAnswer, ShowsTheStopSequenceOnlyWhenItStopped) {
   Answer answer;
   answer.reason = StopReason::kStopSequence;

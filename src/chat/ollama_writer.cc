@@ -1,4 +1,6 @@
 // Answers of Ollama's /api/chat and /api/generate, whole and streamed. docs/protocols/ollama.md.
+#include <algorithm>
+
 #include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/block_sequencer.h"
@@ -26,8 +28,10 @@ Json tool_call_json(const std::string& id, const std::string& name, const std::s
   return call;
 }
 
+// Ollama's total is that of the whole request; what a backend measures may leave the load out.
 void add_metrics(Json& line, const Usage& usage, const Timing& timing) {
-  line["total_duration"] = timing.total_ns;
+  line["total_duration"] =
+      std::max(timing.total_ns, timing.load_ns + timing.prefill_ns + timing.decode_ns);
   line["load_duration"] = timing.load_ns;
   line["prompt_eval_count"] = usage.total_input();
   line["prompt_eval_duration"] = timing.prefill_ns;
