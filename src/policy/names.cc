@@ -62,7 +62,9 @@ std::optional<Asked> match_name(std::string name, std::string_view local_match, 
 }  // namespace
 
 std::string_view bare_model(std::string_view asked) {
-  for (const std::string_view prefix : {"anthropic/", "tophand/"})
+  // In this order: Ollama's own names begin with its registry, and there with a namespace.
+  for (const std::string_view prefix :
+       {"anthropic/", "tophand/", "registry.ollama.ai/library/", "registry.ollama.ai/"})
     if (begins_with(asked, prefix)) asked.remove_prefix(prefix.size());
   if (begins_with(asked, kPickerPrefix)) asked.remove_prefix(kPickerPrefix.size());
   return asked;

@@ -49,7 +49,8 @@ std::string backend_name(const Target& target);
 
 // In front of a local model's name: Claude Code's picker shows only names that look like Claude's.
 inline constexpr std::string_view kPickerPrefix = "claude-local-";
-// The name without what clients put in front: "anthropic/", "tophand/", kPickerPrefix.
+// The name without what clients put in front: "anthropic/", "tophand/", Ollama's registry,
+// kPickerPrefix.
 std::string_view bare_model(std::string_view asked);
 
 // A model that a backend of [[backends]] has, as of its last probe.

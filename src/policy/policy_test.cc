@@ -64,6 +64,8 @@ std::vector<Row> rows() {
       Priority::kLow, {kOther}, "local model named");
   add("local model with a provider", facts_for("somewhere/other:7b"), keyed, Priority::kLow,
       {kOther}, "local model named");
+  add("local model with Ollama's registry", facts_for("registry.ollama.ai/library/other:7b"), keyed,
+      Priority::kLow, {kOther}, "local model named");
   add("alias with a provider", facts_for("somewhere/auto"), keyed, Priority::kLow, {kSmall},
       "no priority declared, routing.default_priority: low");
   add("operator's alias for auto", facts_for("gpt-4o"), named, Priority::kLow, {kSmall},
