@@ -280,9 +280,11 @@ void answer(Service& service, Exchange& exchange) {
     note_question(service, exchange, asked->request, decision.task_class);
     return service.later()->take(exchange, asked->request.model, decision);
   }
-  if (auto applied = apply_profile(service, *asked); !applied) {
+  auto ready = check_thinking(service, exchange, *asked);
+  if (ready) ready = apply_profile(service, *asked);
+  if (!ready) {
     asked->so_far = std::move(asked->decision);
-    return refuse(service, exchange, applied.error(), refused_of(exchange, *asked));
+    return refuse(service, exchange, ready.error(), refused_of(exchange, *asked));
   }
   give(service, exchange, *asked);
 }
@@ -310,9 +312,11 @@ void answer_now(Service& service, Exchange& exchange, const Waited& waited) {
   asked->waited = &waited;
   if (auto decided = decide(service, exchange, *asked); !decided)
     return refuse(service, exchange, decided.error(), refused_of(exchange, *asked));
-  if (auto applied = apply_profile(service, *asked); !applied) {
+  auto ready = check_thinking(service, exchange, *asked);
+  if (ready) ready = apply_profile(service, *asked);
+  if (!ready) {
     asked->so_far = std::move(asked->decision);
-    return refuse(service, exchange, applied.error(), refused_of(exchange, *asked));
+    return refuse(service, exchange, ready.error(), refused_of(exchange, *asked));
   }
   give(service, exchange, *asked);
 }

@@ -106,6 +106,26 @@ class OllamaModelsTest(unittest.TestCase):
         self.assertEqual(self.show("", 400)["error"], "model is required")
         self.assertEqual(self.show("nope", 404)["error"], "model 'nope' not found")
 
+    def test_names_with_ollamas_registry_mean_the_model_everywhere(self):
+        for name in ("library/" + self.gateway.model, "registry.ollama.ai/library/" + self.gateway.model):
+            self.show(name)
+            for path, body in (("/api/chat", {"messages": CHAT}), ("/api/generate", {"prompt": "Say"}),
+                               ("/api/embed", {"input": "Say"})):
+                answer = self.gateway.post(path, {"model": name, "stream": False, "options": {"num_predict": 1}, **body})
+                self.assertEqual(answer.status, 200, (name, path, answer.body))
+
+    def test_a_named_model_that_cannot_think_is_not_asked_to(self):
+        self.create("poet", system="x")
+        def ask(name, think):
+            return self.gateway.post("/api/chat", {"model": name, "stream": False, "messages": CHAT, "think": think,
+                                                   "options": {"num_predict": 1}})
+        for name in (self.gateway.model, "poet", "library/poet"):
+            for think in (True, "high"):
+                answer = ask(name, think)
+                self.assertEqual((answer.status, answer.json()["error"]), (400, f'"{name}" does not support thinking'))
+            self.assertEqual(ask(name, False).status, 200)
+        self.assertEqual(ask("local", True).status, 200)  # a wish: others may answer
+
     def test_a_copy_outlives_what_it_was_made_of(self):
         self.create("first", system="First.")
         answer = self.gateway.post("/api/copy", {"source": "first", "destination": "second:1b"})
