@@ -53,6 +53,19 @@ inline std::string_view trimmed(std::string_view text, std::string_view spaces) 
   return text.substr(begin, text.find_last_not_of(spaces) - begin + 1);
 }
 
+// What is shown of a stranger's text in a message: all of it up to `bytes_max`, else its beginning
+// and its end with "..." between. UTF-8 is cut between characters.
+inline std::string abridged(std::string_view text, std::size_t bytes_max = 200) {
+  if (text.size() <= bytes_max) return std::string(text);
+  const auto inside = [&](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
+  };
+  std::size_t end = bytes_max - bytes_max / 3, begin = text.size() - bytes_max / 3;
+  while (end > 0 && inside(end)) --end;
+  while (begin < text.size() && inside(begin)) ++begin;
+  return std::string(text.substr(0, end)) + "..." + std::string(text.substr(begin));
+}
+
 // The items with `between` between them; leading empty ones leave no trace.
 inline std::string joined(const std::vector<std::string>& items, std::string_view between) {
   std::string out;

@@ -15,6 +15,18 @@ TEST(Ascii, BlankIsSpacesTabsAndLineEnds) {
   EXPECT_FALSE(is_blank(" \v"));
 }
 
+TEST(Ascii, AbridgesLongTextBetweenCharacters) {
+  EXPECT_EQ(abridged("", 9), "");
+  EXPECT_EQ(abridged("123456789", 9), "123456789");
+  EXPECT_EQ(abridged("1234567890", 9), "123456...890");
+  EXPECT_EQ(abridged("12345\xC3\xA4zzz\xC3\xA4"
+                     "90",
+                     9),
+            "12345...90")
+      << "no half of a character";
+  EXPECT_EQ(abridged(std::string(50, '\x80'), 9), "...") << "and no loop without end";
+}
+
 TEST(Ascii, JoinsWithTheTextBetween) {
   EXPECT_EQ(joined({}, "; "), "");
   EXPECT_EQ(joined({"a"}, "; "), "a");

@@ -9,10 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/json.h"
 
 namespace tophand {
 namespace {
+
+constexpr std::size_t kMessageBytesMax = 300;
 
 struct Shape {
   std::size_t depth = 0;    // deepest nesting of [ and {
@@ -42,10 +45,11 @@ Shape shape_of(std::string_view text, const JsonLimits& limits) {
   return shape;
 }
 
-// The library's text without its "[json.exception.parse_error.101]" prefix.
+// The library's text without its "[json.exception.parse_error.101]" prefix. It quotes what it has
+// read of the value, be it a megabyte of digits.
 std::string tidy_message(std::string_view what) {
   const std::size_t end = what.find("] ");
-  return std::string(end == std::string_view::npos ? what : what.substr(end + 2));
+  return abridged(end == std::string_view::npos ? what : what.substr(end + 2), kMessageBytesMax);
 }
 
 // The code unit of the escape \uXXXX at `at`; nothing where there is none.

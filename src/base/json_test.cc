@@ -47,6 +47,16 @@ TEST(Json, MalformedTextNamesThePlace) {
 }
 
 // What JavaScript writes of a string that was cut between the halves of a surrogate pair.
+TEST(Json, AMessageDoesNotEchoALongValue) {
+  for (const std::string& text : {R"({"max_tokens":)" + std::string(100'000, '9') + "}",
+                                  R"({"a":")" + std::string(100'000, 'x')}) {
+    const auto json = parse_json(text);
+    ASSERT_FALSE(json);
+    EXPECT_LT(json.error().message.size(), 400u);
+    EXPECT_TRUE(json.error().message.starts_with("malformed JSON: ")) << json.error().message;
+  }
+}
+
 TEST(Json, NothingStandsBehindAZeroByte) {
   using std::string_view_literals::operator""sv;
   for (const std::string_view text :

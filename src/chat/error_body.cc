@@ -1,4 +1,5 @@
 // Error bodies of the dialects.
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/answer_json.h"
 #include "chat/request_parsers.h"
@@ -6,6 +7,8 @@
 
 namespace tophand::chat {
 namespace {
+
+constexpr std::size_t kMessageBytesMax = 4'000;  // whatever was quoted in it
 
 std::string_view anthropic_type(Code code) {
   switch (code) {
@@ -142,7 +145,7 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     case Dialect::kAnthropicMessages:
       out["type"] = "error";
       out["error"] = {{"type", type.empty() ? anthropic_type(error.code) : type},
-                      {"message", client_message(dialect, error)}};
+                      {"message", abridged(client_message(dialect, error), kMessageBytesMax)}};
       // The vendor's SDKs send the whole conversation when they read this.
       if (error.about == About::kThread)
         out["error"]["details"] = {{"error_code", "thread_not_found"}};
@@ -152,7 +155,7 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     case Dialect::kOpenAiResponses:
     case Dialect::kOpenAiCompletions: {
       const OpenAiError known = openai_error(error);
-      out["error"] = {{"message", client_message(dialect, error)},
+      out["error"] = {{"message", abridged(client_message(dialect, error), kMessageBytesMax)},
                       {"type", known.type},  // Claude's types are no words of this API
                       {"param", or_null(error.field)},
                       {"code", or_null(known.code)}};
@@ -160,7 +163,7 @@ std::string write_error(Dialect dialect, const Error& error, std::string_view re
     }
     case Dialect::kOllamaChat:
     case Dialect::kOllamaGenerate:
-      out["error"] = client_message(dialect, error);
+      out["error"] = abridged(client_message(dialect, error), kMessageBytesMax);
       // Ollama's own client shows only this of a 401 (api/types.go, AuthorizationError).
       if (error.code == Code::kUnauthorized) out["status"] = out["error"];
       break;

@@ -2,12 +2,15 @@
 
 #include <cmath>
 
+#include "base/ascii.h"
 #include "base/json.h"
 
 namespace tophand::chat {
 namespace {
 
 constexpr double kInt64Bound = 9223372036854775808.0;  // 2^63, exact as a double
+
+constexpr std::size_t kWhyBytesMax = 600;  // as much as our longest words and a few names
 
 std::string shown(double number) {
   return dump_json(Json(number));
@@ -100,9 +103,11 @@ tl::unexpected<Error> Field::expected(std::string_view what) const {
 }
 
 tl::unexpected<Error> Field::refused(std::string_view why) const {
-  std::string where = path();
-  if (where.empty()) return fail(Code::kInvalid, std::string(why));
-  return fail_field(std::move(where), why);
+  // Both may quote what the client sent.
+  std::string where = abridged(path());
+  const std::string shown_why = abridged(why, kWhyBytesMax);
+  if (where.empty()) return fail(Code::kInvalid, shown_why);
+  return fail_field(std::move(where), shown_why);
 }
 
 Result<std::string> Field::string() const {

@@ -95,7 +95,7 @@ Result<> parse_format(const Field& format, Request& request) {
   const bool text = format.is_string();
   if (text && format.view().string() == "json") request.json_object = true;
   else if (!text || format.view().string() != "")
-    return fail(Code::kInvalid, "invalid format: " + dump_json(format.tree()) +
+    return fail(Code::kInvalid, "invalid format: " + abridged(dump_json(format.tree())) +
                                     "; expected \"json\" or a valid JSON Schema object");
   return {};
 }
