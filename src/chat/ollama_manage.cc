@@ -1,5 +1,6 @@
 #include "chat/ollama_manage.h"
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "chat/field.h"
 
@@ -35,6 +36,28 @@ Result<> parse_licences(const Field& licence, CreateRequest& request) {
   return {};
 }
 
+// As Ollama takes it: "a/b.gguf", no part of which is empty, "." or "..". Nothing is ever opened
+// under it, but it is a client's mistake that should not go unnoticed.
+bool is_local_path(std::string_view path) {
+  for (;;) {
+    const std::size_t end = path.find('/');
+    const std::string_view part = path.substr(0, end);
+    if (part.empty() || part == "." || part == "..") return false;
+    if (end == std::string_view::npos) return true;
+    path.remove_prefix(end + 1);
+  }
+}
+
+Result<> check_file_name(std::string_view name) {
+  if (!is_local_path(name))
+    return fail(Code::kInvalid,
+                "file path must be relative, without \"..\": found \"" + abridged(name) + '"');
+  if (lowered(name).ends_with(".safetensors"))
+    return fail(Code::kInvalid, "file \"" + abridged(name) +
+                                    "\": safetensors are not read here; expected one GGUF file");
+  return {};
+}
+
 Result<> parse_files(const Field& files, CreateRequest& request) {
   if (files.absent()) return {};
   if (!files.is_object()) return files.expected("an object");
@@ -43,8 +66,23 @@ Result<> parse_files(const Field& files, CreateRequest& request) {
                          std::to_string(kFilesMax));
   const Json given = files.tree();
   for (const auto& [name, digest] : given.items()) {
+    TOPHAND_FIELD_CHECK(check_file_name(name));
     if (!digest.is_string()) return files[name].expected("a string");
     request.files.emplace_back(name, digest.template get<std::string>());
+  }
+  return {};
+}
+
+// A profile's messages are examples of a conversation. Their content is parse_profile's to check.
+Result<> check_roles(const Field& messages) {
+  if (!messages.is_array()) return {};
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Field message = messages.at(i), role = message["role"];
+    if (!message.is_object()) return message.expected("an object");
+    TOPHAND_FIELD(given, role.string());
+    const std::string name = lowered(given);
+    if (name != "system" && name != "user" && name != "assistant")
+      return role.refused("expected \"system\", \"user\" or \"assistant\", found \"" + given + '"');
   }
   return {};
 }
@@ -93,6 +131,7 @@ Result<CreateRequest> parse_ollama_create(std::string_view body) {
   const Field parameters = root["parameters"], messages = root["messages"];
   TOPHAND_FIELD(parameters_json, json_text(parameters, parameters.is_object(), "an object", "{}"));
   TOPHAND_FIELD(messages_json, json_text(messages, messages.is_array(), "an array", "[]"));
+  TOPHAND_FIELD_CHECK(check_roles(messages));
   TOPHAND_FIELD_CHECK(parse_licences(root["license"], request));
   TOPHAND_FIELD_CHECK(parse_files(root["files"], request));
   request.model = std::move(model);

@@ -38,6 +38,34 @@ TEST(OllamaCreateRequest, HasItsParts) {
     EXPECT_FALSE(parse_ollama_create(body)) << body;
 }
 
+TEST(OllamaCreateRequest, TakesPathsOfItsOwnFolderOnly) {
+  const auto with = [](const std::string& name) {
+    return parse_ollama_create(R"({"model":"m","files":{")" + name + R"(":"sha256:00"}})");
+  };
+  for (const char* name : {"w.gguf", "a/b.gguf", "a..b", ".gguf", "w"})
+    EXPECT_TRUE(with(name)) << name;
+  for (const char* name : {"../x.gguf", "/etc/x.gguf", "a/../x", "a//x", "./x", "", "a/"}) {
+    const auto create = with(name);
+    ASSERT_FALSE(create) << name;
+    EXPECT_TRUE(create.error().message.starts_with("file path must be relative")) << name;
+  }
+  for (const char* name : {"x.safetensors", "a/x.SafeTensors"})
+    EXPECT_NE(with(name).error().message.find("safetensors are not read here"), std::string::npos);
+}
+
+TEST(OllamaCreateRequest, TakesMessagesOfThreeRoles) {
+  const auto with = [](const std::string& message) {
+    return parse_ollama_create(R"({"model":"m","messages":[{"role":"user","content":"q"},)" +
+                               message + "]}");
+  };
+  for (const char* role : {"system", "user", "assistant", "Assistant"})
+    EXPECT_TRUE(with(R"({"role":")" + std::string(role) + R"(","content":"x"})")) << role;
+  EXPECT_EQ(with(R"({"role":"tool","content":"x"})").error().message,
+            "messages[1].role: expected \"system\", \"user\" or \"assistant\", found \"tool\"");
+  for (const char* message : {R"({"content":"x"})", R"({"role":7})", "7"})
+    EXPECT_FALSE(with(message));
+}
+
 TEST(OllamaParameters, AreALineAValue) {
   EXPECT_EQ(ollama_parameter_lines(R"({"temperature":0.5,"stop":["a","b"]})"),
             "temperature                    0.5\n"
