@@ -40,6 +40,7 @@ Json ollama_model(const ListedModel& model) {
   details["parameter_size"] = model.parameter_size;
   details["quantization_level"] = model.quantization;
   if (model.context_tokens > 0) details["context_length"] = model.context_tokens;
+  if (model.embedding_length > 0) details["embedding_length"] = model.embedding_length;
   Json out = Json::object();
   out["name"] = model.id;
   out["model"] = model.id;

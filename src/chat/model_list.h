@@ -26,6 +26,7 @@ struct ListedModel {
   std::string digest = {};          // hex SHA-256, no prefix
   std::int64_t size_bytes = 0;
   std::int64_t context_tokens = 0;             // 0: unknown
+  std::int64_t embedding_length = 0;           // 0: unknown
   std::vector<std::string> capabilities = {};  // "completion", "tools"
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "chat/model_list.h"
 #include "net/query.h"
 #include "server/handlers.h"
@@ -111,8 +112,10 @@ void list_tags(Service& service, Exchange& exchange) {
   for (const models::InstalledModel& model : *installed) {
     models.push_back(local_model(model));
     if (service.deps().inspector == nullptr) continue;
-    if (const auto told = service.deps().inspector->inspect(model))
-      models.back().capabilities = capabilities_of(**told);
+    const auto told = service.deps().inspector->inspect(model);
+    if (!told) continue;
+    models.back().capabilities = capabilities_of(**told);
+    models.back().embedding_length = int_or(**told, "embedding_length", 0);
   }
   add_offered(service, models);
   send_body(exchange, kJson, chat::write_model_list(chat::ModelListStyle::kOllamaTags, models));
