@@ -1,5 +1,6 @@
 #include "server/inspector.h"
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "base/subprocess.h"
 
@@ -10,6 +11,18 @@ constexpr std::size_t kKnownMax = 64;
 constexpr std::size_t kErrorBytesMax = 1000;
 constexpr int kTimeoutMs = 60'000;
 
+// Its error as a client may read it: where the files of this machine lie is nobody's business.
+std::string said_without_path(std::string_view err, std::string_view path) {
+  constexpr std::string_view kProgram = "tophand: ", kFile = "the file";
+  std::string said(trimmed(err, " \r\n"));
+  if (const std::size_t at = said.rfind('\n'); at != std::string::npos) said.erase(0, at + 1);
+  if (said.starts_with(kProgram)) said.erase(0, kProgram.size());
+  for (const std::string& shown : {"'" + std::string(path) + "'", std::string(path)})
+    for (std::size_t at = said.find(shown); at != std::string::npos; at = said.find(shown, at))
+      said.replace(at, shown.size(), kFile);
+  return abridged(said, kErrorBytesMax);
+}
+
 Result<std::shared_ptr<const Json>> ask(const std::string& program, const std::string& path,
                                         bool arrays) {
   ProcessOptions options;
@@ -18,7 +31,7 @@ Result<std::shared_ptr<const Json>> ask(const std::string& program, const std::s
   options.timeout_ms = kTimeoutMs;
   TOPHAND_TRY(done, "inspect model", run_process(options));
   if (done.exit_code != 0)
-    return fail(Code::kInvalid, "inspect model: " + done.err.substr(0, kErrorBytesMax));
+    return fail(Code::kInvalid, "inspect model: " + said_without_path(done.err, path));
   TOPHAND_TRY(json, "inspect model", parse_json(done.out));
   return std::make_shared<const Json>(std::move(json));
 }

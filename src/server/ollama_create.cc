@@ -85,7 +85,7 @@ Result<models::InstalledModel> base_of(const Service& service, const chat::Creat
   std::error_code error;
   models::InstalledModel base{.name = "", .path = models::blob_path(store.dir(), *hex)};
   base.bytes = std::filesystem::file_size(base.path, error);
-  if (error) return fail(Code::kIo, base.path + ": " + error.message());
+  if (error) return fail(Code::kIo, "blob \"" + digest + "\": " + error.message());
   base.sha256 = *hex;
   TOPHAND_TRY(told, "file \"" + name + "\"", service.deps().inspector->inspect(base));
   base.family = string_or(*told, "architecture", "");

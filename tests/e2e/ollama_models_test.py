@@ -156,6 +156,9 @@ class OllamaModelsTest(unittest.TestCase):
                 ({"model": "local", "from": self.gateway.model}, 400, "take another name"),
                 ({"model": "x", "from": self.gateway.model, "quantize": "q4_K_M"}, 400, "tophand quantize"),
                 ({"model": "x", "from": self.gateway.model, "adapters": {"a": "b"}}, 400, "adapters"),
+                ({"model": "x", "files": {"../a.gguf": "sha256:00"}}, 400, "file path must be relative"),
+                ({"model": "x", "files": {"a.safetensors": "sha256:00"}}, 400, "safetensors"),
+                ({"model": "x", "from": self.gateway.model, "messages": [{"role": "tool", "content": "a"}]}, 400, "role"),
                 ({"model": "x", "files": {"a.gguf": "sha256:00"}}, 400, "invalid digest"),
                 ({"model": "x", "files": {"a.gguf": "sha256:" + "0" * 64}}, 400, "not found")):
             answer = self.gateway.post("/api/create", {**body, "stream": False})
@@ -221,7 +224,25 @@ class OllamaModelsTest(unittest.TestCase):
         self.assertEqual(self.gateway.call("POST", f"/api/blobs/{digest}", data).status, 201)
         lines = self.lines("/api/create", {"model": "noise", "files": {"w.gguf": digest}})
         self.assertIn("w.gguf", lines[-1]["error"])
+        self.assertNotRegex(lines[-1]["error"], r"\n|tophand|blobs|sha256|/")
         self.assertNotIn("noise", self.tags())
+
+    def test_an_installed_file_that_is_damaged_is_told_of_without_its_path(self):
+        self.create("damaged")  # keeps the file's record; what is inspected is kept by path and hash
+        record = self.gateway.data / "models/damaged.model.json"
+        value = json.loads(record.read_text())
+        noise = self.gateway.folder / "noise.gguf"
+        noise.write_bytes(b"GGUF" + bytes(value["bytes"] - 4))
+        record.write_text(json.dumps({**value, "path": str(noise)}))
+        error = self.show("damaged", 500)["error"]
+        self.assertNotRegex(error, r"\n|tophand|noise|/")
+        self.assertIn("the file", error)
+        record.write_text(json.dumps(value))
+
+    def test_tags_have_the_details_that_show_has(self):
+        details = self.tags()[self.gateway.model]["details"]
+        self.assertGreater(details["embedding_length"], 0)
+        self.assertEqual(details["embedding_length"], self.show(self.gateway.model)["details"]["embedding_length"])
 
     def test_names_of_blobs_lead_nowhere(self):
         for name in ("sha256:../../keys", "sha256:" + "A" * 64, "x", "sha256:" + "0" * 63 + "%2f"):
