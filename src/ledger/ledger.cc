@@ -105,8 +105,10 @@ class SqliteLedger final : public Ledger {
   Result<JournalHead> head() override;
   Result<Verdict> verify(const std::vector<PriceBook>& books,
                          const std::optional<JournalHead>& expected) override;
+  std::string write_fault() const override;
 
  private:
+  Result<> noted(Result<> written);
   enum class Sync : std::uint8_t { kLater, kNow };
   Result<> set_sync(Sync sync);
   Result<Transaction> begin_transaction(Sync sync);
@@ -120,6 +122,8 @@ class SqliteLedger final : public Ledger {
   Result<> write(const std::vector<FreeRows::Write>& writes);
   Result<> write_start(const RowStart& row);
 
+  mutable std::mutex fault_mutex_;  // guards the next
+  std::string fault_;
   std::mutex week_mutex_;  // guards the next two
   Calendar calendar_;
   Span week_;  // that was asked for last
@@ -240,7 +244,8 @@ Result<std::int64_t> SqliteLedger::begin(const AttemptStart& start) {
   }
   const std::lock_guard guard(mutex_);
   write_free_rows();
-  if (auto reserved = reserve(row); !reserved) return tl::unexpected(std::move(reserved).error());
+  if (auto reserved = noted(reserve(row)); !reserved)
+    return tl::unexpected(std::move(reserved).error());
   return id;
 }
 
@@ -286,7 +291,7 @@ Result<> SqliteLedger::finish(RowEnd row) {
   TOPHAND_TRY(before, "ledger", tables_.attempts.money(row.id));
   if (!before) return fail(Code::kNotFound, "ledger: no row " + std::to_string(row.id));
   if (before->state != "reserved") return {};  // it had ended before, and that stands
-  return end_row(row, *before);
+  return noted(end_row(row, *before));
 }
 
 Result<> SqliteLedger::end_row(const RowEnd& row, const Attempts::Money& before) {
@@ -349,7 +354,7 @@ void SqliteLedger::write_free_rows() {
   std::vector<FreeRows::Write> writes = free_.take();
   if (writes.empty()) return;
   const std::size_t count = writes.size();
-  const auto written = write(writes);
+  const auto written = noted(write(writes));
   if (written) return;
   const bool kept = free_.put_back(std::move(writes));
   log::error(kept ? "ledger.free_rows_wait" : "ledger.free_rows_lost",
@@ -383,6 +388,22 @@ Result<> SqliteLedger::write_start(const RowStart& row) {
   }
   if (!written) return written;
   return tables_.journal.append(row.id, reserve_event(row, price_version_));
+}
+
+// What was refused for a reason of its own (the budget, a row that is there) says nothing about the
+// file.
+Result<> SqliteLedger::noted(Result<> written) {
+  const bool refused = !written && (written.error().code == Code::kBudget ||
+                                    written.error().code == Code::kConflict);
+  if (refused) return written;
+  const std::lock_guard guard(fault_mutex_);
+  fault_ = written ? std::string() : written.error().message;
+  return written;
+}
+
+std::string SqliteLedger::write_fault() const {
+  const std::lock_guard guard(fault_mutex_);
+  return fault_;
 }
 
 Result<Totals> SqliteLedger::totals(std::int64_t since_ms) {

@@ -124,6 +124,9 @@ class Ledger {
   // window of the clock's now; kConflict when this attempt of this request has a row already (if
   // anything is reserved); kInvalid for a negative amount, or one above kAmountMax.
   virtual Result<std::int64_t> begin(const AttemptStart& start) = 0;
+  // Why the last row that was to be written was not ("disk full"); "" when it was. Until the next
+  // one is, whatever costs money is refused. Does not wait for the file.
+  virtual std::string write_fault() const { return {}; }
   // Charges end.cost. The first settle or release of a row wins; later ones change nothing.
   // kNotFound for an unknown row.
   virtual Result<> settle(std::int64_t row_id, const AttemptEnd& end) = 0;

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -29,6 +31,43 @@ class LedgerTest : public testing::Test {
   TemporaryFolder folder_;
   FakeClock clock_;
 };
+
+// No file may grow, as on a disk that is full.
+class FullDisk {
+ public:
+  FullDisk() : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit none{1, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_F(LedgerTest, SaysThatItCannotBeWrittenUntilItCan) {
+  const auto ledger = open(kDollar);
+  ASSERT_TRUE(ledger->begin(paid("req_1", 5)));
+  EXPECT_EQ(ledger->write_fault(), "");
+  {
+    const FullDisk full;
+    const auto refused = ledger->begin(paid("req_2", 5));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(ledger->write_fault(), refused.error().message);
+    EXPECT_FALSE(ledger->write_fault().empty());
+  }
+  EXPECT_EQ(ledger->begin(paid("req_3", 2 * kDollar)).error().code, Code::kBudget);
+  EXPECT_NE(ledger->write_fault(), "") << "nothing was written since";
+  ASSERT_TRUE(ledger->begin(paid("req_4", 5)));
+  EXPECT_EQ(ledger->write_fault(), "");
+}
 
 TEST_F(LedgerTest, KeepsEverythingThatAnAttemptSays) {
   const auto ledger = open();

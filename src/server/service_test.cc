@@ -290,6 +290,11 @@ TEST_F(ServiceTest, SaysWhichToolsWereLeftOut) {
   EXPECT_EQ(with.headers.get("x-tophand-left-out"), "web_search, namespace");
 }
 
+TEST_F(ServiceTest, TheStatusSaysWhetherTheLedgerCanBeWritten) {
+  const auto status = ask(request("GET", "/tophand/v1/status", ""));
+  EXPECT_NE(status.body.find(R"("ledger":{"error":""})"), std::string::npos) << status.body;
+}
+
 TEST_F(ServiceTest, AWrongKeyIs401InTheDialectsShape) {
   net::ClientRequest wrong = request("POST", "/v1/messages", kMessages);
   wrong.headers.set("x-api-key", "th-wrong");

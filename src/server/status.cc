@@ -197,6 +197,7 @@ void show_status(Service& service, Exchange& exchange) {
                          {"bytes", stored.bytes},
                          {"bytes_max", config.responses.store_mib << 20}}},
                        {"configuration", reloads_json(service)},
+                       {"ledger", {{"error", service.deps().ledger->write_fault()}}},
                        {"price_version", service.deps().prices->version()}});
 }
 
