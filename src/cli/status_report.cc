@@ -180,6 +180,9 @@ std::vector<Problem> problems_in(const Parsed& parts) {
   if (const std::string error = text(part(status, "configuration"), "error"); !error.empty())
     out.push_back({"the configuration was changed and not taken: " + error,
                    "mend it; `tophand config check` says whether it is right"});
+  if (const std::string error = text(part(status, "ledger"), "error"); !error.empty())
+    out.push_back({"the ledger cannot be written, so what costs money is refused: " + error,
+                   "make room on the disk of the data folder"});
   add_budget_problems(parts.budget, out);
   return out;
 }

@@ -50,6 +50,10 @@ std::string blob_path(const std::string& dir, std::string_view hex) {
   return dir + "/blobs/sha256-" + std::string(hex);
 }
 
+bool is_blob(const std::string& dir, std::string_view path) {
+  return path.starts_with(blob_path(dir, ""));
+}
+
 bool has_blob(const std::string& dir, std::string_view hex) {
   struct stat status{};
   return ::stat(blob_path(dir, hex).c_str(), &status) == 0 && S_ISREG(status.st_mode);

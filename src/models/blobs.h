@@ -20,6 +20,7 @@ inline constexpr std::uint64_t kBlobBytesMax = std::uint64_t{256} << 30;
 std::optional<std::string> digest_hex(std::string_view digest);
 
 std::string blob_path(const std::string& dir, std::string_view hex);
+bool is_blob(const std::string& dir, std::string_view path);  // lies where uploads do
 bool has_blob(const std::string& dir, std::string_view hex);
 
 // Deletes what uploads have left behind in DIR/blobs: files that none of `used` (paths) is, and

@@ -306,6 +306,7 @@ Result<> Store::check_record_is_free(const InstalledModel& model) const {
     return fail(Code::kConflict, "the name is too like that of " + other->name +
                                      ", whose record has the same file name; take another one");
   if (!model.profile || other->path == model.path) return {};
+  if (is_blob(dir_, other->path)) return {};  // whoever uploaded it replaces it so, as in Ollama
   // Whether the record has a profile says nothing: it may still be the last that names its file.
   TOPHAND_TRY(models, "model folder", list());
   const bool kept = std::ranges::any_of(models, [&](const InstalledModel& another) {

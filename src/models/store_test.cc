@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "models/blobs.h"
 #include "models/catalogue.h"
 
 namespace tophand::models {
@@ -207,6 +208,16 @@ TEST_F(StoreTest, NoProfileTakesTheLastNameOfAnotherFile) {
   ASSERT_TRUE(store.add(profile_of(own, "poet")));  // a second name for the file
   EXPECT_TRUE(store.add(profile_of(other, "own")));
   EXPECT_EQ(store.add(profile_of(other, "poet")).error().code, Code::kConflict);
+}
+
+TEST_F(StoreTest, AnUploadIsReplacedByTheNextOneOfItsName) {
+  Store store(dir_);
+  std::filesystem::create_directories(dir_ + "/blobs");
+  const InstalledModel first = file("first", blob_path(dir_, "01"));
+  const InstalledModel next = file("next", blob_path(dir_, "02"));
+  ASSERT_TRUE(store.add(profile_of(first, "mine")));
+  ASSERT_TRUE(store.add(profile_of(next, "mine")));
+  EXPECT_EQ(store.find("mine")->path, next.path);
 }
 
 TEST_F(StoreTest, NoProfileIsMadeOfAFileThatHasGone) {
