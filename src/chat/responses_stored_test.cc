@@ -136,7 +136,9 @@ TEST(Store, NothingIsOfferedOfAnAnswerThatFailed) {
   std::string stream;
   writer->on(TextDelta{"hi"}, 0, stream);
   writer->on(Failed{{Code::kUpstream, "broke"}, ""}, 0, stream);
-  EXPECT_NE(stream.find("response.failed"), std::string::npos);
+  const std::size_t failed = stream.find("event: response.failed");
+  ASSERT_NE(failed, std::string::npos);
+  EXPECT_NE(stream.find(R"("store":false)", failed), std::string::npos) << stream;
   EXPECT_EQ(offered, 0);
 }
 

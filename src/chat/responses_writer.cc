@@ -59,7 +59,7 @@ Json response_json(const AnswerContext& context, ResponseState state) {
   out["output"] = std::move(state.output);
   if (const auto echo = parse_json(context.echo_json); echo && echo->is_object())
     for (const auto& [key, value] : echo->items()) out[key] = value;
-  if (context.keep) out["store"] = true;
+  if (context.keep) out["store"] = state.status != "failed";  // which is not kept
   out["usage"] = std::move(state.usage);
   return out;
 }
