@@ -107,6 +107,7 @@ void EngineBackend::try_once(const Call& call, const std::string& body, Try& att
       note(report, *event);
       if (auto* finished = std::get_if<chat::Finished>(&*event)) {
         finished->timing.load_ns += lease->load_ns;
+        finished->timing.total_ns += lease->load_ns;
         report.timing = finished->timing;
       }
       // A failure is told by whoever sees the report: it may still become an HTTP status.

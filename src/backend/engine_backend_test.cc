@@ -80,6 +80,7 @@ TEST(EngineBackend, TurnsLinesIntoEventsAndAddsTheLoadTime) {
   EXPECT_EQ(report.usage.total_input(), 20);
   EXPECT_EQ(report.usage.output_tokens, 2);
   EXPECT_EQ(report.timing.load_ns, 1000);
+  EXPECT_EQ(report.timing.total_ns, 1011);
   EXPECT_EQ(report.timing.prefill_ns, 5);
   EXPECT_EQ(rig.server.requests()[0].path, "/generate");
 }

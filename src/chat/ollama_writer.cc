@@ -28,7 +28,7 @@ Json tool_call_json(const std::string& id, const std::string& name, const std::s
   return call;
 }
 
-// Ollama's total is that of the whole request; what a backend measures may leave the load out.
+// A backend that tells no total has its parts.
 void add_metrics(Json& line, const Usage& usage, const Timing& timing) {
   line["total_duration"] =
       std::max(timing.total_ns, timing.load_ns + timing.prefill_ns + timing.decode_ns);

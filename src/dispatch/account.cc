@@ -157,7 +157,7 @@ void note_energy(const Deps& deps, const Attempt& attempt, ledger::AttemptEnd& e
   if (!deps.energy) return;
   const chat::Timing& timing = attempt.report.timing;
   const std::int64_t work_ms =
-      timing.total_ns > 0 ? (timing.total_ns + timing.load_ns) / 1'000'000 : end.duration_ms;
+      timing.total_ns > 0 ? timing.total_ns / 1'000'000 : end.duration_ms;
   ledger::Energy energy = deps.energy(std::min(work_ms, end.duration_ms));
   end.energy = energy.cost;
   if (end.counterfactual_basis.empty()) end.counterfactual_basis = std::move(energy.basis);
