@@ -170,7 +170,7 @@ Result<chat::EmbeddingAnswer> OpenAiBackend::embed(const std::string& model,
 }
 
 Result<> OpenAiBackend::load(const std::string& model, const net::Cancellation& client) {
-  const auto loaded = ask_to(kind_.load, model, false, client);
+  auto loaded = ask_to(kind_.load, model, false, client);
   if (!loaded && loaded.error().code == Code::kInvalid) return {};  // it has no way: see adapter.h
   return loaded;
 }

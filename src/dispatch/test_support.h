@@ -172,7 +172,7 @@ struct Rig {
   Job job;
 };
 
-inline Script plays(std::vector<chat::StreamEvent> events) {
+inline Script plays(const std::vector<chat::StreamEvent>& events) {
   return [events](const backend::Call&, backend::Sink& sink) { return play(sink, events); };
 }
 inline Script refuses(Code code) {

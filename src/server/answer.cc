@@ -351,7 +351,7 @@ void count_tokens(Service& service, Exchange& exchange) {
   }
   const auto profile = profile_for(service, decision->targets);
   if (!profile) return send_error(exchange, profile.error());
-  if (*profile) chat::apply_profile(**profile, local);
+  if (const auto& known = *profile) chat::apply_profile(*known, local);
   const policy::Target& target = decision->targets.front();
   const bool is_local = target.place == policy::Place::kLocal;
   backend::Backend* backend = service.deps().backend_for(target);
