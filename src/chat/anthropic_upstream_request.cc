@@ -50,8 +50,7 @@ Json image_json(const ImageBlock& image) {
 // null for what is not sent: thinking, and text the API refuses because it is empty.
 Json block_json(const Block& block) {
   if (const auto* text = std::get_if<TextBlock>(&block)) {
-    const bool blank = text->text.find_first_not_of(" \t\r\n") == std::string::npos;
-    return blank ? Json(nullptr) : text_json(text->text);
+    return is_blank(text->text) ? Json(nullptr) : text_json(text->text);
   }
   if (const auto* image = std::get_if<ImageBlock>(&block)) return image_json(*image);
   Json out = Json::object();

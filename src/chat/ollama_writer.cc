@@ -9,8 +9,7 @@ namespace tophand::chat {
 namespace {
 
 std::string_view done_reason(StopReason reason) {
-  const bool length = reason == StopReason::kMaxTokens || reason == StopReason::kContextFull;
-  return length ? "length" : "stop";
+  return is_cut_off(reason) ? "length" : "stop";
 }
 
 Json line_json(const AnswerContext& context, std::int64_t now_ms) {

@@ -23,8 +23,7 @@ Json usage_json(const Usage& usage) {
 
 // Why an answer is incomplete; "" for one that is not.
 std::string_view incomplete_reason(StopReason reason) {
-  if (reason == StopReason::kMaxTokens || reason == StopReason::kContextFull)
-    return "max_output_tokens";
+  if (is_cut_off(reason)) return "max_output_tokens";
   return reason == StopReason::kRefusal ? "content_filter" : "";
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "base/ascii.h"
+#include "base/hex.h"
 
 namespace tophand::chat {
 namespace {
@@ -21,7 +22,6 @@ bool is_plain(char c) {
 std::string wire_tool_id(std::string_view id) {
   if (!id.empty() && !begins_with(id, kMark) && std::ranges::all_of(id, is_plain))
     return std::string(id);
-  constexpr std::string_view kHex = "0123456789abcdef";
   std::string out(kMark);
   for (const char c : id) {
     if (is_plain(c) && c != '-') {
@@ -30,8 +30,7 @@ std::string wire_tool_id(std::string_view id) {
     }
     const auto byte = static_cast<unsigned char>(c);
     out += '-';
-    out += kHex[byte >> 4];
-    out += kHex[byte & 15];
+    out += to_hex({&byte, 1});
   }
   return out;
 }

@@ -27,7 +27,7 @@ Result<> check_kernel(const std::string& kernel) {
   if (kernels::pick_isa(kernel, isa)) return {};
   std::string usable;
   for (const kernels::IsaInfo& set : kernels::instruction_sets())
-    if (kernels::pick_isa(set.name, isa)) (usable += usable.empty() ? "" : ", ") += set.name;
+    if (set.runs_here) (usable += usable.empty() ? "" : ", ") += set.name;
   return fail(Code::kConfig, "engine.kernel: '" + kernel + "' cannot run here; expected one of " +
                                  usable + ", or nothing for the fastest");
 }

@@ -174,9 +174,8 @@ Result<> Gate::event(const chat::StreamEvent& event) {
   }
   if (finished == nullptr) return on_call(event);
   finished_ = *finished;
-  answer_.cut_off = finished->reason == chat::StopReason::kMaxTokens ||
-                    finished->reason == chat::StopReason::kContextFull ||
-                    finished->reason == chat::StopReason::kStopSequence;
+  answer_.cut_off =
+      chat::is_cut_off(finished->reason) || finished->reason == chat::StopReason::kStopSequence;
   answer_.refused = finished->reason == chat::StopReason::kRefusal;
   return {};
 }

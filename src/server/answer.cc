@@ -91,13 +91,6 @@ void log_answer(const Exchange& exchange, const dispatch::Outcome& outcome, std:
              {"outcome", good || !report.failure ? "ok" : info(report.failure->error.code).name}});
 }
 
-std::string all_left_out_for_claude(const chat::Request& request) {
-  std::vector<std::string> all = request.left_out;
-  if (const std::string_view more = chat::left_out_for_claude(request); !more.empty())
-    all.emplace_back(more);
-  return joined(all, ", ");
-}
-
 // A person who asks the same again was not helped. Agents repeat themselves for other reasons: what
 // has tools or another class says nothing.
 void note_question(Service& service, const Exchange& exchange, const chat::Request& request,
@@ -149,6 +142,16 @@ Refused refused_of(const Exchange& exchange, const Asked& asked) {
           .caller = &asked.caller,
           .persona = asked.persona,
           .so_far = &asked.so_far};
+}
+
+// Readies what was decided. False: it cannot be carried out, and the client knows.
+bool is_ready(Service& service, Exchange& exchange, Asked& asked) {
+  auto ready = check_thinking(service, exchange, asked);
+  if (ready) ready = apply_profile(service, asked);
+  if (ready) return true;
+  asked.so_far = std::move(asked.decision);
+  refuse(service, exchange, ready.error(), refused_of(exchange, asked));
+  return false;
 }
 
 // The request is what it was; what the rules say of it at this hour, with this budget, may not be.
@@ -215,7 +218,7 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
                    .task_class = asked.decision.task_class,
                    .may_be_shortened = asked.shortens,
                    .left_out = joined(asked.request.left_out, ", "),
-                   .left_out_for_claude = all_left_out_for_claude(asked.request),
+                   .left_out_for_claude = chat::left_out_for_claude(asked.request),
                    .estimate_input_tokens =
                        [&service, &asked, task_class = asked.decision.task_class,
                         target = asked.decision.targets.front()] {
@@ -280,13 +283,7 @@ void answer(Service& service, Exchange& exchange) {
     note_question(service, exchange, asked->request, decision.task_class);
     return service.later()->take(exchange, asked->request.model, decision);
   }
-  auto ready = check_thinking(service, exchange, *asked);
-  if (ready) ready = apply_profile(service, *asked);
-  if (!ready) {
-    asked->so_far = std::move(asked->decision);
-    return refuse(service, exchange, ready.error(), refused_of(exchange, *asked));
-  }
-  give(service, exchange, *asked);
+  if (is_ready(service, exchange, *asked)) give(service, exchange, *asked);
 }
 
 Result<Prospect> prospect_of(Service& service, Exchange& exchange, const Waited& waited) {
@@ -312,13 +309,7 @@ void answer_now(Service& service, Exchange& exchange, const Waited& waited) {
   asked->waited = &waited;
   if (auto decided = decide(service, exchange, *asked); !decided)
     return refuse(service, exchange, decided.error(), refused_of(exchange, *asked));
-  auto ready = check_thinking(service, exchange, *asked);
-  if (ready) ready = apply_profile(service, *asked);
-  if (!ready) {
-    asked->so_far = std::move(asked->decision);
-    return refuse(service, exchange, ready.error(), refused_of(exchange, *asked));
-  }
-  give(service, exchange, *asked);
+  if (is_ready(service, exchange, *asked)) give(service, exchange, *asked);
 }
 
 void count_tokens(Service& service, Exchange& exchange) {

@@ -53,7 +53,10 @@ ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   if (!shape_.task_class.empty()) headers.set("x-tophand-class", header_text(shape_.task_class));
   const bool claude = attempt.target.place == policy::Place::kClaude;
   const bool passes_on = claude && exchange_->dialect == chat::Dialect::kAnthropicMessages;
-  const std::string& left_out = claude ? shape_.left_out_for_claude : shape_.left_out;
+  const bool lacks_more = claude && !shape_.left_out_for_claude.empty();
+  const std::string left_out =
+      lacks_more ? joined({shape_.left_out, std::string(shape_.left_out_for_claude)}, ", ")
+                 : shape_.left_out;
   if (passes_on || left_out.empty()) headers.erase("x-tophand-left-out");
   else headers.set("x-tophand-left-out", header_text(left_out));
   if (!exchange_->writer.started()) headers.erase(kTruncatedHeader);  // that was another attempt

@@ -31,7 +31,7 @@ struct AnswerShape {
   // The head waits for content, because it may have to say what was left out.
   bool may_be_shortened = false;
   std::string left_out = {};  // for x-tophand-left-out, unless the bytes are passed on as they came
-  std::string left_out_for_claude = {};  // the same, and what only Claude is not told
+  std::string_view left_out_for_claude = {};  // what only Claude is not told, "" mostly
   // Called at most once, when a stream has to begin before its backend knows the number.
   std::function<std::int64_t()> estimate_input_tokens = {};
   // Work that the answer need not wait for; called once, when a backend has the request or later.
