@@ -378,10 +378,12 @@ Result<> SqliteLedger::write(const std::vector<FreeRows::Write>& writes) {
   return {};
 }
 
-// A row that the table does not take (the attempt has one already) must not hold up the others.
+// A row that the table does not take (the attempt has one already; a value that its CHECKs refuse)
+// must not hold up the others.
 Result<> SqliteLedger::write_start(const RowStart& row) {
   const auto written = tables_.attempts.insert(row, price_version_);
-  if (!written && written.error().code == Code::kConflict) {
+  const Code code = written ? Code::kIo : written.error().code;
+  if (code == Code::kConflict || code == Code::kBug) {
     log::error("ledger.row_refused",
                {{"request", row.start.request_id}, {"error", written.error().message}});
     return {};

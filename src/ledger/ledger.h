@@ -34,7 +34,7 @@ struct AttemptStart {
   NanoUsd reserved = 0;                                // 0 for local work
   std::string reason = {};                             // why this backend
   std::string agent = {}, persona = {}, session = {};  // as the caller declared them
-  std::string class_source = {};                       // "declared", "inferred", ""
+  std::string class_source = {};                       // "declared", "rule", "inferred", ""
   std::string tier = {};                               // "local", "small", "default", "hard"
   std::string purpose = "answer";  // "shadow", "judge": work that no client was given
   std::string arm = {};            // of an experiment: "holdout", "canary", "audit"

@@ -121,6 +121,26 @@ TEST_F(MigrationTest, GivesAFileOfTheSecondVersionItsRefusals) {
   EXPECT_EQ(ledger_->totals(0)->spent, 6000 + 7000 + 500);
 }
 
+TEST_F(MigrationTest, AFileOfTheThirdVersionKeepsWhereClassesCameFromAndTakesThoseOfRules) {
+  AttemptStart start = local("declared");
+  start.class_source = "declared";
+  ASSERT_TRUE(ledger_->begin(start));
+  const JournalHead head = ledger_->head().value();
+  ledger_.reset();
+  run_sql(path_,
+          "ALTER TABLE attempts ADD COLUMN old TEXT NOT NULL DEFAULT '' "
+          "CHECK (old = '' OR old = 'declared' OR old = 'inferred'); "
+          "UPDATE attempts SET old = class_source; ALTER TABLE attempts DROP COLUMN class_source; "
+          "ALTER TABLE attempts RENAME COLUMN old TO class_source; PRAGMA user_version = 3;");
+  ledger_ = Ledger::open(path_, clock_, "v", std::nullopt).value();
+  start.request_id = "ruled";
+  start.class_source = "rule";
+  ASSERT_TRUE(ledger_->begin(start));
+  EXPECT_EQ(ledger_->rows_of("declared")->at(0).class_source, "declared");
+  EXPECT_EQ(ledger_->rows_of("ruled")->at(0).class_source, "rule");
+  EXPECT_FALSE(ledger_->verify({}, head)->fault);
+}
+
 TEST_F(MigrationTest, LeavesAFileThatCanBeVerified) {
   const Verdict verdict = ledger_->verify({}, std::nullopt).value();
   EXPECT_FALSE(verdict.fault) << verdict.fault->what;

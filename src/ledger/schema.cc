@@ -168,8 +168,19 @@ UPDATE balances SET end_ms = CASE period WHEN 'week' THEN start_ms + 604800000
   WHEN 'day' THEN start_ms + 86400000 ELSE 9223372036854775807 END;
 )sql";
 
+// A rule may give a request its class. SQLite has no way to change a CHECK, so the column is made
+// anew.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE attempts ADD COLUMN class_source_4 TEXT NOT NULL DEFAULT ''
+  CHECK (class_source_4 = '' OR class_source_4 = 'declared' OR class_source_4 = 'rule' OR
+         class_source_4 = 'inferred');
+UPDATE attempts SET class_source_4 = class_source WHERE class_source <> '';
+ALTER TABLE attempts DROP COLUMN class_source;
+ALTER TABLE attempts RENAME COLUMN class_source_4 TO class_source;
+)sql";
+
 // kSteps[i] takes a file from version i to i + 1. Steps that have been released never change.
-const std::array kSteps{kVersion1, kVersion2, kVersion3};
+const std::array kSteps{kVersion1, kVersion2, kVersion3, kVersion4};
 
 // What version 2 keeps beside the rows, for those that are there.
 Result<> add_sums_and_journal(Db& db, std::int64_t now_ms) {

@@ -19,8 +19,10 @@ Code code_of(int result) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return Code::kCorrupt;
-    case SQLITE_CONSTRAINT:
-      return Code::kConflict;
+    case SQLITE_CONSTRAINT:  // CHECK and NOT NULL: a value that no caller should have let through
+      return result == SQLITE_CONSTRAINT_UNIQUE || result == SQLITE_CONSTRAINT_PRIMARYKEY
+                 ? Code::kConflict
+                 : Code::kBug;
     case SQLITE_MISUSE:
     case SQLITE_RANGE:
       return Code::kBug;
