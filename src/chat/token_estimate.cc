@@ -89,6 +89,7 @@ std::int64_t estimate_tokens(TokenFamily family, const Request& request) {
   for (const Tool& tool : request.tools)
     total += estimate_tokens(family, tool.name) + estimate_tokens(family, tool.description) +
              estimate_tokens(family, tool.input_schema_json);
+  if (!request.json_schema.empty()) total += estimate_tokens(family, request.json_schema);
   return total;
 }
 

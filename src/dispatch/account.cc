@@ -56,6 +56,13 @@ constexpr std::int64_t kFrameTokens = 32;
 // What each tool of Anthropic's own adds to the prompt; computer use, the longest, some 1,200.
 constexpr std::int64_t kProviderToolTokens = 2048;
 
+// As the writer for Claude has it: every object of the schema is closed, which takes less than a
+// frame.
+std::int64_t schema_tokens(const chat::Request& request) {
+  const std::string& schema = request.json_schema;
+  return static_cast<std::int64_t>(schema.size()) + kFrameTokens * std::ranges::count(schema, '{');
+}
+
 // A byte is at most one token, but for images, which have a maximum of their own.
 ledger::Exposure exposure_of(const Deps& deps, const Job& job, std::int64_t output) {
   const chat::Billing billing =
@@ -65,7 +72,7 @@ ledger::Exposure exposure_of(const Deps& deps, const Job& job, std::int64_t outp
     text = static_cast<std::int64_t>(prompt_text(*job.request).size());
     std::size_t frames = job.request->tools.size();
     for (const chat::Message& message : job.request->messages) frames += message.blocks.size();
-    text += static_cast<std::int64_t>(frames) * kFrameTokens;
+    text += static_cast<std::int64_t>(frames) * kFrameTokens + schema_tokens(*job.request);
   }
   using Write = chat::Billing::CacheWrite;
   return {.prompt_tokens = std::max<std::int64_t>(0, text - billing.image_bytes) +
@@ -156,8 +163,7 @@ void note_local_answer(const Deps& deps, const Job& job, Attempt& attempt,
 void note_energy(const Deps& deps, const Attempt& attempt, ledger::AttemptEnd& end) {
   if (!deps.energy) return;
   const chat::Timing& timing = attempt.report.timing;
-  const std::int64_t work_ms =
-      timing.total_ns > 0 ? timing.total_ns / 1'000'000 : end.duration_ms;
+  const std::int64_t work_ms = timing.total_ns > 0 ? timing.total_ns / 1'000'000 : end.duration_ms;
   ledger::Energy energy = deps.energy(std::min(work_ms, end.duration_ms));
   end.energy = energy.cost;
   if (end.counterfactual_basis.empty()) end.counterfactual_basis = std::move(energy.basis);

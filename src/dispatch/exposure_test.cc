@@ -47,6 +47,16 @@ TEST_F(Exposure, CountsImagesOfARequestThatIsWrittenAnew) {
   EXPECT_GE(reserved(), tokens(13 + 4784 + 1'024, 4000));
 }
 
+TEST_F(Exposure, CountsTheSchemaOfAnAnswerThatIsWrittenAnew) {
+  rig_.job.raw_body = {};
+  const ledger::NanoUsd without = reserved();
+  rig_.request.json_schema =
+      R"({"type":"object","description":")" + std::string(40'000, 'd') + "\"}";
+  EXPECT_GE(reserved(), without + 40'000 * 4000);
+  rig_.job.raw_body = body_;  // it is in the body, whose bytes all count
+  EXPECT_EQ(reserved(), tokens(11'024, 4000));
+}
+
 TEST_F(Exposure, OfADocumentIsTheWholeContext) {
   rig_.request.billing.documents = true;
   EXPECT_EQ(reserved(), tokens(1'000'000, 4000));
