@@ -80,12 +80,14 @@ void Learner::observe(const Label& label) {
     (label.good ? judge_.of_good : judge_.of_bad).add(earlier->second.good);
     ++judge_pairs_;
   }
-  if (again && label.source <= earlier->second.source) return;
-  if (label.source != LabelSource::kGate && label.gate != GateVerdict::kNone)
-    (label.good ? route->gate_of_good : route->gate_of_bad).add(label.gate == GateVerdict::kPassed);
   // What the gate has thrown out was no success, however good it was.
   const bool success = label.good && label.gate != GateVerdict::kFailed;
   const bool same = again && success == earlier->second.good;
+  // The surer word counts; of a person's own, the last.
+  const bool corrected = again && !same && label.source == LabelSource::kHuman;
+  if (again && label.source <= earlier->second.source && !corrected) return;
+  if (label.source != LabelSource::kGate && label.gate != GateVerdict::kNone)
+    (label.good ? route->gate_of_good : route->gate_of_bad).add(label.gate == GateVerdict::kPassed);
   if (again) replace(*route, earlier->second);
   Channel& channel = is_judged(label.source) ? route->judged : route->direct;
   channel.add(success);

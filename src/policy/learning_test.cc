@@ -92,6 +92,9 @@ TEST(Learner, CountsARowOnceByItsStrongestLabel) {
   feed.learner.observe({kRoute, "v1", 1, 0, LabelSource::kJudge, true, GateVerdict::kNone});
   EXPECT_NEAR(feed.state().n, 1, 1e-9);
   EXPECT_NEAR(feed.state().p_mean, 1.0 / 3, 1e-9);
+  feed.learner.observe({kRoute, "v1", 1, 0, LabelSource::kHuman, true, GateVerdict::kNone});
+  EXPECT_NEAR(feed.state().n, 1, 1e-9);  // a person took it back
+  EXPECT_NEAR(feed.state().p_mean, 2.0 / 3, 1e-9);
 }
 
 TEST(Learner, MeasuresTheGateAgainstWhatWasFoundLater) {
