@@ -1,7 +1,10 @@
 #include "cli/config_checks.h"
 
+#include <algorithm>
+
 #include "kernels/cpu.h"
 #include "ledger/prices.h"
+#include "server/keys.h"
 
 namespace tophand::cli {
 namespace {
@@ -57,6 +60,43 @@ std::vector<std::string> alias_warnings(const config::Config& config) {
   if (aliases.contains(config.models.local))
     warnings.push_back("models.local: '" + config.models.local +
                        "' is an alias; local work needs the model's own name");
+  return warnings;
+}
+
+std::vector<std::string> price_warnings(const config::Config& config) {
+  std::vector<std::string> warnings;
+  const auto prices = ledger::PriceBook::load(config.prices_file);
+  if (!prices) return warnings;
+  const auto look = [&](const std::string& where, const std::string& model) {
+    if (model.starts_with("claude-") && prices->find(model) == nullptr)
+      warnings.push_back(where + ": '" + model +
+                         "' has no price (tophand prices), and what has none is not asked for");
+  };
+  look("claude.model", config.claude.model);
+  look("tiers.small", config.tiers.small);
+  look("tiers.default", config.tiers.standard);
+  look("tiers.hard", config.tiers.hard);
+  for (const config::RuleConfig& rule : config.rules) look("rule '" + rule.name + "'", rule.model);
+  for (const auto& [name, model] : config.models.aliases) look("models.aliases." + name, model);
+  return warnings;
+}
+
+std::vector<std::string> key_warnings(const config::Config& config, const std::string& data_dir) {
+  std::vector<std::string> warnings;
+  server::KeyStore store(data_dir);
+  const auto keys = store.list();
+  if (!keys) return warnings;
+  const auto look = [&](const std::string& where, const std::string& name) {
+    const auto is_it = [&](const server::KeyInfo& key) {
+      return key.id == name || key.name == name;
+    };
+    if (name != "*" && std::ranges::none_of(*keys, is_it))
+      warnings.push_back(where + ": there is no key '" + name +
+                         "' (tophand keys list), so it holds for nobody yet");
+  };
+  for (const auto& [name, unused] : config.keys) look("keys." + name, name);
+  for (const config::CapConfig& cap : config.budget.caps)
+    if (cap.scope == "key") look("budget.caps of key", cap.name);
   return warnings;
 }
 

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/temporary_folder_for_tests.h"
+#include "server/keys.h"
 
 namespace tophand::cli {
 namespace {
@@ -53,6 +54,40 @@ TEST(ConfigChecks, FindAliasesThatLeadInACircle) {
   EXPECT_THAT(fault_of(config), HasSubstr("a -> a"));
   config.models.aliases = {{"x", "a"}, {"a", "b"}, {"b", "qwen"}};
   EXPECT_EQ(fault_of(config), "");
+}
+
+TEST(ConfigChecks, WarnOfModelsWithoutAPrice) {
+  EXPECT_THAT(price_warnings({}), IsEmpty());
+  config::Config config;
+  config.claude.model = "claude-opsu-5-5";
+  config.rules.resize(1);
+  config.rules[0].name = "r";
+  config.rules[0].model = "claude-opsu-5-5";
+  config.models.aliases = {{"fast", "claude-haiku-5-5"}, {"here", "qwen"}};
+  EXPECT_THAT(price_warnings(config),
+              ElementsAre(HasSubstr("claude.model: 'claude-opsu-5-5' has no price"),
+                          HasSubstr("rule 'r': 'claude-opsu-5-5' has no price")));
+}
+
+TEST(ConfigChecks, WarnOfKeysThatThereAreNot) {
+  const TemporaryFolder folder;
+  server::KeyStore store(folder.path());
+  const std::string id = store.create("ci", 1)->info.id;
+  config::Config config;
+  config.keys = {{"ci", {}}, {id, {}}};
+  const auto cap = [](std::string scope, std::string name) {
+    config::CapConfig out;
+    out.scope = std::move(scope);
+    out.name = std::move(name);
+    return out;
+  };
+  config.budget.caps = {cap("key", "*"), cap("agent", "x")};
+  EXPECT_THAT(key_warnings(config, folder.path()), IsEmpty());
+  config.keys["nobody"] = {};
+  config.budget.caps.push_back(cap("key", "who"));
+  EXPECT_THAT(key_warnings(config, folder.path()),
+              ElementsAre(HasSubstr("keys.nobody: there is no key 'nobody'"),
+                          HasSubstr("budget.caps of key: there is no key 'who'")));
 }
 
 TEST(ConfigChecks, WarnOfAliasesThatAreNotFollowed) {

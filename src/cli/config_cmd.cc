@@ -41,16 +41,18 @@ Result<config::Config> load_whole(const config::Paths& paths) {
   return loaded;
 }
 
-std::vector<std::string> warnings_of(const config::Config& config) {
+std::vector<std::string> warnings_of(const config::Config& config, const std::string& data_dir) {
   std::vector<std::string> warnings = steering::routing_warnings(config);
   std::ranges::move(alias_warnings(config), std::back_inserter(warnings));
+  std::ranges::move(price_warnings(config), std::back_inserter(warnings));
+  std::ranges::move(key_warnings(config, data_dir), std::back_inserter(warnings));
   return warnings;
 }
 
 int run_check(Io& io, const Arguments& args) {
   const config::Paths paths = paths_to_check(args);
   const auto loaded = load_whole(paths);
-  const auto warnings = loaded ? warnings_of(*loaded) : std::vector<std::string>();
+  const auto warnings = loaded ? warnings_of(*loaded, paths.data_dir) : std::vector<std::string>();
   const bool exists = std::filesystem::exists(paths.config_file);
   if (args.has("--json")) {
     io.out << dump_json({{"file", paths.config_file},

@@ -18,16 +18,15 @@ namespace {
 
 constexpr std::int64_t kOldDays = 90;
 
-// Days from the book's date to now; 0 for one of the future or an impossible date.
+// Days from the book's date to now; less than 0 for one of the future.
 std::int64_t age_days(const std::string& date, std::int64_t now_ms) {
   const std::chrono::year_month_day at{
       std::chrono::year(std::stoi(date.substr(0, 4))),  // digits: the book was read
       std::chrono::month(static_cast<unsigned>(std::stoi(date.substr(5, 2)))),
       std::chrono::day(static_cast<unsigned>(std::stoi(date.substr(8, 2))))};
-  if (!at.ok()) return 0;
   const std::chrono::sys_days today{std::chrono::floor<std::chrono::days>(
       std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(now_ms)))};
-  return std::max<std::int64_t>(0, (today - std::chrono::sys_days(at)).count());
+  return (today - std::chrono::sys_days(at)).count();
 }
 
 // Dollars per million tokens of a price in nano-dollars a token: 125 is "0.125", 4000 is "4".
@@ -118,6 +117,9 @@ std::vector<std::string> doubts(const ledger::PriceBook& book, std::int64_t age)
   if (age > kOldDays)
     out.push_back("the prices are " + std::to_string(age) +
                   " days old; compare them with the publisher's page");
+  if (age < 0)
+    out.push_back("the prices are of " + book.date() +
+                  ", which is yet to come: nothing would tell " + "when they are old");
   for (const ledger::ModelPrice& model : book.models()) {
     const ledger::Price& price = model.price;
     if (price.input == 0 || price.output == 0)

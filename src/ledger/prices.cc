@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -97,8 +98,16 @@ std::string content_hash(std::string_view text) {
 }
 
 bool is_date(std::string_view text) {  // 2026-10-07
-  return text.size() == 10 && text[4] == '-' && text[7] == '-' && all_digits(text.substr(0, 4)) &&
-         all_digits(text.substr(5, 2)) && all_digits(text.substr(8));
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-' || !all_digits(text.substr(0, 4)) ||
+      !all_digits(text.substr(5, 2)) || !all_digits(text.substr(8)))
+    return false;
+  const auto number = [&](std::size_t at) {
+    return static_cast<unsigned>((text[at] - '0') * 10 + (text[at + 1] - '0'));
+  };
+  const int year = static_cast<int>(number(0) * 100 + number(2));
+  return std::chrono::year_month_day(std::chrono::year(year), std::chrono::month(number(5)),
+                                     std::chrono::day(number(8)))
+      .ok();
 }
 
 std::int64_t dearest_input(const Price& price, CacheWrite write) {
