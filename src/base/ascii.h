@@ -30,6 +30,12 @@ inline bool equals_at_same_size(std::string_view a, std::string_view b) {
   return a.size() == b.size() && detail::equals_at_same_size(a, b);
 }
 
+// Orders names that mean the same in any case.
+struct LessIgnoringCase {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const { return lowered(a) < lowered(b); }
+};
+
 // As starts_with(), always inlined: of a literal it is one comparison of a few bytes.
 [[gnu::always_inline]] inline bool begins_with(std::string_view text, std::string_view start) {
   const char* const first = text.data();

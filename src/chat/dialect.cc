@@ -136,6 +136,9 @@ void parse_own_words(const Field& root, Request& request) {
     take(metadata["priority"], request.priority);
     take(metadata["task_class"], request.task_class);
     take(metadata["egress"], request.egress);
+    // Whoever wrote something else there meant to keep something.
+    if (const Field egress = metadata["egress"]; !egress.absent() && !egress.is_string())
+      request.egress = "not a word";
     take(metadata["deadline"], request.deadline);
     take(metadata["agent"], request.agent);
     take(metadata["user_id"], request.user);

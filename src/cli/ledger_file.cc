@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "cli/slow_note.h"
 #include "server/budget.h"
+#include "server/cap_names.h"
 #include "steering/budget_watch.h"
-#include "steering/limits.h"
 
 namespace tophand::cli {
 namespace {
@@ -35,11 +35,12 @@ Result<LedgerFile> open_ledger_file(const Arguments& args) {
   const std::string path = ledger_path(paths);
   TOPHAND_TRY(opened, "ledger",
               ledger::Ledger::open(path, system_clock(), prices.version(), std::nullopt));
-  return LedgerFile{std::move(settings), std::move(prices), std::move(opened)};
+  return LedgerFile{std::move(settings), std::move(prices), std::move(opened), paths.data_dir};
 }
 
 Result<std::string> budget_of(LedgerFile& file) {
-  TOPHAND_CHECK("budget", file.ledger->set_limits(steering::limits_of(file.settings.budget)));
+  server::KeyStore keys(file.data_dir);
+  TOPHAND_CHECK("budget", file.ledger->set_limits(server::limits_of(file.settings.budget, keys)));
   steering::BudgetWatch watch(
       {.ledger = file.ledger.get(), .clock = &system_clock(), .keeps_state = false},
       file.settings.budget);

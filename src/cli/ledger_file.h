@@ -18,6 +18,7 @@ struct LedgerFile {
   config::Config settings;
   ledger::PriceBook prices;
   std::unique_ptr<ledger::Ledger> ledger;
+  std::string data_dir;
 };
 
 // kNotFound where nothing has been recorded yet, which names the file.

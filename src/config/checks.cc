@@ -126,6 +126,9 @@ Result<> check_cap(const CapConfig& cap, const std::vector<CapConfig>& before) {
     return fail(Code::kConfig, where + ": the team has no name");
   if (cap.scope != "team" && cap.name.empty())
     return fail(Code::kConfig, where + ": name is missing; \"*\" is each of them by itself");
+  if (cap.scope == "provider" && cap.name != "claude" && cap.name != "*")
+    return fail(Code::kConfig, where + ": expected claude, the one that is paid, or *, found '" +
+                                   cap.name.substr(0, 60) + "'");
   if (!cap.usd) return fail(Code::kConfig, where + ": usd is missing, the dollars of the cap");
   const auto same = [&](const CapConfig& other) {
     return other.scope == cap.scope && other.name == cap.name && other.window == cap.window;

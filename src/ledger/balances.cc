@@ -98,7 +98,8 @@ std::string way_out(const Cap& cap, const Calendar& calendar, std::int64_t end_m
 std::string refusal(const Cap& cap, std::string_view name, const Balance& gone, NanoUsd amount,
                     const std::string& way_out) {
   constexpr std::array<std::string_view, 3> kWhen{"this week's ", "today's ", "the whole "};
-  return std::string(kWhen[static_cast<std::size_t>(cap.window)]) + whose(cap.scope, name) +
+  const std::string_view shown = cap.label.empty() ? name : cap.label;
+  return std::string(kWhen[static_cast<std::size_t>(cap.window)]) + whose(cap.scope, shown) +
          " is " + format_usd(cap.limit) + ": " + format_usd(gone.spent) + " of it is spent, " +
          format_usd(gone.outstanding) + " is reserved for requests that still run, and this one " +
          "may cost up to " + format_usd(amount) + "; " + way_out +

@@ -34,6 +34,7 @@ struct Cap {
   std::string name = "*";  // of one key, agent, ...; "*": each of them by itself; the team has none
   Window window = Window::kWeek;
   NanoUsd limit = 0;
+  std::string label = {};  // what a person calls it; "": its name
 };
 
 struct Limits {

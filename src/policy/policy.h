@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/result.h"
 #include "policy/budget.h"
 #include "policy/class_model.h"
@@ -92,9 +93,9 @@ struct Facts {
   std::string_view body_egress = {};    // metadata.egress
   std::string_view header_deadline = {};  // X-Tophand-Deadline: 600, 30m, 8h
   std::string_view body_deadline = {};    // metadata.deadline
-  // Who asks: the key's id and the name a person gave it, the agent as it calls itself, and the
-  // profile or alias that was named as the model.
-  std::string_view key_id = {}, key_name = {}, agent = {}, persona = {};
+  // Who asks: the key's id and the name a person gave it, the agent as the ledger knows it and as
+  // it calls itself (where that differs), and the profile or alias that was named as the model.
+  std::string_view key_id = {}, key_name = {}, agent = {}, agent_said = {}, persona = {};
   ClassFacts content = {};  // what its class may be inferred from
   Guess inferred = {};      // its class, where none was declared
   bool has_tools = false, has_images = false;
@@ -130,13 +131,15 @@ struct Settings {
   Priority default_priority = Priority::kLow;
   std::string local_model;   // what `local`, `low` and `auto` mean; named in errors
   std::string claude_model;  // what `claude` and `high` mean
-  std::map<std::string, std::string> aliases = {};  // the operator's own names -> model or alias
+  // The operator's own names -> model or alias. Names of models mean the same in any case.
+  std::map<std::string, std::string, LessIgnoringCase> aliases = {};
   bool has_claude_key = false;
   bool allow_local_fallback = false;  // high priority may be answered locally when Claude cannot
   Escalate escalate = Escalate::kUnable;
   TierModels tiers = {};
   std::vector<Rule> rules = {};
-  std::map<std::string, CallerPolicy, std::less<>> keys = {}, personas = {};  // by name, or key id
+  std::map<std::string, CallerPolicy, std::less<>> keys = {};  // by name or id
+  std::map<std::string, CallerPolicy, LessIgnoringCase> personas = {};
   std::map<std::string, ClassPolicy, std::less<>> classes =
       {};                                                // beside and over the built-in ones
   std::map<std::string, Rates, std::less<>> rates = {};  // of Claude's models

@@ -53,10 +53,16 @@ constexpr std::array kConditions{
           return c.keys.empty() || any_matches(c.keys, f.key_id) || any_matches(c.keys, f.key_name);
         },
         [](C c, F f) { return unlike("key", f.key_name.empty() ? f.key_id : f.key_name, c.keys); }},
-    Condition{[](C c, F f) { return any_matches(c.agents, f.agent); },
-              [](C c, F f) { return unlike("agent", f.agent, c.agents); }},
-    Condition{[](C c, F f) { return any_matches(c.personas, f.persona); },
-              [](C c, F f) { return unlike("persona", f.persona, c.personas); }},
+    Condition{[](C c, F f) {
+                return any_matches(c.agents, f.agent) ||
+                       (!f.agent_said.empty() && any_matches(c.agents, f.agent_said));
+              },
+              [](C c, F f) {
+                return unlike("agent", f.agent_said.empty() ? f.agent : f.agent_said, c.agents);
+              }},
+    Condition{
+        [](C c, F f) { return c.personas.empty() || any_matches(c.personas, lowered(f.persona)); },
+        [](C c, F f) { return unlike("persona", f.persona, c.personas); }},
     Condition{[](C c, F f) { return has(c.classes, f.task_class); },
               [](C c, F f) { return unlike("class", f.task_class, c.classes); }},
     Condition{[](C c, F f) { return any_matches(c.models, f.model); },

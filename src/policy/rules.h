@@ -46,8 +46,8 @@ struct Rule {
 
 // What a rule may look at, as it stands before the rules are asked.
 struct RuleFacts {
-  std::string_view key_id = {}, key_name = {}, agent = {}, persona = {}, task_class = {},
-                   model = {};
+  std::string_view key_id = {}, key_name = {}, agent = {}, agent_said = {}, persona = {},
+                   task_class = {}, model = {};
   Priority priority = Priority::kLow;
   bool has_tools = false, has_images = false;
   std::int64_t context_tokens = 0;

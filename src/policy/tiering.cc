@@ -30,6 +30,7 @@ RuleFacts rule_facts(const Plan& plan) {
   return {.key_id = facts.key_id,
           .key_name = facts.key_name,
           .agent = facts.agent,
+          .agent_said = facts.agent_said,
           .persona = facts.persona,
           .task_class = plan.decision.task_class,
           .model = bare_model(facts.model_asked),

@@ -80,7 +80,7 @@ Json window_json(const steering::WindowView& window, const Calendar& calendar) {
 
 Json cap_json(const ledger::CapState& state) {
   return {{"scope", ledger::name_of(state.cap.scope)},
-          {"name", state.cap.name},
+          {"name", state.cap.label.empty() ? state.cap.name : state.cap.label},
           {"window", ledger::name_of(state.cap.window)},
           {"limit_nano_usd", state.cap.limit},
           {"spent_nano_usd", state.balance.spent},

@@ -39,12 +39,6 @@ std::string hashed(std::string_view kind, std::string_view text) {
   return std::string(kind) + sha256_hex(text).substr(0, kHashDigits);
 }
 
-// An id as it is, where it looks like one; anything else as its hash.
-std::string id_or_hash(std::string_view kind, std::string_view text) {
-  if (text.empty()) return "";
-  return is_plain_id(text) ? std::string(text) : hashed(kind, text);
-}
-
 // Claude Code's metadata.user_id: an object as text in newer versions, user_HASH_account_ID_
 // session_ID in older ones (shared by its releases since 2025).
 struct UserId {
@@ -117,18 +111,26 @@ void add_beginning(const chat::Request& request, Hash& hash) {
 
 }  // namespace
 
+std::string id_or_hash(std::string_view kind, std::string_view text) {
+  if (text.empty()) return "";
+  return is_plain_id(text) ? std::string(text) : hashed(kind, text);
+}
+
 Caller caller_of(std::string_view key_id, const net::Headers& headers,
                  const chat::Request& request) {
   Caller caller;
   measure(request, caller);
   caller.in_tool_loop = ends_in_tool_result(request);
   const UserId user = split_user_id(request.user);
-  const std::string_view agent =
+  std::string_view agent =
       first_of(headers, {"x-tophand-agent", "x-openclaw-agent", "x-claude-code-agent-type"});
-  caller.agent = !agent.empty()           ? id_or_hash("a-", agent)
-                 : !request.agent.empty() ? id_or_hash("a-", request.agent)
-                 : !user.user.empty()     ? hashed("u-", user.user)
-                                          : "";
+  if (agent.empty()) agent = request.agent;
+  if (!agent.empty()) {
+    caller.agent = id_or_hash("a-", agent);
+    if (caller.agent != agent) caller.agent_said = agent;
+  } else if (!user.user.empty()) {
+    caller.agent = hashed("u-", user.user);
+  }
   std::string_view session =
       first_of(headers, {"x-tophand-session", "x-claude-code-session-id", "x-openclaw-session",
                          "session-id", "x-session-id"});

@@ -48,6 +48,12 @@ TEST(Caller, NamesAreBoundedAndPrintable) {
   EXPECT_EQ(chat_call(R"("metadata":{"agent":"ann@example.org"})").agent.substr(0, 2), "a-");
 }
 
+TEST(Caller, AnAgentThatIsKeptAsAHashIsKnownToTheRulesAsItCallsItself) {
+  EXPECT_EQ(messages(kHi, header("x-tophand-agent", "monday")).agent_said, "");
+  EXPECT_EQ(messages(kHi, header("x-tophand-agent", "vault keeper")).agent_said, "vault keeper");
+  EXPECT_EQ(chat_call(R"("user":"ann@example.org")").agent_said, "");
+}
+
 TEST(Caller, TheSessionComesFromHeadersAndTheBodiesOfEveryClient) {
   EXPECT_EQ(messages(kHi, header("x-claude-code-session-id", "1-2-3")).session, "1-2-3");
   EXPECT_EQ(messages(std::string(kHi) +

@@ -17,6 +17,7 @@
 #include "base/private_file.h"
 #include "base/random.h"
 #include "chat/token_estimate.h"
+#include "server/cap_names.h"
 #include "server/data_lock.h"
 #include "server/handlers.h"
 #include "server/inspector.h"
@@ -25,7 +26,6 @@
 #include "server/reconcile.h"
 #include "server/rejected_answers.h"
 #include "server/service.h"
-#include "steering/limits.h"
 
 namespace tophand::server {
 namespace {
@@ -148,7 +148,7 @@ Result<> RunningGateway::open_account() {
                                      prices_.version(), std::nullopt);
   if (!opened) return tl::unexpected(std::move(opened.error()).within("ledger"));
   ledger_ = std::move(*opened);
-  return ledger_->set_limits(steering::limits_of(options_.config.budget));
+  return ledger_->set_limits(limits_of(options_.config.budget, keys_));
 }
 
 // Made once: a request's draw must not hang on when the gateway was started.

@@ -35,6 +35,7 @@ class Guard {
   Result<> check_content_type(const net::Request& head) const;
   // The key's id; `in_path` is key_in() of the path. kUnauthorized (401).
   Result<std::string> check_key(const net::Headers& headers, std::string_view in_path = {}) const;
+  KeyStore& keys() const { return keys_; }
   // What a person called the key of this id; "" for an unknown one.
   std::string key_name(std::string_view id) const { return keys_.name_of(id); }
   // All of the above, in this order, with the route's access. The key's id, or "" where the route

@@ -58,6 +58,7 @@ Result<> KeyStore::read_if_changed() {
   if (stamp == stamp_) return {};
   forget_admitted();
   if (!stamp) {
+    ++changes_;
     keys_.clear();
     stamp_.reset();
     return {};
@@ -68,6 +69,7 @@ Result<> KeyStore::read_if_changed() {
   if (!file) return fail(Code::kIo, "cannot read " + path_);
   TOPHAND_TRY(keys, path_, parse_keys(text.str()));
   keys_ = std::move(keys);
+  ++changes_;
   stamp_ = stamp;
   return {};
 }
@@ -82,6 +84,7 @@ Result<> KeyStore::write(const std::vector<KeyInfo>& keys) {
   TOPHAND_CHECK("keys", write_private_file(path_, dump_json(Json{{"keys", list}}) + "\n"));
   forget_admitted();
   keys_ = keys;
+  ++changes_;
   stamp_ = file_.stamp();  // still ours: who writes holds the lock
   return {};
 }

@@ -3,6 +3,7 @@
 // gateway runs: it is read again when it has changed. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -45,6 +46,9 @@ class KeyStore {
   bool has_any_but_cli();
   // The name that a person gave the key; "" when there is none of that id (any more).
   std::string name_of(std::string_view id);
+  // Grows whenever the keys change, as far as they have been looked at. Never 0 once they have
+  // been.
+  std::uint64_t changes() const { return changes_; }
   // The id of the key, or nothing. Compares in constant time: with the keys that were admitted
   // since the file last changed, which saves hashing them anew for each request; else hashes.
   std::optional<std::string> check(std::string_view secret);
@@ -62,6 +66,7 @@ class KeyStore {
   std::mutex mutex_;
   WatchedFile file_;  // path_
   std::vector<KeyInfo> keys_;
+  std::atomic<std::uint64_t> changes_{0};
   std::vector<Admitted> admitted_;
   std::optional<FileStamp> stamp_;  // of the file as it was read
 };

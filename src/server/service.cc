@@ -1,11 +1,14 @@
 #include "server/service.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "config/reload.h"
+#include "server/cap_names.h"
 #include "server/class_facts.h"
 #include "server/handlers.h"
 #include "server/later.h"
@@ -15,6 +18,14 @@
 
 namespace tophand::server {
 namespace {
+
+// Every line of that name counts, as if it stood in one (RFC 9110, 5.3).
+std::string every_value(const net::Headers& headers, std::string_view name) {
+  std::string out;
+  for (const net::Header& header : headers.all())
+    if (equals_ignoring_case(header.name, name)) out += (out.empty() ? "" : ", ") + header.value;
+  return out;
+}
 
 // Without a budget of its own nothing is audited: nobody is to pay for what nobody asked for.
 std::optional<dispatch::Audit> audit_of(const ServiceDeps& deps) {
@@ -118,6 +129,7 @@ Service::Service(ServiceDeps deps)
       retries_(*deps_.clock),
       responses_(memory_limits(deps_.config), *deps_.clock),
       started_ms_(deps_.clock->wall_ms()),
+      budget_(deps_.config.budget),
       reloads_({.loaded_ms = started_ms_, .warnings = steering::routing_warnings(deps_.config)}) {
   if (deps_.queue != nullptr) later_ = std::make_unique<Later>(*this, *deps_.queue, *deps_.clock);
 }
@@ -127,13 +139,33 @@ Service::~Service() = default;
 Result<std::vector<std::string>> Service::reload(const config::Config& config) {
   TOPHAND_CHECK("configuration", steering::check_routing(config));
   std::vector<std::string> waiting = config::needs_restart(deps_.config, config);
-  TOPHAND_CHECK("configuration", deps_.ledger->set_limits(steering::limits_of(config.budget)));
+  {
+    const std::lock_guard lock(limits_mutex_);
+    TOPHAND_CHECK("configuration", set_limits(config.budget));
+    budget_ = config.budget;
+  }
   steering_.reload(config);
   const std::lock_guard lock(reloads_mutex_);
   reloads_ = {.loaded_ms = deps_.clock->wall_ms(),
               .needs_restart = waiting,
               .warnings = steering::routing_warnings(config)};
   return waiting;
+}
+
+Result<> Service::set_limits(const config::BudgetConfig& budget) {
+  if (deps_.guard == nullptr) return deps_.ledger->set_limits(steering::limits_of(budget));
+  const std::uint64_t changes = deps_.guard->keys().changes();
+  TOPHAND_CHECK("caps", deps_.ledger->set_limits(limits_of(budget, deps_.guard->keys())));
+  keys_capped_ = changes;
+  return {};
+}
+
+// A cap may name a key that is made while the gateway runs.
+void Service::follow_keys() {
+  if (deps_.guard == nullptr || deps_.guard->keys().changes() == keys_capped_) return;
+  const std::lock_guard lock(limits_mutex_);
+  if (const auto set = set_limits(budget_); !set)
+    log::error("budget.caps_not_set", {{"error", set.error().message}});
 }
 
 void Service::reload_failed(const Error& error) {
@@ -165,6 +197,7 @@ void Service::handle(const net::Request& request, net::ResponseWriter& writer) {
     if (request.caller.empty())  // no gatekeeper has let it in
       return send_error(exchange, {Code::kUnauthorized, "no API key"});
     exchange.key_id = request.caller;
+    follow_keys();
   }
   found.route->handle(*this, exchange);
 }
@@ -180,12 +213,19 @@ net::ErrorReply Service::format_error(const Error& error, std::string_view path)
 }
 
 std::string Service::persona_of(std::string_view model) const {
-  std::string name(policy::bare_model(model));
-  if (steering_.settings()->aliases.contains(name)) return name;
+  const std::string_view name = policy::bare_model(model);
+  if (steering_.settings()->aliases.contains(name)) return lowered(name);
   if (name.empty() || is_reserved(name)) return "";  // most requests: no need to look
   const auto installed = deps_.models->listed();
   const auto* found = installed ? models::find_model(**installed, name) : nullptr;
-  return found != nullptr && found->profile ? found->name : "";
+  if (found != nullptr) return found->profile ? lowered(found->name) : "";
+  // "provider/persona" means the persona, unless one of our own backends is named.
+  const std::size_t slash = name.find('/');
+  if (slash == std::string_view::npos) return "";
+  const auto offers = deps_.offers ? deps_.offers() : std::vector<policy::Offer>();
+  if (std::ranges::find(offers, name.substr(0, slash), &policy::Offer::backend) != offers.end())
+    return "";
+  return persona_of(name.substr(slash + 1));
 }
 
 Result<policy::Decision> Service::decide(const Question& question) const {
@@ -200,7 +240,8 @@ Result<policy::Decision> Service::decide(const Question& question) const {
   facts.body_class = local.task_class;
   facts.header_client_class = headers.get("x-claude-code-request-class");
   facts.header_client_purpose = headers.get("x-claude-1p-request-class");
-  facts.header_egress = headers.get("x-tophand-egress");
+  const std::string egress = every_value(headers, "x-tophand-egress");
+  facts.header_egress = egress;
   facts.body_egress = local.egress;
   facts.header_deadline = headers.get("x-tophand-deadline");
   facts.body_deadline = local.deadline;
@@ -219,6 +260,7 @@ Result<policy::Decision> Service::decide(const Question& question) const {
   facts.persona = persona;
   if (caller != nullptr) {
     facts.agent = caller->agent;
+    facts.agent_said = caller->agent_said;
     facts.in_tool_loop = caller->in_tool_loop;
     facts.has_images = caller->has_images;
     facts.prompt_bytes = caller->prompt_bytes;

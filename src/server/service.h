@@ -114,10 +114,13 @@ class Service {
   Result<policy::Decision> decide(const Question& question) const;
   // Guesses the class of a request that was decided without (Decision::class_open).
   void guess_class(const Question& question, policy::Decision& decision) const;
-  // The profile or alias that a request names as its model; "" when it names none.
+  // The profile or alias that a request names as its model, in lower case, as the case of names
+  // does not matter; "" when it names none.
   std::string persona_of(std::string_view model) const;
 
  private:
+  Result<> set_limits(const config::BudgetConfig& budget);  // under limits_mutex_
+  void follow_keys();
   void find_local_models(std::string_view asked, const std::string& standard,
                          policy::Facts& facts) const;
 
@@ -130,6 +133,9 @@ class Service {
   std::atomic<std::int64_t> held_{0};
   std::int64_t started_ms_;
   std::mutex booking_mutex_;
+  std::mutex limits_mutex_;
+  config::BudgetConfig budget_;                // in force
+  std::atomic<std::uint64_t> keys_capped_{0};  // KeyStore::changes() when the caps were named
   mutable std::mutex reloads_mutex_;
   Reloads reloads_;
   std::unique_ptr<Later> later_;  // last: ends before what it uses

@@ -1,9 +1,11 @@
 #include "steering/settings.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/nearest.h"
 
 namespace tophand::steering {
@@ -22,10 +24,15 @@ policy::TierBounds bounds_of(const config::TierBoundsConfig& tier) {
           .at_least = policy::tier_named(tier.at_least)};
 }
 
+std::vector<std::string> lowered_all(std::vector<std::string> names) {
+  for (std::string& name : names) name = lowered(name);
+  return names;
+}
+
 policy::Conditions conditions_of(const config::WhenConfig& when) {
   policy::Conditions out{.keys = when.key.any_of,
                          .agents = when.agent.any_of,
-                         .personas = when.persona.any_of,
+                         .personas = lowered_all(when.persona.any_of),
                          .models = when.model.any_of,
                          .classes = when.task_class.any_of,
                          .priority = priority_of(when.priority),
@@ -99,6 +106,17 @@ Result<> check_class(const config::Config& config, const std::string& where,
                                                : "; did you mean '" + near + "'?"));
 }
 
+// Names of models and personas mean the same in any case.
+template <typename Map>
+Result<> check_spellings(const std::string& where, const Map& named) {
+  std::map<std::string, std::string> seen;
+  for (const auto& [name, unused] : named)
+    if (const auto [other, fresh] = seen.emplace(lowered(name), name); !fresh)
+      return fail(Code::kConfig, where + ": '" + other->second + "' and '" + name +
+                                     "' are one name, as case does not matter; keep one of them");
+  return {};
+}
+
 }  // namespace
 
 policy::Settings policy_settings(const config::Config& config, bool has_claude_key,
@@ -108,7 +126,7 @@ policy::Settings policy_settings(const config::Config& config, bool has_claude_k
       config.routing.default_priority == "high" ? policy::Priority::kHigh : policy::Priority::kLow;
   settings.local_model = config.models.local;
   settings.claude_model = config.claude.model;
-  settings.aliases = config.models.aliases;
+  settings.aliases.insert(config.models.aliases.begin(), config.models.aliases.end());
   settings.has_claude_key = has_claude_key;
   settings.escalate = config.routing.escalate == "never"    ? policy::Escalate::kNever
                       : config.routing.escalate == "failed" ? policy::Escalate::kFailed
@@ -129,6 +147,8 @@ policy::Settings policy_settings(const config::Config& config, bool has_claude_k
 }
 
 Result<> check_routing(const config::Config& config) {
+  TOPHAND_CHECK("routing", check_spellings("models.aliases", config.models.aliases));
+  TOPHAND_CHECK("routing", check_spellings("personas", config.personas));
   for (const config::RuleConfig& rule : config.rules) {
     for (const std::string& name : rule.when.task_class.any_of)
       TOPHAND_CHECK("routing", check_class(config, rule.where, name));
