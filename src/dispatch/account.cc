@@ -116,7 +116,8 @@ ledger::NanoUsd bound_of_cost(const Deps& deps, const Job& job, const Attempt& a
 // What an attempt that may be billed costs.
 void charge(const Deps& deps, const Job& job, Attempt& attempt, ledger::AttemptEnd& end) {
   if (attempt.report.usage_final) {
-    if (const auto cost = deps.prices->cost(attempt.target.model, end.tokens, end.terms)) {
+    const auto cost = deps.prices->cost(attempt.target.model, end.tokens, end.terms);
+    if (cost && *cost <= ledger::kAmountMax) {  // above it the numbers are none
       end.cost = attempt.cost = *cost;
       end.cost_is_exact = true;
       return;

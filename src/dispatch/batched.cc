@@ -51,7 +51,8 @@ void charge(const ledger::PriceBook& prices, const ledger::Row& row, const backe
   if (report.end == backend::End::kRefused) return;  // of a batch: canceled, expired, errored
   end.cost = row.reserved;
   if (!report.usage_final) return;
-  if (const auto cost = prices.cost(row.model, end.tokens, end.terms)) {
+  const auto cost = prices.cost(row.model, end.tokens, end.terms);
+  if (cost && *cost <= ledger::kAmountMax) {
     end.cost = *cost;
     end.cost_is_exact = true;
   }

@@ -97,6 +97,18 @@ TEST_F(Exposure, IsSettledFromSearchesAndTermsOfTheUsage) {
   EXPECT_EQ(end.tokens.thinking, 4);
 }
 
+TEST_F(Exposure, WhereTheUsageCannotBeTrueItCostsWhatWasReserved) {
+  const chat::Usage usage{.input_tokens = 100, .output_tokens = 10, .web_searches = 200'000'000};
+  rig_.claude =
+      FakeBackend(plays({chat::Started{{.input_tokens = 100}, "m"}, chat::TextDelta{"answer"},
+                         chat::Finished{chat::StopReason::kEndTurn, "", usage, {}}}));
+  rig_.run({kClaude});
+  const ledger::AttemptEnd& end = rig_.ledger.settled.at(0).second;
+  EXPECT_GT(end.cost, 0);
+  EXPECT_LE(end.cost, rig_.ledger.starts.at(0).reserved);
+  EXPECT_FALSE(end.cost_is_exact);
+}
+
 // A workspace that answers in the US by default charges a tenth more for what says nothing.
 TEST_F(Exposure, OfAWorkspaceInTheUsIsReservedAtItsPrice) {
   const auto reserved = [&](bool workspace_us_only, bool geo_named) {

@@ -42,9 +42,20 @@ bool FreeRows::put_back(std::vector<Write> writes) {
   return true;
 }
 
+void FreeRows::keep(RowEnd end) {
+  const std::lock_guard lock(mutex_);
+  kept_.push_back(std::move(end));
+  changed_.notify_one();
+}
+
+std::vector<RowEnd> FreeRows::take_kept() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(kept_, {});
+}
+
 bool FreeRows::wait() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stopped_ || !writes_.empty(); });
+  changed_.wait(lock, [this] { return stopped_ || !writes_.empty() || !kept_.empty(); });
   return !stopped_;
 }
 

@@ -1,5 +1,6 @@
 // Rows that carry no money, kept in memory for a moment so that no request waits for the file: the
-// ledger writes them in batches, in one transaction each. Private to this room. Thread-safe.
+// ledger writes them in batches, in one transaction each. Also keeps ends that are late. Private to
+// this room. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -29,6 +30,10 @@ class FreeRows {
   std::vector<Write> take();  // what is to be written, in the order of ids
   // What could not be written. Once so much waits that memory matters, it is dropped: false.
   bool put_back(std::vector<Write> writes);
+  // Ends of rows with money that the file did not take: they are told apart, as what they cost must
+  // not be lost.
+  void keep(RowEnd end);
+  std::vector<RowEnd> take_kept();
   // Returns once there is something to write; false: stop() was called.
   bool wait();
   void stop();
@@ -37,6 +42,7 @@ class FreeRows {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::int64_t, Write> writes_;
+  std::vector<RowEnd> kept_;
   std::unordered_set<std::int64_t> open_;
   bool stopped_ = false;
 };

@@ -71,6 +71,11 @@ class SqliteLedger final : public Ledger {
     writer_.join();
     const std::lock_guard guard(mutex_);
     write_free_rows();
+    write_kept_ends();
+    for (const RowEnd& end : free_.take_kept())
+      log::error("ledger.end_lost", {{"row", end.id},
+                                     {"charged_nano_usd", end.charged},
+                                     {"hint", "the next start charges all that was reserved"}});
   }
 
   Result<> set_limits(Limits limits) override;
@@ -117,8 +122,10 @@ class SqliteLedger final : public Ledger {
   Result<> reserve(const RowStart& row);
   Result<> finish(RowEnd row);
   Result<> end_row(const RowEnd& row, const Attempts::Money& before);
-  void write_batches();    // the writer's life
-  void write_free_rows();  // under mutex_; before anything else looks at the file
+  Result<> end_once(const RowEnd& row);  // under mutex_; as often as one likes
+  void write_kept_ends();                // under mutex_
+  void write_batches();                  // the writer's life
+  void write_free_rows();                // under mutex_; before anything else looks at the file
   Result<> write(const std::vector<FreeRows::Write>& writes);
   Result<> write_start(const RowStart& row);
 
@@ -288,10 +295,28 @@ Result<> SqliteLedger::finish(RowEnd row) {
   const std::lock_guard guard(mutex_);
   write_free_rows();
   TOPHAND_KILLPOINT("end_begins");
+  auto ended = end_once(row);
+  if (ended || ended.error().code == Code::kNotFound) return ended;
+  free_.keep(std::move(row));
+  ended.error().message += "; it is written as soon as the ledger takes it";
+  return ended;
+}
+
+Result<> SqliteLedger::end_once(const RowEnd& row) {
   TOPHAND_TRY(before, "ledger", tables_.attempts.money(row.id));
   if (!before) return fail(Code::kNotFound, "ledger: no row " + std::to_string(row.id));
   if (before->state != "reserved") return {};  // it had ended before, and that stands
   return noted(end_row(row, *before));
+}
+
+// One that fails is tried again by the next call; so are those behind it, without waiting once
+// more.
+void SqliteLedger::write_kept_ends() {
+  bool open = true;
+  for (RowEnd& end : free_.take_kept()) {
+    if (open) open = end_once(end).has_value();
+    if (!open) free_.keep(std::move(end));
+  }
 }
 
 Result<> SqliteLedger::end_row(const RowEnd& row, const Attempts::Money& before) {
@@ -347,6 +372,7 @@ void SqliteLedger::write_batches() {
     std::this_thread::sleep_for(kBatchEvery);
     const std::lock_guard guard(mutex_);
     write_free_rows();
+    write_kept_ends();
   }
 }
 

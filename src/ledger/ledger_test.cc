@@ -301,6 +301,28 @@ TEST_F(LedgerTest, KeepsRowsWithoutMoneyWhileSomebodyElseLocksTheFile) {
   EXPECT_EQ(ledger->rows(0, 10).value().size(), 1U);
 }
 
+TEST_F(LedgerTest, WritesTheEndOfAPaidRowOnceNobodyLocksTheFileAnyMore) {
+  auto ledger = open();
+  const std::int64_t a = ledger->begin(paid("a", 100)).value();
+  const std::int64_t b = ledger->begin(paid("b", 100)).value();
+  const auto locked = [&](const auto& during) {
+    sqlite3* other = nullptr;
+    ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+    during();
+    ASSERT_EQ(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(other);
+  };
+  locked([&] { EXPECT_EQ(ledger->settle(a, costing(7)).error().code, Code::kUnavailable); });
+  for (int i = 0; i < 500 && ledger->rows_of("a")->at(0).state == "reserved"; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(ledger->rows_of("a")->at(0).state, "settled");
+  EXPECT_EQ(ledger->rows_of("a")->at(0).cost, 7);
+  locked([&] { EXPECT_FALSE(ledger->settle(b, costing(8))); });
+  ledger.reset();  // at the latest
+  EXPECT_EQ(open()->rows_of("b")->at(0).cost, 8);
+}
+
 TEST_F(LedgerTest, RecordsACostAboveTheReservationAsItIs) {
   const auto ledger = open(10);
   ASSERT_TRUE(ledger->settle(ledger->begin(paid("a", 10)).value(), costing(12)));
