@@ -57,6 +57,7 @@ Result<BatchState> state_of(const Json& batch) {
   if (!created_ms) return tl::unexpected(strange("created_at"));
   for (const char* kind : {"processing", "succeeded", "errored", "canceled", "expired"})
     state.items += std::clamp<std::int64_t>(int_or(*counts, kind, 0), 0, 1'000'000);
+  state.succeeded = std::clamp<std::int64_t>(int_or(*counts, "succeeded", 0), 0, 1'000'000);
   state.ended = status == "ended";
   state.created_ms = *created_ms;
   return state;

@@ -31,6 +31,7 @@ struct BatchState {
   std::string id;
   bool ended = false;
   std::int64_t items = 0;  // in whatever state
+  std::int64_t succeeded = 0;
   std::int64_t created_ms = 0;
 };
 

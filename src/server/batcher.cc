@@ -108,7 +108,7 @@ void Batcher::form(const std::vector<deferral::Ticket>& tickets) {
     batch.items.push_back(
         {entry->batched().request_id, entry->batched().attempt, entry->batched().target.model});
   if (entries.empty()) return;
-  if (!save(batch)) return give_up(batch, {Code::kIo, "the batch could not be noted"});
+  if (!save(batch)) return end(std::move(batch), {Code::kIo, "the batch could not be noted"});
   const std::vector<backend::BatchItem> items = reserve(entries);
   std::erase_if(batch.items, [&](const Batch::Item& item) {
     return std::ranges::find(items, item.request_id, &backend::BatchItem::custom_id) == items.end();
@@ -116,7 +116,7 @@ void Batcher::form(const std::vector<deferral::Ticket>& tickets) {
   if (items.empty()) return log_.remove(batch);
   batch.stage = Batch::Stage::kSending;
   batch.sent_ms = deps_.clock->wall_ms();
-  if (!save(batch)) return give_up(batch, {Code::kIo, "the batch could not be noted"});
+  if (!save(batch)) return end(std::move(batch), {Code::kIo, "the batch could not be noted"});
   send(std::move(batch), items);
 }
 
@@ -160,7 +160,8 @@ void Batcher::send(Batch batch, const std::vector<backend::BatchItem>& items) {
     save(batch);  // or the next start looks for it
     log::info("batch.sent", {{"batch", state->id}, {"requests", items.size()}});
   } else if (backend::was_refused(state.error())) {
-    return give_up(batch, state.error());
+    batch.stage = Batch::Stage::kReserving;
+    return end(std::move(batch), state.error());
   } else {
     log::warn("batch.uncertain", {{"batch", batch.name}, {"error", state.error().message}});
   }
@@ -171,22 +172,18 @@ void Batcher::send(Batch batch, const std::vector<backend::BatchItem>& items) {
 // --- asking after it -----------------------------------------------------------------------------
 
 bool Batcher::look(Sent& sent) {
-  if (sent.batch.stage == Batch::Stage::kReserving) {  // of a process that was killed
-    give_up(sent.batch, {Code::kUnavailable, "the gateway ended before the batch was sent"});
-    return true;
-  }
+  if (sent.batch.stage == Batch::Stage::kReserving)  // of a process that was killed, mostly
+    return give_up(sent.batch, {Code::kUnavailable, "the batch was not sent"});
   if (sent.batch.stage == Batch::Stage::kSending) return look_for_lost(sent);
   const auto state = deps_.claude->find(sent.batch.provider_id, &stopping_);
-  if (!state && state.error().code == Code::kNotFound) {
-    lose(sent.batch);
-    return true;
-  }
+  if (!state && state.error().code == Code::kNotFound) return lose(sent.batch);
   if (!state) {
     log::warn("batch.not_seen",
               {{"batch", sent.batch.provider_id}, {"error", state.error().message}});
+    stop_in_time(sent);  // it may be heard all the same
     return false;
   }
-  if (state->ended) return collect(sent.batch);
+  if (state->ended) return collect(sent, *state);
   stop_in_time(sent);
   return false;
 }
@@ -213,11 +210,10 @@ bool Batcher::look_for_lost(Sent& sent) {
     sent.batch.stage = Batch::Stage::kSent;
     sent.batch.provider_id = state.id;
     save(sent.batch);
-    return collect(sent.batch);
+    return collect(sent, state);
   }
   if (may_be_there || now_ms - sent.batch.sent_ms < kLostAfterMs) return false;
-  give_up(sent.batch, {Code::kUnavailable, "the batch never reached the Claude API"});
-  return true;
+  return give_up(sent.batch, {Code::kUnavailable, "the batch never reached the Claude API"});
 }
 
 bool Batcher::is_known(const std::string& provider_id) const {
@@ -259,29 +255,51 @@ void Batcher::stop_in_time(Sent& sent) {
 
 // --- taking its results --------------------------------------------------------------------------
 
-bool Batcher::collect(const Batch& batch) {
-  std::set<std::string> seen;
+bool Batcher::collect(Sent& sent, const backend::BatchState& state) {
+  const Batch& batch = sent.batch;
   const auto read = deps_.claude->results(
       batch.provider_id,
       [&](const backend::BatchResult& result) -> Result<> {
         const auto item =
             std::ranges::find(batch.items, result.custom_id, &Batch::Item::request_id);
-        const bool new_one = item != batch.items.end() && seen.insert(result.custom_id).second;
-        return new_one ? take(*item, result) : Result<>();
+        if (item == batch.items.end() || sent.taken.contains(result.custom_id)) return {};
+        TOPHAND_CHECK("a result", take(*item, result));
+        sent.taken.insert(result.custom_id);
+        if (result.type == backend::BatchResult::Type::kSucceeded) ++sent.succeeded;
+        return {};
       },
       &stopping_);
   if (!read) {
     log::warn("batch.not_read", {{"batch", batch.provider_id}, {"error", read.error().message}});
     return false;
   }
-  for (const Batch::Item& item : batch.items) {
-    if (seen.contains(item.request_id)) continue;
-    // It is not told of, so it was not answered; and without an answer nothing can go wrong.
-    static_cast<void>(
-        take(item, {.type = backend::BatchResult::Type::kExpired, .custom_id = item.request_id}));
-  }
+  if (!take_missing(sent, state)) return false;
   log::info("batch.ended", {{"batch", batch.provider_id}, {"requests", batch.items.size()}});
   log_.remove(batch);
+  return true;
+}
+
+// Results name every request. Where some are missing they were cut off, most likely, so they are
+// read again; in the end what the provider says it has answered is paid for, whoever has the
+// answer.
+bool Batcher::take_missing(Sent& sent, const backend::BatchState& state) {
+  constexpr int kShortReadsMax = 5;
+  const Batch& batch = sent.batch;
+  if (sent.taken.size() == batch.items.size()) return true;
+  log::warn("batch.results_missing",
+            {{"batch", batch.provider_id}, {"missing", batch.items.size() - sent.taken.size()}});
+  if (++sent.short_reads < kShortReadsMax) return false;
+  const bool paid = state.succeeded > sent.succeeded;
+  backend::Report report;
+  report.sent = true;
+  report.failure = chat::Failed{{Code::kUpstream, "the batch's results do not name it"}, ""};
+  if (!paid) report.end = backend::End::kRefused;
+  for (const Batch::Item& item : batch.items) {
+    if (sent.taken.contains(item.request_id)) continue;
+    if (!close(item, {.report = report})) return false;
+    sent.taken.insert(item.request_id);
+    let_go(item.request_id, false);
+  }
   return true;
 }
 
@@ -295,14 +313,14 @@ Result<> Batcher::take(const Batch::Item& item, const backend::BatchResult& resu
     const auto kept = deps_.queue->answer(item.request_id, *outcome.answer, deps_.clock->wall_ms());
     if (!kept && kept.error().code != Code::kNotFound) return kept;  // the results are read again
   }
-  close(item, outcome);
+  TOPHAND_CHECK("its row", close(item, outcome));
   const bool answered =
       outcome.answer.has_value() || (entry && entry->state == deferral::State::kAnswered);
   let_go(item.request_id, answered);
   return {};
 }
 
-void Batcher::close(const Batch::Item& item, const BatchOutcome& outcome) {
+Result<> Batcher::close(const Batch::Item& item, const BatchOutcome& outcome) {
   const dispatch::Batched batched{.request_id = item.request_id,
                                   .attempt = item.attempt,
                                   .target = {.place = policy::Place::kClaude, .model = item.model}};
@@ -311,29 +329,38 @@ void Batcher::close(const Batch::Item& item, const BatchOutcome& outcome) {
   if (!closed)
     log::error("ledger.not_settled",
                {{"request", item.request_id}, {"error", closed.error().message}});
+  return closed;
 }
 
 // The provider knows nothing of it (any more, or with this key): what it may have cost is charged.
-void Batcher::lose(const Batch& batch) {
+bool Batcher::lose(const Batch& batch) {
   log::error("batch.lost", {{"batch", batch.provider_id}, {"hint", "was the Claude key changed?"}});
   backend::Report report;
   report.sent = true;
   report.failure = chat::Failed{{Code::kUpstream, "the Claude API does not know the batch"}, ""};
-  for (const Batch::Item& item : batch.items) {
-    close(item, {.report = report});
-    let_go(item.request_id, false);
-  }
-  log_.remove(batch);
+  return close_all(batch, report);
 }
 
 // Nothing of it was sent, or all of it was refused.
-void Batcher::give_up(const Batch& batch, const Error& why) {
+bool Batcher::give_up(const Batch& batch, const Error& why) {
   log::warn("batch.given_up", {{"batch", batch.name}, {"error", why.message}});
-  for (const Batch::Item& item : batch.items) {
-    close(item, {.report = backend::refused(why)});
-    let_go(item.request_id, false);
-  }
+  return close_all(batch, backend::refused(why));
+}
+
+// Rows first: a request that is given back may be answered, and paid for, another way.
+bool Batcher::close_all(const Batch& batch, const backend::Report& report) {
+  for (const Batch::Item& item : batch.items)
+    if (!close(item, {.report = report})) return false;
+  for (const Batch::Item& item : batch.items) let_go(item.request_id, false);
   log_.remove(batch);
+  return true;
+}
+
+// Of one that was not sent: where the ledger does not take its end now, it is looked at again.
+void Batcher::end(Batch batch, const Error& why) {
+  if (!give_up(batch, why))
+    sent_.push_back(
+        {.batch = std::move(batch), .next_look_ms = deps_.clock->wall_ms() + kFirstLookMs});
 }
 
 void Batcher::let_go(const std::string& request_id, bool answered) {

@@ -58,6 +58,9 @@ class Batcher {
   struct Sent {
     deferral::Batch batch;
     std::int64_t next_look_ms = 0, wait_ms = 0;  // of the wall clock; how long the last wait was
+    std::set<std::string> taken = {};            // whose results have been
+    std::int64_t succeeded = 0;                  // of those
+    int short_reads = 0;                         // of results that did not name every request
   };
   using Entries = std::vector<std::unique_ptr<BatchEntry>>;
 
@@ -74,11 +77,14 @@ class Batcher {
   std::optional<bool> holds_ours(const std::string& provider_id,
                                  const deferral::Batch& batch) const;
   void stop_in_time(Sent& sent);
-  bool collect(const deferral::Batch& batch);
+  bool collect(Sent& sent, const backend::BatchState& state);
+  bool take_missing(Sent& sent, const backend::BatchState& state);
   Result<> take(const deferral::Batch::Item& item, const backend::BatchResult& result);
-  void lose(const deferral::Batch& batch);
-  void give_up(const deferral::Batch& batch, const Error& why);
-  void close(const deferral::Batch::Item& item, const BatchOutcome& outcome);
+  bool lose(const deferral::Batch& batch);  // false: a row could not be closed, as below
+  bool give_up(const deferral::Batch& batch, const Error& why);
+  void end(deferral::Batch batch, const Error& why);
+  bool close_all(const deferral::Batch& batch, const backend::Report& report);
+  Result<> close(const deferral::Batch::Item& item, const BatchOutcome& outcome);
   void let_go(const std::string& request_id, bool answered);
   bool save(const deferral::Batch& batch);
 

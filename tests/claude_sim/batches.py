@@ -2,7 +2,8 @@
 results are JSON lines, and one that is cancelled ends with what was not worked off.
 
 Words in a prompt steer a request's result: [[batch-expire]], and [[fail STATUS]] as elsewhere. With
---batch-cut N the first N batches are made, and the connection is dropped before their creator hears of it."""
+--batch-cut N the first N batches are made, and the connection is dropped before their creator hears of it; with
+--batch-short N the first N downloads of results end after their first line."""
 
 import asyncio
 import datetime
@@ -53,6 +54,7 @@ class Batches:
         self.options, self.cache, self.account = options, cache, account
         self.all = {}  # oldest first
         self.cuts_left = options.batch_cut
+        self.shorts_left = options.batch_short
 
     def check(self, value):
         if not isinstance(value, dict) or not isinstance(value.get("requests"), list) or not value["requests"]:
@@ -132,8 +134,11 @@ class Batches:
             batch = self.find(name)
             if batch.results is None:
                 raise ApiError(404, "the batch has not ended")
-            await responder.whole(200, {"content-type": "application/x-jsonl"},
-                                  ("\n".join(batch.results) + "\n").encode())
+            lines = batch.results
+            if self.shorts_left > 0:
+                self.shorts_left -= 1
+                lines = lines[:1]
+            await responder.whole(200, {"content-type": "application/x-jsonl"}, ("\n".join(lines) + "\n").encode())
         elif request.method == "GET" and not what:
             await simulator.send_json(responder, 200, self.find(name).shown(url), request_id)
         else:

@@ -217,6 +217,8 @@ def parse_options(argv):
     parser.add_argument("--report-page", type=int, default=31, metavar="N", help="days on a page of it")
     parser.add_argument("--report-lag-s", type=float, default=0, help="what is younger is not in it yet")
     parser.add_argument("--batch-ms", type=float, default=0, help="until a batch is worked off")
+    parser.add_argument("--batch-short", type=int, default=0, metavar="N",
+                        help="end the first N downloads of a batch's results after one line")
     parser.add_argument("--batch-cut", type=int, default=0, metavar="N",
                         help="drop the connection of the first N batches after they were made")
     options = parser.parse_args(argv)

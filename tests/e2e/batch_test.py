@@ -90,6 +90,25 @@ class Batches(unittest.TestCase):
         self.assertEqual(fetch(self.gateway, fails).headers["x-tophand-backend"], "local")  # Claude fails on any way
         self.verified()
 
+    def test_results_that_were_cut_off_are_read_again(self):
+        self.start("--batch-short", "1")
+        urls = [self.send(words) for words in ("one", "two", "three")]
+        self.assertEqual([fetch(self.gateway, url).json()["content"][0]["text"] for url in urls],
+                         ["one", "two", "three"])
+        self.assertEqual([self.row(url)["batch"] for url in urls], [True] * 3)
+        self.assertEqual((len(self.made()), len(self.claude.requests())), (1, 0))
+        self.verified()
+
+    def test_what_was_answered_and_never_told_is_paid_for(self):
+        self.start("--batch-short", "1000")
+        urls = [self.send(words) for words in ("one", "two")]
+        self.assertEqual(sorted(fetch(self.gateway, url).json()["content"][0]["text"] for url in urls), ["one", "two"])
+        rows = [row for url in urls for row in self.gateway.rows(url.rsplit("/", 1)[1])]
+        self.assertEqual(len(rows), 3)
+        [untold] = [row for row in rows if row["error_code"]]
+        self.assertEqual((untold["batch"], untold["cost_nano_usd"]), (True, untold["reserved_nano_usd"]))
+        self.verified()
+
     def test_one_that_takes_too_long_is_ended_in_time(self):
         self.start("--batch-ms", "600000")
         url = self.send("one", deadline="8")
