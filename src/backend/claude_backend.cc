@@ -56,6 +56,7 @@ std::int64_t now_ms() {
 
 std::vector<KeyLimits> limits_of(const std::vector<config::ClaudeKey>& keys) {
   std::vector<KeyLimits> limits;
+  limits.reserve(keys.size());
   for (const config::ClaudeKey& key : keys)
     limits.push_back({key.concurrency, key.requests_per_minute});
   return limits;

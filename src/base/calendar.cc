@@ -48,7 +48,7 @@ Span Calendar::day(std::int64_t at_ms) const {
 }
 
 Span Calendar::week(std::int64_t at_ms) const {
-  return span(at_ms, kWeekS, kMondayS + starts_.weekday * kDayS + starts_.minute * 60);
+  return span(at_ms, kWeekS, kMondayS + starts_.weekday * kDayS + std::int64_t{starts_.minute} * 60);
 }
 
 int Calendar::minute_of_day(std::int64_t at_ms) const {

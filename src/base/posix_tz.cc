@@ -44,12 +44,12 @@ class Reader {
     if (!negative) static_cast<void>(take('+'));
     const auto hours = number(hours_most);
     if (!hours) return std::nullopt;
-    std::int64_t seconds = *hours * 3600;
+    std::int64_t seconds = std::int64_t{*hours} * 3600;
     for (const int unit : {60, 1}) {
       if (!take(':')) break;
       const auto part = number(59);
       if (!part) return std::nullopt;
-      seconds += *part * unit;
+      seconds += std::int64_t{*part} * unit;
     }
     return negative ? -seconds : seconds;
   }

@@ -27,10 +27,10 @@ namespace {
 
 constexpr std::size_t kFileBytesMax = 1u << 20;
 constexpr std::size_t kHeaderBytes = 44;
-constexpr std::int64_t kOffsetMostS = 26 * 3600;  // RFC 8536 section 3.2: -25 to +26 hours
+constexpr std::int64_t kOffsetMostS = 93'600;  // 26 hours: RFC 8536 section 3.2 has -25 to +26
 constexpr std::uint32_t kChangesMax = 10'000, kTypesMax = 256;
-// How far before and after a local time the offsets are looked at: more than any offset.
-constexpr std::int64_t kAroundS = 27 * 3600;
+// How far before and after a local time the offsets are looked at: 27 hours, more than any offset.
+constexpr std::int64_t kAroundS = 97'200;
 
 Error corrupt(std::string_view what) {
   return {Code::kCorrupt, "not a zone file: " + std::string(what)};
@@ -223,8 +223,8 @@ std::string TimeZone::fingerprint() const {
 std::int64_t TimeZone::offset_s(std::int64_t utc_s) const {
   if (!rules_) return 0;
   const auto& at_s = rules_->at_s;
-  if (rules_->after && (at_s.empty() || utc_s >= at_s.back()))
-    return rules_->after->offset_s(utc_s);
+  const auto& after = rules_->after;
+  if (after && (at_s.empty() || utc_s >= at_s.back())) return after->offset_s(utc_s);
   const auto next = std::ranges::upper_bound(at_s, utc_s);
   return rules_->offset_s[static_cast<std::size_t>(next - at_s.begin())];
 }

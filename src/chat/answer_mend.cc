@@ -69,13 +69,14 @@ std::string loose(std::string_view name) {
 
 std::optional<Json> number_in(std::string_view text, bool whole) {
   text = trimmed(text, kSpace);
-  const char* end = text.data() + text.size();
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
   std::int64_t integer = 0;
-  if (const auto read = std::from_chars(text.data(), end, integer);
+  if (const auto read = std::from_chars(begin, end, integer);
       read.ec == std::errc() && read.ptr == end)
     return Json(integer);
   double number = 0;
-  const auto read = std::from_chars(text.data(), end, number);
+  const auto read = std::from_chars(begin, end, number);
   if (read.ec != std::errc() || read.ptr != end || !std::isfinite(number)) return std::nullopt;
   if (!whole) return Json(number);
   if (number != std::trunc(number) || std::fabs(number) > kExactIntegerMax) return std::nullopt;

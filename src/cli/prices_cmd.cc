@@ -138,13 +138,14 @@ int run_prices(Io& io, const Arguments& args) {
   const auto book = find_book(args);
   if (!book) return report(io, book.error());
   const std::int64_t age = age_days(book->date(), system_clock().wall_ms());
+  const std::int64_t shown = std::max<std::int64_t>(0, age);
   const auto found = doubts(*book, age);
   for (const std::string& doubt : found) io.err << "tophand: " << doubt << '\n';
-  if (args.has("--json")) io.out << book_json(*book, age) << '\n';
+  if (args.has("--json")) io.out << book_json(*book, shown) << '\n';
   else if (args.has("--check"))
-    io.out << book->version() << ": " << book->models().size() << " models, " << age
+    io.out << book->version() << ": " << book->models().size() << " models, " << shown
            << " days old, " << whence(*book) << '\n';
-  else print_book(*book, age, io.out);
+  else print_book(*book, shown, io.out);
   return args.has("--check") && !found.empty() ? 1 : 0;
 }
 

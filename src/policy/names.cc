@@ -50,7 +50,8 @@ std::optional<Asked> match_name(std::string name, std::string_view local_match, 
   if (const auto kind = built_in_alias(lower)) return Asked{*kind, std::move(lower)};
   if (!aliased && !local_match.empty())
     return Asked{AskedKind::kLocalModel, std::string(local_match)};
-  for (const std::string& installed : facts.installed)  // the store's names mean the same in any case
+  for (const std::string& installed :
+       facts.installed)  // the store's names mean the same in any case
     if (same_model(lowered(installed), lower)) return Asked{AskedKind::kLocalModel, installed};
   if (auto offered = match_offer(name, facts.offers)) return offered;
   if (const auto tier = family_tier(lower))
