@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "backend/barren.h"
 #include "backend/proper_end.h"
 #include "backend/provider_limits.h"
 #include "backend/sse_frames.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::size_t kBodyBytesMax = 64u << 20;
 constexpr std::size_t kErrorBytesMax = 1u << 20;
+constexpr std::size_t kBarrenMibMax = 256;  // fetched documents, one an event, are no content
 constexpr std::string_view kDefaultVersion = "2023-06-01";
 // Rests of a key among several. A refused key may be mended meanwhile; a limit without retry-after
 // is one of the minute, and none lasts longer than the longest here.
@@ -271,6 +273,7 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
   SseFrames frames(kBodyBytesMax);  // a fetched document comes in one event
   net::SseParser parser(kBodyBytesMax);
   chat::AnthropicStreamReader reader;
+  Barren barren(kBarrenMibMax);
   if (pass_through) {
     if (auto put = sink.head(response.status(), kept(response.headers(), key),
                              response.headers().get("content-type"));
@@ -306,6 +309,10 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
     }
     if (at_end && !over) {
       end_with(report, {Code::kUpstream, "the Claude API's stream ended too early"});
+      break;
+    }
+    if (auto goes_on = barren.check(piece->size(), report); !goes_on && !over) {
+      end_with(report, reading(std::move(goes_on.error())));
       break;
     }
     // What could not be read is not passed on: no client could read it either.

@@ -59,6 +59,27 @@ TEST(OpenAiBackend, AnAnswerIsOverWithItsLastEvent) {
   answered.set_value();
 }
 
+// Comments keep a connection alive; nothing else, for good, is no answer.
+TEST(OpenAiBackend, AFloodWithoutContentFailsTheAnswer) {
+  ScriptedServer server([](const net::Request&, net::ResponseWriter& writer) {
+    std::string comments;
+    while (comments.size() < 1u << 20) comments += ": keep-alive\n\n";
+    ASSERT_TRUE(writer.start_stream(200, kSse));
+    for (int mib = 0; mib < 66; ++mib)
+      if (!writer.write(comments)) return;
+    static_cast<void>(writer.write(kStream));
+  });
+  const auto adapter = adapter_for(config_for("openai", server.url()));
+  const chat::Request request = simple_request();
+  RecordingSink sink;
+  net::CancelFlag never;
+  const Report report = adapter->answer({.request = &request, .model = "m1"}, sink, never);
+  EXPECT_EQ(report.end, End::kFailed);
+  ASSERT_TRUE(report.failure);
+  EXPECT_EQ(report.failure->error.code, Code::kUpstream);
+  EXPECT_EQ(sink.text(), "");
+}
+
 TEST(OpenAiBackend, StreamsAnAnswer) {
   Rig rig("vllm", {{"POST /v1/chat/completions", {200, kStream, kSse}}});
   const Report report = rig.answer();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backend/barren.h"
 #include "backend/proper_end.h"
 #include "backend/together.h"
 #include "base/json.h"
@@ -14,7 +15,9 @@ namespace {
 constexpr std::size_t kErrorBytesMax = 1u << 20;
 constexpr std::size_t kShortAnswerBytesMax = 8u << 20;   // a model's own licence is in some of them
 constexpr std::size_t kAskedAnswerBytesMax = 64u << 20;  // 2048 embeddings
-constexpr int kConnectTimeoutMs = 2'000;                 // a machine of the team, or it is down
+// As much as a whole answer in one piece may have before it is read.
+constexpr std::size_t kBarrenMibMax = 64;
+constexpr int kConnectTimeoutMs = 2'000;  // a machine of the team, or it is down
 constexpr int kProbeTimeoutMs = 5'000;
 constexpr std::int64_t kBytesPerToken = 4;
 constexpr std::string_view kV1 = "/v1";
@@ -137,6 +140,7 @@ Report ServerDoor::refusal(net::ClientResponse& response, const net::Cancellatio
 Report ServerDoor::read(const Question& question, net::ClientResponse& response, BodyReader& reader,
                         Sink& sink, const net::Cancellation& client) const {
   Report report;
+  Barren barren(kBarrenMibMax);
   std::vector<chat::StreamEvent> events;
   for (;;) {
     auto piece = response.read(&client);
@@ -173,6 +177,10 @@ Report ServerDoor::read(const Question& question, net::ClientResponse& response,
       if (finished == nullptr) continue;
       together.over();
       if (!piece->empty()) read_proper_end(response, client);
+      return report;
+    }
+    if (auto goes_on = barren.check(piece->size(), report); !goes_on) {
+      end_with(report, std::move(goes_on.error()).within(name_));
       return report;
     }
   }

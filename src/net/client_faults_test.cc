@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -66,6 +67,18 @@ TEST(ClientFaults, TheUpstreamEndsWithItsClient) {
 
 TEST(ClientFaults, ControlThatDoesNotWatchTheClientGoesOn) {
   EXPECT_FALSE(upstream_ends(Watching::kOff));
+}
+
+// --- an upstream that always has bytes ready -----------------------------------------------------
+
+TEST(ClientFaults, ACancellationEndsAReadThatNeverHasToWait) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+  PlainTransport reader{Fd(ends[0])};
+  const Fd flooding(ends[1]);
+  const std::string flood(32u << 10, ':');
+  say(flooding.get(), flood);
+  EXPECT_LT(read_after_cancelling(reader), flood.size() / 8);
 }
 
 // --- a client that reads nothing -----------------------------------------------------------------

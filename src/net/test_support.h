@@ -128,6 +128,19 @@ inline void wait_for_close(int fd) {
   }
 }
 
+// How much is read of what is there already once a cancellation has fired; ~0 when it all was.
+inline std::size_t read_after_cancelling(Transport& from) {
+  CancelFlag cancel;
+  cancel.cancel();
+  char piece[64];
+  for (std::size_t bytes = 0;;) {
+    const auto n = from.read(piece, sizeof piece, wait_ms(kPatienceMs, &cancel));
+    if (!n) return n.error().code == Code::kCancelled ? bytes : ~std::size_t{0};
+    if (*n == 0) return ~std::size_t{0};
+    bytes += *n;
+  }
+}
+
 inline Endpoint endpoint_of(const Server& server) {
   return *parse_endpoint("http://127.0.0.1:" + std::to_string(server.port()));
 }

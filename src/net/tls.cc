@@ -97,6 +97,7 @@ class TlsTransport final : public Transport {
   }
 
   Result<std::size_t> read(char* into, std::size_t size, const Wait& wait) override {
+    if (auto goes_on = lookout_.look(wait); !goes_on) return tl::unexpected(goes_on.error());
     for (;;) {
       ERR_clear_error();
       const int n =
@@ -134,6 +135,7 @@ class TlsTransport final : public Transport {
   Fd fd_;
   std::unique_ptr<std::string> key_;
   SslPtr ssl_;
+  Lookout lookout_;
   bool healthy_ = false;
 };
 

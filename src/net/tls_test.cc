@@ -14,6 +14,7 @@
 #include <string>
 
 #include "net/test_support.h"
+#include "net/tls.h"
 
 namespace tophand::net {
 namespace {
@@ -75,6 +76,8 @@ std::string write_pem(const Identity& identity) {
   return path;
 }
 
+constexpr std::size_t kFloodBytes = 16u << 10;  // one record
+
 // Speaks TLS with one identity; answers each request of a connection with "ok".
 class TlsServer {
  public:
@@ -118,9 +121,11 @@ class TlsServer {
       ++requests;
       const bool cut = text.starts_with("GET /cut");
       const bool close = cut || text.starts_with("GET /close");
+      const bool flood = text.starts_with("GET /flood");
       text.clear();
-      const std::string_view answer =
-          cut ? "HTTP/1.1 200 OK\r\n\r\nhalf" : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+      const std::string answer = flood ? std::string(kFloodBytes, ':')
+                                 : cut ? "HTTP/1.1 200 OK\r\n\r\nhalf"
+                                       : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
       SSL_write(ssl.get(), answer.data(), static_cast<int>(answer.size()));
       if (close) return;  // without close_notify
     }
@@ -204,6 +209,21 @@ TEST_F(Tls, VersionsBefore12AreRefused) {
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, Code::kUnavailable);
   EXPECT_EQ(server.requests, 0);
+}
+
+TEST_F(Tls, ACancellationEndsAReadThatNeverHasToWait) {
+  TlsServer server(good_);
+  const auto context = TlsContext::create(ca_file_);
+  ASSERT_TRUE(context);
+  const Wait wait = wait_ms(kPatienceMs, nullptr);
+  auto socket = connect_tcp("127.0.0.1", server.endpoint("").port, wait);
+  ASSERT_TRUE(socket);
+  const auto reader = (*context)->connect(std::move(*socket), "localhost", "key", wait);
+  ASSERT_TRUE(reader) << reader.error().message;
+  ASSERT_TRUE((*reader)->write("GET /flood\r\n\r\n", kPatienceMs, nullptr));
+  char byte = 0;
+  ASSERT_TRUE((*reader)->read(&byte, 1, wait));  // with it came the rest of the record
+  EXPECT_LT(read_after_cancelling(**reader), kFloodBytes / 8);
 }
 
 TEST_F(Tls, ASessionIsResumedOnTheNextConnection) {

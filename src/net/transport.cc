@@ -115,6 +115,7 @@ Result<> write_socket(int fd, std::string_view bytes, int stall_ms, const Cancel
 }
 
 Result<std::size_t> PlainTransport::read(char* into, std::size_t size, const Wait& wait) {
+  if (auto goes_on = lookout_.look(wait); !goes_on) return tl::unexpected(goes_on.error());
   return read_socket(fd_.get(), into, size, wait);
 }
 

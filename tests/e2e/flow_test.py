@@ -248,5 +248,26 @@ class AloneTest(unittest.TestCase):
             connection.close()
 
 
+class DeadlineTest(unittest.TestCase):
+    def setUp(self):
+        self.stage = Stage()
+        self.addCleanup(self.stage.close)
+        self.upstream = RawUpstream()
+        self.stage.running.append(self.upstream)
+        self.gateway = self.stage.gateway(self.upstream.url, config="[routing]\ndeadline_s = 1\n")
+
+    def test_ends_an_upstream_that_always_has_bytes_ready(self):
+        def script(connection):
+            connection.sendall(HEAD + PREAMBLE)
+            pings = event("ping") * 2000
+            while True:
+                connection.sendall(pings)
+        self.upstream.script = script
+        answer = self.gateway.post("/v1/chat/completions", {"model": "claude", "messages": ask()["messages"]},
+                                   priority="high", timeout=GENEROUS_S)
+        self.assertEqual(answer.status, 504, answer.body)
+        wait_until(lambda: self.upstream.closed_s, "the upstream's end", GENEROUS_S)
+
+
 if __name__ == "__main__":
     unittest.main()
