@@ -85,7 +85,7 @@ bool is_own_error(const std::string& body) {
 // about our configuration: neither is forwarded as it is.
 Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
   const int status = response.status();
-  auto body = response.read_all(&client, kErrorBytesMax);
+  auto body = read_refusal_body(response, client);
   Report report;
   if (status >= 300 && status < 400) {
     report = refused({Code::kUpstream, "the Claude API answered with a redirect (" +
@@ -96,7 +96,7 @@ Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
                                            std::to_string(status) +
                                            "): check ANTHROPIC_API_KEY or [claude] key_file"});
   } else {
-    report.failure = chat::read_anthropic_error(status, body.value_or(std::string()));
+    report.failure = chat::read_anthropic_error(status, body.value_or(""));
     report.end = End::kRefused;
     report.status = status;
     if (body && has_type(response.headers(), "application/json") && is_own_error(*body))

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "backend/test_support.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "chat/dialect.h"
 
@@ -74,6 +75,22 @@ Call raw_call(const chat::Request& request) {
   call.forward.add("anthropic-beta", "a-1,b-2");
   call.forward.add("anthropic-beta", "c-3");
   return call;
+}
+
+TEST(ClaudeBackend, ARefusalWithoutItsBodyIsOneSoon) {
+  std::promise<void> answered;
+  Rig rig([over = answered.get_future().share()](const net::Request&, net::ResponseWriter& writer) {
+    ASSERT_TRUE(writer.start_stream(529, "application/json"));
+    over.wait();
+  });
+  const chat::Request request = request_for("claude");
+  const std::int64_t begun_ns = system_clock().mono_ns();
+  const Report report = rig.answer({.request = &request, .model = "claude-opus-5-5"});
+  EXPECT_LT(system_clock().mono_ns() - begun_ns, 10'000'000'000);
+  answered.set_value();
+  EXPECT_EQ(report.end, End::kRefused);
+  EXPECT_EQ(report.status, 529);
+  EXPECT_EQ(report.raw_error, "");
 }
 
 TEST(ClaudeBackend, ForwardsTheBodyByteForByteButForTheModel) {

@@ -83,8 +83,8 @@ void EngineBackend::try_once(const Call& call, const std::string& body, Try& att
     return end_with(report, std::move(response.error()).within("the engine worker"));
   }
   if ((*response)->status() != 200) {
-    auto text = (*response)->read_all(&client, kErrorBytesMax);
-    report = refused(worker_error((*response)->status(), text.value_or(std::string())));
+    const auto text = read_refusal_body(**response, client);
+    report = refused(worker_error((*response)->status(), text.value_or("")));
     return;
   }
   net::LineParser lines;
@@ -178,8 +178,8 @@ Result<chat::EmbeddingAnswer> EngineBackend::embed_once(const std::string& model
   };
   if (!response) return lost(response.error());
   if ((*response)->status() != 200) {
-    auto text = (*response)->read_all(&client, kErrorBytesMax);
-    return tl::unexpected(worker_error((*response)->status(), text.value_or(std::string())));
+    const auto text = read_refusal_body(**response, client);
+    return tl::unexpected(worker_error((*response)->status(), text.value_or("")));
   }
   chat::EmbeddingAnswer answer;
   net::LineParser lines;

@@ -6,6 +6,7 @@
 
 #include "backend/fake_server.h"
 #include "backend/test_support.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 namespace tophand::backend {
@@ -57,6 +58,29 @@ TEST(OpenAiBackend, AnAnswerIsOverWithItsLastEvent) {
   EXPECT_EQ(adapter->answer({.request = &request, .model = "m1"}, sink, never).end, End::kFinished);
   EXPECT_EQ(sink.text(), "Hi");
   answered.set_value();
+}
+
+// The status has said no: the next backend is not kept waiting for the words.
+TEST(OpenAiBackend, ARefusalWithoutItsBodyIsOneSoon) {
+  std::promise<void> answered;
+  ScriptedServer server(
+      [over = answered.get_future().share()](const net::Request&, net::ResponseWriter& writer) {
+        ASSERT_TRUE(writer.start_stream(503, "application/json"));
+        over.wait();
+      });
+  auto config = config_for("openai", server.url());
+  config.timeout_s = 10;
+  const auto adapter = adapter_for(config);
+  const chat::Request request = simple_request();
+  RecordingSink sink;
+  net::CancelFlag never;
+  const std::int64_t begun_ns = system_clock().mono_ns();
+  const Report report = adapter->answer({.request = &request, .model = "m1"}, sink, never);
+  EXPECT_LT(system_clock().mono_ns() - begun_ns, 8'000'000'000);
+  answered.set_value();
+  EXPECT_EQ(report.end, End::kRefused);
+  ASSERT_TRUE(report.failure);
+  EXPECT_EQ(report.failure->error.code, Code::kUnavailable);
 }
 
 // Comments keep a connection alive; nothing else, for good, is no answer.

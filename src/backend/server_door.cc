@@ -12,7 +12,6 @@
 namespace tophand::backend {
 namespace {
 
-constexpr std::size_t kErrorBytesMax = 1u << 20;
 constexpr std::size_t kShortAnswerBytesMax = 8u << 20;   // a model's own licence is in some of them
 constexpr std::size_t kAskedAnswerBytesMax = 64u << 20;  // 2048 embeddings
 // As much as a whole answer in one piece may have before it is read.
@@ -80,12 +79,14 @@ Result<std::string> ServerDoor::ask_text(const std::string& path, std::string_vi
   request.first_byte_timeout_ms = request.idle_timeout_ms =
       body.empty() ? kProbeTimeoutMs : timeout_ms_;
   TOPHAND_TRY(response, path, client_->send(endpoint_, request, &client));
+  if (const int status = response->status(); !is_success(status)) {
+    const auto words = read_refusal_body(*response, client);
+    return tl::unexpected(chat::read_server_error(status, words.value_or("")).error.within(path));
+  }
   const std::size_t bytes_max = body.empty() ? kShortAnswerBytesMax : kAskedAnswerBytesMax;
   auto text = response->read_all(&client, bytes_max);
   if (!text && text.error().code == Code::kTooLarge) text.error().code = Code::kUpstream;
   if (!text) return tl::unexpected(std::move(text.error()).within(path));
-  if (!is_success(response->status()))
-    return tl::unexpected(chat::read_server_error(response->status(), *text).error.within(path));
   return text;
 }
 
@@ -122,14 +123,14 @@ Report ServerDoor::answer(const Question& question, BodyReader& reader, Sink& si
 
 Report ServerDoor::refusal(net::ClientResponse& response, const net::Cancellation& client) const {
   const int status = response.status();
-  auto body = response.read_all(&client, kErrorBytesMax);
+  const auto body = read_refusal_body(response, client);
   Report report;
   if (status >= 300 && status < 400) {
     report =
         refused({Code::kUpstream, name_ + " answered with a redirect (" + std::to_string(status) +
                                       "), which is not followed: check its url"});
   } else {
-    chat::Failed failed = chat::read_server_error(status, body.value_or(std::string()));
+    chat::Failed failed = chat::read_server_error(status, body.value_or(""));
     report = refused(std::move(failed.error).within(name_));
   }
   for (const std::string_view header : {"retry-after", "retry-after-ms"})

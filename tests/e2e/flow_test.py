@@ -254,7 +254,16 @@ class DeadlineTest(unittest.TestCase):
         self.addCleanup(self.stage.close)
         self.upstream = RawUpstream()
         self.stage.running.append(self.upstream)
-        self.gateway = self.stage.gateway(self.upstream.url, config="[routing]\ndeadline_s = 1\n")
+
+    def test_is_not_spent_on_the_words_of_a_refusal(self):
+        def script(connection):
+            connection.sendall(b"HTTP/1.1 529 X\r\ncontent-length: 1000\r\n\r\n")
+            self.upstream.wait_for_close(connection)
+        self.upstream.script = script
+        gateway = self.stage.gateway(self.upstream.url, config="[routing]\ndeadline_s = 6\n[claude]\n"
+                                                               "allow_local_fallback = true\n")
+        answer = gateway.post("/v1/messages", ask(), priority="high")
+        self.assertEqual((answer.status, answer.headers["x-tophand-backend"]), (200, "local"), answer.body)
 
     def test_ends_an_upstream_that_always_has_bytes_ready(self):
         def script(connection):
@@ -263,8 +272,9 @@ class DeadlineTest(unittest.TestCase):
             while True:
                 connection.sendall(pings)
         self.upstream.script = script
-        answer = self.gateway.post("/v1/chat/completions", {"model": "claude", "messages": ask()["messages"]},
-                                   priority="high", timeout=GENEROUS_S)
+        gateway = self.stage.gateway(self.upstream.url, config="[routing]\ndeadline_s = 1\n")
+        answer = gateway.post("/v1/chat/completions", {"model": "claude", "messages": ask()["messages"]},
+                              priority="high", timeout=GENEROUS_S)
         self.assertEqual(answer.status, 504, answer.body)
         wait_until(lambda: self.upstream.closed_s, "the upstream's end", GENEROUS_S)
 
