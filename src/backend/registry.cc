@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 
+#include "backend/moment.h"
 #include "base/log.h"
 
 namespace tophand::backend {
@@ -75,6 +77,8 @@ struct Registry::Entry final : Backend {
   std::int64_t last_probe_ms = 0;
   std::int64_t next_probe_ns = 0;
   int failures = 0;  // probes in a row
+
+  std::thread prober = {};  // the registry's start() and stop() only
 };
 
 // What it lists, or of that what the configuration names; configured models even when it lists
@@ -105,7 +109,8 @@ std::int64_t probe_delay_ms(int failures) {
   return std::min(kDownDelayMsMax, kDownDelayMs << std::min(failures - 1, kDoublingsMax));
 }
 
-Registry::Registry(RegistryOptions options) : clock_(options.clock), random_(options.seed) {}
+Registry::Registry(RegistryOptions options)
+    : clock_(options.clock), probe_ms_max_(options.probe_ms_max), random_(options.seed) {}
 
 Result<std::unique_ptr<Registry>> Registry::create(RegistryOptions options) {
   std::vector<config::BackendConfig> backends = std::move(options.backends);
@@ -124,7 +129,8 @@ Registry::~Registry() {
 }
 
 void Registry::start() {
-  if (!entries_.empty()) thread_ = std::thread([this] { run(); });
+  for (const std::unique_ptr<Entry>& entry : entries_)
+    entry->prober = std::thread([this, &entry = *entry] { run(entry); });
 }
 
 void Registry::stop() {
@@ -134,15 +140,13 @@ void Registry::stop() {
   }
   stop_flag_.cancel();
   wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  for (const std::unique_ptr<Entry>& entry : entries_)
+    if (entry->prober.joinable()) entry->prober.join();
 }
 
-void Registry::run() {
+void Registry::run(Entry& entry) {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const auto next = std::ranges::min_element(
-        entries_, {}, [](const std::unique_ptr<Entry>& entry) { return entry->next_probe_ns; });
-    Entry& entry = **next;
     const std::int64_t wait_ns = entry.next_probe_ns - clock_->mono_ns();
     if (wait_ns > 0) {
       wake_.wait_for(lock, std::chrono::nanoseconds(wait_ns));
@@ -159,7 +163,11 @@ void Registry::probe_all() {
 }
 
 void Registry::probe(Entry& entry) {
-  auto probed = entry.adapter->probe(stop_flag_);
+  const Moment time(stop_flag_, probe_ms_max_);
+  auto probed = entry.adapter->probe(time);
+  if (!probed && time.is_over())
+    probed = fail(Code::kDeadline,
+                  "no answer to a probe within " + std::to_string(probe_ms_max_ / 1000) + " s");
   const std::lock_guard lock(mutex_);
   if (stopping_) return;
   entry.last_probe_ms = clock_->wall_ms();

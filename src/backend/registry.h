@@ -1,5 +1,6 @@
 // The backends of the configuration: owns their adapters, asks each now and then how it is and what
-// it has, and takes what answers tell about that in between. Nobody waits for a probe: before the
+// it has (in a thread of its own each, so that none waits for another), and takes what answers tell
+// about that in between. Nobody waits for a probe: before the
 // first one the configured models are offered, and a backend counts as up until something says
 // otherwise. Any thread.
 #pragma once
@@ -12,7 +13,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "backend/adapter.h"
@@ -39,6 +39,8 @@ struct RegistryOptions {
   std::vector<config::BackendConfig> backends = {};
   const Clock* clock = nullptr;  // outlives the registry
   std::uint64_t seed = 0;        // of the jitter between probes
+  // A whole probe, of several questions perhaps, is over then, however busily a backend talks.
+  std::int64_t probe_ms_max = 15'000;
 };
 
 class Registry {
@@ -49,8 +51,8 @@ class Registry {
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
-  void start();      // probes from now on, in a thread of its own
-  void stop();       // ends the thread; a probe under way is cancelled
+  void start();      // probes from now on, in threads of its own
+  void stop();       // ends the threads; probes under way are cancelled
   void probe_all();  // once, now, in this thread
 
   // nullptr: none of that name. Lives as long as the registry, counts what is in flight, and
@@ -75,19 +77,19 @@ class Registry {
   struct Entry;
   explicit Registry(RegistryOptions options);
   Entry* entry(std::string_view name) const;
-  void run();
+  void run(Entry& entry);
   void probe(Entry& entry);
   void set_down(Entry& entry, const std::string& reason);  // under mutex_
   std::int64_t jittered(std::int64_t delay_ms);            // under mutex_
 
   const Clock* clock_;
+  const std::int64_t probe_ms_max_;
   std::vector<std::unique_ptr<Entry>> entries_;  // never changes after create()
   mutable std::mutex mutex_;                     // guards the state in entries, and random_
   SplitMix64 random_;
   std::condition_variable wake_;
   bool stopping_ = false;
   net::CancelFlag stop_flag_;
-  std::thread thread_;
 };
 
 // How long until a backend is probed again, before jitter: 15 s while it is up, 1, 2, 4 ... 60 s

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 #include "backend/fake_server.h"
 
@@ -151,6 +153,45 @@ TEST(Registry, ProbesInItsOwnThreadAndStopsAtOnce) {
     std::this_thread::yield();
   EXPECT_EQ(names(registry->offers()), Names{"ws2/a"});
   registry->stop();
+}
+
+// Answers with a byte now and then, and never to the end.
+class DribblingServer {
+ public:
+  ~DribblingServer() { over_ = true; }
+  std::string url() const { return server_.url(); }
+
+ private:
+  std::atomic<bool> over_ = false;
+  ScriptedServer server_{[this](const net::Request&, net::ResponseWriter& writer) {
+    if (!writer.start_stream(200, "application/json")) return;
+    while (!over_ && writer.write(" ")) net::pause(writer.client(), 10);
+  }};
+};
+
+TEST(Registry, AProbeThatIsNeverDoneKeepsNoOtherBackendWaiting) {
+  const DribblingServer dribbling;
+  const FakeServer server(vllm(R"([{"id":"a"}])"));
+  config::BackendConfig first = config_for("openai", dribbling.url());
+  first.name = "dribbling";
+  const auto registry = registry_of({first, config_for("vllm", server.url())});
+  registry->start();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (registry->offers().empty() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  EXPECT_EQ(names(registry->offers()), Names{"ws2/a"});
+  registry->stop();
+}
+
+TEST(Registry, AProbeHasOneDeadlineForAllOfIt) {
+  const DribblingServer dribbling;
+  auto made = Registry::create({.backends = {config_for("openai", dribbling.url())},
+                                .clock = &system_clock(),
+                                .probe_ms_max = 50});
+  ASSERT_TRUE(made);
+  (*made)->probe_all();
+  EXPECT_FALSE((*made)->status()[0].up);
+  EXPECT_NE((*made)->status()[0].reason.find("no answer to a probe"), std::string::npos);
 }
 
 TEST(Registry, ProbesLessOftenTheLongerABackendIsDown) {
