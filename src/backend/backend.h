@@ -43,6 +43,7 @@ struct Call {
 class Sink {
  public:
   virtual ~Sink() = default;
+  // Progress: it is being got ready; of what is passed on, that the provider is not asked yet.
   virtual Result<> event(const chat::StreamEvent& event) = 0;
   // From true to false, the events came together: what they are written as may be sent together.
   virtual void together(bool) {}

@@ -208,7 +208,7 @@ Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellati
                   : chat::pass_through_anthropic_request(call.raw_body, call.model);
   if (!body) return refused(body.error());
   for (std::size_t tries = 1;; ++tries) {
-    KeyRing::Turn turn = wait_for_key(client);
+    KeyRing::Turn turn = wait_for_key(sink, client);
     if (!turn.lease) return no_key(turn.wait_ms, client);
     const std::size_t at = turn.lease->key();
     Try made = answer_once(call, *body, options_.keys[at], sink, client);
@@ -219,11 +219,13 @@ Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellati
   }
 }
 
-// While every key is in use, until one comes free or the client has gone.
-KeyRing::Turn ClaudeBackend::wait_for_key(const net::Cancellation& client) {
+// While every key is in use, until one comes free or the client has gone, which hears meanwhile
+// that it waits.
+KeyRing::Turn ClaudeBackend::wait_for_key(Sink& sink, const net::Cancellation& client) {
   for (;;) {
     KeyRing::Turn turn = ring_.take(now_ms());
     if (turn.lease || turn.wait_ms > 0 || client.cancelled()) return turn;
+    static_cast<void>(sink.event(chat::Progress{}));  // one that has gone is noticed anyhow
     ring_.wait_for_one(kLook);
   }
 }

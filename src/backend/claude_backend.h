@@ -35,7 +35,7 @@ class ClaudeBackend final : public Backend {
   ClaudeBackend(ClaudeOptions options, net::Endpoint endpoint, std::unique_ptr<net::Client> client);
   net::ClientRequest make_request(const Call& call, std::string_view path,
                                   const config::ClaudeKey& key) const;
-  KeyRing::Turn wait_for_key(const net::Cancellation& client);
+  KeyRing::Turn wait_for_key(Sink& sink, const net::Cancellation& client);
   struct Try;
   Try answer_once(const Call& call, std::string_view body, const config::ClaudeKey& key, Sink& sink,
                   const net::Cancellation& client) const;

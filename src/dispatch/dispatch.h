@@ -71,6 +71,9 @@ class Sink : public backend::Sink {
 
   // Who is about to answer (or is waited for); before each attempt, perhaps more than once.
   virtual Takes trying(const Trying& attempt) = 0;
+  // It stands in line for the place of whom trying() has named: nobody is asked before trying() is
+  // called again.
+  virtual void standing_in_line() {}
   // An answer has begun without content. `release` gives out what is held back of it: to be called
   // at most once, from any thread but not under a lock that the other methods take, when a second
   // has passed. An empty one takes the wish back; when it returns, none runs.

@@ -169,6 +169,7 @@ void Flow::price_way_up(std::size_t at) {
 Result<Flow::Choice> Flow::wait_for(const policy::Target& target) {
   // The client hears from us while it waits.
   sink_.trying({.target = target, .reasons = outcome_.reasons, .number = outcome_.attempts + 1});
+  sink_.standing_in_line();
   Lane& lane = shared_.lanes.at(target);
   const Asker asker{asking_agent(), expected_cost(deps_, job_, target)};
   auto place = lane.limiter.enter(asker, stop_, *deps_.clock, deadline_ns_);

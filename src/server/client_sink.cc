@@ -14,6 +14,8 @@ constexpr std::int64_t kStartAfterNs = 1'000'000'000;
 constexpr std::int64_t kBreatheEveryNs = 5'000'000'000;
 constexpr std::int64_t kLookEveryNs = 10'000'000;
 constexpr std::size_t kGatheredBytesMax = 4u << 10;
+// Of the Messages API, where a ping may stand anywhere, before message_start too.
+constexpr std::string_view kPing = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
 
 // What a client is told when the provider refused: its own status where that means the same here.
 // 529 is Anthropic's alone; other dialects' clients know it as 503.
@@ -61,9 +63,16 @@ ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   else headers.set("x-tophand-left-out", header_text(left_out));
   if (!exchange_->writer.started()) headers.erase(kTruncatedHeader);  // that was another attempt
   // A preamble of ours and a provider's bytes would make two beginnings of one stream.
-  raw_expected_ = passes_on && !exchange_->writer.started();
+  raw_expected_ = passes_on && (only_pings_ || !exchange_->writer.started());
+  in_line_ = false;
   if (shape_.stream && !raw_expected_) start_beating();
   return raw_expected_ ? Takes::kRaw : Takes::kEvents;
+}
+
+void ClientSink::standing_in_line() {
+  const std::lock_guard lock(mutex_);
+  in_line_ = true;
+  if (shape_.stream) start_beating();
 }
 
 void ClientSink::waiting(const std::vector<std::string>& reasons) {
@@ -101,6 +110,7 @@ bool ClientSink::move_to(Exchange& other) {
   exchange_ = &other;
   shape_.context.write_into(other.shared);
   writer_.reset();  // pings may have gone before
+  only_pings_ = false;
   gathered_.clear();
   return true;
 }
@@ -144,17 +154,26 @@ Result<> ClientSink::breathe() {
 }
 
 Result<> ClientSink::breathe_locked() {
-  if (!shape_.stream || raw_ || raw_expected_ || is_over_) return {};
+  if (!shape_.stream || raw_ || is_over_) return {};
+  // A failure of who is asked is still a proper status, unless the stream has begun anyhow.
+  if (raw_expected_ && !in_line_ && !only_pings_) return {};
   if (shape_.may_be_shortened && !exchange_->writer.started()) return {};
   const std::int64_t silent_ns = clock_.mono_ns() - last_write_ns_;
   const bool due = silent_ns >= (exchange_->writer.started() ? kBreatheEveryNs : kStartAfterNs);
   if (!due) return {};
+  if (raw_expected_) return ping_before_raw();
   if (!exchange_->writer.started() && shape_.estimate_input_tokens) {
     chat::Started begun;  // an estimate is better for a client's meter than 0
     begun.usage.input_tokens = shape_.estimate_input_tokens();
     if (auto put = write_event(begun); !put) return put;
   }
   return write_event(chat::Progress{});
+}
+
+// What does not begin an answer: the provider's own beginning comes behind it.
+Result<> ClientSink::ping_before_raw() {
+  only_pings_ = true;
+  return put(kPing, chat::stream_content_type(exchange_->dialect));
 }
 
 Result<> ClientSink::put(std::string_view bytes, std::string_view content_type) {
@@ -174,6 +193,7 @@ chat::StreamWriter& ClientSink::stream_writer() {
 }
 
 Result<> ClientSink::write_event(const chat::StreamEvent& event) {
+  only_pings_ = false;
   std::string bytes;
   stream_writer().on(event, clock_.wall_ms(), bytes);
   if (gathering_ && gathered_.size() + bytes.size() <= kGatheredBytesMax) {
@@ -197,7 +217,13 @@ Result<> ClientSink::event(const chat::StreamEvent& event) {
     collector_.on(event);
     return look_for_client();
   }
-  if (std::holds_alternative<chat::Progress>(event)) return breathe_locked();
+  if (std::holds_alternative<chat::Progress>(event)) {
+    // Whose bytes are passed on and who speaks of progress has not been asked yet: see Backend.
+    const bool was_in_line = std::exchange(in_line_, true);
+    auto breath = breathe_locked();
+    in_line_ = was_in_line;
+    return breath;
+  }
   delivered_ = delivered_ || !std::holds_alternative<chat::Started>(event);
   return write_event(event);
 }

@@ -2,7 +2,7 @@
 // provider's own bytes are passed on. A stream's head is sent with the first event, or after a
 // second of waiting, so that until then a failure is still a proper HTTP status; from then on the
 // client hears something at least every five seconds. (From a provider whose bytes are passed on it
-// hears what that provider sends.)
+// hears what that provider sends, and pings while it stands in line for it.)
 //
 // Two threads call it: the request's own, and the pulse that fills silences. One mutex guards all.
 #pragma once
@@ -45,6 +45,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
   ~ClientSink() override;
 
   Takes trying(const Trying& attempt) override;
+  void standing_in_line() override;
   void held(std::function<void()> release) override;
   bool shortened(const dispatch::Shortened& by) override;
   Result<> event(const chat::StreamEvent& event) override;
@@ -66,6 +67,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
 
  private:
   Result<> breathe_locked();
+  Result<> ping_before_raw();
   Result<> look_for_client();
   chat::StreamWriter& stream_writer();
   void release_held();
@@ -89,7 +91,9 @@ class ClientSink final : public dispatch::Sink, private Beating {
   std::string gathered_;                        // what events since then are written as
   bool delivered_ = false;                      // some of the answer has been written
   bool raw_ = false;                            // a provider's own bytes are passed on
-  bool raw_expected_ = false;  // or may come: until then nothing of ours may be written
+  bool raw_expected_ = false;  // or may come: until then nothing of ours may be written but pings
+  bool in_line_ = false;       // nobody is asked yet
+  bool only_pings_ = false;    // the stream has begun, but no answer in it
   int raw_status_ = 200;
   std::string raw_type_, raw_body_;  // the body of an answer that is not streamed
   std::int64_t begun_ns_, looked_ns_, last_write_ns_;

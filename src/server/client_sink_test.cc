@@ -120,6 +120,58 @@ TEST(ClientSink, WhatIsGatheredStaysSmallAndInOrder) {
   EXPECT_EQ(gathered.writer.bytes, alone.writer.bytes);
 }
 
+// A Messages client that may be given the provider's own bytes.
+struct PassedOn {
+  PassedOn() { sink.trying({claude, reasons}); }
+  void wait() {
+    clock.advance_ms(5'000);
+    ASSERT_TRUE(sink.breathe());
+  }
+  const policy::Target claude{policy::Place::kClaude, "claude-x"};
+  const std::vector<std::string> reasons;
+  net::Request request;
+  MemoryWriter writer;
+  Exchange exchange{request, writer, "req_1", "key", chat::Dialect::kAnthropicMessages};
+  FakeClock clock;
+  ClientSink sink{
+      exchange, {.context = {.id = "1", .model = "m"}, .stream = true, .priority = "low"}, clock};
+};
+
+constexpr const char* kPing = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
+
+TEST(ClientSink, WhoStandsInLineForClaudeHearsPingsBeforeItsOwnBytes) {
+  PassedOn client;
+  client.sink.standing_in_line();
+  client.wait();
+  EXPECT_EQ(client.writer.bytes, kPing);
+  EXPECT_EQ(client.sink.trying({client.claude, client.reasons}), ClientSink::Takes::kRaw);
+  client.wait();  // the stream has begun, so it goes on
+  ASSERT_TRUE(client.sink.head(200, {}, "text/event-stream"));
+  ASSERT_TRUE(client.sink.raw("event: message_start\n", {}));
+  client.wait();
+  EXPECT_EQ(client.writer.bytes, std::string(kPing) + kPing + "event: message_start\n");
+}
+
+// Its refusal may still become a status.
+TEST(ClientSink, WhileClaudeIsAskedNothingOfOursIsWritten) {
+  PassedOn client;
+  client.wait();
+  EXPECT_EQ(client.writer.bytes, "");
+  ASSERT_TRUE(client.sink.event(chat::Progress{}));  // it waits for a key
+  EXPECT_EQ(client.writer.bytes, kPing);
+}
+
+TEST(ClientSink, AnAnswerOfOursAfterPingsHasItsBeginning) {
+  PassedOn client;
+  client.sink.standing_in_line();
+  client.wait();
+  const policy::Target local{policy::Place::kLocal, "small:1b"};
+  EXPECT_EQ(client.sink.trying({local, client.reasons}), ClientSink::Takes::kEvents);
+  ASSERT_TRUE(client.sink.event(chat::Started{}));
+  EXPECT_EQ(client.sink.trying({client.claude, client.reasons}), ClientSink::Takes::kEvents);
+  EXPECT_NE(client.writer.bytes.find("event: message_start"), std::string::npos);
+}
+
 // It would be the beginning of an answer that the second client is given from the start.
 TEST(ClientSink, AnAnswerThatMovesToARetryLeavesNothingBehind) {
   Streamed first, alone;

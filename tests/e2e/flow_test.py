@@ -248,6 +248,38 @@ class AloneTest(unittest.TestCase):
             connection.close()
 
 
+class LineTest(unittest.TestCase):
+    def setUp(self):
+        self.stage = Stage()
+        self.addCleanup(self.stage.close)
+        self.upstream = RawUpstream()
+        self.stage.running.append(self.upstream)
+        self.gateway = self.stage.gateway(self.upstream.url, config="[tiers]\nhard_concurrency = 1\n")
+
+    def test_a_stream_hears_pings_while_it_stands_in_line(self):
+        """And the provider's own bytes behind them."""
+        self.upstream.script = self.upstream.wait_for_close
+        headers = {"x-tophand-priority": "high", "anthropic-version": "2023-06-01"}
+        first = socket.create_connection(("127.0.0.1", self.gateway.port))
+        body = json.dumps(ask()).encode()
+        first.sendall(b"POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1:%d\r\nx-api-key: %s\r\n"
+                      b"anthropic-version: 2023-06-01\r\nx-tophand-priority: high\r\n"
+                      b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+                      % (self.gateway.port, self.gateway.key.encode(), len(body), body))
+        wait_until(lambda: self.upstream.requests, "the request upstream")
+        self.upstream.script = lambda connection: connection.sendall(HEAD + whole("mine"))
+        connection, response = self.gateway.open("POST", "/v1/messages", ask(stream=True), headers,
+                                                 timeout=GENEROUS_S)
+        ping = b'event: ping\ndata: {"type":"ping"}\n\n'
+        self.assertEqual(response.read1(65536), ping)
+        self.assertEqual(len(self.upstream.requests), 1)
+        first.close()
+        rest = response.read()
+        connection.close()
+        self.assertEqual(rest.replace(ping, b""), whole("mine"))
+        self.assertEqual(streams.check_anthropic(ping + rest).text, "mine")
+
+
 class DeadlineTest(unittest.TestCase):
     def setUp(self):
         self.stage = Stage()
