@@ -81,10 +81,12 @@ CurrentClient::~CurrentClient() {
   if (told_) ::eventfd_read(changed_, &unread);
 }
 
-void CurrentClient::become(const net::Cancellation& other) {
+bool CurrentClient::become(const net::Cancellation& other, const std::function<bool()>& move) {
   const std::lock_guard lock(mutex_);
+  if (is_gone() || !move()) return false;
   client_ = &other;
   tell();
+  return true;
 }
 
 void CurrentClient::give_up() {
@@ -100,7 +102,13 @@ void CurrentClient::tell() {
 
 bool CurrentClient::cancelled() const {
   const std::lock_guard lock(mutex_);
-  return given_up_ || client_->cancelled();
+  return is_gone();
+}
+
+// Whoever has been told so goes by it, so it stays so.
+bool CurrentClient::is_gone() const {
+  gone_ = gone_ || given_up_ || client_->cancelled();
+  return gone_;
 }
 
 net::Cancellation::Signs CurrentClient::signs() const {
@@ -134,12 +142,12 @@ bool Retries::join(Exchange& exchange) {
   const bool says_so = says_retry_of(flight->first.request.headers, exchange.request.headers);
   if (!says_so && clock_.mono_ns() - flight->begun_ns < kSilentNs) return false;
   const std::string own_id = exchange.request_id;
-  if (!flight->sink.move_to(exchange)) {
+  const auto& client = exchange.writer.client();
+  if (!flight->client.become(client, [&] { return flight->sink.move_to(exchange); })) {
     if (says_so) flight->client.give_up();  // nobody waits for the rest of that answer
     return false;
   }
   log::info("retry.joined", {{"id", flight->first.request_id}, {"retry", own_id}});
-  flight->client.become(exchange.writer.client());
   flight->current = &exchange;
   changed_.notify_all();  // an earlier retry is not waited for any more
   changed_.wait(lock, [&] { return flight->over || flight->current != &exchange; });

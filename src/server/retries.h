@@ -10,6 +10,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -29,18 +30,22 @@ class CurrentClient final : public net::Cancellation {
   CurrentClient(const CurrentClient&) = delete;
   CurrentClient& operator=(const CurrentClient&) = delete;
 
-  void become(const net::Cancellation& other);
+  // `other` is the client from now on, if `move`, called meanwhile, can give it the answer. False,
+  // and without a call, where the client has gone: the answer's thread may be ending it already.
+  bool become(const net::Cancellation& other, const std::function<bool()>& move);
   void give_up();  // cancelled from now on
   bool cancelled() const override;
   Signs signs() const override;
 
  private:
-  void tell();  // under mutex_
+  void tell();           // under mutex_
+  bool is_gone() const;  // under mutex_
 
   mutable std::mutex mutex_;
   const net::Cancellation* client_;
   bool given_up_ = false, told_ = false;
-  const int changed_;  // an eventfd: readable once the answer's thread has to look again
+  mutable bool gone_ = false;  // was seen to be
+  const int changed_;          // an eventfd: readable once the answer's thread has to look again
 };
 
 class Retries {

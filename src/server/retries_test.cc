@@ -50,15 +50,16 @@ struct Flight {
     running.emplace(retries, first.exchange, sink, current);
   }
   // Waits until the retry has joined: from then on it is the retry's client that counts.
-  void wait_for_join() {
-    first.writer.gone.cancel();
-    while (current.cancelled()) std::this_thread::yield();
+  void wait_for_join(const Client& retry) const {
+    while (current.signs().fds[0].fd != retry.writer.gone.fd()) std::this_thread::yield();
   }
   // Whether the retry, which comes now, has the rest of the answer.
   bool joined_by(Client& retry) {
     bool joined = false;
     std::thread thread([&] { joined = retries.join(retry.exchange); });
-    wait_for_join();
+    wait_for_join(retry);
+    first.writer.gone.cancel();
+    EXPECT_FALSE(current.cancelled());
     end();
     thread.join();
     return joined;
@@ -135,10 +136,9 @@ TEST(Retries, ARetryOfARetryReplacesIt) {
   Client third("req_3", kBody, kCount, "2");
   Flight flight(first);
   std::thread one([&] { EXPECT_TRUE(flight.retries.join(second.exchange)); });
-  flight.wait_for_join();
-  second.writer.gone.cancel();
+  flight.wait_for_join(second);
   std::thread two([&] { EXPECT_TRUE(flight.retries.join(third.exchange)); });
-  while (flight.current.cancelled()) std::this_thread::yield();
+  flight.wait_for_join(third);
   one.join();
   flight.end();
   two.join();
@@ -178,13 +178,13 @@ TEST(Retries, EqualRequestsOfTwoKeysInFlightAreToldApart) {
   CurrentClient current(two.writer.gone);
   std::optional<Retries::Running> running;
   running.emplace(flight.retries, two.exchange, sink, current);
-  two.writer.gone.cancel();
   std::atomic<bool> returned = false, joined = false;
   std::thread thread([&] {
     joined = flight.retries.join(retry.exchange);
     returned = true;
   });
-  while (current.cancelled() && !returned) std::this_thread::yield();
+  while (current.signs().fds[0].fd != retry.writer.gone.fd() && !returned)
+    std::this_thread::yield();
   EXPECT_TRUE(sink.event(chat::TextDelta{"of two"}));
   EXPECT_TRUE(sink.event(kFinished));
   sink.finish(finished());
@@ -193,6 +193,21 @@ TEST(Retries, EqualRequestsOfTwoKeysInFlightAreToldApart) {
   EXPECT_TRUE(joined);
   EXPECT_NE(retry.writer.bytes.find("of two"), std::string::npos);
   flight.end();
+}
+
+// Its work ends with it; whoever took that over would be hung up on, too.
+TEST(Retries, ARetryOfWhomNobodyWaitsForAnyMoreIsAnsweredOnItsOwn) {
+  Client first("req_1", kBody), retry("req_2", kBody, kCount, "1");
+  Flight flight(first);
+  first.writer.gone.cancel();
+  EXPECT_FALSE(flight.retries.join(retry.exchange));
+  EXPECT_EQ(retry.exchange.request_id, "req_2");
+  dispatch::Outcome cancelled;
+  cancelled.report.end = backend::End::kCancelled;
+  flight.sink.finish(cancelled);
+  flight.running.reset();
+  EXPECT_TRUE(first.writer.aborted);
+  EXPECT_FALSE(retry.writer.aborted);
 }
 
 TEST(Retries, AnAnswerThatHasBegunIsEndedAndBegunAnew) {
