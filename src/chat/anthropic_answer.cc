@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/json_view.h"
 #include "chat/answer_json.h"
+#include "chat/status_code.h"
 #include "chat/too_long.h"
 #include "chat/upstream.h"
 #include "chat/upstream_parts.h"
@@ -59,32 +60,31 @@ void update_usage(AnthropicUsage& into, JsonView usage, bool at_end) {
 struct ErrorType {
   std::string_view type;
   int status;
-  Code code;
 };
-// https://docs.claude.com/en/api/errors. 401, 403 and billing concern our key, not the client's.
+// https://docs.claude.com/en/api/errors
 constexpr std::array kErrorTypes{
-    ErrorType{"invalid_request_error", 400, Code::kInvalid},
-    ErrorType{"authentication_error", 401, Code::kConfig},
-    ErrorType{"billing_error", 402, Code::kConfig},
-    ErrorType{"permission_error", 403, Code::kConfig},
-    ErrorType{"not_found_error", 404, Code::kNotFound},
-    ErrorType{"conflict_error", 409, Code::kConflict},
-    ErrorType{"request_too_large", 413, Code::kTooLarge},
-    ErrorType{"rate_limit_error", 429, Code::kExhausted},
-    ErrorType{"api_error", 500, Code::kUpstream},
-    ErrorType{"timeout_error", 504, Code::kDeadline},
-    ErrorType{"overloaded_error", 529, Code::kUnavailable},
+    ErrorType{"invalid_request_error", 400},
+    ErrorType{"authentication_error", 401},
+    ErrorType{"billing_error", 402},
+    ErrorType{"permission_error", 403},
+    ErrorType{"not_found_error", 404},
+    ErrorType{"conflict_error", 409},
+    ErrorType{"request_too_large", 413},
+    ErrorType{"rate_limit_error", 429},
+    ErrorType{"api_error", 500},
+    ErrorType{"timeout_error", 504},
+    ErrorType{"overloaded_error", 529},
 };
 
+// The type counts where no status has come: inside a stream, in a batch.
 Code code_for(std::string_view type, int status) {
+  if (status != 0) return code_of_status(status);
   for (const ErrorType& known : kErrorTypes)
-    if (known.type == type) return known.code;
-  for (const ErrorType& known : kErrorTypes)
-    if (known.status == status) return known.code;
-  if (status == 503) return Code::kUnavailable;
-  return status >= 400 && status < 500 ? Code::kInvalid : Code::kUpstream;
+    if (known.type == type) return code_of_status(known.status);
+  return Code::kUpstream;
 }
 
+// `status`: 0 for an error inside a response that is none.
 Failed failed_from(JsonView body, int status) {
   const JsonView error = body["error"];
   std::string message = string_member(error, "message");
@@ -160,7 +160,7 @@ void AnthropicStreamReader::on_event(std::string_view event, std::string_view da
     out.emplace_back(Finished{reason_, stop_sequence_, usage_.total(), {}, usage_.is_said()});
   } else if (type == "error") {
     finished_ = true;
-    out.emplace_back(failed_from(root, 500));
+    out.emplace_back(failed_from(root, 0));
   } else if (type == "ping") {
     out.emplace_back(Progress{});
   }
@@ -213,7 +213,7 @@ Result<Answer> read_anthropic_answer(std::string_view body) {
     return fail(Code::kUpstream, "the upstream's answer cannot be read: " + parsed.error().message);
   const JsonView root = parsed->root();
   if (root["error"].is_object())  // with a status of 200, as in a stream
-    return tl::unexpected(failed_from(root, 500).error);
+    return tl::unexpected(failed_from(root, 0).error);
   const JsonView content = root["content"];
   if (string_or(root, "type", "") != "message" || !content.is_array())
     return fail(Code::kUpstream, "the upstream's answer is not a message");

@@ -8,6 +8,7 @@
 #include "base/ascii.h"
 #include "base/json.h"
 #include "base/json_view.h"
+#include "chat/status_code.h"
 #include "chat/too_long.h"
 #include "chat/upstream_parts.h"
 
@@ -15,19 +16,6 @@ namespace tophand::chat {
 namespace {
 
 constexpr std::size_t kMessageBytesMax = 1000;
-
-struct StatusCode {
-  int status;
-  Code code;
-};
-constexpr std::array kStatusCodes{
-    StatusCode{401, Code::kConfig},      StatusCode{402, Code::kConfig},
-    StatusCode{403, Code::kConfig},      StatusCode{404, Code::kNotFound},
-    StatusCode{408, Code::kDeadline},    StatusCode{409, Code::kConflict},
-    StatusCode{413, Code::kTooLarge},    StatusCode{429, Code::kExhausted},
-    StatusCode{503, Code::kUnavailable}, StatusCode{504, Code::kDeadline},
-    StatusCode{529, Code::kUnavailable},
-};
 
 struct Told {
   std::string message, type, code, param;
@@ -102,9 +90,7 @@ Code code_for(const Told& told, int status) {
   // Ollama says 400 where another model, or another machine's, may well do it.
   if (status == 400 && told.message.find("does not support") != std::string::npos)
     return Code::kNotFound;
-  for (const StatusCode& known : kStatusCodes)
-    if (known.status == status) return known.code;
-  return status >= 400 && status < 500 ? Code::kInvalid : Code::kUpstream;
+  return code_of_status(status);
 }
 
 }  // namespace

@@ -536,7 +536,10 @@ TEST(ReadAnthropicError, KnowsWhatEachOneMeans) {
       {502, "<html>Bad gateway</html>", Code::kUpstream, ""},
       {503, "", Code::kUnavailable, ""},
       {529, "", Code::kUnavailable, ""},
-      {418, R"({"error":{"type":"teapot_error","message":"m"}})", Code::kInvalid, "teapot_error"}};
+      {418, R"({"error":{"type":"teapot_error","message":"m"}})", Code::kUpstream, "teapot_error"},
+      {429, R"({"error":{"type":"api_error","message":"m"}})", Code::kExhausted, "api_error"},
+      {408, R"({"error":{"type":"invalid_request_error","message":"m"}})", Code::kDeadline,
+       "invalid_request_error"}};
   for (const Row& row : rows) {
     const Failed failed = read_anthropic_error(row.status, row.body);
     EXPECT_EQ(failed.error.code, row.code) << row.status << row.body;
