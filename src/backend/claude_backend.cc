@@ -1,7 +1,6 @@
 #include "backend/claude_backend.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -14,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "chat/upstream.h"
+#include "net/retry_after.h"
 #include "net/sse.h"
 
 namespace tophand::backend {
@@ -36,20 +36,18 @@ net::Headers keep_headers(const net::Headers& from) {
   net::Headers kept;
   for (const net::Header& header : from.all()) {
     const std::string name = lowered(header.name);
-    if (name == "request-id" || name == "retry-after" || name == "retry-after-ms" ||
-        name == "x-should-retry" || name.starts_with("anthropic-ratelimit-"))
+    if (name == "request-id" || name == "x-should-retry" ||
+        name.starts_with("anthropic-ratelimit-"))
       kept.add(name, header.value);
   }
+  net::pass_on_retry_after(from, kept);
   return kept;
 }
 
 std::int64_t rest_ms(int status, const net::Headers& headers) {
   if (status == 401) return kRefusedRestMs;
-  const std::string_view text = headers.get("retry-after");
-  std::int64_t seconds = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (parsed.ec != std::errc() || seconds < 0) return kLimitedRestMs;
-  return std::min(seconds, kRestMsMax / 1000) * 1000;
+  const auto wait_ms = net::retry_after_ms(headers, system_clock().wall_ms());
+  return std::min(wait_ms.value_or(kLimitedRestMs), kRestMsMax);
 }
 
 std::int64_t now_ms() {

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "chat/server_error.h"
 #include "chat/token_estimate.h"
+#include "net/retry_after.h"
 
 namespace tophand::backend {
 namespace {
@@ -133,8 +134,7 @@ Report ServerDoor::refusal(net::ClientResponse& response, const net::Cancellatio
     chat::Failed failed = chat::read_server_error(status, body.value_or(""));
     report = refused(std::move(failed.error).within(name_));
   }
-  for (const std::string_view header : {"retry-after", "retry-after-ms"})
-    if (const auto value = response.headers().find(header)) report.kept.add(header, *value);
+  net::pass_on_retry_after(response.headers(), report.kept);
   return report;
 }
 

@@ -9,7 +9,6 @@
 
 #include "dispatch/account.h"
 #include "dispatch/race.h"
-#include "dispatch/retry_after.h"
 #include "dispatch/verdict.h"
 #include "policy/way_up.h"
 

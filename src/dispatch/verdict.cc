@@ -1,6 +1,6 @@
 #include "dispatch/verdict.h"
 
-#include "dispatch/retry_after.h"
+#include "net/retry_after.h"
 
 namespace tophand::dispatch {
 namespace {
@@ -33,9 +33,14 @@ bool may_help_elsewhere(const backend::Report& report) {
   return code != Code::kInvalid && code != Code::kTooLarge;
 }
 
+bool is_spend_limit(const backend::Report& report) {
+  return report.status == 429 &&
+         report.raw_error.find("enforced_spend_limit_reached") != std::string::npos;
+}
+
 std::optional<std::int64_t> repeat_after_ms(const backend::Report& report, std::int64_t wall_ms) {
   if (!may_help_elsewhere(report) || is_spend_limit(report)) return std::nullopt;
-  const auto wait_ms = retry_after_ms(report.kept, wall_ms);
+  const auto wait_ms = net::retry_after_ms(report.kept, wall_ms);
   if (!wait_ms || *wait_ms > kShortWaitMs) return std::nullopt;
   return wait_ms;
 }

@@ -16,6 +16,10 @@ Health health_of(const backend::Report& report);
 // long for this model. Not when the client left, and not for a request that is wrong everywhere.
 bool may_help_elsewhere(const backend::Report& report);
 
+// The provider's own cap on what this account may spend is reached: a 429 that asking again cannot
+// mend before the cap is lifted.
+bool is_spend_limit(const backend::Report& report);
+
 // How long to wait before the same backend is asked again, where nothing else is allowed: what it
 // said, when that is short. A longer wait is the client's to decide, and a spending cap is not
 // waited for at all.

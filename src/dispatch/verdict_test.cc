@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "dispatch/retry_after.h"
-
 namespace tophand::dispatch {
 namespace {
 
@@ -14,35 +12,6 @@ backend::Report refusal(Code code, int status, const char* retry_after = nullptr
   report.status = status;
   if (retry_after != nullptr) report.kept.add("retry-after", retry_after);
   return report;
-}
-
-TEST(RetryAfter, ReadsSecondsAndDatesAndNothingElse) {
-  struct Case {
-    const char* name;
-    const char* value;
-    std::optional<std::int64_t> ms;
-  };
-  const Case cases[] = {
-      {"retry-after", "1", 1000},
-      {"retry-after", "60", 60'000},
-      {"retry-after", "0", 0},
-      {"retry-after", "-1", std::nullopt},
-      {"retry-after", "soon", std::nullopt},
-      {"retry-after", "1.5", std::nullopt},
-      {"retry-after", "99999999999999999999", std::nullopt},
-      {"retry-after", "", std::nullopt},
-      {"retry-after", "Wed, 21 Oct 2026 07:28:30 GMT", 30'000},
-      {"retry-after", "Wed, 21 Oct 2026 07:27:00 GMT", 0},
-      {"retry-after", "Wed, 21 Oct 2026 07:28:30 GMT+5", std::nullopt},
-      {"retry-after-ms", "250", 250},
-      {"retry-after-ms", "-250", std::nullopt},
-      {"x-other", "1", std::nullopt},
-  };
-  for (const Case& test : cases) {
-    net::Headers headers;
-    headers.add(test.name, test.value);
-    EXPECT_EQ(retry_after_ms(headers, kNowMs), test.ms) << test.name << ": " << test.value;
-  }
 }
 
 TEST(Verdict, WaitsForShortTimesOnly) {
