@@ -8,10 +8,10 @@ bool Breaker::would_pass(std::int64_t now_ns) const {
   return !open() || (now_ns >= open_until_ns_ && !probing_);
 }
 
-bool Breaker::try_pass(std::int64_t now_ns) {
-  if (!would_pass(now_ns)) return false;
+Pass Breaker::try_pass(std::int64_t now_ns) {
+  if (!would_pass(now_ns)) return Pass::kNone;
   probing_ = open();
-  return true;
+  return probing_ ? Pass::kProbe : Pass::kUsual;
 }
 
 void Breaker::succeeded() {
@@ -20,18 +20,17 @@ void Breaker::succeeded() {
   open_ns_ = limits_.open_ns_first;
 }
 
-void Breaker::failed(std::int64_t now_ns) {
+void Breaker::failed(std::int64_t now_ns, Pass pass) {
   const bool was_open = open();
-  // What began before it opened, or was sent without a pass for want of others, is no news.
-  if (was_open && !probing_) return;
+  if (was_open && pass != Pass::kProbe) return;
   failures_ = std::min(failures_ + 1, limits_.failures_max);
   if (was_open) open_ns_ = std::min(open_ns_ * 2, limits_.open_ns_max);
   probing_ = false;
   if (open()) open_until_ns_ = now_ns + open_ns_;
 }
 
-void Breaker::gave_up() {
-  probing_ = false;
+void Breaker::gave_up(Pass pass) {
+  if (pass == Pass::kProbe) probing_ = false;
 }
 
 }  // namespace tophand::dispatch

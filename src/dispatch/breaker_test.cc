@@ -19,12 +19,12 @@ std::string play(Breaker& breaker, std::string_view history) {
       now_ns += 1000 * kMs;
       continue;
     }
-    const bool passed = breaker.try_pass(now_ns);
-    passes += passed ? 'y' : 'n';
-    if (!passed) continue;
-    if (step == 'x') breaker.failed(now_ns);
+    const Pass pass = breaker.try_pass(now_ns);
+    passes += pass == Pass::kNone ? 'n' : 'y';
+    if (pass == Pass::kNone) continue;
+    if (step == 'x') breaker.failed(now_ns, pass);
     else if (step == 'o') breaker.succeeded();
-    else breaker.gave_up();
+    else breaker.gave_up(pass);
   }
   return passes;
 }
@@ -57,22 +57,36 @@ TEST(Breaker, FollowsHistories) {
 
 TEST(Breaker, LetsOneProbeThroughAtATime) {
   Breaker breaker({.failures_max = 1, .open_ns_first = kMs, .open_ns_max = kMs});
-  ASSERT_TRUE(breaker.try_pass(0));
-  breaker.failed(0);
-  EXPECT_FALSE(breaker.try_pass(kMs - 1));
-  EXPECT_TRUE(breaker.try_pass(kMs));
-  EXPECT_FALSE(breaker.try_pass(kMs));
+  ASSERT_EQ(breaker.try_pass(0), Pass::kUsual);
+  breaker.failed(0, Pass::kUsual);
+  EXPECT_EQ(breaker.try_pass(kMs - 1), Pass::kNone);
+  EXPECT_EQ(breaker.try_pass(kMs), Pass::kProbe);
+  EXPECT_EQ(breaker.try_pass(kMs), Pass::kNone);
   breaker.succeeded();
-  EXPECT_TRUE(breaker.try_pass(kMs));
-  EXPECT_TRUE(breaker.try_pass(kMs));
+  EXPECT_EQ(breaker.try_pass(kMs), Pass::kUsual);
+  EXPECT_EQ(breaker.try_pass(kMs), Pass::kUsual);
+}
+
+// It began before the breaker opened; whoever is the probe is still out.
+TEST(Breaker, AnOldAttemptsEndIsNotTheProbes) {
+  Breaker breaker({.failures_max = 1, .open_ns_first = kMs, .open_ns_max = 4 * kMs});
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(breaker.try_pass(0), Pass::kUsual);
+  breaker.failed(0, Pass::kUsual);
+  ASSERT_EQ(breaker.try_pass(kMs), Pass::kProbe);
+  breaker.gave_up(Pass::kUsual);
+  EXPECT_EQ(breaker.try_pass(kMs), Pass::kNone);
+  breaker.failed(kMs, Pass::kUsual);
+  EXPECT_EQ(breaker.try_pass(kMs), Pass::kNone);
+  breaker.gave_up(Pass::kProbe);
+  EXPECT_EQ(breaker.try_pass(kMs), Pass::kProbe) << "no failed probe has doubled the pause";
 }
 
 // Ten requests were under way when the backend died: their failures are one piece of news.
 TEST(Breaker, LateFailuresDoNotLengthenThePause) {
   Breaker breaker({.failures_max = 2, .open_ns_first = 10 * kMs, .open_ns_max = 1000 * kMs});
-  for (int i = 0; i < 10; ++i) ASSERT_TRUE(breaker.try_pass(0));
-  for (int i = 0; i < 10; ++i) breaker.failed(i);
-  EXPECT_TRUE(breaker.try_pass(11 * kMs));
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(breaker.try_pass(0), Pass::kUsual);
+  for (int i = 0; i < 10; ++i) breaker.failed(i, Pass::kUsual);
+  EXPECT_EQ(breaker.try_pass(11 * kMs), Pass::kProbe);
 }
 
 }  // namespace

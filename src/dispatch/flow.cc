@@ -101,8 +101,9 @@ Flow::Look Flow::look_around() {
       if (!look.full) look.full = target;
       continue;
     }
-    if (!lane.try_pass()) continue;  // another request has just become its probe
-    look.free.emplace(Choice{target, lane, *std::move(place), 0});
+    const Pass pass = lane.try_pass();
+    if (pass == Pass::kNone) continue;  // another request has just become its probe
+    look.free.emplace(Choice{target, lane, *std::move(place), pass});
     break;
   }
   return look;
@@ -176,8 +177,7 @@ Result<Flow::Choice> Flow::wait_for(const policy::Target& target) {
     outcome_.target = target;
     return tl::unexpected(std::move(place.error()).within(policy::backend_name(target)));
   }
-  static_cast<void>(lane.try_pass());
-  return Choice{target, lane, *std::move(place), asker.cost};
+  return Choice{target, lane, *std::move(place), lane.try_pass(), asker.cost};
 }
 
 // Who takes turns with others for a place: callers that do not say which agent they are, a key
@@ -216,7 +216,7 @@ Attempt Flow::begin(const Choice& choice, std::int64_t number) const {
 }
 
 void Flow::settle(const Attempt& done, const Choice& choice) {
-  choice.lane.report(done.asked ? health_of(done.report) : Health::kUnknown);
+  choice.lane.report(done.asked ? health_of(done.report) : Health::kUnknown, choice.pass);
   if (choice.charged > 0 && done.is_claude())
     choice.lane.limiter.correct(asking_agent(), choice.charged, done.cost);
   if (done.asked) {
@@ -284,7 +284,8 @@ std::optional<Flow::Choice> Flow::rival_of(const policy::Target& target) const {
     auto place = lane.limiter.try_enter();
     if (!place) continue;
     if (!shared_.hedges.take()) return std::nullopt;
-    if (lane.try_pass()) return Choice{other, lane, *std::move(place), 0};
+    const Pass pass = lane.try_pass();
+    if (pass != Pass::kNone) return Choice{other, lane, *std::move(place), pass};
   }
   return std::nullopt;
 }

@@ -29,7 +29,8 @@ class Flow {
   struct Choice {
     policy::Target target;
     Lane& lane;
-    Limiter::Place place;      // held for as long as the attempt runs
+    Limiter::Place place;  // held for as long as the attempt runs
+    Pass pass;
     std::int64_t charged = 0;  // to its agent's turn, where it had to wait for the place
   };
   // The next target: the first that is well and has room, else one that is well, waited for.

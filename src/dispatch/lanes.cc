@@ -2,12 +2,12 @@
 
 namespace tophand::dispatch {
 
-bool Lane::would_pass() const {
+bool Lane::would_pass(std::int64_t in_ns) const {
   const std::lock_guard lock(mutex_);
-  return breaker_.would_pass(clock_.mono_ns());
+  return breaker_.would_pass(clock_.mono_ns() + in_ns);
 }
 
-bool Lane::try_pass() {
+Pass Lane::try_pass() {
   const std::lock_guard lock(mutex_);
   return breaker_.try_pass(clock_.mono_ns());
 }
@@ -17,15 +17,15 @@ bool Lane::failing() const {
   return breaker_.failing();
 }
 
-void Lane::report(Health health) {
+void Lane::report(Health health, Pass pass) {
   const std::lock_guard lock(mutex_);
   switch (health) {
     case Health::kWell:
       return breaker_.succeeded();
     case Health::kUnknown:
-      return breaker_.gave_up();
+      return breaker_.gave_up(pass);
     case Health::kFailing:
-      return breaker_.failed(clock_.mono_ns());
+      return breaker_.failed(clock_.mono_ns(), pass);
   }
 }
 

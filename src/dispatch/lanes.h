@@ -24,10 +24,11 @@ class Lane {
  public:
   Lane(const Places& places, const Clock& clock) : limiter(places), clock_(clock) {}
 
-  bool would_pass() const;
-  bool try_pass();
+  // In so many nanoseconds from now, as things stand.
+  bool would_pass(std::int64_t in_ns = 0) const;
+  Pass try_pass();
   bool failing() const;
-  void report(Health health);
+  void report(Health health, Pass pass);
 
   Limiter limiter;
 
