@@ -113,6 +113,25 @@ TEST(Failover, AShortRetryAfterIsWaitedForOnTheSameBackend) {
   EXPECT_EQ(rig.ledger.starts.at(1).attempt, 2);
 }
 
+// Its own failure opened the breaker: after the wait nobody would be asked.
+TEST(Failover, ARetryAfterThatTheBreakerOutlastsIsNotWaitedFor) {
+  int refusals = 0;
+  bool says_when = false;
+  Rig rig(refuses(Code::kBug), [&](const backend::Call&, backend::Sink&) {
+    ++refusals;
+    backend::Report report = backend::refused({Code::kUnavailable, "overloaded"});
+    if (says_when) report.kept.add("retry-after-ms", "900");
+    return report;
+  });
+  Dispatcher dispatcher(rig.deps());
+  for (int i = 0; i < 4; ++i) rig.run_on(dispatcher, {kClaude});
+  says_when = true;
+  const std::int64_t begun_ns = system_clock().mono_ns();
+  EXPECT_EQ(rig.run_on(dispatcher, {kClaude}).attempts, 1);
+  EXPECT_LT(system_clock().mono_ns() - begun_ns, 800'000'000);
+  EXPECT_EQ(refusals, 5);
+}
+
 TEST(Failover, WhatCannotBeWaitedForIsPassedOn) {
   for (const auto& [header, value] : {std::pair<const char*, const char*>{"retry-after", "60"},
                                       {"retry-after", "-1"},

@@ -331,11 +331,14 @@ void Flow::hand_up() {
   if (job_.decision.escalation) left_.push_back(*job_.decision.escalation);
 }
 
-// Waits for as long as the backend asked, when that is short and nobody else may be asked.
+// Waits for as long as the backend asked, when that is short and nobody else may be asked. Not
+// where its breaker, which this very failure may have opened, would not let anybody ask even then.
 bool Flow::repeat(const Attempt& done) {
   const auto wait_ms = repeat_after_ms(done.report, deps_.clock->wall_ms());
-  const std::int64_t now_ns = deps_.clock->mono_ns();
-  return wait_ms && now_ns + *wait_ms * kNsPerMs < deadline_ns_ && afford_further() &&
+  if (!wait_ms) return false;
+  const std::int64_t wait_ns = *wait_ms * kNsPerMs;
+  return deps_.clock->mono_ns() + wait_ns < deadline_ns_ &&
+         shared_.lanes.at(done.target).would_pass(wait_ns) && afford_further() &&
          net::pause(stop_, *wait_ms);
 }
 
