@@ -12,6 +12,7 @@
 #include "net/chunked.h"
 #include "net/head.h"
 #include "net/pool.h"
+#include "net/resolver.h"
 #include "net/socket.h"
 #include "net/tls.h"
 
@@ -29,6 +30,7 @@ struct Shared {
   std::unique_ptr<TlsContext> tls;
   std::string ca_file;
   ConnectionPool pool;
+  Resolver names;
 };
 
 std::string pool_key(const Endpoint& to) {
@@ -194,8 +196,8 @@ Result<std::unique_ptr<Transport>> PooledClient::connect(const Endpoint& to,
                                                          const ClientRequest& request,
                                                          const Cancellation* cancel) {
   const Wait wait = wait_ms(request.connect_timeout_ms, cancel);
-  auto socket =
-      to.scheme == "unix" ? connect_unix(to.host, wait) : connect_tcp(to.host, to.port, wait);
+  auto socket = to.scheme == "unix" ? connect_unix(to.host, wait)
+                                    : connect_tcp(shared_->names, to.host, to.port, wait);
   if (!socket) return tl::unexpected(socket.error());
   if (to.scheme != "https")
     return std::unique_ptr<Transport>(std::make_unique<PlainTransport>(std::move(*socket)));

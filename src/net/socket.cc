@@ -23,20 +23,16 @@ namespace {
 
 constexpr int kSocketFlags = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 
-struct FreeAddresses {
-  void operator()(addrinfo* list) const { freeaddrinfo(list); }
-};
-using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
-Result<Addresses> resolve(const std::string& host, std::uint16_t port, int flags) {
+// Of an address to listen on; at the start, where nobody waits.
+Result<Addresses> own_addresses(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = flags | AI_NUMERICSERV;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* list = nullptr;
   const int rc = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
-  if (rc != 0) return fail(Code::kUnavailable, "resolve " + host + ": " + gai_strerror(rc));
-  return Addresses(list);
+  if (rc != 0) return fail(Code::kConfig, "resolve " + host + ": " + gai_strerror(rc));
+  return Addresses(list, freeaddrinfo);
 }
 
 struct UnixAddress {
@@ -100,8 +96,8 @@ std::optional<Fd> try_listen(const addrinfo& address, int backlog, int& last) {
 }  // namespace
 
 Result<Fd> listen_tcp(const std::string& address, std::uint16_t port, int backlog) {
-  auto addresses = resolve(address, port, AI_PASSIVE);
-  if (!addresses) return fail(Code::kConfig, addresses.error().message);
+  auto addresses = own_addresses(address, port);
+  if (!addresses) return tl::unexpected(addresses.error());
   int last = EADDRNOTAVAIL;
   for (const addrinfo* at = addresses->get(); at != nullptr; at = at->ai_next)
     if (auto fd = try_listen(*at, backlog, last)) return std::move(*fd);
@@ -157,8 +153,9 @@ void set_no_delay(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails harmlessly on Unix sockets
 }
 
-Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, const Wait& wait) {
-  TOPHAND_TRY(addresses, "connect", resolve(host, port, AI_ADDRCONFIG));
+Result<Fd> connect_tcp(Resolver& names, const std::string& host, std::uint16_t port,
+                       const Wait& wait) {
+  TOPHAND_TRY(addresses, "connect", names.resolve(host, port, wait));
   Error last{Code::kUnavailable, "connect: no address"};
   for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next) {
     Fd fd(socket(at->ai_family, kSocketFlags, 0));

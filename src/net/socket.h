@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "net/resolver.h"
 #include "net/transport.h"
 
 namespace tophand::net {
@@ -19,7 +20,8 @@ std::string peer_name(int fd);  // "127.0.0.1:55012", "[::1]:55012" or "unix"
 void set_no_delay(int fd);
 
 // kUnavailable when nobody answers; kDeadline never: not connecting in time is kUnavailable too.
-Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, const Wait& wait);
+Result<Fd> connect_tcp(Resolver& names, const std::string& host, std::uint16_t port,
+                       const Wait& wait);
 Result<Fd> connect_unix(const std::string& path, const Wait& wait);
 
 }  // namespace tophand::net

@@ -27,7 +27,8 @@ constexpr int kPatienceMs = 20'000;  // only ever reached by a test that fails
 class RawClient {
  public:
   explicit RawClient(std::uint16_t port) {
-    auto fd = connect_tcp("127.0.0.1", port, wait_ms(kPatienceMs, nullptr));
+    Resolver names;
+    auto fd = connect_tcp(names, "127.0.0.1", port, wait_ms(kPatienceMs, nullptr));
     if (fd) fd_ = std::move(*fd);
   }
   // False when the peer had already closed: refusals may come before everything is written.

@@ -216,7 +216,8 @@ TEST_F(Tls, ACancellationEndsAReadThatNeverHasToWait) {
   const auto context = TlsContext::create(ca_file_);
   ASSERT_TRUE(context);
   const Wait wait = wait_ms(kPatienceMs, nullptr);
-  auto socket = connect_tcp("127.0.0.1", server.endpoint("").port, wait);
+  Resolver names;
+  auto socket = connect_tcp(names, "127.0.0.1", server.endpoint("").port, wait);
   ASSERT_TRUE(socket);
   const auto reader = (*context)->connect(std::move(*socket), "localhost", "key", wait);
   ASSERT_TRUE(reader) << reader.error().message;
