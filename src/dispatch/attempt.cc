@@ -34,12 +34,19 @@ backend::Report ask(const Deps& deps, const Job& job, const Attempt& attempt, Si
                              : answer_fitting(job, attempt, *backend, call, watch, sink, stop);
 }
 
-// Backends know one reason to stop; which it was decides whether another one is tried.
+// Backends know one reason to stop; which it was decides whether another one is tried, and whether
+// there is a client to tell.
 void name_the_stop(const Deps& deps, const Stop& stop, backend::Report& report) {
-  if (report.end != backend::End::kCancelled || stop.why() != Stop::Why::kDeadline) return;
+  if (report.end != backend::End::kCancelled) return;
+  const Stop::Why why = stop.why();
+  if (why != Stop::Why::kDeadline && why != Stop::Why::kStopping) return;
   report.end = backend::End::kFailed;
-  report.failure = chat::Failed{
-      {Code::kDeadline, "no answer within " + std::to_string(deps.deadline_ms / 1000) + " s"}, ""};
+  report.failure =
+      chat::Failed{why == Stop::Why::kStopping
+                       ? gateway_stops()
+                       : Error{Code::kDeadline, "no answer within " +
+                                                    std::to_string(deps.deadline_ms / 1000) + " s"},
+                   ""};
 }
 
 // Another server's answer costs nothing, so its row, which is written a moment later anyhow, need

@@ -7,6 +7,10 @@
 
 namespace tophand::dispatch {
 
+Error gateway_stops() {
+  return {Code::kUnavailable, "the gateway stops; ask again when it is back"};
+}
+
 Dispatcher::Dispatcher(Deps deps)
     : deps_(std::move(deps)),
       shared_(std::make_unique<Shared>(deps_)),

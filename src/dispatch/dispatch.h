@@ -196,6 +196,9 @@ class Dispatcher {
   std::unique_ptr<Comparisons> comparisons_;  // ends before what it uses
 };
 
+// What clients are told whose answer the end of this process cuts short.
+Error gateway_stops();
+
 // What local answers are compared by, and what reservations start from: every text of the request.
 std::string prompt_text(const chat::Request& request);
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "dispatch/dispatch.h"
@@ -130,6 +131,32 @@ TEST(Failover, ARetryAfterThatTheBreakerOutlastsIsNotWaitedFor) {
   EXPECT_EQ(rig.run_on(dispatcher, {kClaude}).attempts, 1);
   EXPECT_LT(system_clock().mono_ns() - begun_ns, 800'000'000);
   EXPECT_EQ(refusals, 5);
+}
+
+// A client that is there while the server stops.
+class Stopping final : public net::Cancellation {
+ public:
+  bool cancelled() const override { return stops; }
+  bool stopping() const override { return stops; }
+  Signs signs() const override { return {}; }
+  std::atomic<bool> stops = false;
+};
+
+TEST(Failover, WhoseAnswerTheEndOfTheGatewayCutsShortIsToldSo) {
+  Stopping client;
+  Rig rig(plays(kWhole), [&](const backend::Call&, backend::Sink&) {
+    client.stops = true;
+    backend::Report report;
+    backend::end_with(report, {Code::kCancelled, "cancelled"});
+    return report;
+  });
+  rig.job.decision.targets = {kClaude, kLocal};
+  const Outcome outcome = Dispatcher(rig.deps()).run(rig.job, rig.sink, client);
+  EXPECT_EQ(outcome.attempts, 1);
+  EXPECT_EQ(outcome.report.end, backend::End::kFailed);
+  ASSERT_TRUE(outcome.report.failure);
+  EXPECT_EQ(outcome.report.failure->error.code, Code::kUnavailable);
+  EXPECT_EQ(outcome.report.failure->error.message, gateway_stops().message);
 }
 
 TEST(Failover, WhatCannotBeWaitedForIsPassedOn) {

@@ -197,6 +197,8 @@ void Flow::tell_it_stays() {
 }
 
 void Flow::refuse(Error error) {
+  if (error.code == Code::kCancelled && stop_.why() == Stop::Why::kStopping)
+    error = gateway_stops();
   const bool gone = error.code == Code::kCancelled;
   outcome_.report = backend::refused(std::move(error));
   if (gone) outcome_.report.end = backend::End::kCancelled;

@@ -24,7 +24,8 @@ Stop::Why Stop::why() const {
   if (unwanted_ && unwanted_->cancelled()) return Why::kUnwanted;
   const std::int64_t deadline_ns = deadline_ns_;
   if (deadline_ns != 0 && clock_.mono_ns() >= deadline_ns) return Why::kDeadline;
-  return client_.cancelled() ? Why::kClient : Why::kNone;
+  if (!client_.cancelled()) return Why::kNone;
+  return client_.stopping() ? Why::kStopping : Why::kClient;
 }
 
 // Our clock may be another one than the system's, by which a wait is timed.

@@ -1,5 +1,6 @@
-// What ends an attempt early: its client has left, its time is up, or nobody wants it any more. A
-// Cancellation that backends wait on like on the client's own. Thread-safe. Private to dispatch/.
+// What ends an attempt early: its client has left, its time is up, the gateway stops, or nobody
+// wants it any more. A Cancellation that backends wait on like on the client's own. Thread-safe.
+// Private to dispatch/.
 #pragma once
 
 #include <atomic>
@@ -14,7 +15,7 @@ namespace tophand::dispatch {
 
 class Stop final : public net::Cancellation {
  public:
-  enum class Why : std::uint8_t { kNone, kClient, kDeadline, kUnwanted };
+  enum class Why : std::uint8_t { kNone, kClient, kStopping, kDeadline, kUnwanted };
   enum class Fire : bool { kNever, kMay };
 
   // `client` and `clock` outlive this. deadline_ns: on the clock; 0 for none. Only with kMay may
@@ -29,6 +30,7 @@ class Stop final : public net::Cancellation {
 
   bool cancelled() const override { return why() != Why::kNone; }
   Signs signs() const override;
+  bool stopping() const override { return client_.stopping(); }
 
  private:
   const net::Cancellation& client_;

@@ -1,6 +1,6 @@
 // One accepted connection: reads requests, asks the gatekeeper, calls the handler, keeps the order.
-// Private to net/. serve() runs on the connection's own thread; hang_up() may be called from
-// others.
+// Private to net/. serve() runs on the connection's own thread; last_call() and hang_up() may be
+// called from others.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +25,8 @@ class Connection {
              Admission admission);
   // Serves until the peer leaves, an error, a timeout, or `stopping` between two requests.
   void serve();
+  // Cancels the request under way, whose handler may still tell the client; see Cancellation.
+  void last_call() { watch_.stop(); }
   // Breaks the connection: whatever waits on it returns, and its handler sees the client as gone.
   void hang_up();
 

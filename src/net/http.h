@@ -83,6 +83,9 @@ class Cancellation {
   virtual ~Cancellation() = default;
   virtual bool cancelled() const = 0;  // flag set, or the peer has hung up
   virtual Signs signs() const = 0;     // one of them shows when cancelled() may have become true
+  // Cancelled by the server, which stops, while the client may still be there: there is a moment
+  // left to tell it so.
+  virtual bool stopping() const { return false; }
 };
 
 // Writes one response. Either send() once, or start_stream() then write()... then finish().
@@ -154,7 +157,8 @@ class Server {
   static Result<std::unique_ptr<Server>> start(ServerOptions options);
   virtual std::uint16_t port() const = 0;
   virtual std::size_t open_connections() const = 0;
-  // Stops accepting, waits up to `grace_ms` for running requests, then cancels them.
+  // Stops accepting, waits up to `grace_ms` for running requests, then cancels them, and hangs up
+  // on those that are not over a second later.
   virtual void stop(int grace_ms) = 0;
 };
 

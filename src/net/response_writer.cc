@@ -28,7 +28,14 @@ bool is_ours(std::string_view name) {
 
 }  // namespace
 
+// The end of reading shows as POLLRDHUP, like the peer's own.
+void PeerWatch::stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  shutdown(fd_, SHUT_RD);
+}
+
 bool PeerWatch::cancelled() const {
+  if (stopping()) return true;
   if (gone_.load(std::memory_order_relaxed)) return true;
   pollfd peer{fd_, POLLRDHUP, 0};
   if (poll(&peer, 1, 0) > 0 && peer.revents != 0) gone_.store(true, std::memory_order_relaxed);
@@ -91,24 +98,24 @@ Result<> SocketResponseWriter::start_stream(int status, std::string_view content
   state_ = State::kStreaming;
   if (shape_.http_1_0) shape_.keep_alive = false;
   return put(head(status, content_type, shape_.http_1_0 ? Ending::kClose : Ending::kChunked, 0),
-             &peer_);
+             watched());
 }
 
 Result<> SocketResponseWriter::write(std::string_view bytes) {
   if (state_ == State::kBroken) return fail(Code::kCancelled, "the client has gone");
   if (state_ != State::kStreaming) return fail(Code::kBug, "a write outside a stream");
-  if (peer_.cancelled()) {
+  if (!peer_.stopping() && peer_.cancelled()) {
     state_ = State::kBroken;
     return fail(Code::kCancelled, "the client has gone");
   }
   if (bytes.empty() || shape_.head_only) return {};  // an empty chunk would end the stream
-  if (shape_.http_1_0) return put(bytes, &peer_);
+  if (shape_.http_1_0) return put(bytes, watched());
   std::array<char, 24> size{};
   const int digits = std::snprintf(size.data(), size.size(), "%zx\r\n", bytes.size());
   std::string chunk;
   chunk.reserve(bytes.size() + static_cast<std::size_t>(digits) + 2);
   chunk.append(size.data(), static_cast<std::size_t>(digits)).append(bytes).append("\r\n");
-  return put(chunk, &peer_);
+  return put(chunk, watched());
 }
 
 Result<> SocketResponseWriter::finish() {

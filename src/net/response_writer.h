@@ -20,12 +20,17 @@ class PeerWatch final : public Cancellation {
  public:
   explicit PeerWatch(int fd) : fd_(fd) {}  // a connected socket that outlives this
   bool cancelled() const override;
+  bool stopping() const override { return stopping_.load(std::memory_order_relaxed); }
+  // Cancelled from now on, because the server stops. Wakes whoever waits; what is written still
+  // reaches the client. Any thread.
+  void stop();
   // Bytes that the client pipelines are no sign, its hang-up is.
   Signs signs() const override { return Signs().add(fd_, POLLRDHUP); }
 
  private:
   int fd_;
   mutable std::atomic<bool> gone_{false};
+  std::atomic<bool> stopping_{false};
 };
 
 // What the request decides about the shape of its answer.
@@ -60,6 +65,9 @@ class SocketResponseWriter final : public ResponseWriter {
   enum class Ending : std::uint8_t { kNone, kLength, kChunked, kClose };
   std::string head(int status, std::string_view content_type, Ending ending, std::size_t bytes);
   Result<> put(std::string_view bytes, const Cancellation* cancel);
+  // What a write of a stream watches. Nothing once the server stops: the last words are for a
+  // client that is there, and the server hangs up on one that is not.
+  const Cancellation* watched() const { return peer_.stopping() ? nullptr : &peer_; }
 
   int fd_;
   const PeerWatch& peer_;

@@ -32,6 +32,8 @@ constexpr int kBacklog = 511;
 // Connections over the limit that get a 503 at the same time; more are closed without a word.
 constexpr std::size_t kRefusersMax = 32;
 constexpr int kOutOfDescriptorsPauseMs = 100;
+// For handlers whose request is cancelled because the server stops: to tell their clients.
+constexpr std::chrono::seconds kLastCall{1};
 constexpr std::string_view kUnixPrefix = "unix:";
 
 // A stream that waits has its socket, the backend's and an event.
@@ -204,6 +206,8 @@ void ThreadedServer::stop(int grace_ms) {
     std::unique_lock lock(mutex_);
     const auto none_left = [this] { return active_.empty(); };
     all_gone_.wait_for(lock, std::chrono::milliseconds(grace_ms), none_left);
+    for (const auto& slot : active_) slot->connection.last_call();
+    all_gone_.wait_for(lock, kLastCall, none_left);
     for (const auto& slot : active_) slot->connection.hang_up();
     all_gone_.wait(lock, none_left);
   }

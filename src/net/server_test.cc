@@ -351,6 +351,45 @@ TEST(Server, StopCancelsWhatIsStillRunningAfterTheGrace) {
   EXPECT_FALSE(late.fd() >= 0 && late.send(kGet) && !late.read_to_end().empty());
 }
 
+// A stream with its last words, or a whole answer.
+TEST(Server, WhatAStopCancelsMayStillTellItsClient) {
+  for (const bool streams : {true, false}) {
+    std::promise<void> begun;
+    const auto server = serve({.handler = [&](const Request& request, ResponseWriter& response) {
+      if (streams) {
+        EXPECT_TRUE(response.start_stream(200, "text/plain"));
+        EXPECT_TRUE(response.write("half"));
+      }
+      begun.set_value();
+      EXPECT_FALSE(pause(response.client(), kPatienceMs));
+      EXPECT_TRUE(response.client().stopping());
+      if (!streams) return fine(request, response);
+      EXPECT_TRUE(response.write(", and no more"));
+      EXPECT_TRUE(response.finish());
+    }});
+    RawClient client(server->port());
+    client.send(kGet);
+    begun.get_future().wait();
+    server->stop(0);
+    EXPECT_TRUE(client.read_to_end().ends_with(streams ? "0\r\n\r\n" : "fine")) << streams;
+  }
+}
+
+TEST(Server, AClientThatLeftIsNoServerThatStops) {
+  std::promise<void> begun;
+  std::promise<bool> stopping;
+  const auto server = serve({.handler = [&](const Request&, ResponseWriter& response) {
+    begun.set_value();
+    EXPECT_FALSE(pause(response.client(), kPatienceMs));
+    stopping.set_value(response.client().stopping());
+  }});
+  RawClient client(server->port());
+  client.send(kGet);
+  begun.get_future().wait();
+  client.close();
+  EXPECT_FALSE(stopping.get_future().get());
+}
+
 TEST(Server, ManyClientsAtOnceAllGetTheirOwnAnswer) {
   const auto server = serve({.handler = [](const Request& request, ResponseWriter& response) {
     EXPECT_TRUE(response.send(200, "text/plain", request.body));

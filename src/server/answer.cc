@@ -161,7 +161,10 @@ Result<> wait_for_night(Service& service, Exchange& exchange, Asked& asked, std:
   std::vector<std::string> reasons = asked.decision.reasons;
   reasons.push_back("waits " + span + " for the night");
   sink.waiting(reasons);
-  if (!net::pause(client, ms)) return fail(Code::kCancelled, "the client has gone");
+  if (!net::pause(client, ms)) {
+    if (client.stopping()) return tl::unexpected(dispatch::gateway_stops());
+    return fail(Code::kCancelled, "the client has gone");
+  }
   TOPHAND_CHECK("after the wait for the night", decide(service, exchange, asked));
   asked.decision.reasons.push_back("waited " + span + " for the night");
   return apply_profile(service, asked);

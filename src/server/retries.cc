@@ -105,6 +105,11 @@ bool CurrentClient::cancelled() const {
   return is_gone();
 }
 
+bool CurrentClient::stopping() const {
+  const std::lock_guard lock(mutex_);
+  return client_->stopping();
+}
+
 // Whoever has been told so goes by it, so it stays so.
 bool CurrentClient::is_gone() const {
   gone_ = gone_ || given_up_ || client_->cancelled();

@@ -36,6 +36,7 @@ class CurrentClient final : public net::Cancellation {
   void give_up();  // cancelled from now on
   bool cancelled() const override;
   Signs signs() const override;
+  bool stopping() const override;
 
  private:
   void tell();           // under mutex_
