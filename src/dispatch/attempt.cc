@@ -93,7 +93,10 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
     attempt.text = watch.text();
     attempt.thinking = watch.thinking();
     attempt.thinking_seen = watch.thinking_seen();
-    attempt.untouched = watch.untouched();
+    // What broke off before the client was given any of it: free, where another one may do better.
+    const bool unseen =
+        sink.gathers() && !attempt.is_claude() && attempt.report.end == backend::End::kFailed;
+    attempt.untouched = watch.untouched() || unseen;
     if (const auto first_ns = watch.first_content_ns())
       attempt.ttft_ms = (*first_ns - attempt.start_ns) / 1'000'000;
   }

@@ -78,6 +78,8 @@ class Sink : public backend::Sink {
   // at most once, from any thread but not under a lock that the other methods take, when a second
   // has passed. An empty one takes the wish back; when it returns, none runs.
   virtual void held(std::function<void()> release) = 0;
+  // The client is given nothing before the answer is whole; the next trying() begins it anew.
+  virtual bool gathers() const { return false; }
   // The conversation will be asked without its oldest turns. False when the client cannot be told,
   // because its answer has begun: then it is not done.
   virtual bool shortened(const Shortened&) { return false; }

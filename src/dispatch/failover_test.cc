@@ -133,6 +133,27 @@ TEST(Failover, ARetryAfterThatTheBreakerOutlastsIsNotWaitedFor) {
   EXPECT_EQ(refusals, 5);
 }
 
+// A whole answer: its client has had nothing of what broke off.
+TEST(Failover, AFreeAnswerThatNobodyHasSeenIsBegunAnewElsewhere) {
+  const auto breaks_off = plays({chat::Started{{}, "m"}, chat::TextDelta{"ans"},
+                                 chat::Failed{{Code::kUpstream, "broke off"}, ""}});
+  for (const bool gathers : {false, true}) {
+    Rig rig(breaks_off, plays(kWhole));
+    rig.sink.gathers_all = gathers;
+    const Outcome outcome = rig.run({kLocal, kClaude});
+    EXPECT_EQ(outcome.attempts, gathers ? 2 : 1);
+    EXPECT_EQ(outcome.report.end, gathers ? backend::End::kFinished : backend::End::kFailed);
+  }
+}
+
+// It has been paid for.
+TEST(Failover, ClaudesAnswerThatBreaksOffIsNotBegunAnew) {
+  Rig rig(plays(kWhole), plays({chat::Started{{}, "m"}, chat::TextDelta{"ans"},
+                                chat::Failed{{Code::kUpstream, "broke off"}, ""}}));
+  rig.sink.gathers_all = true;
+  EXPECT_EQ(rig.run({kClaude, kLocal}).attempts, 1);
+}
+
 // A client that is there while the server stops.
 class Stopping final : public net::Cancellation {
  public:

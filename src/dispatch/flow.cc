@@ -49,6 +49,7 @@ Outcome Flow::run() {
       if (!outcome_.report.failure) refuse(choice.error());
       break;
     }
+    stop_.set_deadline(deadline_ns_);
     const bool hedge = deps_.hedge_ms > 0 && choice->target.place == policy::Place::kLocal;
     Attempt done = hedge ? hedged(*choice) : attempt(*choice);
     if (go_on(done)) continue;

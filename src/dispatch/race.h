@@ -35,6 +35,7 @@ class Race {
     Result<> head(int status, const net::Headers& kept, std::string_view type) override;
     Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
     void asked() override;
+    bool gathers() const override { return race_.client_.gathers(); }
 
    private:
     Result<> claim();

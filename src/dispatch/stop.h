@@ -25,6 +25,7 @@ class Stop final : public net::Cancellation {
 
   void fire();           // nobody wants it any more
   void lift_deadline();  // the answer has begun, it may take its time
+  void set_deadline(std::int64_t deadline_ns) { deadline_ns_ = deadline_ns; }  // another begins
   // kNone while it may go on.
   Why why() const;
 

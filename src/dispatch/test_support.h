@@ -93,6 +93,8 @@ class FakeSink final : public Sink {
     return can_be_told;
   }
   void asked() override { ++asked_times; }
+  bool gathers() const override { return gathers_all; }
+  bool gathers_all = false;
   int asked_times = 0;
   std::vector<std::int64_t> left_out;  // messages, as it was told
   bool can_be_told = true;

@@ -66,6 +66,7 @@ ClientSink::Takes ClientSink::trying(const Trying& attempt) {
   raw_expected_ = passes_on && (only_pings_ || !exchange_->writer.started());
   in_line_ = false;
   if (shape_.stream && !raw_expected_) start_beating();
+  if (!shape_.stream) collector_ = {};  // of another attempt, which broke off
   return raw_expected_ ? Takes::kRaw : Takes::kEvents;
 }
 

@@ -53,6 +53,7 @@ class ClientSink final : public dispatch::Sink, private Beating {
   Result<> head(int status, const net::Headers& kept, std::string_view content_type) override;
   Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override;
   void asked() override;
+  bool gathers() const override { return !shape_.stream; }
 
   // Nobody is asked yet: it waits for a better time, and a stream hears that it does.
   void waiting(const std::vector<std::string>& reasons);

@@ -75,6 +75,22 @@ TEST(ClientSink, NoticesAClientThatLeftAWholeAnswerThatNeverWaits) {
   EXPECT_EQ(put.error().code, Code::kCancelled);
 }
 
+TEST(ClientSink, AWholeAnswerThatIsBegunAnewHasNothingOfTheFirst) {
+  Whole whole;
+  const policy::Target target{policy::Place::kLocal, "small:1b"};
+  const std::vector<std::string> reasons;
+  whole.sink.trying({target, reasons});
+  ASSERT_TRUE(whole.sink.event(chat::TextDelta{"broken"}));
+  whole.sink.trying({target, reasons});
+  ASSERT_TRUE(whole.sink.event(chat::TextDelta{"hello"}));
+  ASSERT_TRUE(whole.sink.event(chat::Finished{chat::StopReason::kEndTurn, "", {}, {}}));
+  dispatch::Outcome outcome;
+  outcome.report.end = backend::End::kFinished;
+  whole.sink.finish(outcome);
+  EXPECT_NE(whole.writer.bytes.find("hello"), std::string::npos);
+  EXPECT_EQ(whole.writer.bytes.find("broken"), std::string::npos);
+}
+
 // A client that is given a stream.
 struct Streamed {
   net::Request request;
