@@ -1,5 +1,6 @@
 #include "dispatch/attempt.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "dispatch/account.h"
@@ -98,7 +99,8 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
         sink.gathers() && !attempt.is_claude() && attempt.report.end == backend::End::kFailed;
     attempt.untouched = watch.untouched() || unseen;
     if (const auto first_ns = watch.first_content_ns())
-      attempt.ttft_ms = (*first_ns - attempt.start_ns) / 1'000'000;
+      attempt.ttft_ms =  // 0 says that none came
+          std::max<std::int64_t>(1, (*first_ns - attempt.start_ns) / 1'000'000);
   }
   if (attempt.untouched) attempt.report.told_client = false;
   attempt.end_ns = deps.clock->mono_ns();

@@ -180,6 +180,14 @@ TEST(Failover, WhoseAnswerTheEndOfTheGatewayCutsShortIsToldSo) {
   EXPECT_EQ(outcome.report.failure->error.message, gateway_stops().message);
 }
 
+// 0 in the row says that none came.
+TEST(Failover, ContentWithinTheFirstMillisecondIsNoted) {
+  Rig rig(plays(kWhole), refuses(Code::kBug));
+  rig.run({kLocal});
+  ASSERT_EQ(rig.ledger.settled.size(), 1u);
+  EXPECT_EQ(rig.ledger.settled[0].second.ttft_ms, 1);
+}
+
 TEST(Failover, WhatCannotBeWaitedForIsPassedOn) {
   for (const auto& [header, value] : {std::pair<const char*, const char*>{"retry-after", "60"},
                                       {"retry-after", "-1"},
