@@ -59,6 +59,21 @@ std::optional<Refusal> hand_over(Request& request, std::uint64_t& received) {
   return Refusal{info(taken.error().code).http_status, taken.error()};
 }
 
+// What of a request is known whose head is refused, for the form of the refusal: its method and its
+// path as it was sent, if its first line is there.
+Request begun(std::string_view buffer) {
+  Request request;
+  const std::string_view line = buffer.substr(0, buffer.find("\r\n"));
+  const std::size_t target = line.find(' '), end = line.rfind(" HTTP/1.");
+  if (line.size() == buffer.size() || target == std::string_view::npos || target >= end ||
+      end == std::string_view::npos)
+    return request;
+  request.method = line.substr(0, target);
+  const std::string_view path = line.substr(target + 1, end - target - 1);
+  request.path = path.substr(0, path.find('?'));
+  return request;
+}
+
 // The deadline of a body of which `received` bytes have come.
 Wait body_wait(std::int64_t start_ns, int timeout_ms, std::uint64_t received) {
   const std::int64_t allowed_ms =
@@ -97,9 +112,13 @@ Connection::Next Connection::serve_one() {
       system_clock().mono_ns() + options_.limits.header_timeout_ms * kNsPerMs;
   const auto head_size = read_head(deadline_ns);
   if (!head_size) return Next::kClose;
-  if (!*head_size) return refuse_and_close(head_size->error(), nullptr);
+  const auto refuse_head = [this](const Refusal& no) {
+    const Request request = begun(buffer_);
+    return refuse_and_close(no, &request);
+  };
+  if (!*head_size) return refuse_head(head_size->error());
   auto head = parse_request_head(std::string_view(buffer_).substr(0, **head_size));
-  if (!head) return refuse_and_close(head.error(), nullptr);
+  if (!head) return refuse_head(head.error());
   buffer_.erase(0, **head_size);
   if (buffer_.empty()) buffer_.shrink_to_fit();  // an idle connection holds no buffer
   return serve_request(std::move(*head));

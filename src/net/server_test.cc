@@ -351,6 +351,24 @@ TEST(Server, StopCancelsWhatIsStillRunningAfterTheGrace) {
   EXPECT_FALSE(late.fd() >= 0 && late.send(kGet) && !late.read_to_end().empty());
 }
 
+TEST(Server, ARefusedHeadIsToldInTheFormOfItsPathWhereThatIsKnown) {
+  const auto server = serve(
+      {.handler = fine, .error_formatter = [](const Error&, std::string_view path) {
+         return ErrorReply{.content_type = "text/plain", .body = "[" + std::string(path) + "]"};
+       }});
+  const std::string too_long = "X: " + std::string(40'000, 'a');
+  for (const auto& [head, told] :
+       {std::pair<std::string, const char*>{"POST /v1/messages?beta=true HTTP/1.1\r\n" + too_long,
+                                            "[/v1/messages]"},
+        {"GET /a HTTP/1.1\r\nHost h\r\n\r\n", "[/a]"},
+        {"nonsense\r\n\r\n", "[]"},
+        {"GET HTTP/1.1\r\n\r\n", "[]"}}) {
+    RawClient client(server->port());
+    client.send(head);
+    EXPECT_TRUE(client.read_to_end().ends_with(told)) << head.substr(0, 60);
+  }
+}
+
 // A stream with its last words, or a whole answer.
 TEST(Server, WhatAStopCancelsMayStillTellItsClient) {
   for (const bool streams : {true, false}) {
