@@ -237,7 +237,8 @@ std::vector<policy::Offer> Registry::offers() const {
   return out;
 }
 
-std::optional<policy::Target> Registry::embedder(std::string_view model) const {
+std::vector<policy::Target> Registry::embedders(std::string_view model) const {
+  std::vector<policy::Target> out;
   const std::lock_guard lock(mutex_);
   for (const bool up : {true, false})
     for (const std::unique_ptr<Entry>& entry : entries_)
@@ -245,9 +246,9 @@ std::optional<policy::Target> Registry::embedder(std::string_view model) const {
         const bool named = same_model(model, offered.name) ||
                            same_model(model, entry->config.name + "/" + offered.name);
         if (named && !offered.can_generate && entry->up == up && !entry->outside)
-          return policy::Target{policy::Place::kLocal, offered.name, entry->config.name};
+          out.push_back({policy::Place::kLocal, offered.name, entry->config.name});
       }
-  return std::nullopt;
+  return out;
 }
 
 std::vector<BackendStatus> Registry::status() const {

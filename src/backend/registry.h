@@ -63,9 +63,9 @@ class Registry {
 
   // In the order of the configuration; without those that only make embeddings.
   std::vector<policy::Offer> offers() const;
-  // The model of this name (or "BACKEND/MODEL") that only makes embeddings; of several one whose
-  // backend is up. Only of machines of the team: no rule is asked about it.
-  std::optional<policy::Target> embedder(std::string_view model) const;
+  // The models of this name (or "BACKEND/MODEL") that only make embeddings, those whose backends
+  // are up first. Only of machines of the team: no rule is asked about it.
+  std::vector<policy::Target> embedders(std::string_view model) const;
   std::vector<BackendStatus> status() const;
 
   // What an answer (or its lack) told. A backend that cannot be reached is down at once; any other

@@ -80,12 +80,12 @@ TEST(Registry, OffersAModelThatOnlyMakesEmbeddingsForThose) {
   registry->probe_all();
   EXPECT_TRUE(registry->offers().empty());
   for (const char* name : {"nomic", "nomic:latest", "ws2/nomic"}) {
-    const auto target = registry->embedder(name);
-    ASSERT_TRUE(target) << name;
-    EXPECT_EQ(target->backend, "ws2");
-    EXPECT_EQ(target->model, "nomic:latest");
+    const auto targets = registry->embedders(name);
+    ASSERT_EQ(targets.size(), 1u) << name;
+    EXPECT_EQ(targets[0].backend, "ws2");
+    EXPECT_EQ(targets[0].model, "nomic:latest");
   }
-  EXPECT_FALSE(registry->embedder("other"));
+  EXPECT_TRUE(registry->embedders("other").empty());
   const net::CancelFlag never;
   EXPECT_TRUE(registry->find("ws2")->embed("nomic:latest", {.inputs = {"a"}}, never));
 }

@@ -30,6 +30,10 @@ Outcome Dispatcher::run(const Job& job, Sink& sink, const net::Cancellation& cli
   return Flow(deps_, *shared_, job, sink, client).run();
 }
 
+EmbeddingOutcome Dispatcher::embed(const EmbeddingJob& job, const net::Cancellation& client) const {
+  return run_embedding(deps_, *shared_, job, client);
+}
+
 void Dispatcher::compare(const Job& job, const Outcome& outcome) const {
   comparisons_->offer(job, outcome);
 }

@@ -17,6 +17,7 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "chat/conversation.h"
+#include "dispatch/embedding.h"
 #include "dispatch/limiter.h"
 #include "ledger/counterfactual.h"
 #include "ledger/ledger.h"
@@ -177,6 +178,8 @@ class Dispatcher {
   // Any thread. The sink's answer is complete when End is kFinished; with kRefused and kFailed the
   // caller tells the client, unless report.told_client.
   Outcome run(const Job& job, Sink& sink, const net::Cancellation& client) const;
+  // As run(), for vectors; of class "embedding".
+  EmbeddingOutcome embed(const EmbeddingJob& job, const net::Cancellation& client) const;
   // Whether a local one of them is well and has a place that nobody waits for, at this moment.
   bool has_room(const std::vector<policy::Target>& targets) const;
   // Reserves the worst case of `job` (with Job::batch) at the price of a batch; gives the Messages

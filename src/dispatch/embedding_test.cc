@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "dispatch/test_support.h"
 
 namespace tophand::dispatch {
@@ -9,42 +11,96 @@ namespace {
 
 class Embedder final : public backend::Backend {
  public:
-  explicit Embedder(std::int64_t counted) : counted_(counted) {}
   backend::Report answer(const backend::Call&, backend::Sink&, const net::Cancellation&) override {
     return backend::refused({Code::kBug, "not asked"});
   }
   Result<std::int64_t> count(const backend::Call&, const net::Cancellation&) override { return 0; }
   Result<chat::EmbeddingAnswer> embed(const std::string&, const chat::EmbeddingRequest& request,
                                       const net::Cancellation&) override {
+    ++calls;
+    if (failure) return tl::unexpected(*failure);
     chat::EmbeddingAnswer answer;
     answer.items.resize(request.inputs.size());
-    answer.items.front().input_tokens = counted_;
+    answer.items.front().input_tokens = counted;
     return answer;
   }
 
- private:
-  std::int64_t counted_;
+  std::int64_t counted = 42;
+  std::optional<Error> failure;
+  int calls = 0;
 };
 
-std::int64_t tokens_in_ledger(std::int64_t counted) {
-  Embedder embedder(counted);
-  FakeLedger ledger;
-  FakeClock clock;
-  net::CancelFlag never;
+const Target kA{Place::kLocal, "m", "a"}, kB{Place::kLocal, "m", "b"};
+
+struct EmbeddingRig {
+  EmbeddingRig() : rig(refuses(Code::kBug), refuses(Code::kBug)) {
+    Deps deps = rig.deps();
+    deps.backend_for = [this](const Target& target) -> backend::Backend* {
+      const auto found = embedders.find(target.backend);
+      return found == embedders.end() ? nullptr : &found->second;
+    };
+    dispatcher.emplace(std::move(deps));
+    job.request_id = "req_1";
+    job.request = &request;
+    job.targets = {kA, kB};
+  }
+  EmbeddingOutcome run() const { return dispatcher->embed(job, rig.never); }
+
+  Rig rig;
+  std::map<std::string, Embedder> embedders{{"a", {}}, {"b", {}}};
   const chat::EmbeddingRequest request{.inputs = {"twelve bytes", "and some more words here"}};
   EmbeddingJob job;
-  job.request_id = "req_1";
-  job.request = &request;
-  job.backend = &embedder;
-  const auto answer = run_embedding(ledger, clock, job, never);
-  EXPECT_TRUE(answer);
-  EXPECT_EQ(answer->input_tokens(), ledger.settled.at(0).second.tokens.input);
-  return ledger.settled.at(0).second.tokens.input;
+  std::optional<Dispatcher> dispatcher;
+};
+
+TEST(Embedding, CountsAsTheServerDoesAndEstimatesWhereItDoesNot) {
+  for (const std::int64_t counted : {42, 0}) {
+    EmbeddingRig rig;
+    rig.embedders["a"].counted = counted;
+    const auto outcome = rig.run();
+    ASSERT_TRUE(outcome.answer);
+    const std::int64_t booked = rig.rig.ledger.settled.at(0).second.tokens.input;
+    EXPECT_EQ(outcome.answer->input_tokens(), booked);
+    if (counted > 0) EXPECT_EQ(booked, counted);
+    else EXPECT_GT(booked, 3);
+  }
 }
 
-TEST(RunEmbedding, CountsAsTheServerDoesAndEstimatesWhereItDoesNot) {
-  EXPECT_EQ(tokens_in_ledger(42), 42);
-  EXPECT_GT(tokens_in_ledger(0), 3);
+TEST(Embedding, AFailureIsMadeGoodElsewhereWithARowEach) {
+  for (const Code code : {Code::kUnavailable, Code::kUpstream, Code::kExhausted, Code::kNotFound}) {
+    EmbeddingRig rig;
+    rig.embedders["a"].failure = Error{code, "no"};
+    const auto outcome = rig.run();
+    EXPECT_TRUE(outcome.answer) << info(code).name;
+    EXPECT_EQ(outcome.target, kB);
+    ASSERT_EQ(rig.rig.ledger.starts.size(), 2u);
+    EXPECT_EQ(rig.rig.ledger.starts[1].attempt, 2);
+    EXPECT_EQ(rig.rig.ledger.settled.at(0).second.error_code, info(code).name);
+  }
+}
+
+TEST(Embedding, AWrongRequestIsWrongEverywhere) {
+  EmbeddingRig rig;
+  rig.embedders["a"].failure = Error{Code::kInvalid, "no"};
+  EXPECT_EQ(rig.run().answer.error().code, Code::kInvalid);
+  EXPECT_EQ(rig.embedders["b"].calls, 0);
+}
+
+TEST(Embedding, ABackendThatKeepsFailingIsPassedOverAndTheLastOneIsAsked) {
+  EmbeddingRig rig;
+  rig.embedders["a"].failure = Error{Code::kUnavailable, "no"};
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(rig.run().answer);
+  EXPECT_EQ(rig.embedders["a"].calls, 5);
+  rig.job.targets = {kA};
+  EXPECT_EQ(rig.run().answer.error().code, Code::kUnavailable);
+  EXPECT_EQ(rig.embedders["a"].calls, 6);
+}
+
+TEST(Embedding, WithoutABackendThereIsNone) {
+  EmbeddingRig rig;
+  rig.embedders.clear();
+  EXPECT_EQ(rig.run().answer.error().code, Code::kUnavailable);
+  EXPECT_TRUE(rig.rig.ledger.starts.empty());
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "chat/embedding.h"
-#include "dispatch/embedding.h"
 #include "server/handlers.h"
 #include "server/refusals.h"
 #include "server/reply.h"
@@ -42,15 +41,26 @@ bool is_outside(const Service& service, const policy::Target& target) {
   });
 }
 
+// Vectors of two models cannot be compared, so that only the same one may stand in for the first.
+void keep_one_model(std::vector<policy::Target>& targets) {
+  const auto without_tag = [](std::string_view name) {
+    constexpr std::string_view kLatest = ":latest";
+    if (name.ends_with(kLatest)) name.remove_suffix(kLatest.size());
+    return name;
+  };
+  const std::string first(without_tag(targets.front().model));
+  std::erase_if(targets, [&](const auto& target) { return without_tag(target.model) != first; });
+}
+
 Result<policy::Decision> decide(const Service& service, const chat::EmbeddingRequest& request) {
   if (request.model.starts_with("claude"))
     return fail(Code::kNotFound,
                 "model '" + request.model + "' not found: Claude makes no embeddings",
                 About::kModel);
   if (service.deps().others != nullptr)
-    if (auto target = service.deps().others->embedder(request.model)) {
+    if (auto targets = service.deps().others->embedders(request.model); !targets.empty()) {
       policy::Decision decision;
-      decision.targets.push_back(*std::move(target));
+      decision.targets = std::move(targets);
       return decision;
     }
   chat::Request low;
@@ -65,6 +75,7 @@ Result<policy::Decision> decide(const Service& service, const chat::EmbeddingReq
     return fail(Code::kForbidden, "'" + request.model +
                                       "' is outside the house, where no embeddings are asked: say "
                                       "in_house = \"yes\" in its [[backends]] if it is not");
+  keep_one_model(decision->targets);
   return decision;
 }
 
@@ -94,27 +105,26 @@ void embeddings(Service& service, Exchange& exchange) {
       error.message = "model \"" + request->model + "\" not found, try pulling it first";
     return refuse(service, exchange, error, {.dialect = name, .request = &asked});
   }
-  const policy::Target& target = decision->targets.front();
   net::Headers& headers = exchange.writer.headers();
-  headers.set("x-tophand-backend", policy::backend_name(target));
-  headers.set("x-tophand-model", header_text(target.model));
-
   const ServiceDeps& deps = service.deps();
   const net::Cancellation& client = exchange.writer.client();
   const std::int64_t start_ns = deps.clock->mono_ns();
-  Result<chat::EmbeddingAnswer> answer = fail(Code::kUnavailable, "no backend for embeddings");
+  dispatch::EmbeddingOutcome outcome{chat::EmbeddingAnswer{}, decision->targets.front()};
   if (request->inputs.empty()) {
-    answer = load(service, target, client);
-  } else if (backend::Backend* backend = deps.backend_for(target); backend != nullptr) {
-    const dispatch::EmbeddingJob job{.request_id = exchange.request_id,
-                                     .key_id = exchange.key_id,
-                                     .dialect = name,
-                                     .request = &*request,
-                                     .target = target,
-                                     .reason = "embeddings are local work",
-                                     .backend = backend};
-    answer = dispatch::run_embedding(*deps.ledger, *deps.clock, job, client);
+    outcome.answer = load(service, outcome.target, client);
+  } else {
+    outcome = service.dispatcher().embed({.request_id = exchange.request_id,
+                                          .key_id = exchange.key_id,
+                                          .dialect = name,
+                                          .request = &*request,
+                                          .targets = decision->targets,
+                                          .reason = "embeddings are local work"},
+                                         client);
   }
+  const policy::Target& target = outcome.target;
+  Result<chat::EmbeddingAnswer>& answer = outcome.answer;
+  headers.set("x-tophand-backend", policy::backend_name(target));
+  headers.set("x-tophand-model", header_text(target.model));
   if (answer)
     if (auto shaped = chat::shape_embeddings(dialect, *request, *answer); !shaped)
       answer = tl::unexpected(shaped.error());
