@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <utility>
@@ -22,6 +23,9 @@ namespace {
 constexpr std::size_t kReadBytes = 16u << 10;
 constexpr HeadLimits kResponseLimits{
     .first_line_bytes_max = 8u << 10, .bytes_max = 64u << 10, .headers_max = 200};
+// A kept connection whose other end hung up before it saw the request tells so within the way there
+// and back. Later than this the request was read, and may have been worked on and be paid for.
+constexpr std::chrono::milliseconds kStaleWithin{500};
 constexpr int kInformationalMax = 8;  // 1xx answers before the real one
 
 // Where connections of a client are shared, so that responses can outlive a call to send().
@@ -233,6 +237,7 @@ Result<std::unique_ptr<ClientResponse>> PooledClient::exchange_on(
   std::string first = std::move(head_text);
   std::string_view rest = request.body;
   if (rest.size() <= kReadBytes) first.append(std::exchange(rest, {}));  // one packet, not two
+  const auto begun = std::chrono::steady_clock::now();
   auto written = connection->write(first, request.first_byte_timeout_ms, cancel);
   if (written) written = connection->write(rest, request.first_byte_timeout_ms, cancel);
   if (!written && written.error().code != Code::kIo) return tl::unexpected(written.error());
@@ -244,7 +249,8 @@ Result<std::unique_ptr<ClientResponse>> PooledClient::exchange_on(
   ResponseHead head;
   for (int informational = 0;; ++informational) {
     auto got = read_response_head(*connection, request.method, wait, buffer, head);
-    stale = !got && got.error().code == Code::kUpstream && buffer.empty() && informational == 0;
+    stale = !got && got.error().code == Code::kUpstream && buffer.empty() && informational == 0 &&
+            std::chrono::steady_clock::now() - begun < kStaleWithin;
     if (!got) return tl::unexpected(got.error());
     if (head.status >= 200) break;
     if (head.status == 101 || informational == kInformationalMax)

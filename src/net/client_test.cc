@@ -211,6 +211,25 @@ TEST(Client, RetriesAStaleConnectionOnce) {
   EXPECT_EQ(connections, 2);
 }
 
+// Who hangs up later has read the request; whether to ask again is for the caller to say.
+TEST(Client, DoesNotRepeatARequestThatDiesLate) {
+  std::atomic<int> connections{0};
+  RawServer server([&](int fd, int number) {
+    connections = number + 1;
+    read_request(fd);
+    say(fd, kOk);
+    if (number != 0) return;
+    read_request(fd);
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  });
+  const auto client = Client::create();
+  EXPECT_EQ(ask(*client, server.endpoint(), {.path = "/"}).body, "ok");
+  const auto late = client->send(server.endpoint(), {.path = "/"}, nullptr);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kUpstream);
+  EXPECT_EQ(connections, 1);
+}
+
 // The server answers only once the other work has been done, so it was not waited for first.
 TEST(Client, LetsOtherWorkBeDoneWhileTheServerWorks) {
   std::promise<void> worked;

@@ -48,6 +48,15 @@ int level_of(double used) {
   return used >= 0.95 ? 95 : used >= 0.8 ? 80 : used >= 0.5 ? 50 : 0;
 }
 
+// Clocks are set back, too: what was done in a future that did not come does not count.
+bool is_due(std::int64_t last_ms, std::int64_t every_ms, std::int64_t now_ms) {
+  return now_ms >= last_ms + every_ms || now_ms < last_ms;
+}
+
+bool holds(const policy::BudgetWindow& window, std::int64_t at_ms) {
+  return at_ms >= window.start_ms && at_ms < window.end_ms;
+}
+
 }  // namespace
 
 BudgetWatch::BudgetWatch(Deps deps, const config::BudgetConfig& config) : deps_(deps) {
@@ -94,7 +103,7 @@ void BudgetWatch::open_dollars(std::string_view id, const policy::BudgetWindow& 
   if (begins) watched.warned_percent = 0;
   watched.pacer.open(window);
   const std::int64_t now_ms = deps_.clock->wall_ms();
-  if (!begins && now_ms < counted_ms_ + kCountEveryMs) return;
+  if (!begins && !is_due(counted_ms_, kCountEveryMs, now_ms)) return;
   if (const auto money = deps_.ledger->spending(window.start_ms))
     watched.pacer.observe(now_ms, dollars(money->spent), demand_);
   else log::warn("budget.not_counted", {{"error", money.error().message}});
@@ -113,7 +122,7 @@ policy::BudgetState BudgetWatch::state() {
   const std::int64_t now_ms = deps_.clock->wall_ms();
   for (const std::string_view id : {kWeek, kFiveHours})
     if (const auto found = windows_.find(id);
-        found != windows_.end() && now_ms >= found->second.pacer.window().end_ms)
+        found != windows_.end() && !holds(found->second.pacer.window(), now_ms))
       open_dollar_windows(now_ms);
   std::optional<policy::BudgetState> worst;
   std::map<std::string, policy::BudgetState> by_key;
@@ -153,11 +162,11 @@ void BudgetWatch::ended(const ledger::AttemptStart& start, const ledger::Attempt
       window.usd += cost;
     }
   }
-  if (now_ms >= counted_ms_ + kCountEveryMs) {
+  if (is_due(counted_ms_, kCountEveryMs, now_ms)) {
     open_dollar_windows(now_ms);
     counted_ms_ = now_ms;
   }
-  if (now_ms >= saved_ms_ + kSaveEveryMs) save(now_ms);
+  if (is_due(saved_ms_, kSaveEveryMs, now_ms)) save(now_ms);
 }
 
 void BudgetWatch::limits_seen(const std::string& key,

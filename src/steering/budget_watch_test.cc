@@ -68,6 +68,17 @@ TEST_F(BudgetWatchTest, CountsTheWeekThatTheLedgerCounts) {
   EXPECT_EQ(watch.state().used, 0);
 }
 
+TEST_F(BudgetWatchTest, ComesBackFromAClockThatWasSetWrong) {
+  BudgetWatch watch(deps(), week_of(20));
+  pay(watch, 2);
+  clock_.set_wall_ms(kMonday + 5000 * kHourMs);
+  pay(watch, 4);
+  clock_.set_wall_ms(kMonday + 2 * kHourMs);
+  EXPECT_NEAR(watch.state().used, 0.1, 1e-9);
+  pay(watch, 1);
+  EXPECT_NEAR(watch.state().used, 0.15, 1e-9);
+}
+
 TEST_F(BudgetWatchTest, RaisesLambdaWhenAWeekIsSpentInTwoDays) {
   BudgetWatch watch(deps(), week_of(100));
   const double first = watch.state().lambda;
