@@ -263,6 +263,14 @@ TEST(LenientFormats, ASchemaThatIsLeftOutMeansAnyObject) {
   EXPECT_EQ(request.json_schema, "");
 }
 
+TEST(LenientFormats, ASchemaBesideJsonObjectIsMeant) {
+  const Request request =
+      parsed(kChat, R"({"model":"m","response_format":{"type":"json_object","schema":)"
+                    R"({"type":"object"}},"messages":[)" HI "]}");
+  EXPECT_EQ(request.json_schema, R"({"type":"object"})");
+  EXPECT_FALSE(request.json_object);
+}
+
 // LM Studio and llama-server: -1 is no limit.
 TEST(LenientLimits, MinusOneOfChatIsNone) {
   const auto request = parsed(kChat, R"({"model":"m","max_tokens":-1,"messages":[)" HI "]}");

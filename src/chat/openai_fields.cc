@@ -190,7 +190,10 @@ Result<> parse_output_schema(const Field& format, const Field& holder, Request& 
   TOPHAND_FIELD(kind, type.string());
   if (kind == "text") return {};
   if (kind == "json_object") {
-    request.json_object = true;
+    // Together, llama-server and Instructor put the schema beside it.
+    if (const Field schema = format["schema"]; schema.is_object())
+      request.json_schema = dump_json(schema.tree());
+    else request.json_object = true;
     return {};
   }
   if (kind != "json_schema")
