@@ -216,7 +216,7 @@ void Generator::decode(Run& run) {
       return fail_with(std::move(ran).error());
     cached_.push_back(token);
   }
-  if (!stops.matched()) run.send_text(stops.push(utf8.flush()));
+  // A character that the limit cut, of which `utf8` has the beginning, is left out.
   if (!stops.matched()) run.send_text(stops.flush());
   if (const std::optional<std::string>& stop = stops.matched()) {
     run.finished.reason = chat::StopReason::kStopSequence;

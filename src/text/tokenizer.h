@@ -92,11 +92,10 @@ class Tokenizer {
 };
 
 // Gives out text only in whole UTF-8 code points: bytes of an unfinished one wait for the next
-// token. flush() gives what is left, invalid bytes as U+FFFD.
+// token, and are left out where none comes. Invalid bytes become U+FFFD.
 class Utf8Buffer {
  public:
   std::string push(std::string_view bytes);
-  std::string flush();
 
  private:
   std::string pending_;

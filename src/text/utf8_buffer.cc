@@ -26,10 +26,4 @@ std::string Utf8Buffer::push(std::string_view bytes) {
   return out;
 }
 
-std::string Utf8Buffer::flush() {
-  std::string out = repaired(pending_);
-  pending_.clear();
-  return out;
-}
-
 }  // namespace tophand::text
