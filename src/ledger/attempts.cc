@@ -64,7 +64,7 @@ FROM a)sql";
 constexpr std::string_view kSpending =
     "SELECT coalesce(sum(charged + adjusted) FILTER (WHERE state <> 'reserved'), 0), "
     "coalesce(sum(charged) FILTER (WHERE state = 'reserved'), 0) "
-    "FROM attempts WHERE started_ms >= ?1";
+    "FROM attempts WHERE started_ms >= ?1 AND started_ms < ?2";
 
 constexpr std::string_view kColumns =
     "id, request_id, attempt, state, key_id, dialect, task_class, priority, backend, model, "
@@ -253,8 +253,8 @@ Result<std::vector<Row>> Attempts::rows_after(std::int64_t after_id, std::int64_
   return read_rows(rows_after_.bind(1, after_id).bind(2, since_ms).bind(3, limit));
 }
 
-Result<Balance> Attempts::spending(std::int64_t since_ms) {
-  const Result<bool> row = spending_.bind(1, since_ms).step();
+Result<Balance> Attempts::spending(const Span& span) {
+  const Result<bool> row = spending_.bind(1, span.start_ms).bind(2, span.end_ms).step();
   Balance out;
   if (row && *row) out = {.spent = spending_.integer(0), .outstanding = spending_.integer(1)};
   spending_.reset();

@@ -50,7 +50,7 @@ class Attempts {
   Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit);
   Result<std::vector<Row>> rows_after(std::int64_t after_id, std::int64_t since_ms,
                                       std::int64_t limit);
-  Result<Balance> spending(std::int64_t since_ms);
+  Result<Balance> spending(const Span& span);
   Result<std::vector<Row>> held_back_after(std::int64_t after_id, std::int64_t since_ms,
                                            std::int64_t limit);
   Result<std::vector<Row>> rows_of(const std::string& request_id);

@@ -92,7 +92,7 @@ class SqliteLedger final : public Ledger {
   }
   Result<> adjust(std::int64_t row_id, NanoUsd amount, const std::string& reason) override;
   Result<Totals> totals(std::int64_t since_ms) override;
-  Result<Balance> spending(std::int64_t since_ms) override;
+  Result<Balance> spending(const Span& span) override;
   Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) override;
   Result<std::vector<Row>> held_back_after(std::int64_t after_id, std::int64_t since_ms,
                                            std::int64_t limit) override;
@@ -440,9 +440,9 @@ Result<Totals> SqliteLedger::totals(std::int64_t since_ms) {
   return tables_.attempts.totals(since_ms);
 }
 
-Result<Balance> SqliteLedger::spending(std::int64_t since_ms) {
+Result<Balance> SqliteLedger::spending(const Span& span) {
   const std::lock_guard guard(mutex_);  // rows that wait to be written have no money
-  return tables_.attempts.spending(since_ms);
+  return tables_.attempts.spending(span);
 }
 
 Result<std::vector<Row>> SqliteLedger::rows(std::int64_t since_ms, std::int64_t limit) {

@@ -139,8 +139,8 @@ class Ledger {
   // Looks for the attempt that decided each request: seconds for 100,000 of them, while nothing can
   // be reserved.
   virtual Result<Totals> totals(std::int64_t since_ms) = 0;
-  // The money of the rows begun since, in one quick pass: what is asked while the gateway serves.
-  virtual Result<Balance> spending(std::int64_t since_ms) = 0;
+  // The money of the rows begun in it, in one quick pass: what is asked while the gateway serves.
+  virtual Result<Balance> spending(const Span& span) = 0;
   // Oldest first; the latest `limit` of those started since.
   virtual Result<std::vector<Row>> rows(std::int64_t since_ms, std::int64_t limit) = 0;
   // Oldest first, from the first id after `after_id`: for reading all of them in pages.

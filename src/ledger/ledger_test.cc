@@ -193,13 +193,14 @@ TEST_F(LedgerTest, SpendingIsTheMoneyOfTheTotals) {
   ASSERT_TRUE(ledger->settle(first, costing(1 * kDollar)));
   ASSERT_TRUE(ledger->release(third, {}));
   ASSERT_TRUE(ledger->adjust(first, kDollar / 2, "the provider's account"));
-  const Balance money = ledger->spending(0).value();
+  const Balance money = ledger->spending({0, INT64_MAX}).value();
   EXPECT_EQ(money.spent, 3 * kDollar / 2);
   EXPECT_EQ(money.outstanding, 2 * kDollar);
   const Totals totals = ledger->totals(0).value();
   EXPECT_EQ(money.spent, totals.spent);
   EXPECT_EQ(money.outstanding, totals.outstanding);
-  EXPECT_EQ(ledger->spending(clock_.wall_ms() + 1)->outstanding, 0);
+  EXPECT_EQ(ledger->spending({clock_.wall_ms() + 1, INT64_MAX})->outstanding, 0);
+  EXPECT_EQ(ledger->spending({0, clock_.wall_ms()})->outstanding, 0);
 }
 
 TEST_F(LedgerTest, HeldBackAreThoseThatWaitedOrThatTheBudgetMoved) {

@@ -17,7 +17,7 @@ class SilentLedger : public Ledger {
   Result<std::vector<Row>> rows_after(std::int64_t, std::int64_t, std::int64_t) override {
     return std::vector<Row>{};
   }
-  Result<Balance> spending(std::int64_t) override { return Balance{}; }
+  Result<Balance> spending(const Span&) override { return Balance{}; }
   Result<std::vector<Row>> held_back_after(std::int64_t, std::int64_t, std::int64_t) override {
     return std::vector<Row>{};
   }

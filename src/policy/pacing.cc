@@ -36,9 +36,12 @@ double median_lambda(std::vector<Pacer::Unit> units) {
 }  // namespace
 
 void Pacer::open(const BudgetWindow& window) {
-  if (window.start_ms > window_.start_ms) {
-    if (!units_.empty()) lambda_ = median_lambda(units_);
-    last_units_ = std::move(units_);
+  if (window.start_ms != window_.start_ms) {
+    // An earlier one: the clock was set back, and what was seen in its future teaches nothing.
+    if (window.start_ms > window_.start_ms) {
+      if (!units_.empty()) lambda_ = median_lambda(units_);
+      last_units_ = std::move(units_);
+    }
     units_.clear();
     unit_spent_ = 0;
     marks_.clear();

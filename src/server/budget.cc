@@ -98,10 +98,11 @@ Result<std::int64_t> last_row_ms(ledger::Ledger& ledger) {
 Result<std::string> budget_json(const BudgetSource& source) {
   ledger::Ledger& ledger = source.ledger;
   const Calendar calendar = ledger.calendar();
-  const std::int64_t week_ms = calendar.week(source.now_ms).start_ms;
+  const Span week = calendar.week(source.now_ms);
+  const std::int64_t week_ms = week.start_ms;
   TOPHAND_TRY(moved, "budget", moved_since(ledger, week_ms));
   TOPHAND_TRY(refused, "budget", ledger.refusals_since(info(Code::kBudget).name, week_ms));
-  TOPHAND_TRY(money, "budget", ledger.spending(week_ms));
+  TOPHAND_TRY(money, "budget", ledger.spending(week));
   TOPHAND_TRY(caps, "budget", ledger.cap_states());
   TOPHAND_TRY(last_ms, "budget", last_row_ms(ledger));
   Json windows = Json::array(), limits = Json::array(), degraded = Json::object();

@@ -104,7 +104,7 @@ void BudgetWatch::open_dollars(std::string_view id, const policy::BudgetWindow& 
   watched.pacer.open(window);
   const std::int64_t now_ms = deps_.clock->wall_ms();
   if (!begins && !is_due(counted_ms_, kCountEveryMs, now_ms)) return;
-  if (const auto money = deps_.ledger->spending(window.start_ms))
+  if (const auto money = deps_.ledger->spending({window.start_ms, window.end_ms}))
     watched.pacer.observe(now_ms, dollars(money->spent), demand_);
   else log::warn("budget.not_counted", {{"error", money.error().message}});
 }
@@ -248,7 +248,7 @@ std::vector<WindowView> BudgetWatch::windows() {
                     .status = window.status,
                     .usd_unit = bounds.usd_unit};
     if (window.in_dollars)
-      if (const auto money = deps_.ledger->spending(bounds.start_ms))
+      if (const auto money = deps_.ledger->spending({bounds.start_ms, bounds.end_ms}))
         view.outstanding = dollars(money->outstanding);
     views.push_back(std::move(view));
   }
