@@ -43,6 +43,12 @@ TEST(Tiering, ModelFamiliesAreAliasesOfTheTiers) {
   EXPECT_EQ(first(facts_for("haiku"), settings).tier, Tier::kSmall);
 }
 
+TEST(Tiering, AVersionWithADotIsTheModelWithADash) {
+  Facts facts = facts_for("anthropic/claude-opus-5.5");
+  facts.header_priority = "high";
+  EXPECT_EQ(first(facts, settings_with_key()), claude("claude-opus-5-5"));
+}
+
 TEST(Tiering, ClaudeMeansTheConfiguredModelWhateverItsTier) {
   Settings settings = settings_with_key();
   settings.claude_model = "claude-sonnet-4-6";

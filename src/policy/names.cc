@@ -40,6 +40,12 @@ std::string list_models(const Facts& facts) {
   return out + ", haiku, sonnet, opus";
 }
 
+// OpenRouter and Copilot write claude-sonnet-4.5; no name of Anthropic's own has a dot.
+std::string dashed(std::string name) {
+  std::ranges::replace(name, '.', '-');
+  return name;
+}
+
 // `local_match`: the installed model that the name means, where the caller has looked it up.
 std::optional<Asked> match_name(std::string name, std::string_view local_match, const Facts& facts,
                                 const Settings& settings) {
@@ -56,7 +62,7 @@ std::optional<Asked> match_name(std::string name, std::string_view local_match, 
   if (auto offered = match_offer(name, facts.offers)) return offered;
   if (const auto tier = family_tier(lower))
     return Asked{AskedKind::kTier, std::move(lower), "", *tier};
-  if (name.starts_with("claude-")) return Asked{AskedKind::kClaudeModel, name};
+  if (name.starts_with("claude-")) return Asked{AskedKind::kClaudeModel, dashed(std::move(name))};
   return std::nullopt;
 }
 

@@ -188,6 +188,14 @@ void Service::handle(const net::Request& request, net::ResponseWriter& writer) {
       return send_error(exchange, {Code::kNotFound, "nothing is served at this path"});
     writer.headers().set("allow", found.allow);
     writer.headers().set("x-should-retry", "false");
+    // Codex tries websockets first, and goes on over HTTP at once when it is told so by 426 (RFC
+    // 9110, 15.5.22); anything else it tries five times.
+    if (equals_ignoring_case(request.headers.get("upgrade"), "websocket")) {
+      writer.headers().set("upgrade", "HTTP/1.1");
+      return send_error(exchange,
+                        {Code::kInvalid, "websockets are not served here; ask by " + found.allow},
+                        {.status = 426});
+    }
     return send_error(exchange,
                       {Code::kInvalid, "method " + header_text(request.method) +
                                            " is not allowed here; allowed: " + found.allow},

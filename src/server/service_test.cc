@@ -148,6 +148,17 @@ TEST_F(ServiceTest, ErrorsAreClearAndInTheDialectsShape) {
   }
 }
 
+TEST_F(ServiceTest, AWebsocketIsToldToUseHttp) {
+  auto asked = request("GET", "/v1/responses", "");
+  EXPECT_EQ(ask(asked).status, 405);  // the control
+  asked.headers.set("connection", "Upgrade");
+  asked.headers.set("upgrade", "websocket");
+  const Reply reply = ask(asked);
+  EXPECT_EQ(reply.status, 426);
+  EXPECT_EQ(reply.headers.get("upgrade"), "HTTP/1.1");
+  EXPECT_EQ(reply.headers.get("x-should-retry"), "false");
+}
+
 TEST_F(ServiceTest, WhatIsRefusedBeforeAnyAttemptIsExplainedAndCostsNothing) {
   struct Row {
     const char* path;
