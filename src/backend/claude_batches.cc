@@ -55,9 +55,12 @@ Result<BatchState> state_of(const Json& batch) {
     return tl::unexpected(strange("processing_status"));
   if (counts == nullptr || !counts->is_object()) return tl::unexpected(strange("request_counts"));
   if (!created_ms) return tl::unexpected(strange("created_at"));
+  const auto count = [&](const char* kind) {
+    return std::clamp<std::int64_t>(int_or(*counts, kind, 0), 0, 1'000'000);
+  };
   for (const char* kind : {"processing", "succeeded", "errored", "canceled", "expired"})
-    state.items += std::clamp<std::int64_t>(int_or(*counts, kind, 0), 0, 1'000'000);
-  state.succeeded = std::clamp<std::int64_t>(int_or(*counts, "succeeded", 0), 0, 1'000'000);
+    state.items += count(kind);
+  state.succeeded = count("succeeded");
   state.ended = status == "ended";
   state.created_ms = *created_ms;
   return state;

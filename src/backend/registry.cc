@@ -17,13 +17,7 @@ constexpr std::int64_t kDownDelayMsMax = 60'000;
 constexpr double kJitter = 0.2;  // of the delay, to both sides: gateways must not march in step
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
-// Ollama's clients write a model with and without this tag and mean the same.
-bool same_model(std::string_view a, std::string_view b) {
-  constexpr std::string_view kLatest = ":latest";
-  if (a.ends_with(kLatest)) a.remove_suffix(kLatest.size());
-  if (b.ends_with(kLatest)) b.remove_suffix(kLatest.size());
-  return a == b;
-}
+using policy::same_model;
 
 const ModelInfo* find_model(const std::vector<ModelInfo>& models, std::string_view name) {
   const auto found = std::ranges::find_if(

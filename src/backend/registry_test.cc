@@ -144,13 +144,17 @@ TEST(Registry, CountsWhatIsInFlight) {
   EXPECT_EQ(registry->status()[0].in_flight, 0);
 }
 
+void wait_for_offers(const Registry& registry, std::chrono::seconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (registry.offers().empty() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+}
+
 TEST(Registry, ProbesInItsOwnThreadAndStopsAtOnce) {
   const FakeServer server(vllm(R"([{"id":"a"}])"));
   const auto registry = registry_of({config_for("vllm", server.url())});
   registry->start();
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (registry->offers().empty() && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::yield();
+  wait_for_offers(*registry, std::chrono::seconds(20));
   EXPECT_EQ(names(registry->offers()), Names{"ws2/a"});
   registry->stop();
 }
@@ -176,9 +180,7 @@ TEST(Registry, AProbeThatIsNeverDoneKeepsNoOtherBackendWaiting) {
   first.name = "dribbling";
   const auto registry = registry_of({first, config_for("vllm", server.url())});
   registry->start();
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  while (registry->offers().empty() && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::yield();
+  wait_for_offers(*registry, std::chrono::seconds(5));
   EXPECT_EQ(names(registry->offers()), Names{"ws2/a"});
   registry->stop();
 }

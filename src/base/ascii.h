@@ -1,6 +1,7 @@
 // Small things done with text that are the same everywhere: ASCII only, whatever the locale.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -9,18 +10,19 @@
 namespace tophand {
 
 // A to Z as a to z, every other byte as it is.
+inline char lowered_char(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 inline std::string lowered(std::string_view text) {
   std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (char& c : out) c = lowered_char(c);
   return out;
 }
 
 namespace detail {
 inline bool equals_at_same_size(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
   for (std::size_t at = 0; at < a.size(); ++at)
-    if (a[at] != b[at] && lower(a[at]) != lower(b[at])) return false;
+    if (a[at] != b[at] && lowered_char(a[at]) != lowered_char(b[at])) return false;
   return true;
 }
 }  // namespace detail
@@ -33,7 +35,10 @@ inline bool equals_at_same_size(std::string_view a, std::string_view b) {
 // Orders names that mean the same in any case.
 struct LessIgnoringCase {
   using is_transparent = void;
-  bool operator()(std::string_view a, std::string_view b) const { return lowered(a) < lowered(b); }
+  bool operator()(std::string_view a, std::string_view b) const {
+    return std::ranges::lexicographical_compare(a, b, {}, kByte, kByte);
+  }
+  static constexpr auto kByte = [](char c) { return static_cast<unsigned char>(lowered_char(c)); };
 };
 
 // As starts_with(), always inlined: of a literal it is one comparison of a few bytes.

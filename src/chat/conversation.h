@@ -144,8 +144,8 @@ struct Usage {
   }
 };
 
-struct Timing {  // of a local answer, ns; 0 when unknown. The total holds the rest, as Ollama's
-                 // does.
+// Of a local answer, ns; 0 when unknown. The total holds the rest, as Ollama's does.
+struct Timing {
   std::int64_t load_ns = 0, prefill_ns = 0, decode_ns = 0, total_ns = 0;
 };
 

@@ -87,9 +87,7 @@ std::vector<std::string> key_warnings(const config::Config& config, const std::s
   const auto keys = store.list();
   if (!keys) return warnings;
   const auto look = [&](const std::string& where, const std::string& name) {
-    const auto is_it = [&](const server::KeyInfo& key) {
-      return key.id == name || key.name == name;
-    };
+    const auto is_it = [&](const server::KeyInfo& key) { return key.is_called(name); };
     if (name != "*" && std::ranges::none_of(*keys, is_it))
       warnings.push_back(where + ": there is no key '" + name +
                          "' (tophand keys list), so it holds for nobody yet");

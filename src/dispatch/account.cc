@@ -115,13 +115,10 @@ ledger::NanoUsd bound_of_cost(const Deps& deps, const Job& job, const Attempt& a
 
 // What an attempt that may be billed costs.
 void charge(const Deps& deps, const Job& job, Attempt& attempt, ledger::AttemptEnd& end) {
-  if (attempt.report.usage_final) {
-    const auto cost = deps.prices->cost(attempt.target.model, end.tokens, end.terms);
-    if (cost && *cost <= ledger::kAmountMax) {  // above it the numbers are none
-      end.cost = attempt.cost = *cost;
-      end.cost_is_exact = true;
-      return;
-    }
+  if (const auto cost = exact_cost(*deps.prices, attempt.target.model, attempt.report, end)) {
+    end.cost = attempt.cost = *cost;
+    end.cost_is_exact = true;
+    return;
   }
   end.cost = attempt.cost = bound_of_cost(deps, job, attempt);
 }
@@ -217,6 +214,15 @@ ledger::TokenCounts counts_of(const chat::Usage& usage) {
           .output = usage.output_tokens,
           .thinking = usage.thinking_tokens,
           .web_searches = usage.web_searches};
+}
+
+std::optional<ledger::NanoUsd> exact_cost(const ledger::PriceBook& prices, std::string_view model,
+                                          const backend::Report& report,
+                                          const ledger::AttemptEnd& end) {
+  if (!report.usage_final) return std::nullopt;
+  const auto cost = prices.cost(model, end.tokens, end.terms);
+  if (!cost || *cost > ledger::kAmountMax) return std::nullopt;
+  return *cost;
 }
 
 // What the savings are reckoned from, whichever way they turn out: the estimate beside what the

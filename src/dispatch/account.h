@@ -2,6 +2,9 @@
 // Private to dispatch/.
 #pragma once
 
+#include <optional>
+#include <string_view>
+
 #include "dispatch/attempt.h"
 
 namespace tophand::dispatch {
@@ -10,6 +13,11 @@ namespace tophand::dispatch {
 std::int64_t max_output(const Job& job);
 
 ledger::TokenCounts counts_of(const chat::Usage& usage);
+// What the provider's own last numbers cost, which `end` has; nothing where it did not tell them,
+// or where they cannot be true.
+std::optional<ledger::NanoUsd> exact_cost(const ledger::PriceBook& prices, std::string_view model,
+                                          const backend::Report& report,
+                                          const ledger::AttemptEnd& end);
 // What the savings are reckoned from, into the end of an answer of Claude's.
 void note_claude_answer(const chat::Request& request, const Attempt& attempt,
                         ledger::AttemptEnd& end);

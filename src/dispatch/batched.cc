@@ -50,9 +50,7 @@ void charge(const ledger::PriceBook& prices, const ledger::Row& row, const backe
             ledger::AttemptEnd& end) {
   if (report.end == backend::End::kRefused) return;  // of a batch: canceled, expired, errored
   end.cost = row.reserved;
-  if (!report.usage_final) return;
-  const auto cost = prices.cost(row.model, end.tokens, end.terms);
-  if (cost && *cost <= ledger::kAmountMax) {
+  if (const auto cost = exact_cost(prices, row.model, report, end)) {
     end.cost = *cost;
     end.cost_is_exact = true;
   }

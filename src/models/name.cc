@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace tophand::models {
 namespace {
 
@@ -18,13 +20,9 @@ bool is_part(std::string_view part, std::string_view others, std::size_t size_ma
              part, [&](char c) { return is_word(c) || others.find(c) != std::string_view::npos; });
 }
 
-char lowered(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 std::string_view without_latest(std::string_view name) {
   if (name.size() > kLatest.size() &&
-      std::ranges::equal(name.substr(name.size() - kLatest.size()), kLatest, {}, lowered))
+      equals_ignoring_case(name.substr(name.size() - kLatest.size()), kLatest))
     name.remove_suffix(kLatest.size());
   return name;
 }
@@ -72,7 +70,7 @@ std::string with_tag(std::string_view name) {
 }
 
 bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(without_latest(a), without_latest(b), {}, lowered, lowered);
+  return equals_ignoring_case(without_latest(a), without_latest(b));
 }
 
 }  // namespace tophand::models

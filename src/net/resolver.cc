@@ -14,19 +14,19 @@ namespace {
 
 constexpr std::size_t kLookupsMax = 8;  // of one client, whose endpoints are few
 
-Result<Addresses> ask_now(const Resolver::Ask& ask, const std::string& host,
-                          const std::string& port, int flags) {
+}  // namespace
+
+Result<Addresses> look_up_now(const std::string& host, std::uint16_t port, int flags,
+                              const AskForNames& ask) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* list = nullptr;
-  const int rc = ask(host.c_str(), port.c_str(), &hints, &list);
+  const int rc = ask(host.c_str(), std::to_string(port).c_str(), &hints, &list);
   if (rc != 0) return fail(Code::kUnavailable, "resolve " + host + ": " + gai_strerror(rc));
   return Addresses(list, freeaddrinfo);
 }
-
-}  // namespace
 
 // One question, whoever waits for its answer. `found` is written before `is_over`, by the thread.
 struct Resolver::Lookup {
@@ -36,9 +36,8 @@ struct Resolver::Lookup {
 };
 
 Result<Addresses> Resolver::resolve(const std::string& host, std::uint16_t port, const Wait& wait) {
-  const std::string number = std::to_string(port);
-  if (auto literal = ask_now(ask_, host, number, AI_NUMERICHOST)) return literal;
-  if (host == "localhost") return ask_now(ask_, host, number, AI_ADDRCONFIG);
+  if (auto literal = look_up_now(host, port, AI_NUMERICHOST, ask_)) return literal;
+  if (host == "localhost") return look_up_now(host, port, AI_ADDRCONFIG, ask_);
   TOPHAND_TRY(lookup, "resolve " + host, join_or_start(host, port));
   if (auto over = wait_for(lookup->told.get(), POLLIN, wait); !over) {
     if (over.error().code == Code::kDeadline)
@@ -50,7 +49,7 @@ Result<Addresses> Resolver::resolve(const std::string& host, std::uint16_t port,
 
 Result<std::shared_ptr<Resolver::Lookup>> Resolver::join_or_start(const std::string& host,
                                                                   std::uint16_t port) {
-  const std::string number = std::to_string(port), key = host + " " + number;
+  const std::string key = host + " " + std::to_string(port);
   const std::lock_guard lock(mutex_);
   std::erase_if(running_, [](const auto& one) { return one.second->is_over.load(); });
   if (const auto same = running_.find(key); same != running_.end()) return same->second;
@@ -61,8 +60,8 @@ Result<std::shared_ptr<Resolver::Lookup>> Resolver::join_or_start(const std::str
   try {
     // Detached, against the rule: nothing ends getaddrinfo(), and neither the end of a client nor
     // that of the process is to wait for a name server. The thread owns all that it touches.
-    std::thread([lookup, ask = ask_, host, number] {
-      lookup->found = ask_now(ask, host, number, AI_ADDRCONFIG);
+    std::thread([lookup, ask = ask_, host, port] {
+      lookup->found = look_up_now(host, port, AI_ADDRCONFIG, ask);
       lookup->is_over = true;
       eventfd_write(lookup->told.get(), 1);
     }).detach();

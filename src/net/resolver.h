@@ -19,10 +19,16 @@ namespace tophand::net {
 
 using Addresses = std::shared_ptr<const addrinfo>;
 
+// As getaddrinfo(3).
+using AskForNames = std::function<int(const char*, const char*, const addrinfo*, addrinfo**)>;
+
+// Of TCP, with AI_... `flags`, for as long as it takes. kUnavailable.
+Result<Addresses> look_up_now(const std::string& host, std::uint16_t port, int flags,
+                              const AskForNames& ask = ::getaddrinfo);
+
 class Resolver {
  public:
-  // As getaddrinfo(3).
-  using Ask = std::function<int(const char*, const char*, const addrinfo*, addrinfo**)>;
+  using Ask = AskForNames;
   explicit Resolver(Ask ask = ::getaddrinfo) : ask_(std::move(ask)) {}
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;

@@ -23,18 +23,6 @@ namespace {
 
 constexpr int kSocketFlags = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 
-// Of an address to listen on; at the start, where nobody waits.
-Result<Addresses> own_addresses(const std::string& host, std::uint16_t port) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* list = nullptr;
-  const int rc = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
-  if (rc != 0) return fail(Code::kConfig, "resolve " + host + ": " + gai_strerror(rc));
-  return Addresses(list, freeaddrinfo);
-}
-
 struct UnixAddress {
   sockaddr_un name{};
   socklen_t size = 0;
@@ -96,8 +84,8 @@ std::optional<Fd> try_listen(const addrinfo& address, int backlog, int& last) {
 }  // namespace
 
 Result<Fd> listen_tcp(const std::string& address, std::uint16_t port, int backlog) {
-  auto addresses = own_addresses(address, port);
-  if (!addresses) return tl::unexpected(addresses.error());
+  auto addresses = look_up_now(address, port, AI_PASSIVE);  // at the start, where nobody waits
+  if (!addresses) return fail(Code::kConfig, addresses.error().message);
   int last = EADDRNOTAVAIL;
   for (const addrinfo* at = addresses->get(); at != nullptr; at = at->ai_next)
     if (auto fd = try_listen(*at, backlog, last)) return std::move(*fd);

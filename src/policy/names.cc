@@ -46,6 +46,11 @@ std::string dashed(std::string name) {
   return name;
 }
 
+std::string_view without_latest(std::string_view name) {
+  constexpr std::string_view kLatest = ":latest";
+  return name.ends_with(kLatest) ? name.substr(0, name.size() - kLatest.size()) : name;
+}
+
 // `local_match`: the installed model that the name means, where the caller has looked it up.
 std::optional<Asked> match_name(std::string name, std::string_view local_match, const Facts& facts,
                                 const Settings& settings) {
@@ -58,7 +63,8 @@ std::optional<Asked> match_name(std::string name, std::string_view local_match, 
     return Asked{AskedKind::kLocalModel, std::string(local_match)};
   for (const std::string& installed :
        facts.installed)  // the store's names mean the same in any case
-    if (same_model(lowered(installed), lower)) return Asked{AskedKind::kLocalModel, installed};
+    if (equals_ignoring_case(without_latest(installed), without_latest(lower)))
+      return Asked{AskedKind::kLocalModel, installed};
   if (auto offered = match_offer(name, facts.offers)) return offered;
   if (const auto tier = family_tier(lower))
     return Asked{AskedKind::kTier, std::move(lower), "", *tier};
@@ -78,11 +84,16 @@ std::string_view bare_model(std::string_view asked) {
 }
 
 bool same_model(std::string_view a, std::string_view b) {
-  constexpr std::string_view kLatest = ":latest";
-  const auto bare = [&](std::string_view name) {
-    return name.ends_with(kLatest) ? name.substr(0, name.size() - kLatest.size()) : name;
-  };
-  return bare(a) == bare(b);
+  return without_latest(a) == without_latest(b);
+}
+
+std::optional<std::string_view> after_provider(std::string_view name,
+                                               const std::vector<Offer>& offers) {
+  const std::size_t slash = name.find('/');
+  const bool ours =
+      std::ranges::find(offers, name.substr(0, slash), &Offer::backend) != offers.end();
+  if (slash == std::string_view::npos || ours) return std::nullopt;
+  return name.substr(slash + 1);
 }
 
 std::optional<Asked> classify_name(std::string_view name, const Facts& facts,
@@ -94,14 +105,8 @@ Result<Asked> classify(const Facts& facts, const Settings& settings) {
   const std::string_view name = bare_model(facts.model_asked);
   if (auto asked = match_name(std::string(name), facts.local_match, facts, settings))
     return std::move(*asked);
-  // "provider/model", as clients write it that know several providers. One of our own
-  // backends is meant as such.
-  const std::size_t slash = name.find('/');
-  const bool backend =
-      std::ranges::find(facts.offers, name.substr(0, slash), &Offer::backend) != facts.offers.end();
-  if (slash != std::string_view::npos && !backend)
-    if (auto asked = match_name(std::string(name.substr(slash + 1)), "", facts, settings))
-      return std::move(*asked);
+  if (const auto rest = after_provider(name, facts.offers))
+    if (auto asked = match_name(std::string(*rest), "", facts, settings)) return std::move(*asked);
   return fail(Code::kNotFound,
               "model '" + printable(facts.model_asked) + "' not found; there are: " +
                   list_models(facts) + "; more local models: tophand pull NAME",

@@ -36,9 +36,6 @@ Result<Asked> classify(const Facts& facts, const Settings& settings);
 std::optional<Asked> classify_name(std::string_view name, const Facts& facts,
                                    const Settings& settings);
 
-// Ollama and its clients write a model without a tag and with ":latest" and mean the same.
-bool same_model(std::string_view a, std::string_view b);
-
 // Without blanks around it, in lower case.
 std::string trimmed_lower(std::string_view text);
 // At most 80 bytes, printable: for text that came from the request and goes into a header or a

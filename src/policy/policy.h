@@ -53,6 +53,8 @@ inline constexpr std::string_view kPickerPrefix = "claude-local-";
 // The name without what clients put in front: "anthropic/", "tophand/", Ollama's registry,
 // kPickerPrefix.
 std::string_view bare_model(std::string_view asked);
+// Ollama and its clients write a model without a tag and with ":latest" and mean the same.
+bool same_model(std::string_view a, std::string_view b);
 
 // A model that a backend of [[backends]] has, as of its last probe.
 struct Offer {
@@ -112,6 +114,11 @@ struct Facts {
   bool local_work = false;             // embeddings: no rule or class moves it
   bool explain = false;                // fill in Decision::trace
 };
+
+// What stands behind "provider/", as clients write it that know several providers. Nothing where no
+// provider is named, or one of our own backends, which is meant as such.
+std::optional<std::string_view> after_provider(std::string_view name,
+                                               const std::vector<Offer>& offers);
 
 // Prices of a model, nano-dollars a token.
 struct Rates {

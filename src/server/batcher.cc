@@ -24,6 +24,14 @@ bool is_in(const std::vector<Batch::Item>& items, const std::string& request_id)
   return std::ranges::find(items, request_id, &Batch::Item::request_id) != items.end();
 }
 
+// What may have been answered and paid for, though nobody can tell.
+backend::Report unheard(std::string why) {
+  backend::Report report;
+  report.sent = true;
+  report.failure = chat::Failed{{Code::kUpstream, std::move(why)}, ""};
+  return report;
+}
+
 }  // namespace
 
 Batcher::Batcher(BatcherDeps deps) : deps_(std::move(deps)), log_(deps_.folder) {
@@ -290,9 +298,7 @@ bool Batcher::take_missing(Sent& sent, const backend::BatchState& state) {
             {{"batch", batch.provider_id}, {"missing", batch.items.size() - sent.taken.size()}});
   if (++sent.short_reads < kShortReadsMax) return false;
   const bool paid = state.succeeded > sent.succeeded;
-  backend::Report report;
-  report.sent = true;
-  report.failure = chat::Failed{{Code::kUpstream, "the batch's results do not name it"}, ""};
+  backend::Report report = unheard("the batch's results do not name it");
   if (!paid) report.end = backend::End::kRefused;
   for (const Batch::Item& item : batch.items) {
     if (sent.taken.contains(item.request_id)) continue;
@@ -335,10 +341,7 @@ Result<> Batcher::close(const Batch::Item& item, const BatchOutcome& outcome) {
 // The provider knows nothing of it (any more, or with this key): what it may have cost is charged.
 bool Batcher::lose(const Batch& batch) {
   log::error("batch.lost", {{"batch", batch.provider_id}, {"hint", "was the Claude key changed?"}});
-  backend::Report report;
-  report.sent = true;
-  report.failure = chat::Failed{{Code::kUpstream, "the Claude API does not know the batch"}, ""};
-  return close_all(batch, report);
+  return close_all(batch, unheard("the Claude API does not know the batch"));
 }
 
 // Nothing of it was sent, or all of it was refused.

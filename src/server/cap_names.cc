@@ -14,7 +14,7 @@ namespace {
 std::vector<std::string> ids_of(const std::string& name, const std::vector<KeyInfo>& keys) {
   std::vector<std::string> ids;
   for (const KeyInfo& key : keys)
-    if (key.id == name || key.name == name) ids.push_back(key.id);
+    if (key.is_called(name)) ids.push_back(key.id);
   if (ids.empty()) ids.push_back(name);
   return ids;
 }

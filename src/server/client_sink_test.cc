@@ -93,9 +93,11 @@ TEST(ClientSink, AWholeAnswerThatIsBegunAnewHasNothingOfTheFirst) {
 
 // A client that is given a stream.
 struct Streamed {
+  explicit Streamed(chat::Dialect dialect = chat::Dialect::kOpenAiChat)
+      : exchange{request, writer, "req_1", "key", dialect} {}
   net::Request request;
   MemoryWriter writer;
-  Exchange exchange{request, writer, "req_1", "key", chat::Dialect::kOpenAiChat};
+  Exchange exchange;
   FakeClock clock;
   ClientSink sink{
       exchange, {.context = {.id = "1", .model = "m"}, .stream = true, .priority = "low"}, clock};
@@ -137,20 +139,14 @@ TEST(ClientSink, WhatIsGatheredStaysSmallAndInOrder) {
 }
 
 // A Messages client that may be given the provider's own bytes.
-struct PassedOn {
-  PassedOn() { sink.trying({claude, reasons}); }
+struct PassedOn : Streamed {
+  PassedOn() : Streamed(chat::Dialect::kAnthropicMessages) { sink.trying({claude, reasons}); }
   void wait() {
     clock.advance_ms(5'000);
     ASSERT_TRUE(sink.breathe());
   }
   const policy::Target claude{policy::Place::kClaude, "claude-x"};
   const std::vector<std::string> reasons;
-  net::Request request;
-  MemoryWriter writer;
-  Exchange exchange{request, writer, "req_1", "key", chat::Dialect::kAnthropicMessages};
-  FakeClock clock;
-  ClientSink sink{
-      exchange, {.context = {.id = "1", .model = "m"}, .stream = true, .priority = "low"}, clock};
 };
 
 constexpr const char* kPing = "event: ping\ndata: {\"type\":\"ping\"}\n\n";

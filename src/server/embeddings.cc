@@ -43,13 +43,9 @@ bool is_outside(const Service& service, const policy::Target& target) {
 
 // Vectors of two models cannot be compared, so that only the same one may stand in for the first.
 void keep_one_model(std::vector<policy::Target>& targets) {
-  const auto without_tag = [](std::string_view name) {
-    constexpr std::string_view kLatest = ":latest";
-    if (name.ends_with(kLatest)) name.remove_suffix(kLatest.size());
-    return name;
-  };
-  const std::string first(without_tag(targets.front().model));
-  std::erase_if(targets, [&](const auto& target) { return without_tag(target.model) != first; });
+  const std::string first = targets.front().model;
+  std::erase_if(targets,
+                [&](const auto& target) { return !policy::same_model(target.model, first); });
 }
 
 Result<policy::Decision> decide(const Service& service, const chat::EmbeddingRequest& request) {

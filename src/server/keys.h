@@ -21,6 +21,9 @@ struct KeyInfo {
   std::string name;  // given by a person
   std::string sha256;
   std::int64_t created_ms = 0;
+
+  // People write either.
+  bool is_called(std::string_view text) const { return id == text || name == text; }
 };
 
 inline constexpr std::string_view kKeyPrefix = "th-";

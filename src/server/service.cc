@@ -1,6 +1,5 @@
 #include "server/service.h"
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -227,13 +226,9 @@ std::string Service::persona_of(std::string_view model) const {
   const auto installed = deps_.models->listed();
   const auto* found = installed ? models::find_model(**installed, name) : nullptr;
   if (found != nullptr) return found->profile ? lowered(found->name) : "";
-  // "provider/persona" means the persona, unless one of our own backends is named.
-  const std::size_t slash = name.find('/');
-  if (slash == std::string_view::npos) return "";
+  if (name.find('/') == std::string_view::npos) return "";
   const auto offers = deps_.offers ? deps_.offers() : std::vector<policy::Offer>();
-  if (std::ranges::find(offers, name.substr(0, slash), &policy::Offer::backend) != offers.end())
-    return "";
-  return persona_of(name.substr(slash + 1));
+  return persona_of(policy::after_provider(name, offers).value_or(""));
 }
 
 Result<policy::Decision> Service::decide(const Question& question) const {

@@ -53,8 +53,8 @@ bool is_due(std::int64_t last_ms, std::int64_t every_ms, std::int64_t now_ms) {
   return now_ms >= last_ms + every_ms || now_ms < last_ms;
 }
 
-bool holds(const policy::BudgetWindow& window, std::int64_t at_ms) {
-  return at_ms >= window.start_ms && at_ms < window.end_ms;
+Span span_of(const policy::BudgetWindow& window) {
+  return {window.start_ms, window.end_ms};
 }
 
 }  // namespace
@@ -104,7 +104,7 @@ void BudgetWatch::open_dollars(std::string_view id, const policy::BudgetWindow& 
   watched.pacer.open(window);
   const std::int64_t now_ms = deps_.clock->wall_ms();
   if (!begins && !is_due(counted_ms_, kCountEveryMs, now_ms)) return;
-  if (const auto money = deps_.ledger->spending({window.start_ms, window.end_ms}))
+  if (const auto money = deps_.ledger->spending(span_of(window)))
     watched.pacer.observe(now_ms, dollars(money->spent), demand_);
   else log::warn("budget.not_counted", {{"error", money.error().message}});
 }
@@ -122,7 +122,7 @@ policy::BudgetState BudgetWatch::state() {
   const std::int64_t now_ms = deps_.clock->wall_ms();
   for (const std::string_view id : {kWeek, kFiveHours})
     if (const auto found = windows_.find(id);
-        found != windows_.end() && !holds(found->second.pacer.window(), now_ms))
+        found != windows_.end() && !span_of(found->second.pacer.window()).holds(now_ms))
       open_dollar_windows(now_ms);
   std::optional<policy::BudgetState> worst;
   std::map<std::string, policy::BudgetState> by_key;
@@ -248,7 +248,7 @@ std::vector<WindowView> BudgetWatch::windows() {
                     .status = window.status,
                     .usd_unit = bounds.usd_unit};
     if (window.in_dollars)
-      if (const auto money = deps_.ledger->spending({bounds.start_ms, bounds.end_ms}))
+      if (const auto money = deps_.ledger->spending(span_of(bounds)))
         view.outstanding = dollars(money->outstanding);
     views.push_back(std::move(view));
   }
