@@ -14,6 +14,7 @@
 #include "chat/conversation.h"
 #include "chat/embedding.h"
 #include "chat/events.h"
+#include "chat/upstream.h"
 #include "net/http.h"
 #include "policy/provider_limit.h"
 
@@ -29,8 +30,8 @@ struct Call {
   std::string_view raw_body = {};  // a Messages body to forward byte for byte; empty: translate
   std::string query = {};          // of the client's request, forwarded with raw_body
   net::Headers forward = {};       // anthropic-version and anthropic-beta, as the client sent them
-  std::int64_t max_tokens = 4096;  // of a translated request that names none
-  int hops = 0;                    // gateways it came through before this one
+  chat::ClaudeWording wording = {};  // of a request that is written anew for the Messages API
+  int hops = 0;                      // gateways it came through before this one
   // The answer as events even to a raw_body: the client's stream has begun in our own words.
   bool as_events = false;
   // Work that nobody waits for, to be done while the backend works; perhaps more than once, or

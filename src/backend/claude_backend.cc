@@ -202,7 +202,7 @@ net::ClientRequest ClaudeBackend::make_request(const Call& call, std::string_vie
 
 Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellation& client) {
   auto body = call.raw_body.empty()
-                  ? chat::write_anthropic_request(*call.request, call.model, call.max_tokens)
+                  ? chat::write_anthropic_request(*call.request, call.model, call.wording)
                   : chat::pass_through_anthropic_request(call.raw_body, call.model);
   if (!body) return refused(body.error());
   for (std::size_t tries = 1;; ++tries) {

@@ -238,7 +238,7 @@ TEST(ClaudeBackend, TranslatesOtherDialectsAndAlwaysSetsMaxTokens) {
   Rig rig(
       [](const net::Request&, net::ResponseWriter& writer) { send_stream(writer, kStream, 50); });
   const chat::Request request = request_for("high");
-  const Call call{.request = &request, .model = "claude-opus-5-5", .max_tokens = 777};
+  const Call call{.request = &request, .model = "claude-opus-5-5", .wording = {.max_tokens = 777}};
   const Report report = rig.answer(call);
   EXPECT_EQ(report.end, End::kFinished);
   EXPECT_EQ(rig.sink.text(), "h\xc3\xa9/");

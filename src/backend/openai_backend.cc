@@ -152,7 +152,7 @@ Result<std::int64_t> OpenAiBackend::count(const Call& call, const net::Cancellat
     }
     case OpenAiKind::Count::kMessages: {
       const std::string asked =
-          chat::write_anthropic_request(*call.request, call.model, call.max_tokens);
+          chat::write_anthropic_request(*call.request, call.model, call.wording);
       TOPHAND_TRY(answer, "count tokens", door_.ask("/v1/messages/count_tokens", asked, client));
       return tokens(answer, "input_tokens");
     }

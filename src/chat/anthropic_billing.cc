@@ -3,6 +3,7 @@
 
 #include "base/json_view.h"
 #include "chat/billing.h"
+#include "chat/prompt_cache.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
@@ -20,11 +21,7 @@ constexpr std::array<std::string_view, 4> kClientTools{"bash_", "text_editor_", 
                                                        "memory_"};
 
 void note_cache(JsonView object, Billing& billing) {
-  const JsonView control = object["cache_control"];
-  if (!control.is_object()) return;
-  const bool five = string_or(control, "ttl", "5m") == "5m";
-  billing.cache_write =
-      std::max(billing.cache_write, five ? Billing::CacheWrite::k5m : Billing::CacheWrite::k1h);
+  billing.cache_write = std::max(billing.cache_write, read_cache_mark(object));
 }
 
 void note_image(JsonView block, Billing& billing) {

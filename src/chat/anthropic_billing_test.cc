@@ -9,7 +9,7 @@
 namespace tophand::chat {
 namespace {
 
-using Write = Billing::CacheWrite;
+using Write = CacheMark;
 
 // A body with `fields` beside the ones that must be there, and `content` as the user's.
 Result<Request> parse(const std::string& fields, const std::string& content = R"("hi")") {

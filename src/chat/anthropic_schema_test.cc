@@ -64,7 +64,7 @@ TEST(AnthropicSchema, AToolOfAnOllamaClientReachesClaudeWithoutNulls) {
       R"("enum":null}}}}}],"format":{"type":"object","required":null,"properties":{"b":)"
       R"({"type":["object","null"],"properties":null}}}})");
   ASSERT_TRUE(request) << request.error().message;
-  const auto sent = parse_json(write_anthropic_request(*request, "claude-x", 9));
+  const auto sent = parse_json(write_anthropic_request(*request, "claude-x", {.max_tokens = 9}));
   ASSERT_TRUE(sent);
   EXPECT_EQ(dump_json(sent->at("tools")[0]["input_schema"]),
             R"({"type":"object","properties":{"a":{"type":"string"}}})");

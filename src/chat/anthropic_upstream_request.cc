@@ -8,6 +8,7 @@
 #include "base/ascii.h"
 #include "base/json.h"
 #include "chat/anthropic_schema.h"
+#include "chat/prompt_cache.h"
 #include "chat/tool_id.h"
 #include "chat/upstream.h"
 
@@ -47,8 +48,7 @@ Json image_json(const ImageBlock& image) {
   return out;
 }
 
-// null for what is not sent: thinking, and text the API refuses because it is empty.
-Json block_json(const Block& block) {
+Json unmarked_json(const Block& block) {
   if (const auto* text = std::get_if<TextBlock>(&block)) {
     return is_blank(text->text) ? Json(nullptr) : text_json(text->text);
   }
@@ -72,15 +72,79 @@ Json block_json(const Block& block) {
   return nullptr;
 }
 
-std::string system_text(const Message& message) {
-  std::string out;
-  for (const Block& block : message.blocks) {
-    const auto* text = std::get_if<TextBlock>(&block);
-    if (text == nullptr || text->text.empty()) continue;
-    if (!out.empty()) out += '\n';
-    out += text->text;
-  }
+CacheMark mark_of(const Block& block) {
+  return std::visit(
+      [](const auto& each) {
+        if constexpr (requires { each.cache; }) return each.cache;
+        else return CacheMark::kNone;
+      },
+      block);
+}
+
+// null for what is not sent: thinking, and text the API refuses because it is empty.
+Json block_json(const Block& block) {
+  Json out = unmarked_json(block);
+  if (!out.is_null()) write_cache_mark(mark_of(block), out);
   return out;
+}
+
+// System text up to one mark of the client's, or to the end.
+struct SystemPart {
+  std::string text;
+  CacheMark cache = CacheMark::kNone;
+};
+
+// All system text in front of the conversation; one part where nobody has set marks.
+class SystemText {
+ public:
+  // `gap`: what stands between this text and the one before, where no mark does.
+  void add(std::string_view text, std::string_view gap, CacheMark cache = CacheMark::kNone) {
+    if (text.empty()) return;
+    if (parts_.empty() || parts_.back().cache != CacheMark::kNone) parts_.emplace_back();
+    std::string& open = parts_.back().text;
+    if (!open.empty()) open += gap;
+    open += text;
+    parts_.back().cache = cache;
+  }
+
+  void add(const Message& message) {
+    std::string_view gap = "\n\n";
+    for (const Block& block : message.blocks) {
+      const auto* text = std::get_if<TextBlock>(&block);
+      if (text == nullptr || text->text.empty()) continue;
+      add(text->text, gap, text->cache);
+      gap = "\n";
+    }
+  }
+
+  std::string joined() const {
+    std::string out;
+    for (const SystemPart& part : parts_) (out += out.empty() ? "" : "\n") += part.text;
+    return out;
+  }
+
+  // null when there is none.
+  Json json() const {
+    if (parts_.empty()) return nullptr;
+    if (parts_.size() == 1 && parts_.front().cache == CacheMark::kNone) return parts_.front().text;
+    Json out = Json::array();
+    for (const SystemPart& part : parts_) {
+      if (is_blank(part.text)) continue;  // the API refuses blank blocks
+      Json block = text_json(part.text);
+      write_cache_mark(part.cache, block);
+      out.push_back(std::move(block));
+    }
+    return out.empty() ? Json(nullptr) : out;
+  }
+
+ private:
+  std::vector<SystemPart> parts_;
+};
+
+std::string text_of_later(const Message& system) {
+  SystemText text;
+  text.add(system);
+  return text.joined();
 }
 
 bool is_tool_result(const Json& block) {
@@ -200,24 +264,25 @@ class MessageList {
 };
 
 void add_messages(const Request& request, Json& out) {
-  std::string system;
+  SystemText system;
   MessageList messages;
   bool leading = true;
   for (const Message& message : request.messages) {
+    if (message.role == Role::kSystem && leading) {
+      system.add(message);
+      continue;
+    }
     if (message.role == Role::kSystem) {
-      const std::string text = system_text(message);
-      if (leading && !text.empty()) system += (system.empty() ? "" : "\n\n") + text;
-      else if (!text.empty()) messages.add("user", text_json("<system>\n" + text + "\n</system>"));
+      const std::string text = text_of_later(message);
+      if (!text.empty()) messages.add("user", text_json("<system>\n" + text + "\n</system>"));
       continue;
     }
     leading = false;
     const char* role = message.role == Role::kUser ? "user" : "assistant";
     for (const Block& block : message.blocks) messages.add(role, block_json(block));
   }
-  if (request.json_object)
-    system += (system.empty() ? "" : "\n\n") +
-              std::string("Answer with one JSON object and nothing else.");
-  if (!system.empty()) out["system"] = system;
+  if (request.json_object) system.add("Answer with one JSON object and nothing else.", "\n\n");
+  if (Json text = system.json(); !text.is_null()) out["system"] = std::move(text);
   out["messages"] = messages.take();
 }
 
@@ -232,6 +297,7 @@ void add_tools(const Request& request, Json& out) {
     item["name"] = tool.name;
     if (!tool.description.empty()) item["description"] = tool.description;
     item["input_schema"] = std::move(schema);
+    write_cache_mark(tool.cache, item);
     tools.push_back(std::move(item));
   }
   out["tools"] = std::move(tools);
@@ -269,10 +335,10 @@ void add_format(const Request& request, Json& out) {
 }  // namespace
 
 std::string write_anthropic_request(const Request& request, std::string_view model,
-                                    std::int64_t max_tokens_default) {
+                                    const ClaudeWording& wording) {
   Json out = Json::object();
   out["model"] = model;
-  out["max_tokens"] = request.max_tokens.value_or(max_tokens_default);
+  out["max_tokens"] = request.max_tokens.value_or(wording.max_tokens);
   add_messages(request, out);
   add_tools(request, out);
   Json stops = Json::array();
@@ -281,6 +347,7 @@ std::string write_anthropic_request(const Request& request, std::string_view mod
   if (!stops.empty()) out["stop_sequences"] = std::move(stops);
   add_format(request, out);
   if (request.stream) out["stream"] = true;
+  place_cache_marks(wording.cache_prompt ? own_cache_mark(request) : CacheMark::kNone, out);
   return dump_json(out);
 }
 

@@ -11,9 +11,11 @@ namespace tophand::chat {
 // what is larger is scaled down first, to 4784 tokens for the models that see most.
 inline constexpr std::int64_t kImageTokensMax = 4784;
 
+// Up to where, and for how long, Claude is asked to keep a prompt in its cache.
+enum class CacheMark : std::uint8_t { kNone, k5m, k1h };
+
 struct Billing {
-  enum class CacheWrite : std::uint8_t { kNone, k5m, k1h };
-  CacheWrite cache_write = CacheWrite::kNone;  // the dearest `cache_control`
+  CacheMark cache_write = CacheMark::kNone;  // the dearest `cache_control` of the client's
   std::int64_t images = 0;
   std::int64_t image_bytes = 0;     // of their base64 in the body, which are no text
   bool documents = false;           // PDF, or what only a URL or file id names: as long as can be

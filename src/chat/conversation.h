@@ -14,22 +14,27 @@ namespace tophand::chat {
 
 enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
 
+// `cache`: the client's mark behind the block, of dialects whose bytes Claude does not get.
 struct TextBlock {
   std::string text;
+  CacheMark cache = CacheMark::kNone;
 };
 struct ImageBlock {
   std::string media_type;  // "image/png"
   std::string base64;      // or
   std::string url;
+  CacheMark cache = CacheMark::kNone;
 };
 struct ToolUseBlock {
   std::string id, name;
   std::string input_json;  // an object; in an answer cut off at its limit perhaps only its start
+  CacheMark cache = CacheMark::kNone;
 };
 struct ToolResultBlock {
   std::string tool_use_id, tool_name;  // the name where the dialect gives it (Ollama)
   std::string text;                    // blocks joined
   bool is_error = false;
+  CacheMark cache = CacheMark::kNone;
 };
 struct ThinkingBlock {
   std::string thinking, signature;
@@ -38,6 +43,7 @@ struct ThinkingBlock {
 // as JSON. Local models cannot take it.
 struct OpaqueBlock {
   std::string type, json;
+  CacheMark cache = CacheMark::kNone;
 };
 using Block =
     std::variant<TextBlock, ImageBlock, ToolUseBlock, ToolResultBlock, ThinkingBlock, OpaqueBlock>;
@@ -51,6 +57,7 @@ struct Tool {
   std::string name, description;
   std::string input_schema_json;    // "{}" when none was given
   std::optional<bool> strict = {};  // OpenAI's word, for servers that speak its API
+  CacheMark cache = CacheMark::kNone;
 };
 
 struct ToolChoice {
@@ -104,7 +111,9 @@ struct Request {
   // Tools and items that only their vendor knows ("web_search", "namespace"), and "logprobs";
   // answered without them unless the bytes go to that vendor as they came.
   std::vector<std::string> left_out;
-  Billing billing;        // of a Messages body, whose bytes Claude gets as they are
+  // Of a Messages body, whose bytes Claude gets as they are; of others the cache_write only.
+  Billing billing;
+  CacheMark cache_ends = CacheMark::kNone;  // one mark for the request: where it is best
   std::string echo_json;  // Responses: the settings that its answers repeat, an object
   bool store = false;     // Responses: its answer may be kept
   std::string continues;  // Responses: the id of the response that stands in front, or ""

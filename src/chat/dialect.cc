@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "base/json.h"
 #include "chat/json_span.h"
+#include "chat/prompt_cache.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
@@ -184,6 +185,8 @@ Result<> parse_function_tools(const Field& tools, Request& request) {
       continue;
     }
     TOPHAND_FIELD_CHECK(parse_function(tool["function"], request));
+    const auto holder = tool["cache_control"].absent() ? tool["function"].view() : tool.view();
+    take_cache_mark(holder, request.tools.back(), request);
   }
   return {};
 }

@@ -86,8 +86,8 @@ class MessagesRules {
 
 // Ends the program, with the rule that is broken.
 inline void check_messages_body(const Request& request) {
-  const std::string broken =
-      MessagesRules::broken_by(write_anthropic_request(request, "claude-x", 4096));
+  const std::string broken = MessagesRules::broken_by(
+      write_anthropic_request(request, "claude-x", {.cache_prompt = true}));
   if (!broken.empty()) std::fprintf(stderr, "%s\n", broken.c_str());
   TOPHAND_ASSERT(broken.empty());
 }

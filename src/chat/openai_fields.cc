@@ -1,4 +1,5 @@
 // Fields that OpenAI's three APIs (Chat Completions, Responses, Completions) have in common.
+#include <algorithm>
 #include <set>
 
 #include "base/base64.h"
@@ -49,14 +50,21 @@ void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request
   if (!continues) messages.push_back({Role::kUser, {}});
   auto& blocks = messages.back().blocks;
   const std::size_t at = blocks.size();
+  CacheMark cache = result.cache;
   blocks.emplace_back(std::move(result));
   std::string text;
   for (Block& block : content) {
     const auto* part = std::get_if<TextBlock>(&block);
-    if (part == nullptr) blocks.push_back(std::move(block));
-    else (text += text.empty() ? "" : "\n") += part->text;
+    if (part == nullptr) {
+      blocks.push_back(std::move(block));
+      continue;
+    }
+    (text += text.empty() ? "" : "\n") += part->text;
+    cache = std::max(cache, part->cache);
   }
-  std::get<ToolResultBlock>(blocks[at]).text = std::move(text);
+  auto& added = std::get<ToolResultBlock>(blocks[at]);
+  added.text = std::move(text);
+  added.cache = cache;
 }
 
 Result<Block> parse_file(const Field& file) {

@@ -5,18 +5,20 @@
 #include <vector>
 
 #include "base/json.h"
+#include "chat/prompt_cache.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
 namespace {
 
-Result<std::vector<Block>> parse_parts(const Field& content) {
+Result<std::vector<Block>> parse_parts(const Field& content, Request& request) {
   std::vector<Block> blocks;
   for (std::size_t i = 0; i < content.size(); ++i) {
     const Field part = content.at(i);
     if (!part.is_object()) return part.expected("an object");
     const Field type = part["type"];
     TOPHAND_FIELD(kind, type.string());
+    const std::size_t before = blocks.size();
     if (kind == "text" || kind == "refusal") {
       TOPHAND_FIELD(text, part[kind].string());
       if (!text.empty()) blocks.emplace_back(TextBlock{text});
@@ -34,13 +36,15 @@ Result<std::vector<Block>> parse_parts(const Field& content) {
     } else {
       return type.refused("content parts of type '" + kind + "' are not supported");
     }
+    if (blocks.size() > before) take_cache_mark(part.view(), blocks.back(), request);
   }
   return blocks;
 }
 
 enum class NullContent : std::uint8_t { kRefused, kAllowed };
 
-Result<std::vector<Block>> parse_content(const Field& content, NullContent null_content) {
+Result<std::vector<Block>> parse_content(const Field& content, NullContent null_content,
+                                         Request& request) {
   if (content.absent() && null_content == NullContent::kAllowed) return std::vector<Block>();
   if (content.is_string()) {
     TOPHAND_FIELD(text, content.string());
@@ -49,7 +53,7 @@ Result<std::vector<Block>> parse_content(const Field& content, NullContent null_
     return blocks;
   }
   if (!content.is_array()) return content.expected("a string or an array");
-  return parse_parts(content);
+  return parse_parts(content, request);
 }
 
 Result<std::string> parse_arguments(const Field& arguments) {
@@ -105,7 +109,8 @@ void note_calls(const std::vector<Block>& blocks, CallIds& ids) {
 Result<> parse_tool_message(const Field& message, Request& request) {
   TOPHAND_FIELD(id, message["tool_call_id"].string());
   TOPHAND_FIELD(name, message["name"].string_or(""));
-  TOPHAND_FIELD(blocks, parse_content(message["content"], NullContent::kAllowed));
+  TOPHAND_FIELD(blocks, parse_content(message["content"], NullContent::kAllowed, request));
+  if (!blocks.empty()) take_cache_mark(message.view(), blocks.back(), request);
   add_tool_result({id, name, {}, false}, std::move(blocks), request);
   return {};
 }
@@ -113,7 +118,7 @@ Result<> parse_tool_message(const Field& message, Request& request) {
 // A result without a call stays one, as other clients' do.
 Result<> parse_function_message(const Field& message, const CallIds& calls, Request& request) {
   TOPHAND_FIELD(name, message["name"].string());
-  TOPHAND_FIELD(blocks, parse_content(message["content"], NullContent::kAllowed));
+  TOPHAND_FIELD(blocks, parse_content(message["content"], NullContent::kAllowed, request));
   const auto call = calls.find(name);
   const std::string id = call == calls.end() ? "function_call" : call->second;
   add_tool_result({id, name, {}, false}, std::move(blocks), request);
@@ -143,8 +148,9 @@ Result<> parse_message(const Field& message, CallIds& calls, Request& request) {
         "expected 'developer', 'system', 'user', 'assistant', 'tool' or 'function', found '" +
         name + "'");
   const bool assistant = parsed.role == Role::kAssistant;
-  TOPHAND_FIELD(blocks, parse_content(message["content"],
-                                      assistant ? NullContent::kAllowed : NullContent::kRefused));
+  TOPHAND_FIELD(blocks,
+                parse_content(message["content"],
+                              assistant ? NullContent::kAllowed : NullContent::kRefused, request));
   parsed.blocks = std::move(blocks);
   if (assistant) {
     if (std::string thoughts = thoughts_of(message); !thoughts.empty())
@@ -155,7 +161,9 @@ Result<> parse_message(const Field& message, CallIds& calls, Request& request) {
     TOPHAND_FIELD_CHECK(parse_function_call(message["function_call"], request, parsed.blocks));
     note_calls(parsed.blocks, calls);
   }
-  if (!parsed.blocks.empty()) request.messages.push_back(std::move(parsed));
+  if (parsed.blocks.empty()) return {};
+  take_cache_mark(message.view(), parsed.blocks.back(), request);
+  request.messages.push_back(std::move(parsed));
   return {};
 }
 
@@ -275,6 +283,7 @@ Result<> parse_openai_request(const Field& root, Request& request) {
   TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));
   TOPHAND_FIELD_CHECK(parse_limits(root, request));
   TOPHAND_FIELD_CHECK(parse_output_options(root, request));
+  request.cache_ends = read_cache_mark(root.view());
   parse_own_words(root, request);
   return {};
 }

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/json.h"
+#include "chat/prompt_cache.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
@@ -12,10 +13,11 @@ void add_text(std::string text, std::vector<Block>& blocks) {
   if (!text.empty()) blocks.emplace_back(TextBlock{std::move(text)});
 }
 
-Result<> parse_part(const Field& part, std::vector<Block>& blocks) {
+Result<> parse_part(const Field& part, std::vector<Block>& blocks, Request& request) {
   if (!part.is_object()) return part.expected("an object");
   const Field type = part["type"];
   TOPHAND_FIELD(kind, type.string());
+  const std::size_t before = blocks.size();
   if (kind == "input_text" || kind == "output_text" || kind == "text") {
     TOPHAND_FIELD(text, part["text"].string());
     add_text(std::move(text), blocks);
@@ -33,10 +35,11 @@ Result<> parse_part(const Field& part, std::vector<Block>& blocks) {
   } else {
     return type.refused("content parts of type '" + kind + "' are not supported");
   }
+  if (blocks.size() > before) take_cache_mark(part.view(), blocks.back(), request);
   return {};
 }
 
-Result<std::vector<Block>> parse_content(const Field& content) {
+Result<std::vector<Block>> parse_content(const Field& content, Request& request) {
   std::vector<Block> blocks;
   if (content.is_string()) {
     TOPHAND_FIELD(text, content.string());
@@ -45,7 +48,7 @@ Result<std::vector<Block>> parse_content(const Field& content) {
   }
   if (!content.is_array()) return content.expected("a string or an array");
   for (std::size_t i = 0; i < content.size(); ++i)
-    TOPHAND_FIELD_CHECK(parse_part(content.at(i), blocks));
+    TOPHAND_FIELD_CHECK(parse_part(content.at(i), blocks, request));
   return blocks;
 }
 
@@ -60,7 +63,7 @@ void append_to_assistant(Request& request, Block block) {
 Result<> parse_message(const Field& item, Request& request) {
   const Field role = item["role"];
   TOPHAND_FIELD(name, role.string());
-  TOPHAND_FIELD(blocks, parse_content(item["content"]));
+  TOPHAND_FIELD(blocks, parse_content(item["content"], request));
   if (name == "assistant") {
     for (Block& block : blocks) append_to_assistant(request, std::move(block));
     return {};
@@ -92,7 +95,7 @@ Result<> parse_result(const Field& item, Request& request) {
   TOPHAND_FIELD(id, item["call_id"].string());
   std::vector<Block> blocks;
   if (const Field output = item["output"]; !output.absent()) {
-    TOPHAND_FIELD(parts, parse_content(output));
+    TOPHAND_FIELD(parts, parse_content(output, request));
     blocks = std::move(parts);
   }
   add_tool_result({id, {}, {}, false}, std::move(blocks), request);

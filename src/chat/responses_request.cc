@@ -1,6 +1,7 @@
 // Requests of OpenAI's Responses API, but for their input (responses_input.cc).
 // docs/protocols/openai-responses.md says what is accepted.
 #include "base/json.h"
+#include "chat/prompt_cache.h"
 #include "chat/request_parsers.h"
 
 namespace tophand::chat {
@@ -41,6 +42,7 @@ Result<> parse_tools(const Field& tools, Request& request) {
     request.tools.push_back({name, description,
                              parameters.absent() ? "{}" : dump_json(parameters.tree()),
                              strict_of(tool)});
+    take_cache_mark(tool.view(), request.tools.back(), request);
   }
   return {};
 }
@@ -117,6 +119,7 @@ Result<> parse_responses_request(const Field& root, Memory* memory, Request& req
   TOPHAND_FIELD_CHECK(parse_tool_choice(root, request));
   TOPHAND_FIELD_CHECK(parse_openai_sampling(root, request));
   TOPHAND_FIELD_CHECK(parse_output(root, request));
+  request.cache_ends = read_cache_mark(root.view());
   parse_own_words(root, request);
   request.echo_json = echo_of(root);
   return {};

@@ -15,6 +15,12 @@ namespace tophand::chat {
 
 // --- Anthropic Messages (the Claude API) ---------------------------------------------------------
 
+// What a request of another dialect does not say, and the Messages API wants to know.
+struct ClaudeWording {
+  std::int64_t max_tokens = 16'384;  // where the request names no limit
+  bool cache_prompt = false;         // marks for Claude's prompt cache where the client set none
+};
+
 // A Messages body for a request that came in another dialect. `max_tokens` is always set.
 // docs/protocols/anthropic-messages.md, "What other dialects become", lists every choice; in short:
 // leading system messages become `system`, later ones marked user text (position matters); messages
@@ -22,7 +28,7 @@ namespace tophand::chat {
 // (a signature holds for the model that made it only), nor are sampling parameters (current Claude
 // models refuse them).
 std::string write_anthropic_request(const Request& request, std::string_view model,
-                                    std::int64_t max_tokens_default);
+                                    const ClaudeWording& wording);
 
 // The field that write_anthropic_request() cannot tell all of, "" mostly: stop sequences of white
 // space, which the API refuses.

@@ -18,7 +18,8 @@ Json json_of(const std::string& text) {
 Json as_anthropic(Dialect dialect, std::string_view body) {
   const auto request = parse_request(dialect, body);
   EXPECT_TRUE(request.has_value()) << request.error().message;
-  return request ? json_of(write_anthropic_request(*request, "claude-x", 4096)) : Json();
+  return request ? json_of(write_anthropic_request(*request, "claude-x", {.max_tokens = 4096}))
+                 : Json();
 }
 
 Json as_anthropic(std::string_view messages) {
@@ -202,7 +203,7 @@ TEST(WriteAnthropicRequest, ASchemaReachesClaudeFromEveryDialectWithItsObjectsCl
     const auto request = parse_request(dialect, body);
     ASSERT_TRUE(request.has_value()) << request.error().message;
     EXPECT_EQ(request->json_schema, schema);
-    const auto sent = parse_json(write_anthropic_request(*request, "claude-x", 9));
+    const auto sent = parse_json(write_anthropic_request(*request, "claude-x", {.max_tokens = 9}));
     EXPECT_EQ(dump_json(sent->at("output_config")),
               R"({"format":{"type":"json_schema","schema":{"type":"object","properties":{"a":)"
               R"({"type":"array","items":{"type":"object","additionalProperties":false}},"b":)"

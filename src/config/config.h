@@ -71,6 +71,8 @@ struct ClaudeConfig {
   std::string admin_key;                       // from admin_key_file; never printed
   bool allow_local_fallback = false;  // high priority without Claude: answer locally, and say so
   std::int64_t timeout_s = 600;
+  std::int64_t max_tokens = 16'384;  // of requests of other dialects that name no limit
+  bool cache_prompts = true;       // marks for Claude's prompt cache in requests of other dialects
   bool workspace_us_only = false;  // the keys' workspace answers in the US where nothing is said
 };
 

@@ -71,6 +71,12 @@ constexpr Key kKeys[] = {
      "ids of this gateway's API keys in Anthropic's account; empty: the whole organisation is compared"},
     {"claude", "allow_local_fallback", [](Config& c) -> Place { return &c.claude.allow_local_fallback; },
      "true answers high-priority requests locally when there is no Claude key, and says so"},
+    {"claude", "max_tokens", [](Config& c) -> Place { return &c.claude.max_tokens; },
+     "longest answer to a request of another API than Messages that names no limit: so much is reserved for it",
+     {256, 128'000}},
+    {"claude", "cache_prompts", [](Config& c) -> Place { return &c.claude.cache_prompts; },
+     "true marks the prompts of agents that speak another API than Messages for Claude's prompt cache, where "
+     "they have set no cache_control: a turn that is sent again then costs a tenth of its input"},
     {"claude", "workspace_us_only", [](Config& c) -> Place { return &c.claude.workspace_us_only; },
      "true where a key's workspace defaults to US-only inference (1.1 times the price): requests that do not "
      "say inference_geo are then reserved for at that price"},

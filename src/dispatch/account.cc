@@ -6,12 +6,12 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
+#include "chat/prompt_cache.h"
 #include "chat/token_estimate.h"
 
 namespace tophand::dispatch {
 namespace {
 
-constexpr std::int64_t kMaxTokensDefault = 4096;  // of a request that names none
 // What a provider may go on to generate before it notices that its client has gone.
 constexpr std::int64_t kUnnoticedTokens = 256;
 // No Claude model is known to write faster; bounds what was thought but not shown.
@@ -63,6 +63,13 @@ std::int64_t schema_tokens(const chat::Request& request) {
   return static_cast<std::int64_t>(schema.size()) + kFrameTokens * std::ranges::count(schema, '{');
 }
 
+// The dearest that the request as it is sent asks for.
+chat::CacheMark cache_write_of(const Deps& deps, const Job& job) {
+  const chat::CacheMark clients = job.request->billing.cache_write;
+  if (!job.raw_body.empty() || !wording_for(deps, job).cache_prompt) return clients;
+  return std::max(clients, chat::own_cache_mark(*job.request));
+}
+
 // A byte is at most one token, but for images, which have a maximum of their own.
 ledger::Exposure exposure_of(const Deps& deps, const Job& job, std::int64_t output) {
   const chat::Billing billing =
@@ -74,14 +81,15 @@ ledger::Exposure exposure_of(const Deps& deps, const Job& job, std::int64_t outp
     for (const chat::Message& message : job.request->messages) frames += message.blocks.size();
     text += static_cast<std::int64_t>(frames) * kFrameTokens + schema_tokens(*job.request);
   }
-  using Write = chat::Billing::CacheWrite;
+  using Write = chat::CacheMark;
+  const Write cache_write = cache_write_of(deps, job);
   return {.prompt_tokens = std::max<std::int64_t>(0, text - billing.image_bytes) +
                            billing.images * chat::kImageTokensMax +
                            billing.provider_tools * kProviderToolTokens,
           .whole_context = billing.documents,
-          .cache_write = billing.cache_write == Write::kNone ? ledger::CacheWrite::kNone
-                         : billing.cache_write == Write::k5m ? ledger::CacheWrite::k5m
-                                                             : ledger::CacheWrite::k1h,
+          .cache_write = cache_write == Write::kNone ? ledger::CacheWrite::kNone
+                         : cache_write == Write::k5m ? ledger::CacheWrite::k5m
+                                                     : ledger::CacheWrite::k1h,
           .rounds = billing.rounds,
           .tool_tokens = billing.tool_tokens,
           .web_searches = billing.web_searches,
@@ -101,7 +109,8 @@ ledger::NanoUsd bound_of_cost(const Deps& deps, const Job& job, const Attempt& a
                          job.raw_body.find("\"thinking\"") != std::string_view::npos;
   const std::int64_t seen = std::max(report.usage.output_tokens, report.output_bytes);
   const std::int64_t hidden = may_think ? elapsed_s * kTokensPerSecondMax : 0;
-  const std::int64_t output = std::min(max_output(job), std::max(seen, hidden) + kUnnoticedTokens);
+  const std::int64_t output =
+      std::min(max_output(deps, job), std::max(seen, hidden) + kUnnoticedTokens);
   const ledger::Exposure exposure = exposure_of(deps, job, output);
   if (!report.usage_known || exposure.rounds > 1) {  // server tools go on where nobody sees it
     const auto bound = deps.prices->worst_case(model, exposure);
@@ -241,8 +250,14 @@ void note_claude_answer(const chat::Request& request, const Attempt& attempt,
                              " thinking=" + std::to_string(thinking);
 }
 
-std::int64_t max_output(const Job& job) {
-  return std::max<std::int64_t>(0, job.request->max_tokens.value_or(kMaxTokensDefault));
+std::int64_t max_output(const Deps& deps, const Job& job) {
+  return std::max<std::int64_t>(0, job.request->max_tokens.value_or(deps.wording.max_tokens));
+}
+
+chat::ClaudeWording wording_for(const Deps& deps, const Job& job) {
+  chat::ClaudeWording wording = deps.wording;
+  if (job.batch || job.purpose != "answer") wording.cache_prompt = false;
+  return wording;
 }
 
 namespace {
@@ -250,7 +265,8 @@ namespace {
 Result<ledger::NanoUsd> reservation(const Deps& deps, const Job& job, const Attempt& attempt) {
   if (!job.raw_body.empty() && !job.request->billing.unbounded.empty())
     return fail(Code::kInvalid, job.request->billing.unbounded);
-  return deps.prices->worst_case(attempt.target.model, exposure_of(deps, job, max_output(job)));
+  return deps.prices->worst_case(attempt.target.model,
+                                 exposure_of(deps, job, max_output(deps, job)));
 }
 
 }  // namespace
@@ -260,7 +276,7 @@ std::int64_t expected_cost(const Deps& deps, const Job& job, const policy::Targe
   ledger::TokenCounts tokens;
   tokens.input =
       exposure_of(deps, job, 0).prompt_tokens / kExpectedBytesPerToken;  // counted as bytes
-  tokens.output = std::min(max_output(job), kExpectedOutput);
+  tokens.output = std::min(max_output(deps, job), kExpectedOutput);
   return deps.prices->cost(target.model, tokens).value_or(1);
 }
 

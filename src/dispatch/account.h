@@ -10,7 +10,10 @@
 namespace tophand::dispatch {
 
 // What the answer may be as long as, in tokens: the request's limit, or the default that is sent.
-std::int64_t max_output(const Job& job);
+std::int64_t max_output(const Deps& deps, const Job& job);
+// How the request is written anew for Claude. What is asked but once, in a batch or for a
+// comparison, gets no marks of ours: the cache would be paid for and never read.
+chat::ClaudeWording wording_for(const Deps& deps, const Job& job);
 
 ledger::TokenCounts counts_of(const chat::Usage& usage);
 // What the provider's own last numbers cost, which `end` has; nothing where it did not tell them,

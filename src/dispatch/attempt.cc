@@ -10,14 +10,15 @@
 namespace tophand::dispatch {
 namespace {
 
-backend::Call call_for(const Job& job, const Attempt& attempt, Sink::Takes takes) {
+backend::Call call_for(const Deps& deps, const Job& job, const Attempt& attempt,
+                       Sink::Takes takes) {
   const bool claude = attempt.is_claude();
   return {.request = claude ? job.request : job.local_request,
           .model = attempt.target.model,
           .raw_body = claude ? job.raw_body : std::string_view(),
           .query = job.query,
           .forward = job.forward,
-          .max_tokens = max_output(job),
+          .wording = wording_for(deps, job),
           .hops = job.hops,
           .as_events = takes == Sink::Takes::kEvents};
 }
@@ -29,7 +30,7 @@ backend::Report ask(const Deps& deps, const Job& job, const Attempt& attempt, Si
   backend::Backend* backend = deps.backend_for(attempt.target);
   if (backend == nullptr)  // it was there when it was chosen
     return backend::refused({Code::kUnavailable, "the backend is gone"});
-  backend::Call call = call_for(job, attempt, takes);
+  backend::Call call = call_for(deps, job, attempt, takes);
   call.meanwhile = std::move(meanwhile);
   return attempt.is_claude() ? backend->answer(call, watch, stop)
                              : answer_fitting(job, attempt, *backend, call, watch, sink, stop);

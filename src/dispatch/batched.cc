@@ -12,9 +12,9 @@
 namespace tophand::dispatch {
 namespace {
 
-Result<std::string> body_of(const Job& job, const std::string& model) {
+Result<std::string> body_of(const Deps& deps, const Job& job, const std::string& model) {
   auto body = job.raw_body.empty()
-                  ? chat::write_anthropic_request(*job.request, model, max_output(job))
+                  ? chat::write_anthropic_request(*job.request, model, wording_for(deps, job))
                   : chat::pass_through_anthropic_request(job.raw_body, model);
   if (!body) return body;
   auto json = parse_json(*body);
@@ -59,7 +59,7 @@ void charge(const ledger::PriceBook& prices, const ledger::Row& row, const backe
 }  // namespace
 
 Result<std::string> Dispatcher::reserve_batched(const Job& job, const Batched& batched) const {
-  auto body = body_of(job, batched.target.model);
+  auto body = body_of(deps_, job, batched.target.model);
   if (!body) return body;
   Attempt attempt;
   attempt.number = batched.attempt;

@@ -179,7 +179,7 @@ std::optional<std::string> Comparisons::ask_claude(const Pair& pair, const Quest
   Job job = pair.job;
   job.request = job.local_request = question.request;
   job.purpose = question.purpose;
-  if (!deps_.audit || !spending_->allows(*job.request, max_output(job))) return std::nullopt;
+  if (!deps_.audit || !spending_->allows(*job.request, max_output(deps_, job))) return std::nullopt;
   Attempt attempt;
   attempt.number = question.number;
   attempt.target = {policy::Place::kClaude, deps_.audit->model};

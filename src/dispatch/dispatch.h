@@ -17,6 +17,7 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "chat/conversation.h"
+#include "chat/upstream.h"
 #include "dispatch/embedding.h"
 #include "dispatch/limiter.h"
 #include "ledger/counterfactual.h"
@@ -146,6 +147,7 @@ struct Deps {  // all outlive the dispatcher
   std::function<ledger::Energy(std::int64_t work_ms)> energy = {};
   // A request that does not say where is answered in the US, and costs what that costs.
   bool workspace_us_only = false;
+  chat::ClaudeWording wording = {};    // of requests that are written anew for Claude
   std::int64_t deadline_ms = 900'000;  // to the first content, over all attempts and waits
   // A local backend that has said nothing for so long gets a rival, where another one may answer;
   // 0: never.

@@ -6,7 +6,7 @@
 namespace tophand::dispatch {
 namespace {
 
-using Write = chat::Billing::CacheWrite;
+using Write = chat::CacheMark;
 
 // claude-x: $4 in, $5 and $8 written, $20 out; 1,024 tokens are added to every prompt.
 class Exposure : public testing::Test {
@@ -14,7 +14,9 @@ class Exposure : public testing::Test {
   Exposure() : rig_(refuses(Code::kBug), plays(kWhole)) { rig_.job.raw_body = body_; }
   ledger::NanoUsd reserved() {
     rig_.ledger.starts.clear();
-    rig_.run({kClaude});
+    Deps deps = rig_.deps();
+    deps.wording = wording_;
+    rig_.run_on(Dispatcher(deps), {kClaude});
     return rig_.ledger.starts.empty() ? -1 : rig_.ledger.starts[0].reserved;
   }
   static ledger::NanoUsd tokens(std::int64_t prompt, ledger::NanoUsd rate) {
@@ -22,6 +24,7 @@ class Exposure : public testing::Test {
   }
 
   const std::string body_ = std::string(10'000, 'x');
+  chat::ClaudeWording wording_;
   Rig rig_;
 };
 
@@ -55,6 +58,29 @@ TEST_F(Exposure, CountsTheSchemaOfAnAnswerThatIsWrittenAnew) {
   EXPECT_GE(reserved(), without + 40'000 * 4000);
   rig_.job.raw_body = body_;  // it is in the body, whose bytes all count
   EXPECT_EQ(reserved(), tokens(11'024, 4000));
+}
+
+TEST_F(Exposure, OfALoopThatIsWrittenAnewIsWhatItCostsToKeepItsPrompt) {
+  rig_.job.raw_body = {};
+  rig_.request.messages[0].blocks[0] = chat::TextBlock{body_};
+  const ledger::NanoUsd plain = reserved();
+  rig_.request.tools.push_back({.name = "t", .description = "", .input_schema_json = "{}"});
+  EXPECT_LT(reserved(), plain * 11 / 10);  // nobody has wished for marks of ours
+  wording_.cache_prompt = true;
+  EXPECT_GT(reserved(), plain * 12 / 10);
+  rig_.job.batch = true;  // asked for once
+  EXPECT_LT(reserved(), plain);
+  rig_.job.batch = false;
+  rig_.job.purpose = "shadow";
+  EXPECT_LT(reserved(), plain * 11 / 10);
+}
+
+TEST_F(Exposure, WithoutALimitIsTheOneThatIsSent) {
+  rig_.job.raw_body = {};
+  rig_.request.max_tokens.reset();
+  const ledger::NanoUsd usual = reserved();
+  wording_.max_tokens = 1000;
+  EXPECT_EQ(reserved(), usual - (16'384 - 1000) * 20'000);
 }
 
 TEST_F(Exposure, OfADocumentIsTheWholeContext) {

@@ -12,6 +12,7 @@ namespace {
 
 // Each further asking costs a tokenizing. By the numbers of the refusal two suffice nearly always.
 constexpr int kTriesMax = 6;
+constexpr std::int64_t kAnswerTokens = 4096;  // kept free where the request names no limit
 constexpr std::int64_t kBytesPerToken = 4;  // where the backend does not say how many tokens it saw
 
 bool is_too_long(const backend::Report& report) {
@@ -50,7 +51,8 @@ backend::Report answer_fitting(const Job& job, const Attempt& attempt, backend::
   shorter.request = &request;
   Shortened all;
   for (int tries = 0; tries < kTriesMax && is_too_long(report); ++tries) {
-    const Shortened gone = shorten(request, report.failure->error, max_output(job));
+    const Shortened gone =
+        shorten(request, report.failure->error, job.request->max_tokens.value_or(kAnswerTokens));
     if (gone.messages == 0) break;
     all.messages += gone.messages;
     all.tokens += gone.tokens;

@@ -63,6 +63,8 @@ dispatch::Deps dispatch_deps(const ServiceDeps& deps, steering::Steering& steeri
           },
       .energy = [&steering](std::int64_t work_ms) { return steering.energy(work_ms); },
       .workspace_us_only = deps.config.claude.workspace_us_only,
+      .wording = {.max_tokens = deps.config.claude.max_tokens,
+                  .cache_prompt = deps.config.claude.cache_prompts},
       .deadline_ms = deps.config.routing.deadline_s * 1000,
       .hedge_ms = deps.config.routing.hedge_ms,
       .ended = [&steering](const ledger::AttemptStart& start,

@@ -73,19 +73,22 @@ def prompt_parts(value):
     that ends the part, else None."""
     parts = []
 
+    def plain(item):  # the mark is no part of what is kept
+        return json.dumps({key: each for key, each in item.items() if key != "cache_control"}, sort_keys=True)
+
     def add(item, text):
         control = item.get("cache_control") if isinstance(item, dict) else None
         parts.append((text, control.get("ttl", "5m") if control else None))
 
     for tool in value.get("tools", []):
-        add(tool, json.dumps(tool, sort_keys=True))
+        add(tool, plain(tool))
     system = value.get("system") or []
     for block in [{"text": system}] if isinstance(system, str) else system:
         add(block, block["text"])
     for message in value["messages"]:
         content = message["content"]
         for block in [{"text": content}] if isinstance(content, str) else content:
-            add(block, message["role"] + ":" + block.get("text", json.dumps(block, sort_keys=True)))
+            add(block, message["role"] + ":" + block.get("text", plain(block)))
     return parts
 
 
@@ -93,30 +96,38 @@ def input_tokens(value):
     return sum(tokens_of(text) for text, _ in prompt_parts(value)) + 8
 
 
+LOOKED_BACK = 20  # blocks in front of a mark in which the API looks for what it has
+
+
 class PromptCache:
-    """Prefixes that were marked with cache_control and seen before are read, others written."""
+    """Prefixes that end at a cache_control are kept. One that ends at a mark, or up to 20 blocks in
+    front of it, is read where it was kept before; what lies behind it up to the last mark is written."""
 
     def __init__(self):
         self.seen = set()
 
-    def usage(self, value):
-        digest, total, read_to, write_to, writes = hashlib.sha256(), 8, 0, 0, {"5m": 0, "1h": 0}
-        fresh = []
+    def prefixes(self, value):
+        """(tokens, key, ttl or None) of the prompt up to the end of each of its parts."""
+        digest, total = hashlib.sha256(), 8
         for text, ttl in prompt_parts(value):
             digest.update(text.encode("utf-8", "replace") + b"\0")
             total += tokens_of(text)
-            if ttl is None:
-                continue
-            key = (value["model"], digest.hexdigest())
-            if key in self.seen:
-                read_to = write_to = total
-            else:
-                writes["1h" if ttl == "1h" else "5m"] += total - max(write_to, read_to)
-                write_to = total
-                fresh.append(key)
-        self.seen.update(fresh)
+            yield total, (value["model"], digest.hexdigest()), ttl
+
+    def usage(self, value):
+        prefixes = list(self.prefixes(value))
+        total = prefixes[-1][0]
+        marked = [at for at, (_, _, ttl) in enumerate(prefixes) if ttl is not None]
+        read_to = max((prefixes[back][0] for at in marked for back in range(max(0, at - LOOKED_BACK), at + 1)
+                       if prefixes[back][1] in self.seen), default=0)
+        write_to, writes = read_to, {"5m": 0, "1h": 0}
+        for at in marked:
+            tokens, key, ttl = prefixes[at]
+            writes["1h" if ttl == "1h" else "5m"] += max(0, tokens - write_to)
+            write_to = max(write_to, tokens)
+            self.seen.add(key)
         created = writes["5m"] + writes["1h"]
-        return {"input_tokens": total - max(write_to, read_to),
+        return {"input_tokens": total - write_to,
                 "cache_creation_input_tokens": created,
                 "cache_read_input_tokens": read_to,
                 "cache_creation": {"ephemeral_5m_input_tokens": writes["5m"],

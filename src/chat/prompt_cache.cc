@@ -1,0 +1,131 @@
+#include "chat/prompt_cache.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "chat/shorten.h"
+
+namespace tophand::chat {
+namespace {
+
+// platform.claude.com/docs/en/build-with-claude/prompt-caching: marks of a request.
+constexpr std::size_t kMarksMax = 4;
+// No prompt below 1,024 tokens is kept, by any model; hardly any text has fewer bytes a token.
+constexpr std::int64_t kBytesMin = 2048;
+
+// Thinking, and what only its vendor knows, cannot carry a mark.
+bool takes_mark(const Json& block) {
+  constexpr std::array<std::string_view, 6> kTypes{"text",     "image",       "document",
+                                                   "tool_use", "tool_result", "search_result"};
+  return std::ranges::find(kTypes, string_or(block, "type", "")) != kTypes.end();
+}
+
+void mark_end(CacheMark mark, Json& message) {
+  Json& content = message["content"];
+  for (auto block = content.rbegin(); block != content.rend(); ++block) {
+    if (!takes_mark(*block)) continue;
+    if (!block->contains("cache_control")) write_cache_mark(mark, *block);
+    return;
+  }
+}
+
+void mark_system(CacheMark mark, Json& system) {
+  if (system.is_string()) {
+    Json block = Json::object();
+    block["type"] = "text";
+    block["text"] = std::move(system);
+    system = Json::array({std::move(block)});
+  }
+  write_cache_mark(mark, system.back());
+}
+
+// Those with a mark, in the order of the prompt.
+void collect_marked(Json& list, std::vector<Json*>& marked) {
+  if (!list.is_array()) return;
+  for (Json& item : list)
+    if (item.contains("cache_control")) marked.push_back(&item);
+}
+
+void drop_surplus(Json& body) {
+  std::vector<Json*> marked;
+  for (const char* part : {"tools", "system"})
+    if (body.contains(part)) collect_marked(body[part], marked);
+  for (Json& message : body["messages"]) collect_marked(message["content"], marked);
+  for (std::size_t i = 0; i + kMarksMax < marked.size(); ++i) marked[i]->erase("cache_control");
+}
+
+std::int64_t prompt_bytes(const Request& request) {
+  std::int64_t bytes = conversation_bytes(request);
+  for (const Tool& tool : request.tools)
+    bytes += static_cast<std::int64_t>(tool.description.size() + tool.input_schema_json.size());
+  return bytes;
+}
+
+// A tool that has to be called is how clients ask for one answer in a form; there is no next turn.
+bool goes_on(const Request& request) {
+  const bool chooses =
+      !request.tools.empty() && request.tool_choice.kind == ToolChoice::Kind::kAuto;
+  return chooses || std::ranges::any_of(request.messages, [](const Message& message) {
+           return message.role == Role::kAssistant;
+         });
+}
+
+}  // namespace
+
+CacheMark read_cache_mark(JsonView holder) {
+  const JsonView control = holder["cache_control"];
+  if (!control.is_object()) return CacheMark::kNone;
+  return string_or(control, "ttl", "5m") == "5m" ? CacheMark::k5m : CacheMark::k1h;
+}
+
+void take_cache_mark(JsonView holder, Block& block, Request& request) {
+  const CacheMark mark = read_cache_mark(holder);
+  if (mark == CacheMark::kNone) return;
+  std::visit(
+      [mark](auto& each) {
+        if constexpr (requires { each.cache; }) each.cache = mark;
+      },
+      block);
+  request.billing.cache_write = std::max(request.billing.cache_write, mark);
+}
+
+void take_cache_mark(JsonView holder, Tool& tool, Request& request) {
+  tool.cache = read_cache_mark(holder);
+  request.billing.cache_write = std::max(request.billing.cache_write, tool.cache);
+}
+
+void write_cache_mark(CacheMark mark, Json& object) {
+  if (mark == CacheMark::kNone) return;
+  Json control = Json::object();
+  control["type"] = "ephemeral";
+  if (mark == CacheMark::k1h) control["ttl"] = "1h";
+  object["cache_control"] = std::move(control);
+}
+
+CacheMark own_cache_mark(const Request& request) {
+  if (request.cache_ends != CacheMark::kNone) return request.cache_ends;
+  if (request.billing.cache_write != CacheMark::kNone) return CacheMark::kNone;
+  return goes_on(request) && prompt_bytes(request) >= kBytesMin ? CacheMark::k5m : CacheMark::kNone;
+}
+
+void place_cache_marks(CacheMark mark, Json& body) {
+  if (mark != CacheMark::kNone) {
+    if (body.contains("system")) mark_system(mark, body["system"]);
+    else if (body.contains("tools")) write_cache_mark(mark, body["tools"].back());
+    Json& messages = body["messages"];
+    mark_end(mark, messages.back());
+    for (std::size_t at = messages.size() - 1; at-- > 0;) {
+      if (messages[at]["role"] != "user") continue;
+      mark_end(mark, messages[at]);
+      break;
+    }
+  }
+  drop_surplus(body);
+}
+
+}  // namespace tophand::chat

@@ -1,0 +1,34 @@
+// Claude's prompt cache for requests that are written anew: the marks (`cache_control`) that
+// clients of other dialects send, as those of OpenRouter and LiteLLM do, and our own where they
+// send none. docs/protocols/anthropic-messages.md, "The prompt cache". Pure.
+#pragma once
+
+#include "base/json_fwd.h"
+#include "base/json_view.h"
+#include "chat/conversation.h"
+
+namespace tophand::chat {
+
+// The holder's `cache_control`. A lifetime that is not known counts as the longest.
+CacheMark read_cache_mark(JsonView holder);
+
+// Puts the holder's mark on the block, and notes it in the request's billing. Thinking has none.
+void take_cache_mark(JsonView holder, Block& block, Request& request);
+// The same of a tool.
+void take_cache_mark(JsonView holder, Tool& tool, Request& request);
+
+// Adds `cache_control` to an object; nothing for kNone.
+void write_cache_mark(CacheMark mark, Json& object);
+
+// The mark of our own that a request is given, where such are wanted at all: its client's for the
+// whole; else five minutes where it will be sent again with more behind it (a conversation's later
+// turn, an agent's with tools), is long enough to be kept, and has no marks of its client's.
+CacheMark own_cache_mark(const Request& request);
+
+// On a body for the Messages API: `mark` at the end of what stays the same between an agent's
+// requests (system text and tools), of the last message, and of the user's message before, where
+// the request before this one ended: the API looks for an entry 20 blocks back only. Of a client's
+// marks the last four stay, as the API takes no more.
+void place_cache_marks(CacheMark mark, Json& body);
+
+}  // namespace tophand::chat
