@@ -78,6 +78,18 @@ Result<std::string> BatchEntry::reserve(const Service& service) {
   return service.dispatcher().reserve_batched(job_, batched_);
 }
 
+deferral::Answer unheard_answer(const deferral::Ticket& ticket, std::string body,
+                                const std::string& model) {
+  const net::CancelFlag nobody;
+  Queued queued(ticket, std::move(body), nobody);
+  send_error(
+      queued.exchange(),
+      {Code::kDeadline,
+       "it was sent in a batch, and the Claude API could not be asked in time what became of "
+       "it; it may have been done and may be billed, so it was not sent another way"});
+  return written(queued, model, "not heard of in a batch");
+}
+
 BatchOutcome outcome_of(Service& service, const deferral::Ticket* ticket, const std::string* body,
                         const std::string& model, const backend::BatchResult& result) {
   using Type = backend::BatchResult::Type;

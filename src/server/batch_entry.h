@@ -39,6 +39,10 @@ class BatchEntry {
   dispatch::Batched batched_;
 };
 
+// What is told instead of an answer that the provider could not be asked for in time.
+deferral::Answer unheard_answer(const deferral::Ticket& ticket, std::string body,
+                                const std::string& model);
+
 // What a result comes to.
 struct BatchOutcome {
   backend::Report report;                       // for its row

@@ -17,8 +17,12 @@ constexpr std::int64_t kGatherMs = 1000;  // from the first that comes
 constexpr std::int64_t kFirstLookMs = 1000, kLookMsMax = 60'000;
 constexpr std::chrono::milliseconds kTick{250};
 // Of a batch that is looked for: the provider's clock may differ from ours by so much, and when it
-// is not among its batches so long after it was sent, it is none of them.
+// is not among its batches so long after it was sent, it is none of them. One of which nothing was
+// heard for as long has clients that need not wait beyond their deadline.
 constexpr std::int64_t kClockSlackMs = 600'000, kLostAfterMs = 30'000;
+// A batch is done or expired a day after it was made. One of which nothing can be learned then is
+// charged in full.
+constexpr std::int64_t kUnheardMsMax = 25LL * 3'600'000;
 
 bool is_in(const std::vector<Batch::Item>& items, const std::string& request_id) {
   return std::ranges::find(items, request_id, &Batch::Item::request_id) != items.end();
@@ -40,7 +44,7 @@ Batcher::Batcher(BatcherDeps deps) : deps_(std::move(deps)), log_(deps_.folder) 
   if (batches)
     for (const Batch& batch : *batches) {
       for (const Batch::Item& item : batch.items) owned_.insert(item.request_id);
-      sent_.push_back({.batch = batch});
+      sent_.push_back({.batch = batch, .heard_ms = mono_ms()});
     }
   thread_ = std::thread([this] { run(); });
 }
@@ -173,8 +177,9 @@ void Batcher::send(Batch batch, const std::vector<backend::BatchItem>& items) {
   } else {
     log::warn("batch.uncertain", {{"batch", batch.name}, {"error", state.error().message}});
   }
-  sent_.push_back(
-      {.batch = std::move(batch), .next_look_ms = deps_.clock->wall_ms() + kFirstLookMs});
+  sent_.push_back({.batch = std::move(batch),
+                   .next_look_ms = deps_.clock->wall_ms() + kFirstLookMs,
+                   .heard_ms = mono_ms()});
 }
 
 // --- asking after it -----------------------------------------------------------------------------
@@ -182,7 +187,22 @@ void Batcher::send(Batch batch, const std::vector<backend::BatchItem>& items) {
 bool Batcher::look(Sent& sent) {
   if (sent.batch.stage == Batch::Stage::kReserving)  // of a process that was killed, mostly
     return give_up(sent.batch, {Code::kUnavailable, "the batch was not sent"});
-  if (sent.batch.stage == Batch::Stage::kSending) return look_for_lost(sent);
+  const bool is_known = sent.batch.stage == Batch::Stage::kSent;
+  if (is_known ? look_at(sent) : look_for_lost(sent)) return true;
+  if (const std::int64_t left_ms = sent.heard_ms + kLostAfterMs - mono_ms(); left_ms > 0) {
+    sent.next_look_ms = std::min(sent.next_look_ms, deps_.clock->wall_ms() + left_ms);
+    return false;
+  }
+  if (deps_.clock->wall_ms() - sent.batch.sent_ms >= kUnheardMsMax) return lose(sent.batch);
+  tell_overdue(sent);
+  return false;
+}
+
+std::int64_t Batcher::mono_ms() const {
+  return deps_.clock->mono_ns() / 1'000'000;
+}
+
+bool Batcher::look_at(Sent& sent) {
   const auto state = deps_.claude->find(sent.batch.provider_id, &stopping_);
   if (!state && state.error().code == Code::kNotFound) return lose(sent.batch);
   if (!state) {
@@ -191,6 +211,7 @@ bool Batcher::look(Sent& sent) {
     stop_in_time(sent);  // it may be heard all the same
     return false;
   }
+  if (!state->ended) sent.heard_ms = mono_ms();
   if (state->ended) return collect(sent, *state);
   stop_in_time(sent);
   return false;
@@ -261,6 +282,28 @@ void Batcher::stop_in_time(Sent& sent) {
   save(sent.batch);
 }
 
+// Their clients have waited long enough, and what may be done already is not done another way. The
+// reservation stays until the provider has told what it cost.
+void Batcher::tell_overdue(Sent& sent) {
+  const std::int64_t now_ms = deps_.clock->wall_ms();
+  for (const Batch::Item& item : sent.batch.items) {
+    const auto entry = deps_.queue->find(item.request_id);
+    if (!entry || entry->state == deferral::State::kAnswered) continue;
+    if (now_ms < entry->ticket.deadline_ms) {
+      sent.next_look_ms = std::min(sent.next_look_ms, entry->ticket.deadline_ms);
+      continue;
+    }
+    auto body = deps_.queue->body_of(item.request_id);
+    if (!body) continue;
+    log::warn("batch.overdue", {{"request", item.request_id}, {"batch", sent.batch.provider_id}});
+    const auto kept = deps_.queue->answer(
+        item.request_id, unheard_answer(entry->ticket, *std::move(body), item.model), now_ms);
+    if (!kept)
+      log::error("deferred.not_kept",
+                 {{"request", item.request_id}, {"error", kept.error().message}});
+  }
+}
+
 // --- taking its results --------------------------------------------------------------------------
 
 bool Batcher::collect(Sent& sent, const backend::BatchState& state) {
@@ -277,7 +320,8 @@ bool Batcher::collect(Sent& sent, const backend::BatchState& state) {
         return {};
       },
       &stopping_);
-  if (!read) {
+  // Results that are not there (any more) are read again, as some that are left out.
+  if (!read && read.error().code != Code::kNotFound) {
     log::warn("batch.not_read", {{"batch", batch.provider_id}, {"error", read.error().message}});
     return false;
   }
@@ -340,7 +384,8 @@ Result<> Batcher::close(const Batch::Item& item, const BatchOutcome& outcome) {
 
 // The provider knows nothing of it (any more, or with this key): what it may have cost is charged.
 bool Batcher::lose(const Batch& batch) {
-  log::error("batch.lost", {{"batch", batch.provider_id}, {"hint", "was the Claude key changed?"}});
+  log::error("batch.lost", {{"batch", batch.provider_id.empty() ? batch.name : batch.provider_id},
+                            {"hint", "was the Claude key changed?"}});
   return close_all(batch, unheard("the Claude API does not know the batch"));
 }
 
@@ -362,8 +407,9 @@ bool Batcher::close_all(const Batch& batch, const backend::Report& report) {
 // Of one that was not sent: where the ledger does not take its end now, it is looked at again.
 void Batcher::end(Batch batch, const Error& why) {
   if (!give_up(batch, why))
-    sent_.push_back(
-        {.batch = std::move(batch), .next_look_ms = deps_.clock->wall_ms() + kFirstLookMs});
+    sent_.push_back({.batch = std::move(batch),
+                     .next_look_ms = deps_.clock->wall_ms() + kFirstLookMs,
+                     .heard_ms = mono_ms()});
 }
 
 void Batcher::let_go(const std::string& request_id, bool answered) {

@@ -61,6 +61,7 @@ class Batcher {
     std::set<std::string> taken = {};            // whose results have been
     std::int64_t succeeded = 0;                  // of those
     int short_reads = 0;                         // of results that did not name every request
+    std::int64_t heard_ms = 0;  // when the provider last said how it stands; monotonic
   };
   using Entries = std::vector<std::unique_ptr<BatchEntry>>;
 
@@ -72,6 +73,9 @@ class Batcher {
   void send(deferral::Batch batch, const std::vector<backend::BatchItem>& items);
 
   bool look(Sent& sent);  // true: it is over
+  bool look_at(Sent& sent);
+  void tell_overdue(Sent& sent);
+  std::int64_t mono_ms() const;
   bool look_for_lost(Sent& sent);
   bool is_known(const std::string& provider_id) const;
   std::optional<bool> holds_ours(const std::string& provider_id,

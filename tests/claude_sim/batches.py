@@ -119,6 +119,10 @@ class Batches:
                 return
             await asyncio.sleep(self.options.latency_ms / 1000)
             await simulator.send_json(responder, 200, batch.shown(url), request_id)
+        elif self.options.batch_fail:
+            raise ApiError(self.options.batch_fail)
+        elif what == "results" and self.options.batch_results_fail:
+            raise ApiError(self.options.batch_results_fail)
         elif request.method == "GET" and not name:
             shown = [batch.shown(url) for batch in reversed(self.all.values())]
             await simulator.send_json(responder, 200, {"data": shown[:100], "has_more": len(shown) > 100,

@@ -221,6 +221,10 @@ def parse_options(argv):
                         help="end the first N downloads of a batch's results after one line")
     parser.add_argument("--batch-cut", type=int, default=0, metavar="N",
                         help="drop the connection of the first N batches after they were made")
+    parser.add_argument("--batch-fail", type=int, default=0, metavar="STATUS",
+                        help="answer everything about batches but their making with it")
+    parser.add_argument("--batch-results-fail", type=int, default=0, metavar="STATUS",
+                        help="answer downloads of results with it")
     options = parser.parse_args(argv)
     try:
         faults.Plan(options.fail)
