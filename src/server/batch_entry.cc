@@ -67,7 +67,7 @@ Result<std::unique_ptr<BatchEntry>> BatchEntry::ready(Service& service,
   entry->job_ = job_for(entry->queued_.exchange(), entry->asked_);
   entry->job_.decision = decision;
   entry->job_.batch = true;
-  entry->job_.deferred_ms = now_ms - ticket.created_ms;
+  entry->job_.deferred_ms = waited_ms(ticket, now_ms);
   entry->batched_ = {.request_id = ticket.id,
                      .attempt = attempts_of(service, ticket.id) + 1,
                      .target = decision.targets.front()};

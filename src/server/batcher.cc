@@ -61,7 +61,7 @@ Batcher::~Batcher() {
 void Batcher::add(const deferral::Ticket& ticket) {
   const std::lock_guard lock(mutex_);
   if (!owned_.insert(ticket.id).second) return;
-  if (pending_.empty()) pending_since_ms_ = deps_.clock->wall_ms();
+  if (pending_.empty()) pending_since_ms_ = mono_ms();
   pending_.push_back(ticket);
   changed_.notify_all();
 }
@@ -73,8 +73,8 @@ bool Batcher::owns(const std::string& request_id) const {
 
 void Batcher::run() {
   while (!stopping_.cancelled()) {
-    const std::int64_t now_ms = deps_.clock->wall_ms();
-    if (const auto tickets = gathered(now_ms); !tickets.empty()) form(tickets);
+    if (const auto tickets = gathered(); !tickets.empty()) form(tickets);
+    const std::int64_t now_ms = mono_ms();
     for (std::size_t i = 0; i < sent_.size();) {
       Sent& sent = sent_[i];
       bool over = false;
@@ -96,9 +96,10 @@ void Batcher::run() {
 // --- sending -------------------------------------------------------------------------------------
 
 // Those that have about as much time: a batch is ended when its first has to go another way.
-std::vector<deferral::Ticket> Batcher::gathered(std::int64_t now_ms) {
+std::vector<deferral::Ticket> Batcher::gathered() {
   const std::lock_guard lock(mutex_);
-  if (pending_.empty() || now_ms - pending_since_ms_ < kGatherMs) return {};
+  if (pending_.empty() || mono_ms() - pending_since_ms_ < kGatherMs) return {};
+  const std::int64_t now_ms = deps_.clock->wall_ms();
   std::ranges::sort(pending_, {}, deferral::urgency);
   const std::int64_t soonest_ms = pending_.front().deadline_ms - now_ms;
   const auto first_later = std::ranges::find_if(pending_, [&](const deferral::Ticket& ticket) {
@@ -177,9 +178,8 @@ void Batcher::send(Batch batch, const std::vector<backend::BatchItem>& items) {
   } else {
     log::warn("batch.uncertain", {{"batch", batch.name}, {"error", state.error().message}});
   }
-  sent_.push_back({.batch = std::move(batch),
-                   .next_look_ms = deps_.clock->wall_ms() + kFirstLookMs,
-                   .heard_ms = mono_ms()});
+  sent_.push_back(
+      {.batch = std::move(batch), .next_look_ms = mono_ms() + kFirstLookMs, .heard_ms = mono_ms()});
 }
 
 // --- asking after it -----------------------------------------------------------------------------
@@ -190,7 +190,7 @@ bool Batcher::look(Sent& sent) {
   const bool is_known = sent.batch.stage == Batch::Stage::kSent;
   if (is_known ? look_at(sent) : look_for_lost(sent)) return true;
   if (const std::int64_t left_ms = sent.heard_ms + kLostAfterMs - mono_ms(); left_ms > 0) {
-    sent.next_look_ms = std::min(sent.next_look_ms, deps_.clock->wall_ms() + left_ms);
+    sent.next_look_ms = std::min(sent.next_look_ms, mono_ms() + left_ms);
     return false;
   }
   if (deps_.clock->wall_ms() - sent.batch.sent_ms >= kUnheardMsMax) return lose(sent.batch);
@@ -200,6 +200,10 @@ bool Batcher::look(Sent& sent) {
 
 std::int64_t Batcher::mono_ms() const {
   return deps_.clock->mono_ns() / 1'000'000;
+}
+
+std::int64_t Batcher::mono_ms_at(std::int64_t wall_ms) const {
+  return mono_ms() + wall_ms - deps_.clock->wall_ms();
 }
 
 bool Batcher::look_at(Sent& sent) {
@@ -220,7 +224,6 @@ bool Batcher::look_at(Sent& sent) {
 // One that may have been sent: it is known by its requests, which its results name, and until it
 // has ended by nothing. Only batches of the same size and time are looked at.
 bool Batcher::look_for_lost(Sent& sent) {
-  const std::int64_t now_ms = deps_.clock->wall_ms();
   const auto latest = deps_.claude->latest(&stopping_);
   if (!latest) {
     log::warn("batch.not_looked_for",
@@ -241,7 +244,7 @@ bool Batcher::look_for_lost(Sent& sent) {
     save(sent.batch);
     return collect(sent, state);
   }
-  if (may_be_there || now_ms - sent.batch.sent_ms < kLostAfterMs) return false;
+  if (may_be_there || mono_ms() - sent.heard_ms < kLostAfterMs) return false;
   return give_up(sent.batch, {Code::kUnavailable, "the batch never reached the Claude API"});
 }
 
@@ -266,19 +269,21 @@ std::optional<bool> Batcher::holds_ours(const std::string& provider_id, const Ba
 void Batcher::stop_in_time(Sent& sent) {
   if (sent.batch.stopped) return;
   const std::int64_t now_ms = deps_.clock->wall_ms();
-  std::int64_t soonest_ms = INT64_MAX;
-  for (const Batch::Item& item : sent.batch.items)
-    if (const auto entry = deps_.queue->find(item.request_id))
-      soonest_ms = std::min(soonest_ms, start_by_ms(entry->ticket));
-  if (now_ms < soonest_ms) {
-    sent.next_look_ms = std::min(sent.next_look_ms, soonest_ms);
-    return;  // where all were given up: at its end
+  std::optional<std::int64_t> soonest_ms;  // none: nobody waits for any of it
+  for (const Batch::Item& item : sent.batch.items) {
+    const auto entry = deps_.queue->find(item.request_id);
+    if (!entry || entry->state == deferral::State::kAnswered) continue;
+    soonest_ms = std::min(soonest_ms.value_or(INT64_MAX), start_by_ms(entry->ticket));
+  }
+  if (soonest_ms && now_ms < *soonest_ms) {
+    sent.next_look_ms = std::min(sent.next_look_ms, mono_ms_at(*soonest_ms));
+    return;
   }
   const auto stopped = deps_.claude->stop(sent.batch.provider_id, &stopping_);
   if (!stopped) return log::warn("batch.not_stopped", {{"error", stopped.error().message}});
   sent.batch.stopped = true;
   sent.wait_ms = 0;
-  sent.next_look_ms = now_ms + kFirstLookMs;
+  sent.next_look_ms = mono_ms() + kFirstLookMs;
   save(sent.batch);
 }
 
@@ -290,7 +295,7 @@ void Batcher::tell_overdue(Sent& sent) {
     const auto entry = deps_.queue->find(item.request_id);
     if (!entry || entry->state == deferral::State::kAnswered) continue;
     if (now_ms < entry->ticket.deadline_ms) {
-      sent.next_look_ms = std::min(sent.next_look_ms, entry->ticket.deadline_ms);
+      sent.next_look_ms = std::min(sent.next_look_ms, mono_ms_at(entry->ticket.deadline_ms));
       continue;
     }
     auto body = deps_.queue->body_of(item.request_id);
@@ -408,7 +413,7 @@ bool Batcher::close_all(const Batch& batch, const backend::Report& report) {
 void Batcher::end(Batch batch, const Error& why) {
   if (!give_up(batch, why))
     sent_.push_back({.batch = std::move(batch),
-                     .next_look_ms = deps_.clock->wall_ms() + kFirstLookMs,
+                     .next_look_ms = mono_ms() + kFirstLookMs,
                      .heard_ms = mono_ms()});
 }
 

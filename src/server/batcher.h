@@ -55,18 +55,18 @@ class Batcher {
   bool owns(const std::string& request_id) const;
 
  private:
-  struct Sent {
+  struct Sent {  // its times are of the monotonic clock
     deferral::Batch batch;
-    std::int64_t next_look_ms = 0, wait_ms = 0;  // of the wall clock; how long the last wait was
+    std::int64_t next_look_ms = 0, wait_ms = 0;  // how long the last wait was
     std::set<std::string> taken = {};            // whose results have been
     std::int64_t succeeded = 0;                  // of those
     int short_reads = 0;                         // of results that did not name every request
-    std::int64_t heard_ms = 0;  // when the provider last said how it stands; monotonic
+    std::int64_t heard_ms = 0;                   // when the provider last said how it stands
   };
   using Entries = std::vector<std::unique_ptr<BatchEntry>>;
 
   void run();
-  std::vector<deferral::Ticket> gathered(std::int64_t now_ms);
+  std::vector<deferral::Ticket> gathered();
   void form(const std::vector<deferral::Ticket>& tickets);
   Entries ready(const std::vector<deferral::Ticket>& tickets);
   std::vector<backend::BatchItem> reserve(Entries& entries);
@@ -76,6 +76,7 @@ class Batcher {
   bool look_at(Sent& sent);
   void tell_overdue(Sent& sent);
   std::int64_t mono_ms() const;
+  std::int64_t mono_ms_at(std::int64_t wall_ms) const;  // if no clock is set until then
   bool look_for_lost(Sent& sent);
   bool is_known(const std::string& provider_id) const;
   std::optional<bool> holds_ours(const std::string& provider_id,
@@ -99,7 +100,7 @@ class Batcher {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::vector<deferral::Ticket> pending_;
-  std::int64_t pending_since_ms_ = 0;
+  std::int64_t pending_since_ms_ = 0;  // monotonic
   std::set<std::string, std::less<>> owned_;
   std::thread thread_;  // last
 };

@@ -251,7 +251,7 @@ bool Later::find_out(const deferral::Entry& entry, std::int64_t now_ms) {
   net::CancelFlag nobody;
   Queued queued(ticket, *std::move(body), nobody);
   const auto found = prospect_of(service_, queued.exchange(),
-                                 {.waited_ms = now_ms - ticket.created_ms,
+                                 {.waited_ms = waited_ms(ticket, now_ms),
                                   .left_ms = ticket.deadline_ms - now_ms,
                                   .attempts_before = attempts_of(service_, ticket.id),
                                   .batchable = batchable});
@@ -312,7 +312,7 @@ void Later::run(const deferral::Entry& entry, const net::CancelFlag& cancel) {
                                                            " attempts, see `tophand explain`"});
   else
     answer_now(service_, queued.exchange(),
-               {.waited_ms = before == 0 ? now_ms - ticket.created_ms : 0,
+               {.waited_ms = before == 0 ? waited_ms(ticket, now_ms) : 0,
                 .left_ms = ticket.deadline_ms - now_ms,
                 .attempts_before = before});
   if (!queued.writer().whole() || cancel.cancelled()) return put_back(ticket.id, 0);

@@ -44,5 +44,10 @@ TEST(Later, HasToBeBegunInTimeToBeAnswered) {
   EXPECT_EQ(start_by_ms({.created_ms = 1000, .deadline_ms = 5000}), 4000);
 }
 
+TEST(Later, HasWaitedForNoTimeWhenTheClockWasSetBack) {
+  EXPECT_EQ(waited_ms({.created_ms = 1000}, 5000), 4000);
+  EXPECT_EQ(waited_ms({.created_ms = 5000}, 1000), 0);
+}
+
 }  // namespace
 }  // namespace tophand::server

@@ -64,6 +64,10 @@ deferral::HeaderLines kept_headers(const net::Headers& from) {
   return out;
 }
 
+std::int64_t waited_ms(const deferral::Ticket& ticket, std::int64_t now_ms) {
+  return std::max<std::int64_t>(0, now_ms - ticket.created_ms);
+}
+
 std::int64_t start_by_ms(const deferral::Ticket& ticket) {
   return ticket.created_ms + policy::patience_ms(ticket.deadline_ms - ticket.created_ms);
 }

@@ -33,6 +33,9 @@ class Queued {
 deferral::HeaderLines kept_headers(const net::Headers& from);
 // The moment at which it has to be begun to be answered in time, wall clock.
 std::int64_t start_by_ms(const deferral::Ticket& ticket);
+// Since it came. Never negative, as no row of the ledger is, though the clock may have been set
+// back.
+std::int64_t waited_ms(const deferral::Ticket& ticket, std::int64_t now_ms);
 // Of its answers in the ledger, the highest number of an attempt; 0: there is none.
 std::int64_t attempts_of(Service& service, const std::string& request_id);
 
