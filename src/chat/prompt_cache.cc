@@ -51,12 +51,20 @@ void collect_marked(Json& list, std::vector<Json*>& marked) {
     if (item.contains("cache_control")) marked.push_back(&item);
 }
 
-void drop_surplus(Json& body) {
+// The API takes four, and none for an hour behind one for five minutes: those in front of it last
+// as long then.
+void settle_marks(Json& body) {
   std::vector<Json*> marked;
   for (const char* part : {"tools", "system"})
     if (body.contains(part)) collect_marked(body[part], marked);
   for (Json& message : body["messages"]) collect_marked(message["content"], marked);
-  for (std::size_t i = 0; i + kMarksMax < marked.size(); ++i) marked[i]->erase("cache_control");
+  const std::size_t surplus = marked.size() - std::min(marked.size(), kMarksMax);
+  for (std::size_t i = 0; i < surplus; ++i) marked[i]->erase("cache_control");
+  bool hour = false;
+  for (std::size_t i = marked.size(); i-- > surplus;) {
+    if (hour) write_cache_mark(CacheMark::k1h, *marked[i]);
+    hour = hour || string_or((*marked[i])["cache_control"], "ttl", "5m") != "5m";
+  }
 }
 
 std::int64_t prompt_bytes(const Request& request) {
@@ -125,7 +133,7 @@ void place_cache_marks(CacheMark mark, Json& body) {
       break;
     }
   }
-  drop_surplus(body);
+  settle_marks(body);
 }
 
 }  // namespace tophand::chat

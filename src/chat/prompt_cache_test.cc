@@ -142,6 +142,15 @@ TEST(PromptCache, TheLastFourOfMoreMarksAreSent) {
                                          "messages/0/content/4", "messages/0/content/5"}));
 }
 
+TEST(PromptCache, WhatStandsInFrontOfAnHourLastsAnHour) {
+  Json body = loop();
+  body["messages"][0]["cache_control"] = kMark;
+  body["messages"][1]["cache_control"] = kHour;
+  body["messages"][3]["cache_control"] = kMark;
+  EXPECT_EQ(marks(written(body)),
+            (Marks{"system/01h", "messages/0/content/01h", "messages/2/content/0"}));
+}
+
 TEST(PromptCache, ResponsesHaveTheSameMarks) {
   const Json part = {{"type", "input_text"}, {"text", "Go."}, {"cache_control", kMark}};
   Json body = {{"model", "m"},

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "engine/answer_filter.h"
 #include "engine/generator_prompt.h"
+#include "engine/loop_watch.h"
 #include "engine/sampler.h"
 
 namespace tophand::engine {
@@ -187,6 +188,7 @@ void Generator::decode(Run& run) {
   for (const text::TokenId token : run.tokens) sampler.accept(token);
   StopFilter stops(run.request.stop);
   text::Utf8Buffer utf8;
+  LoopWatch loops;
   std::int64_t& count = run.finished.usage.output_tokens;
   run.finished.reason =
       run.room_is_context ? chat::StopReason::kContextFull : chat::StopReason::kMaxTokens;
@@ -211,6 +213,11 @@ void Generator::decode(Run& run) {
     }
     run.send_text(stops.push(utf8.push(piece(run, token))));
     if (stops.matched()) break;
+    // Whoever has set a limit within reach may have wished for it.
+    if (loops.accept(token) && run.room_is_context) {
+      run.finished.reason = chat::StopReason::kMaxTokens;
+      break;
+    }
     if (count == run.room || run.stopped()) break;
     if (auto ran = parts_.session.forward({&token, 1}, {}); !ran)
       return fail_with(std::move(ran).error());

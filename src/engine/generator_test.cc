@@ -75,6 +75,23 @@ class GeneratorTest : public testing::Test {
   Generator generator_;
 };
 
+TEST_F(GeneratorTest, AnAnswerThatRepeatsItselfForGoodIsEndedUnlessItsLimitIsNear) {
+  std::string babble = "Well. ";
+  while (babble.size() < 3000) babble += "I see. ";
+  session_.say(babble);
+  const Outcome cut = run(ask("Hello"));
+  ASSERT_TRUE(cut.finished);
+  EXPECT_EQ(cut.finished->reason, chat::StopReason::kMaxTokens);
+  EXPECT_LT(cut.text.size(), 600u);
+  chat::Request limited = ask("Hello");
+  limited.max_tokens = 2000;  // may have been wished for
+  session_.say(babble);
+  EXPECT_EQ(run(limited).text, babble.substr(0, 2000));
+  limited.max_tokens = 32'000;  // more than the context has left
+  session_.say(babble);
+  EXPECT_EQ(run(limited).text, cut.text);
+}
+
 TEST_F(GeneratorTest, AnswersInOrderAndCounts) {
   session_.say("Hi.");
   const Outcome out = run(ask("Hello"));

@@ -103,6 +103,8 @@ REFUSED = {
     "choice without tools": (ask(tool_choice={"type": "any"}), 400, "tool_choice"),
     "five breakpoints": (ask([{**TEXT, "cache_control": {"type": "ephemeral"}}] * 5), 400,
                          "maximum of 4"),
+    "an hour behind five minutes": (ask([{**TEXT, "cache_control": {"type": "ephemeral", "ttl": ttl}}
+                                         for ttl in ("5m", "1h")]), 400, "must not come after"),
     "hot": (ask(temperature=2), 400, "temperature"),
     "not JSON": (b"{", 400, "not valid JSON"),
     "not an object": (b"[]", 400, "valid dictionary"),

@@ -84,14 +84,12 @@ def check_request(value, counting=False, betas=""):
     _check_scalars(value)
     _check_tools(value)
     _check_thinking(value, betas)
-    breakpoints = [0]
+    breakpoints = []  # their lifetimes, in the order of the prompt
+    for tool in value.get("tools", []):
+        _note_breakpoint(tool, breakpoints)
     _check_system(value.get("system"), breakpoints)
     _check_messages(value["messages"], breakpoints)
-    for tool in value.get("tools", []):
-        breakpoints[0] += 1 if tool.get("cache_control") else 0
-    if breakpoints[0] > CACHE_BREAKPOINTS_MAX:
-        raise invalid("A maximum of 4 blocks with cache_control may be provided. "
-                      f"Found {breakpoints[0]}.")
+    _check_breakpoints(breakpoints)
     if known_model(value["model"]) is None:
         raise ApiError(404, f"model: {value['model']}")
 
@@ -179,6 +177,20 @@ def _check_thinking(value, betas):
         raise invalid("`max_tokens` must be greater than `thinking.budget_tokens`.")
 
 
+def _note_breakpoint(holder, breakpoints):
+    if holder.get("cache_control"):
+        breakpoints.append(holder["cache_control"].get("ttl", "5m"))
+
+
+def _check_breakpoints(breakpoints):
+    if len(breakpoints) > CACHE_BREAKPOINTS_MAX:
+        raise invalid("A maximum of 4 blocks with cache_control may be provided. "
+                      f"Found {len(breakpoints)}.")
+    if breakpoints != sorted(breakpoints):  # "1h" is before "5m"
+        raise invalid("a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. "
+                      "Note that blocks are processed in the following order: `tools`, `system`, `messages`.")
+
+
 def _check_system(system, breakpoints):
     if system is None or isinstance(system, str):
         return
@@ -188,7 +200,7 @@ def _check_system(system, breakpoints):
         if not isinstance(block, dict) or block.get("type") != "text":
             raise invalid(f"system.{index}: only text blocks are supported")
         _check_text(block, f"system.{index}", "system")
-        breakpoints[0] += 1 if block.get("cache_control") else 0
+        _note_breakpoint(block, breakpoints)
 
 
 def _check_text(block, where, what):
@@ -238,7 +250,7 @@ def _check_message(message, where, breakpoints):
     allowed = {"user": USER_BLOCKS, "assistant": ASSISTANT_BLOCKS, "system": {"text"}}[role]
     for index, block in enumerate(content):
         _check_block(block, f"{where}.content.{index}", allowed)
-        breakpoints[0] += 1 if block.get("cache_control") else 0
+        _note_breakpoint(block, breakpoints)
 
 
 def _check_block(block, where, allowed):
