@@ -347,7 +347,7 @@ std::string write_anthropic_request(const Request& request, std::string_view mod
   if (!stops.empty()) out["stop_sequences"] = std::move(stops);
   add_format(request, out);
   if (request.stream) out["stream"] = true;
-  place_cache_marks(wording.cache_prompt ? own_cache_mark(request) : CacheMark::kNone, out);
+  place_cache_marks(mark_of_ends(request, wording.cache_prompt), out);
   return dump_json(out);
 }
 

@@ -115,9 +115,9 @@ void write_cache_mark(CacheMark mark, Json& object) {
   object["cache_control"] = std::move(control);
 }
 
-CacheMark own_cache_mark(const Request& request) {
+CacheMark mark_of_ends(const Request& request, bool wanted) {
   if (request.cache_ends != CacheMark::kNone) return request.cache_ends;
-  if (request.billing.cache_write != CacheMark::kNone) return CacheMark::kNone;
+  if (!wanted || request.billing.cache_write != CacheMark::kNone) return CacheMark::kNone;
   return goes_on(request) && prompt_bytes(request) >= kBytesMin ? CacheMark::k5m : CacheMark::kNone;
 }
 

@@ -20,10 +20,10 @@ void take_cache_mark(JsonView holder, Tool& tool, Request& request);
 // Adds `cache_control` to an object; nothing for kNone.
 void write_cache_mark(CacheMark mark, Json& object);
 
-// The mark of our own that a request is given, where such are wanted at all: its client's for the
-// whole; else five minutes where it will be sent again with more behind it (a conversation's later
-// turn, an agent's with tools), is long enough to be kept, and has no marks of its client's.
-CacheMark own_cache_mark(const Request& request);
+// The mark that is put at the ends of a request's prompt: its client's for the whole; else, where
+// ours are `wanted`, five minutes if it will be sent again with more behind it (a conversation's
+// later turn, an agent's with tools), is long enough to be kept, and has no marks of its client's.
+CacheMark mark_of_ends(const Request& request, bool wanted);
 
 // On a body for the Messages API: `mark` at the end of what stays the same between an agent's
 // requests (system text and tools), of the last message, and of the user's message before, where

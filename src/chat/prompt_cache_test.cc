@@ -113,7 +113,7 @@ TEST(PromptCache, MarksOfTheClientAreKeptAndNoneAreAdded) {
   EXPECT_EQ(out["system"].size(), 2U);
   EXPECT_EQ(out["system"][1]["text"], "Now.");
   EXPECT_EQ(parsed(body).billing.cache_write, CacheMark::k1h);
-  EXPECT_EQ(own_cache_mark(parsed(body)), CacheMark::kNone);
+  EXPECT_EQ(mark_of_ends(parsed(body), true), CacheMark::kNone);
 }
 
 TEST(PromptCache, MarksOfToolsStandBesideTheFunctionOrInIt) {
@@ -129,7 +129,8 @@ TEST(PromptCache, OneMarkForTheWholeRequestIsPutWhereItIsBest) {
                {"messages", Json::array({text("system", "S"), text("user", "U")})},
                {"cache_control", kHour}};
   EXPECT_EQ(marks(written(body)), (Marks{"system/01h", "messages/0/content/01h"}));
-  EXPECT_EQ(own_cache_mark(parsed(body)), CacheMark::k1h);
+  EXPECT_EQ(mark_of_ends(parsed(body), false), CacheMark::k1h);
+  EXPECT_EQ(marks(written(body, Dialect::kOpenAiChat, false)).size(), 2U);  // as it is not ours
 }
 
 TEST(PromptCache, TheLastFourOfMoreMarksAreSent) {

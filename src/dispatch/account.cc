@@ -66,8 +66,9 @@ std::int64_t schema_tokens(const chat::Request& request) {
 // The dearest that the request as it is sent asks for.
 chat::CacheMark cache_write_of(const Deps& deps, const Job& job) {
   const chat::CacheMark clients = job.request->billing.cache_write;
-  if (!job.raw_body.empty() || !wording_for(deps, job).cache_prompt) return clients;
-  return std::max(clients, chat::own_cache_mark(*job.request));
+  if (!job.raw_body.empty()) return clients;
+  const bool ours_too = wording_for(deps, job).cache_prompt;
+  return std::max(clients, chat::mark_of_ends(*job.request, ours_too));
 }
 
 // A byte is at most one token, but for images, which have a maximum of their own.
