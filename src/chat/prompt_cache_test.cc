@@ -79,7 +79,7 @@ TEST(PromptCache, NothingButTheMarksIsOtherThanWithoutThem) {
   EXPECT_TRUE(marks(plain).empty());
   EXPECT_EQ(marked["system"][0]["text"], plain["system"]);
   marked["system"] = plain["system"];
-  for (const std::size_t at : {0, 2}) marked["messages"][at]["content"][0].erase("cache_control");
+  for (const std::size_t at : {0U, 2U}) marked["messages"][at]["content"][0].erase("cache_control");
   EXPECT_EQ(dump_json(marked), dump_json(plain));
 }
 

@@ -24,8 +24,8 @@ std::vector<text::TokenId> different(std::size_t count) {
 }
 
 TEST(LoopWatch, NoticesAPartThatIsRepeatedFor512Tokens) {
-  for (const std::size_t period : {1, 2, 3, 17, 100, 128})
-    for (const std::size_t before : {0, 1, 127, 128, 129, 1000})
+  for (const std::size_t period : {1U, 2U, 3U, 17U, 100U, 128U})
+    for (const std::size_t before : {0U, 1U, 127U, 128U, 129U, 1000U})
       EXPECT_EQ(noticed_after(different(period), before), LoopWatch::kLoopTokens)
           << period << " after " << before;
 }
