@@ -105,12 +105,18 @@ Result<> read_heads(const Reader& in, Hyperparameters& out) {
   return {};
 }
 
+// The key of the factor; files from before rope.scaling.* have the second.
+std::string_view factor_key(const Reader& in) {
+  const bool old = !in.has("rope.scaling.factor") && in.has("rope.scale_linear");
+  return old ? "rope.scale_linear" : "rope.scaling.factor";
+}
+
 // As llama.cpp writes it: a factor without a type is linear, factors of pairs are LongRoPE's.
 Result<RopeScaling> read_rope_scaling(const Reader& in) {
   const bool pair_factors = in.file().find_tensor("rope_factors_long.weight") != nullptr;
   if (!in.has("rope.scaling.type")) {
     if (pair_factors) return RopeScaling::kLongRope;
-    return in.has("rope.scaling.factor") ? RopeScaling::kLinear : RopeScaling::kNone;
+    return in.has(factor_key(in)) ? RopeScaling::kLinear : RopeScaling::kNone;
   }
   const auto type = in.file().string(in.name("rope.scaling.type"));
   if (!type) return tl::unexpected(type.error());
@@ -157,21 +163,19 @@ Result<> read_rope(const Reader& in, Hyperparameters& out) {
   const auto scaling = read_rope_scaling(in);
   if (!scaling) return tl::unexpected(scaling.error());
   rope.scaling = *scaling;
+  READ_NUMBER(rope.attention_factor, in.number_or("rope.scaling.attn_factor", 1.0, 1e-3, 1e3));
   if (rope.scaling == RopeScaling::kNone) return {};
   if (rope.scaling == RopeScaling::kLinear || rope.scaling == RopeScaling::kYarn)
-    READ_NUMBER(rope.factor, in.number("rope.scaling.factor", 1.0, 1e6));
+    READ_NUMBER(rope.factor, in.number(factor_key(in), 1.0, 1e6));
   if (rope.scaling == RopeScaling::kLinear) return {};
   READ_COUNT(rope.original_context, in.integer_or("rope.scaling.original_context_length",
                                                   out.context_trained, 2, kContextMax));
   // LongRoPE (arXiv 2402.13753): attention is sharper, the longer the context was made.
-  double attention_factor = 1.0;
   const double longer =
       static_cast<double>(out.context_trained) / static_cast<double>(rope.original_context);
-  if (rope.scaling == RopeScaling::kLongRope && longer > 1.0)
-    attention_factor =
+  if (rope.scaling == RopeScaling::kLongRope && longer > 1.0 && !in.has("rope.scaling.attn_factor"))
+    rope.attention_factor =
         std::sqrt(1.0 + std::log(longer) / std::log(static_cast<double>(rope.original_context)));
-  READ_NUMBER(rope.attention_factor,
-              in.number_or("rope.scaling.attn_factor", attention_factor, 1e-3, 1e3));
   return rope.scaling == RopeScaling::kYarn ? read_yarn(in, rope) : Result<>{};
 }
 
@@ -259,10 +263,9 @@ Result<Hyperparameters> read_hyperparameters(const gguf::File& file) {
   }
   READ_COUNT(out.layers, in.integer("block_count", 1, kLayersMax));
   // Blocks for multi-token prediction come after the trunk.
-  std::uint64_t predictors = 0;
-  READ_COUNT(predictors, in.integer_or("nextn_predict_layers", 0, 0,
-                                       static_cast<std::int64_t>(out.layers) - 1));
-  out.layers -= predictors;
+  READ_COUNT(out.predictors, in.integer_or("nextn_predict_layers", 0, 0,
+                                           static_cast<std::int64_t>(out.layers) - 1));
+  out.layers -= out.predictors;
   READ_COUNT(out.width, in.integer("embedding_length", 1, kWidthMax));
   READ_COUNT(out.ffn_width, in.integer("feed_forward_length", 1, kFfnWidthMax));
   READ_COUNT(out.context_trained, in.integer("context_length", 1, kContextMax));

@@ -33,13 +33,14 @@ struct DeltaNetShape {
 // width, V vocabulary.
 struct Hyperparameters {
   std::string architecture;
-  std::uint64_t layers = 0;      // L, of the trunk: blocks for multi-token prediction are left out
-  std::uint64_t width = 0;       // d
-  std::uint64_t ffn_width = 0;   // ff
-  std::uint64_t heads = 0;       // h
-  std::uint64_t kv_heads = 0;    // kv; divides h
-  std::uint64_t head_size = 0;   // hd
-  std::uint64_t vocabulary = 0;  // V
+  std::uint64_t layers = 0;          // L, of the trunk
+  std::uint64_t predictors = 0;      // blocks after the trunk, for multi-token prediction: left out
+  std::uint64_t width = 0;           // d
+  std::uint64_t ffn_width = 0;       // ff
+  std::uint64_t heads = 0;           // h
+  std::uint64_t kv_heads = 0;        // kv; divides h
+  std::uint64_t head_size = 0;       // hd
+  std::uint64_t vocabulary = 0;      // V
   std::int64_t context_trained = 0;  // tokens
   Rope rope;
   float norm_eps = 1e-5f;

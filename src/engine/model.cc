@@ -10,6 +10,7 @@
 #include "engine/loaded_model.h"
 #include "engine/recurrent_states.h"
 #include "engine/tokenizer_spec.h"
+#include "engine/unhandled.h"
 
 namespace tophand::engine {
 namespace {
@@ -94,6 +95,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::open(const LoadOptions& option
   if (!graph) return tl::unexpected(std::move(graph).error());
   model->graph_ = std::move(*graph);
   TOPHAND_TRY(shape, "read header", read_hyperparameters(model->file_));
+  TOPHAND_CHECK("read header", check_keys(model->file_, shape.architecture));
   model->shape_ = std::move(shape);
   if (auto done = model->choose_options(options); !done)
     return tl::unexpected(std::move(done).error());
@@ -179,7 +181,7 @@ Result<> LoadedModel::declare(WeightLoader& weights) {
       !done)
     return done;
   head_.multiply(shape_.logit_scale);
-  return {};
+  return check_tensors(file_, shape_, weights);
 }
 
 // Divisors of the frequencies: "rope_freqs" (Llama 3.1), or LongRoPE's two sets.

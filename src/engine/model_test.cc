@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 
+#include "engine/hyperparameters.h"
 #include "engine/session.h"
 #include "gguf/writer_for_tests.h"
 
@@ -17,6 +18,7 @@ namespace tophand::engine {
 namespace {
 
 using namespace gguf::testing;
+using namespace std::string_literals;
 
 // A llama of one layer: d 32, ff 64, 2 heads, 1 KV head of 16, vocabulary 4.
 struct TinyLlama {
@@ -266,6 +268,52 @@ const Refusal kRefusals[] = {
     {"TypesTooFew",
      [](TinyLlama& m) { m.metadata["types"] = entry_i32s("tokenizer.ggml.token_type", {1}); },
      "token_type has 1 entries"},
+    // What the forward pass would pass over (unhandled.h).
+    {"NormOfHeads", [](TinyLlama& m) { m.tensor(TinyLlama::layer("attn_q_norm"), {16}); },
+     "tensor 'blk.0.attn_q_norm.weight' has no place in a llama model of 1 blocks"},
+    {"NormOfAttention", [](TinyLlama& m) { m.tensor(TinyLlama::layer("attn_sub_norm"), {32}); },
+     "tensor 'blk.0.attn_sub_norm.weight' has no place"},
+    {"NormAfterAttention",
+     [](TinyLlama& m) { m.tensor(TinyLlama::layer("post_attention_norm"), {32}); },
+     "tensor 'blk.0.post_attention_norm.weight' has no place"},
+    {"Router", [](TinyLlama& m) { m.tensor(TinyLlama::layer("ffn_gate_inp"), {32, 4}); },
+     "tensor 'blk.0.ffn_gate_inp.weight' has no place"},
+    {"BiasOfANorm", [](TinyLlama& m) { m.tensor("blk.0.attn_norm.bias", {32}); },
+     "tensor 'blk.0.attn_norm.bias' has no place"},
+    {"PositionEmbedding", [](TinyLlama& m) { m.tensor("position_embd.weight", {32, 64}); },
+     "tensor 'position_embd.weight' has no place"},
+    {"OneBlockMore", [](TinyLlama& m) { m.tensor("blk.1.attn_norm.weight", {32}); },
+     "tensor 'blk.1.attn_norm.weight' has no place"},
+    {"BlockAfterThePredictor",
+     [](TinyLlama& m) {
+       m.count("llama.block_count", 2);
+       m.count("llama.nextn_predict_layers", 1);
+       m.tensor("blk.2.attn_norm.weight", {32});
+     },
+     "tensor 'blk.2.attn_norm.weight' has no place"},
+    {"NoBlockNumber", [](TinyLlama& m) { m.tensor("blk.x.attn_norm.weight", {32}); },
+     "tensor 'blk.x.attn_norm.weight' has no place"},
+    {"AttentionBothWays",
+     [](TinyLlama& m) { m.metadata["causal"] = entry("llama.attention.causal", 7, "\0"s); },
+     "llama.attention.causal asks for a step that this engine does not run"},
+    {"Softcapping", [](TinyLlama& m) { m.number("llama.attn_logit_softcapping", 50); },
+     "llama.attn_logit_softcapping asks for a step"},
+    {"FinalSoftcapping", [](TinyLlama& m) { m.number("llama.final_logit_softcapping", 30); },
+     "llama.final_logit_softcapping asks for a step"},
+    {"ClampedQueries", [](TinyLlama& m) { m.number("llama.attention.clamp_kqv", 8); },
+     "llama.attention.clamp_kqv asks for a step"},
+    {"Alibi", [](TinyLlama& m) { m.number("llama.attention.max_alibi_bias", 8); },
+     "llama.attention.max_alibi_bias asks for a step"},
+    {"LogitScale", [](TinyLlama& m) { m.number("llama.logit_scale", 8); },
+     "llama.logit_scale asks for a step"},
+    {"ResidualScale", [](TinyLlama& m) { m.number("llama.residual_scale", 0.22f); },
+     "llama.residual_scale asks for a step"},
+    {"EmbeddingScale", [](TinyLlama& m) { m.number("llama.embedding_scale", 12); },
+     "llama.embedding_scale asks for a step"},
+    {"ScaleAsText", [](TinyLlama& m) { m.text("llama.logit_scale", "1"); },
+     "llama.logit_scale asks for a step"},
+    {"ScaleNan", [](TinyLlama& m) { m.number("llama.logit_scale", std::nanf("")); },
+     "llama.logit_scale asks for a step"},
 };
 
 class ModelRefusal : public ModelLoad, public ::testing::WithParamInterface<Refusal> {};
@@ -280,6 +328,70 @@ TEST_P(ModelRefusal, SaysWhatIsWrong) {
 
 INSTANTIATE_TEST_SUITE_P(Table, ModelRefusal, ::testing::ValuesIn(kRefusals),
                          [](const auto& param) { return std::string(param.param.name); });
+
+struct Harmless {
+  const char* name;
+  void (*change)(TinyLlama&);
+};
+
+const Harmless kHarmless[] = {
+    {"Nothing", [](TinyLlama&) {}},
+    {"Biases",
+     [](TinyLlama& m) {
+       m.tensor("blk.0.attn_q.bias", {32});
+       m.tensor("blk.0.ffn_down.bias", {32});
+     }},
+    {"OwnOutput", [](TinyLlama& m) { m.tensor("output.weight", {32, 4}); }},
+    {"RopeFactors", [](TinyLlama& m) { m.tensor("rope_freqs.weight", {8}); }},
+    {"Predictor",
+     [](TinyLlama& m) {
+       m.count("llama.block_count", 2);
+       m.count("llama.nextn_predict_layers", 1);
+       m.tensor("blk.1.nextn.eh_proj.weight", {64, 32});
+     }},
+    {"ImageTower", [](TinyLlama& m) { m.tensor("v.blk.0.attn_q.weight", {32, 32}); }},
+    {"ImageProjector", [](TinyLlama& m) { m.tensor("mm.0.weight", {32, 32}); }},
+    {"NeutralValues",
+     [](TinyLlama& m) {
+       m.metadata["causal"] = entry("llama.attention.causal", 7, "\1"s);
+       m.number("llama.attn_logit_softcapping", 0);
+       m.number("llama.logit_scale", 1);
+       m.number("llama.residual_scale", 0);
+       m.metadata["parallel"] = entry("llama.use_parallel_residual", 7, "\0"s);
+     }},
+};
+
+class ModelHarmless : public ModelLoad, public ::testing::WithParamInterface<Harmless> {};
+
+TEST_P(ModelHarmless, IsLoaded) {
+  TinyLlama model;
+  GetParam().change(model);
+  const auto loaded = load(model.bytes());
+  EXPECT_TRUE(loaded) << loaded.error().message;
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, ModelHarmless, ::testing::ValuesIn(kHarmless),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+// llama.cpp takes these keys whatever the kind of scaling is.
+TEST_F(ModelLoad, HonoursRopeKeysOfOldFilesAndOfAllKinds) {
+  const auto rope_of = [](const TinyLlama& model) {
+    const std::string bytes = model.bytes();
+    const auto file = gguf::File::parse(std::as_bytes(std::span(bytes)));
+    const auto shape = read_hyperparameters(*file);
+    EXPECT_TRUE(shape) << shape.error().message;
+    return shape->rope;
+  };
+  TinyLlama old, sharp;
+  old.number("llama.rope.scale_linear", 4);
+  EXPECT_EQ(rope_of(old).scaling, RopeScaling::kLinear);
+  EXPECT_EQ(rope_of(old).factor, 4.0);
+  sharp.number("llama.rope.scaling.attn_factor", 1.5f);
+  EXPECT_EQ(rope_of(sharp).attention_factor, 1.5);
+  sharp.text("llama.rope.scaling.type", "linear");
+  sharp.number("llama.rope.scaling.factor", 2);
+  EXPECT_EQ(rope_of(sharp).attention_factor, 1.5);
+}
 
 TEST_F(ModelLoad, NamesAnArchitectureItHasNoGraphFor) {
   TinyLlama model;

@@ -32,9 +32,15 @@ Result<> check_shape(const gguf::Tensor& tensor, std::uint64_t cols, std::uint64
 
 }  // namespace
 
+const gguf::Tensor* WeightLoader::find(const std::string& name) {
+  const gguf::Tensor* tensor = file_.find_tensor(name);
+  if (tensor != nullptr) read_.insert(tensor->name);
+  return tensor;
+}
+
 Result<> WeightLoader::read_vector(const std::string& name, std::uint64_t n, Presence presence,
                                    std::vector<float>& out) {
-  const gguf::Tensor* tensor = file_.find_tensor(name);
+  const gguf::Tensor* tensor = find(name);
   if (tensor == nullptr) {
     if (presence == Presence::kOptional) return {};
     return fail(Code::kInvalid, "tensor '" + name + "' is missing");
@@ -48,7 +54,7 @@ Result<> WeightLoader::read_vector(const std::string& name, std::uint64_t n, Pre
 
 Result<> WeightLoader::read_table(const std::string& name, std::uint64_t cols, std::uint64_t rows,
                                   std::vector<float>& out) {
-  const gguf::Tensor* tensor = file_.find_tensor(name);
+  const gguf::Tensor* tensor = find(name);
   if (tensor == nullptr) return fail(Code::kInvalid, "tensor '" + name + "' is missing");
   if (auto done = check_shape(*tensor, cols, rows); !done) return done;
   out.resize(cols * rows);
@@ -66,7 +72,7 @@ Result<> WeightLoader::declare(const std::string& name, std::uint64_t inputs, st
 
 Result<> WeightLoader::declare_stacked(const std::string& name, std::uint64_t inputs,
                                        std::initializer_list<Slice> slices) {
-  const gguf::Tensor* tensor = file_.find_tensor(name + ".weight");
+  const gguf::Tensor* tensor = find(name + ".weight");
   if (tensor == nullptr) return fail(Code::kInvalid, "tensor '" + name + ".weight' is missing");
   std::uint64_t outputs = 0;  // of all; each is bounded by the hyper-parameters
   for (const Slice& slice : slices) outputs += slice.outputs;

@@ -9,6 +9,8 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -63,6 +65,9 @@ class WeightLoader {
   Result<> read_table(const std::string& name, std::uint64_t cols, std::uint64_t rows,
                       std::vector<float>& out);
 
+  // Whether any of the above asked for it.
+  bool has_read(const gguf::Tensor& tensor) const { return read_.contains(tensor.name); }
+
   std::size_t bytes() const { return bytes_; }                // of all declared matrices, packed
   std::size_t vector_bytes() const { return vector_bytes_; }  // read so far, as float32
   std::uint64_t products() const { return products_; }        // inputs * outputs of all matrices
@@ -87,6 +92,7 @@ class WeightLoader {
     const Pending* item;
     std::uint64_t group_begin, group_end;
   };
+  const gguf::Tensor* find(const std::string& name);           // noted as read; nullptr when absent
   static std::span<const std::byte> source(const Part& part);  // its rows in the file
   std::vector<Part> parts() const;
   void pack(const Part& part, kernels::Isa isa) const;
@@ -94,6 +100,7 @@ class WeightLoader {
   const gguf::File& file_;
   const Hadamard& hadamard_;
   std::vector<Pending> pending_;
+  std::unordered_set<std::string_view> read_;  // names, in the file
   std::size_t bytes_ = 0, vector_bytes_ = 0;
   std::uint64_t products_ = 0;
 };
