@@ -108,6 +108,8 @@ CallForm call_form(text::TemplateKind kind) {
       return {"<tool_call>\n[\n  {\"name\": \"", "\", \"arguments\":"};
     case Kind::kQwen35:
     case Kind::kQwen35Direct:
+    case Kind::kQwen36:
+    case Kind::kQwen38:
       return {"<tool_call>\n<function=", ">\n"};
     case Kind::kQwen3Thinking:  // its prompt ends within <think>
       return {"</think>\n\n<tool_call>\n{\"name\": \"", "\", \"arguments\":"};

@@ -10,6 +10,8 @@ bool opens_thinking(TemplateKind kind, const std::vector<Turn>& turns, RenderOpt
     case TemplateKind::kQwen3Thinking:
       return true;
     case TemplateKind::kQwen35:
+    case TemplateKind::kQwen36:
+    case TemplateKind::kQwen38:
       return options.think.value_or(true);
     case TemplateKind::kQwen35Direct:
       return options.think.value_or(false);
@@ -34,6 +36,8 @@ std::vector<Segment> render(TemplateKind kind, const std::vector<Turn>& turns,
     case TemplateKind::kQwen3Thinking:
     case TemplateKind::kQwen35:
     case TemplateKind::kQwen35Direct:
+    case TemplateKind::kQwen36:
+    case TemplateKind::kQwen38:
       render_qwen3(talk, out);
       break;
     case TemplateKind::kLlama3:

@@ -23,6 +23,8 @@ enum class TemplateKind : std::uint8_t {
   kQwen3Thinking,  // always thinks (2507)
   kQwen35,         // thinks unless told not to
   kQwen35Direct,   // thinks only when told to
+  kQwen36,         // kQwen35 with arguments as JSON
+  kQwen38,         // kQwen36 with its effort named, and the thoughts of all turns kept
   kSmolLm2,
   kLlama3,
   kLlama31,

@@ -90,15 +90,52 @@ TEST(ChatTemplate, IsRecognisedByItsContent) {
 
 TEST(ChatTemplate, IsRecognisedHoweverItIsSpaced) {
   for (const auto& [name, source] : reference()["sources"].items()) {
-    std::string wide, tight;
-    for (const char c : source.get<std::string>()) {
-      wide += c;
-      if (c == '%' || c == ',') wide += " \n\t";
-      if (c != ' ' && c != '\n') tight += c;
-    }
+    std::string wide = source.get<std::string>();
+    for (std::size_t at = 0; (at = wide.find(" %}", at)) != std::string::npos; at += 6)
+      wide.insert(at, " \n\t");
     expect_recognised(wide, name);
-    expect_recognised(tight, name);
   }
+}
+
+// Published templates whose marks are a family's, but not what they print.
+TEST(ChatTemplate, APublishedRelativeOfAKnownOneIsNotTakenForIt) {
+  ASSERT_GT(reference()["relatives"].size(), 10u);
+  for (const auto& [name, source] : reference()["relatives"].items()) {
+    const auto kind = recognise_template(source.get<std::string>(), "llama");
+    EXPECT_FALSE(kind.has_value()) << name << " was taken for " << template_name(*kind);
+  }
+}
+
+// The plainest template there is, changed in one place.
+TEST(ChatTemplate, IsNotRecognisedWhenItPrintsOneThingOtherwise) {
+  struct Change {
+    std::string_view from, to;
+  };
+  const std::string plain = reference()["sources"]["chatml"];
+  for (const auto& [from, to] : std::initializer_list<Change>{
+           {"'<|im_end|>' + '\\n'", "'<|im_end|>'"},             // no line break behind a turn
+           {"assistant\\n", "assistant\\n<think>\\n"},           // opens thoughts
+           {"assistant\\n", "assistant"},                        // no line break in front
+           {"message['content']", "message['content'] | trim"},  // trims
+           {"message['role'] +", "message['role'] + ' ' +"},     // a blank
+           {"{% for", "<|im_start|>system\nBe kind.<|im_end|>\n{% for"},
+           {"message['role'] +", "{'user': 'human'}[message['role']] + 'x' +"}}) {
+    std::string changed = plain;
+    ASSERT_NE(changed.find(from), std::string::npos) << from;
+    changed.replace(changed.find(from), from.size(), to);
+    EXPECT_FALSE(recognise_template(changed, "llama").has_value()) << changed;
+  }
+}
+
+TEST(ChatTemplate, AHostileTextIsRefusedSoon) {
+  const std::string marks = "<|im_start|><|im_end|>";
+  const std::string nested = "{{ " + std::string(60'000, '(') + " }}";
+  std::string many = marks;
+  for (int i = 0; i < 3'000; ++i) many += "{{ a + '\n' + b" + std::to_string(i) + " }}";
+  for (const std::string& text :
+       {std::string(std::size_t{100} << 20, '{'), marks + nested, marks + "{{ '" + nested, many,
+        marks + std::string(60'000, '\x01'), marks + "{% set x = " + std::string(60'000, '[')})
+    EXPECT_FALSE(recognise_template(text, "llama").has_value());
 }
 
 // Texts that look like a known family's but call tools, think or mark turns in another way.

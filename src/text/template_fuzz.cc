@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "text/chat_template.h"
 #include "text/json_spacing.h"
+#include "text/template_prints.h"
 
 using namespace tophand::text;
 
@@ -24,6 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     at += 1 + (head >> 2);
   }
   (void)recognise_template(input, "llama");
+  (void)recognise_template("<|im_start|><|im_end|>" + input, "llama");  // past the marks
+  for (const std::string& print : template_prints(input))
+    TOPHAND_ASSERT(!print.empty() && print.size() <= input.size() * kEndOfText.size());
   for (const std::string_view name : template_names()) {
     const TemplateKind kind = *template_by_name(name);
     for (const auto think : {std::optional<bool>(), std::optional(true), std::optional(false)})

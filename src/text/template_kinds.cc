@@ -1,9 +1,11 @@
-// Which chat template a file's Jinja text is: by marks that one family has and the others do not.
+// Which chat template a file's Jinja text is: by marks that one family has and the others do not,
+// and then by what it prints.
 #include <algorithm>
 #include <array>
 #include <iterator>
 
 #include "text/chat_template.h"
+#include "text/template_check.h"
 
 namespace tophand::text {
 namespace {
@@ -22,6 +24,8 @@ constexpr std::array kFamilies{
     Family{TemplateKind::kQwen3Thinking, "qwen3-thinking", true, true, false},
     Family{TemplateKind::kQwen35, "qwen35", true, true, false},
     Family{TemplateKind::kQwen35Direct, "qwen35-direct", true, true, false},
+    Family{TemplateKind::kQwen36, "qwen36", true, true, false},
+    Family{TemplateKind::kQwen38, "qwen38", true, true, false},
     Family{TemplateKind::kSmolLm2, "smollm2", false, false, false},
     Family{TemplateKind::kLlama3, "llama3", true, false, true},
     Family{TemplateKind::kLlama31, "llama3.1", true, false, true},
@@ -40,18 +44,27 @@ const Family& family_of(TemplateKind kind) {
   return kFamilies[static_cast<std::size_t>(kind)];
 }
 
-// `all` must occur, `none` must not; both as they read without white space and backslashes. The
-// first row that fits is taken. A template with marks of tools or of thinking that its family does
-// not have is another one, and is not taken for the nearest.
+// `all` must occur, `none` must not; both as they read without white space and backslashes. A
+// template with marks of tools or of thinking that its family does not have is another one. Marks
+// say which family a text is a relative of; that it prints the same is checked then.
 struct Marks {
   TemplateKind kind;
   std::array<std::string_view, 4> all;
   std::array<std::string_view, 6> none;
 };
 
+constexpr std::string_view kArgumentsAsJson =
+    "args_value|stringifargs_valueisstringelseargs_value|tojson";
 constexpr std::string_view kHermes = R"({"name":<function-name>,"arguments":<args-json-object>})";
 
 constexpr std::array kMarks{
+    Marks{TemplateKind::kQwen38,
+          {"<function=example_function_name>", "tool|tojson", kArgumentsAsJson,
+           "preserve_thinkingisundefinedor"},
+          {}},
+    Marks{TemplateKind::kQwen36,
+          {"<function=example_function_name>", "tool|tojson", kArgumentsAsJson, "enable_thinking"},
+          {}},
     Marks{TemplateKind::kQwen35Direct,
           {"<|im_start|>", "<function=example_function_name>", "tool|tojson",
            "enable_thinkingisdefinedandenable_thinkingistrue"},
@@ -59,10 +72,13 @@ constexpr std::array kMarks{
     Marks{TemplateKind::kQwen35,
           {"<|im_start|>", "<function=example_function_name>", "tool|tojson", "enable_thinking"},
           {}},
-    Marks{TemplateKind::kQwen3, {"<|im_start|>", kHermes, "enable_thinking", "</think>"}, {}},
+    Marks{
+        TemplateKind::kQwen3,
+        {"<|im_start|>", kHermes, "enable_thinkingisdefinedandenable_thinkingisfalse", "</think>"},
+        {}},
     Marks{TemplateKind::kQwen3Thinking,
-          {"<|im_start|>", kHermes, "</think>", "<|im_start|>assistant<think>'"},
-          {"Youare"}},
+          {"reasoning_content", kHermes, "</think>", "<|im_start|>assistant<think>'"},
+          {"enable_thinking"}},
     Marks{TemplateKind::kQwen25Braces,
           {"<|im_start|>", "YouareQwen,createdbyAlibabaCloud", R"({{"name":<function-name>)"},
           {"<think>"}},
@@ -74,10 +90,10 @@ constexpr std::array kMarks{
           {"<think>", "enable_thinking", "tool"}},
     Marks{TemplateKind::kChatMl,
           {"<|im_start|>", "<|im_end|>", kHermes},
-          {"<think>", "enable_thinking", "Youare", "<function", "<|im_sep|>"}},
+          {"<think>", "enable_thinking", "<|im_sep|>"}},
     Marks{TemplateKind::kChatMl,
           {"<|im_start|>", "<|im_end|>"},
-          {"<think>", "enable_thinking", "Youare", "tool", "<|im_sep|>", "function"}},
+          {"<think>", "enable_thinking", "tool", "<|im_sep|>", "function"}},
     Marks{TemplateKind::kLlama31,
           {"<|start_header_id|>", "<|eot_id|>", "CuttingKnowledgeDate:December2023",
            "Environment:ipython"},
@@ -90,10 +106,10 @@ constexpr std::array kMarks{
           {"[SYSTEM_PROMPT]", "[THINK]", "[CALL_ID]", "[ARGS]"}},
     Marks{TemplateKind::kLlama2,
           {"[INST]", "[/INST]", "<<SYS>>"},
-          {"[AVAILABLE_TOOLS]", "Vous", "[SYSTEM_PROMPT]"}},
+          {"[AVAILABLE_TOOLS]", "Vous", "[SYSTEM_PROMPT]", "<image>"}},
     Marks{TemplateKind::kMistralV1,
           {"[INST]", "[/INST]"},
-          {"<<SYS>>", "[AVAILABLE_TOOLS]", "[SYSTEM_PROMPT]", "tool", "<|"}},
+          {"<<SYS>>", "[AVAILABLE_TOOLS]", "[SYSTEM_PROMPT]", "tool", "<|", "[IMG]"}},
     Marks{TemplateKind::kPhi3,
           {"<|user|>", "<|end|>", "<|assistant|>"},
           {"<|tool", "<|im_", "think"}},
@@ -106,6 +122,9 @@ constexpr std::array kMarks{
     Marks{TemplateKind::kFalcon3,
           {"<|user|>", "<|assistant|>", "<|system|>", "Falconassistantskilledinfunctioncalling"},
           {}},
+    Marks{TemplateKind::kFalcon3,
+          {"<|user|>", "<|assistant|>", "<|system|>", "eos_token"},
+          {"tool", "function", "<|end|>", "think"}},
     Marks{TemplateKind::kMiniCpm, {"<用户>", "<AI>"}, {"tool", "<|"}},
     Marks{TemplateKind::kBitNet,
           {"message['role']|capitalize+':'", "<|eot_id|>", "'Assistant:'"},
@@ -146,9 +165,15 @@ std::string known_names() {
 
 Result<TemplateKind> recognise_template(std::string_view jinja, std::string_view architecture) {
   if (architecture.starts_with("bitnet")) return TemplateKind::kBitNet;
+  if (jinja.size() > kTemplateBytesMax)
+    return fail(Code::kInvalid,
+                "the model file's chat template is longer than 65536 bytes; "
+                "[models.templates] in the configuration, or --template, forces "
+                "one of " +
+                    known_names());
   const std::string text = condensed(jinja);
   for (const Marks& marks : kMarks)
-    if (fits(marks, text)) return marks.kind;
+    if (fits(marks, text) && prints_what_we_do(marks.kind, jinja)) return marks.kind;
   return fail(Code::kInvalid,
               std::string(jinja.empty() ? "the model file has no chat template"
                                         : "the model file's chat template is none of those known") +

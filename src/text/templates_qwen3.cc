@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view kThinkOpen = "<think>", kThinkClose = "</think>";
 
 bool is_qwen35(TemplateKind kind) {
-  return kind == TemplateKind::kQwen35 || kind == TemplateKind::kQwen35Direct;
+  return kind == TemplateKind::kQwen35 || kind == TemplateKind::kQwen35Direct ||
+         kind == TemplateKind::kQwen36 || kind == TemplateKind::kQwen38;
 }
 
 // What an assistant's turn thought and what it said. A client that knows no thinking blocks sends
@@ -63,15 +64,17 @@ void xml_tools(const Conversation& talk, Prompt& out) {
       "not tell the user about function calls\n</IMPORTANT>");
 }
 
-// A value as Jinja's `string` filter prints it: Python's str().
-std::string python_text(const Json& value) {
+// An argument as JSON or, as Qwen3.5 has it, as Jinja's `string` filter prints it: Python's str().
+std::string argument_text(TemplateKind kind, const Json& value) {
   if (value.is_string()) return value.get<std::string>();
+  if (kind == TemplateKind::kQwen36 || kind == TemplateKind::kQwen38)
+    return space_json(dump_json(value));
   if (value.is_boolean()) return value.get<bool>() ? "True" : "False";
   if (value.is_null()) return "None";
   return space_json(dump_json(value));
 }
 
-void xml_call(const ToolCall& call, Prompt& out) {
+void xml_call(TemplateKind kind, const ToolCall& call, Prompt& out) {
   out.ours("<tool_call>\n<function=").theirs(call.name).ours(">\n");
   const auto arguments = parse_json(call.arguments_json);
   if (arguments && arguments->is_object())
@@ -79,13 +82,17 @@ void xml_call(const ToolCall& call, Prompt& out) {
       out.ours("<parameter=")
           .theirs(name)
           .ours(">\n")
-          .theirs(python_text(value))
+          .theirs(argument_text(kind, value))
           .ours("\n</parameter>\n");
   out.ours("</function>\n</tool_call>");
 }
 
 void system_turn(const Conversation& talk, Prompt& out) {
-  if (!talk.system() && talk.tools.empty()) return;
+  const std::string_view effort =
+      talk.kind == TemplateKind::kQwen38 && talk.options.think.value_or(true) ? kQwen38Effort : "";
+  const bool silent = talk.kind == TemplateKind::kQwen38 && effort.empty() && talk.system() &&
+                      trimmed(talk.system()->text).empty();
+  if (talk.tools.empty() && effort.empty() && (!talk.system() || silent)) return;
   out.ours("<|im_start|>system\n");
   if (!is_qwen35(talk.kind)) {
     if (talk.system()) out.theirs(talk.system()->text);
@@ -95,6 +102,8 @@ void system_turn(const Conversation& talk, Prompt& out) {
     }
   } else {
     const std::string_view text = talk.system() ? trimmed(talk.system()->text) : "";
+    out.ours(effort);
+    if (!effort.empty() && !(talk.tools.empty() && text.empty())) out.ours("\n\n");
     if (!talk.tools.empty()) xml_tools(talk, out);
     if (!talk.tools.empty() && !text.empty()) out.ours("\n\n");
     out.theirs(text);
@@ -105,12 +114,13 @@ void system_turn(const Conversation& talk, Prompt& out) {
 void assistant_turn(const Conversation& talk, std::size_t i, bool behind_query, Prompt& out) {
   const Turn& turn = talk.turns[i];
   const bool xml = is_qwen35(talk.kind);
-  Said said = split_reasoning(turn);
+  const bool keeps = talk.kind == TemplateKind::kQwen38;
+  Said said = keeps ? Said{turn.reasoning, turn.text} : split_reasoning(turn);
   const bool thought = !said.reasoning.empty();  // white space counts, as in the file's text
   said.reasoning = xml ? trimmed(said.reasoning) : without_newlines_around(said.reasoning);
   if (xml) said.text = trimmed(said.text);
   const bool last = i + 1 == talk.turns.size();
-  const bool shows = behind_query && (xml || last || thought);
+  const bool shows = keeps || (behind_query && (xml || last || thought));
   out.ours("<|im_start|>assistant\n");
   if (shows) {
     out.ours("<think>\n").theirs(said.reasoning).ours("\n</think>\n\n");
@@ -120,7 +130,7 @@ void assistant_turn(const Conversation& talk, std::size_t i, bool behind_query, 
   for (std::size_t c = 0; c < turn.tool_calls.size(); ++c) {
     if (c > 0) out.ours("\n");
     else if (!said.text.empty()) out.ours(xml ? "\n\n" : "\n");
-    if (xml) xml_call(turn.tool_calls[c], out);
+    if (xml) xml_call(talk.kind, turn.tool_calls[c], out);
     else hermes_call(turn.tool_calls[c], out);
   }
   if (!talk.is_open(i)) out.ours("<|im_end|>\n");

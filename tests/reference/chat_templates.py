@@ -3,14 +3,20 @@
 with the settings of transformers (trim_blocks, lstrip_blocks, tojson without ASCII escapes).
 
     pip install jinja2 mistral-common
-    tests/reference/chat_templates.py [NAME=FILE...] > NEW && mv NEW tests/reference/chat_templates.json
+    tests/reference/chat_templates.py [NAME=FILE...] [not-NAME=FILE...] > NEW && mv NEW tests/reference/chat_templates.json
 
 FILE is a GGUF file or a Jinja text; names that are not given keep the text of the last recording. The
 texts came from: qwen2.5, qwen2.5-braces, smollm2: the GGUF files of `tophand pull`; qwen3, qwen35,
 llama3.1 (and the variants llama3.2, llama3.3), phi3 (Phi-3.5), mistral-nemo: vendor/llama.cpp/models/templates in
 PyPI's llama-cpp-python 0.3.36 (source); minicpm, phi3-mini, phi3-small, phi4-first, mistral-v0.1, mistral-v0.2: its
 tests/test-chat-template.cpp; falcon3, mistral-v3: optimum/exporters/openvino/utils.py in PyPI's
-optimum-intel 2.2.0. Those below stand as their publishers' tokenizer_config.json has them.
+optimum-intel 2.2.0, and falcon3-plain there, too; qwen3-2507 (Instruct), qwen35-direct, qwen36, qwen38: trl/chat_templates in PyPI's
+trl 1.16.0; qwen3-thinking (2507): PyPI's unsloth 2026.10.9; qwen3-unsloth: guidance/chat.py in PyPI's guidance 0.3.1. Those below stand as their publishers' tokenizer_config.json has them.
+
+not-NAME are relatives of known families that print something else, and must be refused: from llama.cpp's folder
+qwq-32b, hermes-2-tools, hermes-3-tools, qwen3-coder, smollm3, mimo-vl; from unsloth zephyr, llama3.1-unsloth (it does not trim);
+from axolotl 0.19.0 qwen3-axolotl (every prompt ends inside of thoughts), pixtral; from trl llava-next; from optimum-intel
+chatml-blank (a blank in front of answers).
 
 Mistral's expected prompts are not the Jinja text's but what PyPI's mistral-common, the publisher's own
 encoder, makes of the conversation: its ids, spelled out. BOS is left out: the tokenizer adds it.
@@ -26,7 +32,8 @@ BOS = {"llama2": "<s>", "mistral-v1": "<s>", "mistral-v3": "<s>", "phi3-mini": "
 EOS = {"falcon3": "<|endoftext|>"}
 # Other texts of a family that has its rows: they must be recognised as it.
 VARIANTS = {"llama3.2": "llama3.1", "llama3.3": "llama3.1", "phi3-mini": "phi3", "phi3-small": "phi3", "mistral-v0.1": "mistral-v1",
-            "mistral-v0.2": "mistral-v1", "mistral-nemo": "mistral-v3", "phi4-first": "phi4"}
+            "mistral-v0.2": "mistral-v1", "mistral-nemo": "mistral-v3", "phi4-first": "phi4", "qwen3-2507": "chatml",
+            "qwen3-unsloth": "qwen3", "falcon3-plain": "falcon3"}
 
 PUBLISHED = {
     "chatml": "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
@@ -34,6 +41,9 @@ PUBLISHED = {
     "phi4": "{% for message in messages %}{% if (message['role'] == 'system') %}{{'<|im_start|>system<|im_sep|>' + message['content'] + '<|im_end|>'}}{% elif (message['role'] == 'user') %}{{'<|im_start|>user<|im_sep|>' + message['content'] + '<|im_end|>'}}{% elif (message['role'] == 'assistant') %}{{'<|im_start|>assistant<|im_sep|>' + message['content'] + '<|im_end|>'}}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant<|im_sep|>' }}{% endif %}",
     "llama2": "{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system_message = messages[0]['content'] %}{% else %}{% set loop_messages = messages %}{% set system_message = false %}{% endif %}{% for message in loop_messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if loop.index0 == 0 and system_message != false %}{% set content = '<<SYS>>\\n' + system_message + '\\n<</SYS>>\\n\\n' + message['content'] %}{% else %}{% set content = message['content'] %}{% endif %}{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ ' '  + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}",
     "bitnet": "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = message['role'] | capitalize + ': '+ message['content'] | trim + '<|eot_id|>' %}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}",
+}
+RELATIVES = {
+    "yi-1.5": "{% if messages[0]['role'] == 'system' %}{% set system_message = messages[0]['content'] %}{% endif %}{% if system_message is defined %}{{ system_message }}{% endif %}{% for message in messages %}{% set content = message['content'] %}{% if message['role'] == 'user' %}{{ '<|im_start|>user\\n' + content + '<|im_end|>\\n<|im_start|>assistant\\n' }}{% elif message['role'] == 'assistant' %}{{ content + '<|im_end|>' + '\\n' }}{% endif %}{% endfor %}",
 }
 WEATHER = {"type": "function", "function": {"name": "get_weather", "description": "Weather of a <city> & more \u00e9", "parameters": {"type": "object", "properties": {"city": {"type": "string", "enum": ["Paris, FR", "Oslo: NO"]}, "days": {"type": "integer", "minimum": 1}}, "required": ["city"]}}}
 EMPTY = {"type": "function", "function": {"name": "now", "description": "", "parameters": {}}}
@@ -181,9 +191,14 @@ def render_mistral(version, conversation):
 def main():
     recorded = json.load(open(RECORDED))
     sources = {**recorded["sources"], **recorded.get("variants", {}), **PUBLISHED}
+    relatives = {**recorded.get("relatives", {}), **RELATIVES}
     for argument in sys.argv[1:]:
         name, path = argument.split("=", 1)
-        sources[name] = chat_template(path) if path.endswith(".gguf") else open(path).read()
+        text = chat_template(path) if path.endswith(".gguf") else open(path).read()
+        if name.startswith("not-"):
+            relatives[name.removeprefix("not-")] = text
+        else:
+            sources[name] = text
     variants = {name: sources.pop(name) for name in VARIANTS if name in sources}
     rows = []
     for name, source in sources.items():
@@ -199,7 +214,7 @@ def main():
     for version in ("mistral-v1", "mistral-v3"):
         for conversation in MISTRAL + (MISTRAL_TOOLS if version == "mistral-v3" else []):
             rows.append({"template": version, **conversation, "expected": render_mistral(version, conversation)})
-    top = json.dumps({"sources": sources, "variants": variants, "variant_of": VARIANTS}, indent=1)
+    top = json.dumps({"sources": sources, "variants": variants, "variant_of": VARIANTS, "relatives": relatives}, indent=1)
     print(top[:-2] + ',\n "rows": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]}")
 
 
