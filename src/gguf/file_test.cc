@@ -298,6 +298,8 @@ const BadFile kBadFiles[] = {
      [] { return with_tensor({"t", {5}, kTypeF32, floats(5).substr(0, 19)}); },
      "ends inside the data"},
     {"TypeUnknown", [] { return with_tensor({"t", {32}, 999, ""}); }, "unknown type 999"},
+    {"TypeOfIkLlama", [] { return with_tensor({"t", {32}, 339, ""}); },
+     "IQ4_K_R4, which this engine does not run; ik_llama.cpp runs it"},
     {"TypeRemoved", [] { return with_tensor({"t", {32}, 4, ""}); }, "unknown type 4"},
     {"TypeIq4Xs", [] { return with_tensor({"t", {256}, 23, ""}); },
      "IQ4_XS, which this engine does not run; Ollama or llama-server"},

@@ -28,11 +28,28 @@ constexpr ForeignType kForeignTypes[] = {
     {27, "I64", kStock},          {28, "F64", kStock},          {29, "IQ1_M", kStock},
     {31, "Q4_0_4_4", kWithdrawn}, {32, "Q4_0_4_8", kWithdrawn}, {33, "Q4_0_8_8", kWithdrawn},
     {37, "I8_S", kBitnetCpp},     {38, "TL1", kBitnetCpp},      {39, "MXFP4", kStock},
-    {40, "NVFP4", kStock},        {43, "STQ1_0", kTencent},     {133, "Q6_0", kIk},
-    {134, "IQ1_BN", kIk},         {135, "IQ2_BN", kIk},         {137, "IQ2_K", kIk},
-    {138, "IQ3_K", kIk},          {139, "IQ4_K", kIk},          {140, "IQ5_K", kIk},
-    {141, "IQ6_K", kIk},          {144, "IQ4_KS", kIk},         {145, "IQ2_KS", kIk},
-    {146, "IQ4_KSS", kIk},        {335, "IQ2_BN_R4", kIk},
+    {40, "NVFP4", kStock},        {43, "STQ1_0", kTencent},
+};
+
+// gguf-py/gguf/constants.py of ik_llama.cpp.
+struct IkType {
+  std::uint32_t id;
+  std::string_view name;
+};
+constexpr IkType kIkTypes[] = {
+    {133, "Q6_0"},      {134, "IQ1_BN"},     {135, "IQ2_BN"},    {137, "IQ2_K"},
+    {138, "IQ3_K"},     {139, "IQ4_K"},      {140, "IQ5_K"},     {141, "IQ6_K"},
+    {144, "IQ4_KS"},    {145, "IQ2_KS"},     {146, "IQ4_KSS"},   {151, "Q8_KV"},
+    {152, "IQ5_KS"},    {153, "IQ2_KT"},     {154, "IQ3_KT"},    {155, "IQ4_KT"},
+    {156, "IQ3_KS"},    {157, "IQ2_KL"},     {158, "IQ1_KT"},    {202, "Q4_0_R8"},
+    {206, "Q5_0_R4"},   {208, "Q8_0_R8"},    {210, "Q2_K_R4"},   {211, "Q3_K_R4"},
+    {212, "Q4_K_R4"},   {213, "Q5_K_R4"},    {214, "Q6_K_R4"},   {216, "IQ2_XXS_R4"},
+    {217, "IQ2_XS_R4"}, {218, "IQ3_XXS_R4"}, {219, "IQ1_S_R4"},  {220, "IQ4_NL_R4"},
+    {221, "IQ3_S_R4"},  {222, "IQ2_S_R4"},   {223, "IQ4_XS_R8"}, {229, "IQ1_M_R4"},
+    {230, "BF16_R16"},  {233, "Q6_0_R4"},    {335, "IQ2_BN_R4"}, {337, "IQ2_K_R4"},
+    {338, "IQ3_K_R4"},  {339, "IQ4_K_R4"},   {340, "IQ5_K_R4"},  {344, "IQ4_KS_R4"},
+    {352, "IQ5_KS_R4"}, {398, "Q8_KV_R8"},   {399, "Q8_K_R8"},   {136, "Q8_K64"},
+    {147, "Q8_K16"},    {148, "Q8_K32"},     {149, "Q8_KR8"},    {150, "Q8_K128"},
 };
 
 // bitnet.cpp's TL2 has the id of ggml's MXFP4; it writes it for BitNet architectures only.
@@ -48,6 +65,8 @@ std::string describe_unsupported_type(std::uint32_t ggml_type, std::string_view 
   if (ggml_type == kTl2.id && architecture.starts_with("bitnet")) return sentence(kTl2);
   for (const ForeignType& type : kForeignTypes)
     if (type.id == ggml_type) return sentence(type);
+  for (const IkType& type : kIkTypes)
+    if (type.id == ggml_type) return sentence({type.id, type.name, kIk});
   return "unknown type " + std::to_string(ggml_type) +
          "; a newer Ollama or llama-server may run it";
 }
