@@ -97,6 +97,19 @@ Result<Arguments> parse(const Command& command, std::span<const std::string> wor
   return out;
 }
 
+// "bench: bench: why" and "--context: --context must be": steps name what their callers named.
+std::string without_echoes(std::string message) {
+  for (std::size_t at = 0, colon; (colon = message.find(": ", at)) != std::string::npos;) {
+    const std::string_view step = std::string_view(message).substr(at, colon - at);
+    const std::string_view rest = std::string_view(message).substr(colon + 2);
+    const bool echo = rest.starts_with(step) && rest.size() > step.size() &&
+                      (rest[step.size()] == ':' || rest[step.size()] == ' ');
+    if (echo) message.erase(at, step.size() + 2);
+    else at = colon + 2;
+  }
+  return message;
+}
+
 bool asks_for_help(std::span<const std::string> words) {
   for (const std::string& word : words) {
     if (word == "--") return false;
@@ -121,7 +134,7 @@ int unknown_command(std::span<const Command* const> commands, Io& io,
 }  // namespace
 
 int report(Io& io, const Error& error) {
-  io.err << "tophand: " << error.message << '\n';
+  io.err << "tophand: " << without_echoes(error.message) << '\n';
   return info(error.code).exit_code;
 }
 

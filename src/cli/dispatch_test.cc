@@ -57,6 +57,21 @@ Outcome call(std::vector<std::string> words) {
   return {code, out.str(), err.str()};
 }
 
+TEST(Report, ShowsAStepOnceWhoeverNamedIt) {
+  for (const auto& [message, shown] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"bench: bench: load: no", "bench: load: no"},
+           {"--context: --context must be 2", "--context must be 2"},
+           {"read: x: read: y", "read: x: read: y"},
+           {"load: loaded twice", "load: loaded twice"},
+           {"a: a: a: b", "a: b"},
+           {"plain", "plain"}}) {
+    std::ostringstream out, err;
+    Io io{.out = out, .err = err};
+    report(io, {Code::kInvalid, message});
+    EXPECT_EQ(err.str(), "tophand: " + std::string(shown) + "\n");
+  }
+}
+
 struct Row {
   std::string_view name;
   std::vector<std::string> words;

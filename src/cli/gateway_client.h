@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -63,7 +64,9 @@ class GatewayClient {
 // Set by Ctrl-C while it lives: one generation can be stopped without ending the program.
 class InterruptScope : public net::Cancellation {
  public:
-  InterruptScope();
+  // `also`: further signals that count as one, for work that leaves a file behind when it is
+  // killed.
+  explicit InterruptScope(std::initializer_list<int> also = {});
   ~InterruptScope() override;
   InterruptScope(const InterruptScope&) = delete;
   InterruptScope& operator=(const InterruptScope&) = delete;

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <utility>
+#include <vector>
 
 #include "cli/gateway_client.h"
 
@@ -24,20 +26,27 @@ void on_interrupt(int) {
 
 struct InterruptScope::State {
   int fd = -1;
-  struct sigaction before{};
+  std::vector<std::pair<int, struct sigaction>> before;  // of each signal
 };
 
-InterruptScope::InterruptScope() : state_(std::make_unique<State>()) {
+InterruptScope::InterruptScope(std::initializer_list<int> also)
+    : state_(std::make_unique<State>()) {
   state_->fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   g_event_fd.store(state_->fd);
   g_interrupted.store(false);
   struct sigaction action{};
   action.sa_handler = on_interrupt;
-  ::sigaction(SIGINT, &action, &state_->before);  // no SA_RESTART: a blocked read returns
+  std::vector<int> signals{SIGINT};
+  signals.insert(signals.end(), also.begin(), also.end());
+  for (const int number : signals) {
+    struct sigaction before{};
+    ::sigaction(number, &action, &before);  // no SA_RESTART: a blocked read returns
+    state_->before.emplace_back(number, before);
+  }
 }
 
 InterruptScope::~InterruptScope() {
-  ::sigaction(SIGINT, &state_->before, nullptr);
+  for (const auto& [number, before] : state_->before) ::sigaction(number, &before, nullptr);
   g_event_fd.store(-1);
   ::close(state_->fd);
 }

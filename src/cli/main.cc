@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,9 @@ int finish(int code, const tophand::cli::WatchedOutput& output) {
 
 int main(int argc, char** argv) {
   using namespace tophand;
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves is an error of that write, not our end
+  // A reader that leaves and a limit on file sizes are errors of that write, not our end.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   if (const char* level = std::getenv("TOPHAND_LOG"))
     log::set_level(log::parse_level(level, log::Level::kInfo));
   std::vector<std::string> words(argv + 1, argv + argc);
@@ -40,7 +43,15 @@ int main(int argc, char** argv) {
              .err = std::cerr,
              .out_is_terminal = colour && ::isatty(STDOUT_FILENO) != 0,
              .err_is_terminal = colour && ::isatty(STDERR_FILENO) != 0};
-  const int code = finish(cli::dispatch(cli::command_table(), io, words), output);
+  int code = 0;
+  try {
+    code = cli::dispatch(cli::command_table(), io, words);
+  } catch (const std::bad_alloc&) {  // where no message of ours knows how much was wanted
+    code = cli::report(io, {Code::kTooLarge,
+                            "the system refused memory; more must be free, or the limit on it "
+                            "(ulimit -v) higher"});
+  }
+  code = finish(code, output);
   std::cout.rdbuf(plain);  // which is flushed once more when the process ends
   return code;
 }

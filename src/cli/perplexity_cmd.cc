@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/model_path.h"
 #include "cli/text_input.h"
+#include "engine/part_file.h"
 #include "engine/session.h"
 
 namespace tophand::cli {
@@ -155,6 +157,17 @@ Result<Measured> measure(Io& io, engine::Session& session, const Input& input,
   return out;
 }
 
+// The logits must not take the place of what they are made from.
+Result<> check_output(const Arguments& args, const std::string& model) {
+  const std::string out = args.get("--logits");
+  for (const std::string& in : {model, args.get("--file"), args.get("--tokens")}) {
+    std::error_code none;
+    if (!in.empty() && std::filesystem::equivalent(in, out, none))
+      return fail(Code::kInvalid, "'" + out + "' is what is read; name another file");
+  }
+  return engine::PartFile(out).check(/*replace=*/true);
+}
+
 Result<Measured> perplexity(Io& io, const Arguments& args) {
   engine::LoadOptions options;
   TOPHAND_TRY(path, "find model", find_model_file(args.positional[0]));
@@ -172,20 +185,27 @@ Result<Measured> perplexity(Io& io, const Arguments& args) {
   TOPHAND_TRY(session, "start", engine::Session::create(**model));
   if (session->context_tokens() < 2)
     return fail(Code::kInvalid, "perplexity needs a context of at least two tokens");
-  std::ofstream file;
-  if (args.has("--logits")) {
-    file.open(args.get("--logits"), std::ios::binary | std::ios::trunc);
-    if (!file) return fail(Code::kIo, "cannot write '" + args.get("--logits") + "'");
-  }
-  auto measured = measure(io, *session, input, file.is_open() ? &file : nullptr);
-  if (file.is_open() && !file.flush())
-    return fail(Code::kIo, "writing '" + args.get("--logits") + "' failed");
+  if (!args.has("--logits")) return measure(io, *session, input, nullptr);
+  const std::string& name = args.get("--logits");
+  TOPHAND_CHECK("--logits", check_output(args, options.path));
+  engine::PartFile part(name);
+  std::ofstream file(part.path(), std::ios::binary | std::ios::trunc);
+  if (!file) return fail(Code::kIo, "cannot write '" + name + "'");
+  auto measured = measure(io, *session, input, &file);
+  if (!measured) return measured;
+  file.close();
+  if (!file) return fail(Code::kIo, "writing '" + name + "' failed; nothing is left of it");
+  TOPHAND_CHECK("--logits", part.publish(/*replace=*/true));
   return measured;
 }
 
 int run(Io& io, const Arguments& args) {
   const auto measured = perplexity(io, args);
   if (!measured) return report(io, measured.error());
+  if (measured->predicted > 0 && !std::isfinite(measured->perplexity))
+    return report(io, {Code::kInvalid,
+                       "the perplexity is not a number: the model's logits are not finite, or "
+                       "hopelessly wrong; the file is damaged, or was not meant for this text"});
   if (args.has("--json")) {
     Json out{{"perplexity", nullptr},
              {"standard_error", nullptr},

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <ostream>
 #include <utility>
 
@@ -117,7 +118,7 @@ void warn(Io& io, const engine::QuantizeOptions& options, const engine::Quantize
 int run(Io& io, const Arguments& args) {
   const auto options = options_of(args);
   if (!options) return report(io, options.error());
-  const InterruptScope interrupt;
+  const InterruptScope interrupt({SIGTERM, SIGHUP});  // killed, it would leave its half behind
   ProgressBar bar(io.err, io.err_is_terminal);
   const std::int64_t start_ns = system_clock().mono_ns();
   const auto progress = [&](std::uint64_t done, std::uint64_t total) {

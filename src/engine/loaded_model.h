@@ -55,6 +55,8 @@ class LoadedModel final : public Model {
   friend class Model;  // predict_memory
   // Reads and checks the header; every tensor is declared, none packed.
   static Result<std::unique_ptr<LoadedModel>> open(const LoadOptions& options);
+  // The rest: packs, and builds the tokenizer.
+  Result<> fill(const LoadOptions& options, const std::function<void(double)>& progress);
 
   Result<> choose_options(const LoadOptions& options);
   Result<> declare(WeightLoader& weights);

@@ -1,6 +1,8 @@
 #include "engine/memory.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -45,6 +47,17 @@ std::int64_t folder_available(const std::string& folder) {
   while (stat >> key >> value)
     if (key == "inactive_file" || key == "active_file") reclaimable += value;
   return std::max<std::int64_t>(0, limit - used + reclaimable);
+}
+
+// Address space that the process may still take (ulimit -v); -1: as much as it likes.
+std::int64_t address_space_available() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
+  const std::int64_t pages = first_number("/proc/self/statm");
+  if (pages < 0) return -1;
+  const auto most = static_cast<std::int64_t>(
+      std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<std::int64_t>::max()));
+  return std::max<std::int64_t>(0, most - pages * ::sysconf(_SC_PAGESIZE));
 }
 
 std::string text_of(const char* path) {
@@ -102,8 +115,10 @@ std::int64_t cgroup_available_bytes(const std::string& root, std::string_view se
 std::int64_t available_memory_bytes() {
   const std::int64_t machine = meminfo_available();
   const std::int64_t group = cgroup_available_bytes("/sys/fs/cgroup", text_of("/proc/self/cgroup"));
-  if (machine < 0) return std::max<std::int64_t>(0, group);
-  return group < 0 ? machine : std::min(machine, group);
+  std::int64_t least = -1;
+  for (const std::int64_t bytes : {machine, group, address_space_available()})
+    if (bytes >= 0 && (least < 0 || bytes < least)) least = bytes;
+  return std::max<std::int64_t>(0, least);
 }
 
 ResidentMemory resident_memory() {

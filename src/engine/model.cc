@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <future>
+#include <new>
 #include <string>
+#include <system_error>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -115,23 +117,38 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   std::unique_ptr<LoadedModel> model = std::move(*opened);
   if (auto done = model->check_memory(options.memory_bytes_max); !done)
     return tl::unexpected(std::move(done).error());
-  TOPHAND_TRY(spec, "read header", read_tokenizer_spec(model->file_, model->shape_.vocabulary));
+  // The system may refuse what looked free: a limit on the address space, of threads, a neighbour.
+  try {
+    if (auto done = model->fill(options, progress); !done)
+      return tl::unexpected(std::move(done).error());
+    return model;
+  } catch (const std::bad_alloc&) {
+  } catch (const std::system_error&) {  // a thread could not be started
+  }
+  return fail(Code::kTooLarge, "the model needs " + human_bytes(model->info_.resident_bytes) +
+                                   ", which the system refused; take a smaller model, a shorter "
+                                   "context or fewer threads, or raise the limit (ulimit -v, -u)");
+}
+
+Result<> LoadedModel::fill(const LoadOptions& options,
+                           const std::function<void(double)>& progress) {
+  TOPHAND_TRY(spec, "read header", read_tokenizer_spec(file_, shape_.vocabulary));
   if (!options.pre_tokenizer.empty()) spec.pre = options.pre_tokenizer;
   // Beside the packing: a large vocabulary takes a tenth of a second, on one core.
   auto tokenizer = std::async(std::launch::async, text::Tokenizer::create, std::move(spec));
-  model->pool_ = std::make_unique<ThreadPool>(model->info_.threads);
-  TOPHAND_TRY(packed, "pack weights", model->declared_.load(*model->pool_, model->isa_, progress));
-  model->weights_ = std::move(packed);
+  pool_ = std::make_unique<ThreadPool>(info_.threads);
+  TOPHAND_TRY(packed, "pack weights", declared_.load(*pool_, isa_, progress));
+  weights_ = std::move(packed);
   auto made = tokenizer.get();
   if (!made) return tl::unexpected(std::move(made).error());
-  model->tokenizer_ = std::move(*made);
-  model->embedding_table_ = EmbeddingTable(model->file_, model->embedding());
-  model->describe();
-  model->file_.drop_all();
+  tokenizer_ = std::move(*made);
+  embedding_table_ = EmbeddingTable(file_, embedding());
+  describe();
+  file_.drop_all();
 #if defined(__GLIBC__)
   ::malloc_trim(0);  // what reading the vocabulary took and no longer needs
 #endif
-  return model;
+  return {};
 }
 
 Result<> LoadedModel::choose_options(const LoadOptions& options) {

@@ -1,16 +1,13 @@
 #include "engine/quantize.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <span>
 
+#include "engine/memory.h"
+#include "engine/part_file.h"
 #include "engine/thread_pool.h"
 #include "gguf/types.h"
 #include "gguf/writer.h"
@@ -25,53 +22,6 @@ using kernels::encoding_info;
 constexpr std::uint64_t kPieceBytes = 8u << 20;  // of the new file, at a time
 constexpr std::uint64_t kColsMax = 1u << 22;     // longest real rows: 28,672
 constexpr std::uint32_t kQuantizationVersion = 2;
-
-// The unfinished file, removed unless it was renamed.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& final_path)
-      : final_path_(final_path), path_(final_path + ".part" + std::to_string(::getpid())) {}
-  ~TemporaryFile() {
-    if (!path_.empty()) ::unlink(path_.c_str());
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  const std::string& path() const { return path_; }
-
-  // Gives the file its name, durably. A link, unlike a rename, fails when that name is taken.
-  Result<> publish(bool replace) {
-    const bool done = replace ? ::rename(path_.c_str(), final_path_.c_str()) == 0
-                              : ::link(path_.c_str(), final_path_.c_str()) == 0;
-    if (!done && errno == EEXIST) return fail(Code::kConflict, already_there(final_path_));
-    if (!done && replace) return io_error("rename");
-    // Some file systems have no links.
-    if (!done &&
-        (std::filesystem::exists(final_path_) || ::rename(path_.c_str(), final_path_.c_str()) != 0))
-      return io_error("name");
-    sync_folder();
-    return {};
-  }
-
-  static std::string already_there(const std::string& path) {
-    return "'" + path + "' is there already; --force replaces it";
-  }
-
- private:
-  tl::unexpected<Error> io_error(const char* what) const {
-    return fail(Code::kIo, std::string(what) + " '" + final_path_ + "': " + std::strerror(errno));
-  }
-  void sync_folder() const {
-    const auto parent = std::filesystem::path(final_path_).parent_path();
-    const int fd =
-        ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;  // the file is there; only a crash right now could lose its name
-    ::fsync(fd);
-    ::close(fd);
-  }
-
-  std::string final_path_, path_;
-};
 
 // What one thread found out about the rows that it encoded.
 struct LaneFindings {
@@ -124,7 +74,7 @@ class Quantizer {
 Result<QuantizeReport> Quantizer::run() {
   TOPHAND_TRY(head, "plan", header());
   TOPHAND_CHECK("quantize", check_space(head));
-  TemporaryFile temporary(options_.out);
+  PartFile temporary(options_.out);
   auto writer = gguf::Writer::create(temporary.path(), head);
   if (!writer) return tl::unexpected(std::move(writer).error());
   for (const PlannedTensor& planned : plan_) {
@@ -165,8 +115,9 @@ Result<> Quantizer::check_space(const gguf::Header& header) const {
   const auto space = std::filesystem::space(parent.empty() ? "." : parent, error);
   if (error || space.available >= header.file_bytes()) return {};
   return fail(Code::kIo, "'" + options_.out + "' needs " +
-                             std::to_string(header.file_bytes() >> 20) + " MiB; its disk has " +
-                             std::to_string(space.available >> 20) + " free");
+                             human_bytes(static_cast<std::int64_t>(header.file_bytes())) +
+                             "; its disk has " +
+                             human_bytes(static_cast<std::int64_t>(space.available)) + " free");
 }
 
 Result<> Quantizer::advance(std::uint64_t bytes) {
@@ -324,9 +275,7 @@ double QuantizedClass::relative_rms_error() const {
 
 Result<QuantizeReport> quantize_file(const QuantizeOptions& options,
                                      const QuantizeProgress& progress) {
-  std::error_code error;
-  if (!options.replace && std::filesystem::exists(options.out, error))
-    return fail(Code::kConflict, TemporaryFile::already_there(options.out));
+  TOPHAND_CHECK("quantize", PartFile(options.out).check(options.replace));
   TOPHAND_TRY(file, "quantize", gguf::File::open(options.in));
   TOPHAND_CHECK("quantize", file.check_whole());
   TOPHAND_TRY(plan, "quantize", plan_quantize(file, options.types, options.limits));
