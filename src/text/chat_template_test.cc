@@ -207,6 +207,14 @@ TEST(JsonSpacing, PrintsAsPythonDoes) {
   EXPECT_EQ(space_json(R"({"a":1,"b":[1,2.50,{"c":"x,y: {z}\"é\\"}],"d":{},"e":[],"f":null})"),
             R"({"a": 1, "b": [1, 2.50, {"c": "x,y: {z}\"é\\"}], "d": {}, "e": [], "f": null})");
   EXPECT_EQ(space_json("{ \"a\" :\n [ 1 , 2 ] }"), R"({"a": [1, 2]})");
+  // json.dumps of what the escapes mean; but for the half of a pair, which is no text in UTF-8.
+  const std::string escaped =
+      R"({"caf\u00e9":"\ud83d\ude00 \/ \u0022 \u005C \u000a\u0009\u0008\u000c\u001F\u007f \"\\\n"})";
+  EXPECT_EQ(space_json(escaped),
+            "{\"café\": \"😀 / \\\" \\\\ \\n\\t\\b\\f\\u001f\x7f \\\"\\\\\\n\"}");
+  EXPECT_EQ(space_json(space_json(escaped)), space_json(escaped));
+  for (const char* odd : {R"("\ud83d")", R"("\ud83d\u0041)", R"("\u12")", R"("\)", R"("\uzzzz")"})
+    EXPECT_EQ(space_json(odd), odd[3] == 'd' && odd[8] == 'u' ? R"("\ud83dA)" : odd);
   EXPECT_EQ(indent_json(R"({"a":[1,{}],"b":[]})", 2),
             "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
 }

@@ -1,5 +1,6 @@
-// Re-spaces JSON text as Python's json.dumps prints it, which is what chat templates' `tojson`
-// means and what models saw in training. Keys, order, numbers and strings are kept as they are.
+// Re-writes JSON text as Python's json.dumps(..., ensure_ascii=False) prints it, which is what chat
+// templates' `tojson` means and what models saw in training: its white space, and characters in
+// place of escapes that need not be. Keys, their order and numbers are kept as they are.
 #pragma once
 
 #include <string>
@@ -8,7 +9,7 @@
 namespace tophand::text {
 
 // `{"a": 1, "b": [2, 3]}`: ", " and ": " between items. Text that is not JSON comes out with its
-// white space changed, never fails.
+// white space and escapes changed, never fails.
 std::string space_json(std::string_view json);
 
 // The same over several lines with `indent` spaces a level, as json.dumps(indent=...).

@@ -310,8 +310,14 @@ TEST(Utf8Buffer, ReplacesWhatIsNotUtf8) {
             "b");
   EXPECT_EQ(buffer.push("\xE6\xBC"), "");
   EXPECT_EQ(buffer.push("c"),
-            "\xEF\xBF\xBD\xEF\xBF\xBD"
+            "\xEF\xBF\xBD"
             "c");
+  // Table 3-11 of Unicode 16.0.
+  EXPECT_EQ(buffer.push("a\xF1\x80\x80\xE1\x80\xC2"
+                        "b\x80"
+                        "c\x80\xBF"
+                        "d"),
+            "a\uFFFD\uFFFD\uFFFDb\uFFFDc\uFFFD\uFFFDd");
 }
 
 }  // namespace

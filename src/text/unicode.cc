@@ -73,6 +73,11 @@ CodePoint decode_utf8(std::string_view text, std::size_t at) {
   return {value, lead.bytes, true};
 }
 
+std::size_t broken_utf8(std::string_view text, std::size_t at) {
+  const Lead lead = lead_of(byte_at(text, at));
+  return lead.bytes == 0 ? 1 : fitting_bytes(text, at, lead);
+}
+
 void append_utf8(std::uint32_t code_point, std::string& out) {
   const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
   if (code_point < 0x80) {

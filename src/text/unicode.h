@@ -33,6 +33,11 @@ struct CodePoint {
 // U+10FFFF are invalid (RFC 3629); each invalid byte counts as one U+FFFD.
 CodePoint decode_utf8(std::string_view text, std::size_t at);
 
+// How many bytes at text[at], where decode_utf8() finds none valid, stand for one U+FFFD: the
+// beginning of a code point that the next byte breaks off, or one byte (Unicode 16.0, section 3.9,
+// "substitution of maximal subparts", which browsers and Python's decoder follow).
+std::size_t broken_utf8(std::string_view text, std::size_t at);
+
 // Appends the UTF-8 form of `code_point` (< 0x110000).
 void append_utf8(std::uint32_t code_point, std::string& out);
 

@@ -4,14 +4,14 @@
 namespace tophand::text {
 namespace {
 
-// `bytes` with every invalid one replaced by U+FFFD.
+// `bytes` with U+FFFD in place of what is not UTF-8.
 std::string repaired(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
   for (std::size_t at = 0; at < bytes.size();) {
     const CodePoint c = decode_utf8(bytes, at);
     append_utf8(c.value, out);
-    at += c.bytes;
+    at += c.valid ? c.bytes : broken_utf8(bytes, at);
   }
   return out;
 }
