@@ -37,6 +37,7 @@ Result<> note_unknown_abilities(const Field& root, Request& request) {
   if (echo) note_unknown(request, "echo");
   TOPHAND_FIELD(logprobs, root["logprobs"].optional_integer());
   if (logprobs) note_unknown(request, "logprobs");
+  leave_out_logit_bias(root["logit_bias"], request);
   return {};
 }
 

@@ -38,7 +38,9 @@ Result<> check_said_once(std::string_view body) {
 // those may be meant; so may one of an MCP server, whose tools are not in the request.
 Result<> check_demanded_call(const Request& request, JsonView root) {
   const ToolChoice& choice = request.tool_choice;
-  const auto may_be_a_tool = [](std::string_view what) { return !what.ends_with("logprobs"); };
+  const auto may_be_a_tool = [](std::string_view what) {
+    return !what.ends_with("logprobs") && what != "logit_bias";
+  };
   if (std::ranges::any_of(request.left_out, may_be_a_tool)) return {};
   if (root["mcp_servers"].is_there()) return {};
   if (choice.kind == ToolChoice::Kind::kAny && request.tools.empty())
@@ -127,6 +129,10 @@ void note_unknown(Request& request, std::string_view what) {
 
 void leave_out(Request& request, std::string_view what) {
   add_once(request.left_out, what);
+}
+
+void leave_out_logit_bias(const Field& bias, Request& request) {
+  if (bias.is_object() && bias.size() > 0) leave_out(request, "logit_bias");
 }
 
 void parse_own_words(const Field& root, Request& request) {

@@ -228,6 +228,22 @@ TEST(LenientLogprobs, AreLeftOutAndSaidToBe) {
       kChat, R"({"model":"m","messages":[)" HI R"(],"logprobs":true,"tool_choice":"required"})"));
 }
 
+TEST(LenientLogitBias, IsLeftOutAndSaidToBe) {
+  const auto chat = [](const std::string& bias) {
+    return parsed(kChat, R"({"model":"m","messages":[)" HI R"(],"logit_bias":)" + bias + "}")
+        .left_out;
+  };
+  EXPECT_THAT(chat(R"({"50256":-100})"), testing::ElementsAre("logit_bias"));
+  EXPECT_THAT(chat("{}"), testing::IsEmpty());
+  EXPECT_THAT(chat("null"), testing::IsEmpty());
+  EXPECT_THAT(
+      parsed(Dialect::kOpenAiCompletions, R"({"model":"m","prompt":"hi","logit_bias":{"1":5}})")
+          .left_out,
+      testing::ElementsAre("logit_bias"));
+  EXPECT_FALSE(parse_request(kChat, R"({"model":"m","messages":[)" HI
+                                    R"(],"logit_bias":{"1":5},"tool_choice":"required"})"));
+}
+
 // A request about nothing but a tool of Claude's own servers is only Claude's to answer.
 TEST(LenientTools, AreNotLeftOutWhenTheyAreWhatTheRequestIsAbout) {
   const std::string begin = R"({"model":"m","max_tokens":9,"messages":[)" HI

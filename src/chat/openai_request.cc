@@ -264,6 +264,7 @@ Result<> parse_output_options(const Field& root, Request& request) {
   TOPHAND_FIELD_CHECK(check_modalities(root["modalities"]));
   TOPHAND_FIELD(logprobs, root["logprobs"].bool_or(false));
   if (logprobs) leave_out(request, "logprobs");
+  leave_out_logit_bias(root["logit_bias"], request);
   TOPHAND_FIELD_CHECK(parse_openai_stream(root, request));
   TOPHAND_FIELD_CHECK(parse_openai_answers(root, 1, request));
   parse_effort(root["reasoning_effort"], request);

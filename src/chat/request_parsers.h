@@ -84,6 +84,9 @@ void note_unknown(Request& request, std::string_view what);
 // asked without it.
 void leave_out(Request& request, std::string_view what);
 
+// Names `logit_bias`, which no backend here is given, where it asks for something.
+void leave_out_logit_bias(const Field& bias, Request& request);
+
 // What comes out as arguments of a tool call that a client replays. Text that is not a JSON object
 // (models make such calls, and clients send them back) is kept under "invalid_arguments": refusing
 // it would make the conversation unusable for good. "" and what servers in Go make of no arguments,
