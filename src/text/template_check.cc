@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <vector>
 
 #include "text/prompt_builder.h"
 #include "text/template_prints.h"
@@ -109,29 +110,33 @@ bool prints_only_ours(TemplateKind kind, const std::set<std::string>& prints) {
 }
 
 // Where a print can end that begins at prompt[at].
-std::set<std::size_t> ends_of(std::string_view print, std::string_view prompt, std::size_t at) {
+std::vector<std::size_t> ends_of(std::string_view print, std::string_view prompt, std::size_t at) {
   constexpr std::array<std::string_view, 8> kRoles{"system", "user", "assistant", "tool",
                                                    "System", "User", "Assistant", "ipython"};
   // What expressions stand for: what was said, Llama's date, Qwen's effort.
   constexpr std::array<std::string_view, 3> kValues{"\x01", "26 Jul 2024", kQwen38Effort};
-  std::set<std::size_t> ends{at};
-  for (const char c : print) {
-    std::set<std::size_t> next;
+  std::vector<std::size_t> ends{at};
+  while (!print.empty() && !ends.empty()) {
+    const bool hole = print.front() == kHole || print.front() == kRoleHole;
+    const std::size_t size = hole ? 1 : std::min(print.find_first_of("\x01\x03"), print.size());
+    std::vector<std::size_t> next;
     for (const std::size_t end : ends) {
       const std::string_view rest = prompt.substr(end);
       const auto take = [&](std::string_view text) {
-        if (rest.starts_with(text)) next.insert(end + text.size());
+        if (rest.starts_with(text)) next.push_back(end + text.size());
       };
-      if (c != kHole && c != kRoleHole) {
-        take({&c, 1});
+      if (!hole) {
+        take(print.substr(0, size));
         continue;
       }
-      next.insert(end);
-      for (const auto value : kValues) take(value);
-      if (c == kRoleHole) std::ranges::for_each(kRoles, take);
+      next.push_back(end);
+      std::ranges::for_each(kValues, take);
+      if (print.front() == kRoleHole) std::ranges::for_each(kRoles, take);
     }
+    std::ranges::sort(next);
+    next.erase(std::unique(next.begin(), next.end()), next.end());
     ends = std::move(next);
-    if (ends.empty()) break;
+    print.remove_prefix(size);
   }
   return ends;
 }
