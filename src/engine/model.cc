@@ -118,16 +118,21 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   if (auto done = model->check_memory(options.memory_bytes_max); !done)
     return tl::unexpected(std::move(done).error());
   // The system may refuse what looked free: a limit on the address space, of threads, a neighbour.
+  const auto refused = [&] {
+    return fail(Code::kTooLarge,
+                "the model needs " + human_bytes(model->info_.resident_bytes) +
+                    ", which the system refused; take a smaller model, a shorter "
+                    "context or fewer threads, or raise the limit (ulimit -v, -u)");
+  };
   try {
     if (auto done = model->fill(options, progress); !done)
       return tl::unexpected(std::move(done).error());
     return model;
   } catch (const std::bad_alloc&) {
+    return refused();
   } catch (const std::system_error&) {  // a thread could not be started
+    return refused();
   }
-  return fail(Code::kTooLarge, "the model needs " + human_bytes(model->info_.resident_bytes) +
-                                   ", which the system refused; take a smaller model, a shorter "
-                                   "context or fewer threads, or raise the limit (ulimit -v, -u)");
 }
 
 Result<> LoadedModel::fill(const LoadOptions& options,
