@@ -125,8 +125,9 @@ class SystemText {
 
   // null when there is none.
   Json json() const {
-    if (parts_.empty()) return nullptr;
-    if (parts_.size() == 1 && parts_.front().cache == CacheMark::kNone) return parts_.front().text;
+    const bool marked = std::ranges::any_of(
+        parts_, [](const SystemPart& part) { return part.cache != CacheMark::kNone; });
+    if (!marked) return parts_.empty() || is_blank(joined()) ? Json(nullptr) : Json(joined());
     Json out = Json::array();
     for (const SystemPart& part : parts_) {
       if (is_blank(part.text)) continue;  // the API refuses blank blocks
@@ -141,10 +142,16 @@ class SystemText {
   std::vector<SystemPart> parts_;
 };
 
-std::string text_of_later(const Message& system) {
+// null when there is none.
+Json later_system_json(const Message& system) {
   SystemText text;
   text.add(system);
-  return text.joined();
+  if (text.joined().empty()) return nullptr;
+  Json out = text_json("<system>\n" + text.joined() + "\n</system>");
+  CacheMark mark = CacheMark::kNone;
+  for (const Block& block : system.blocks) mark = std::max(mark, mark_of(block));
+  write_cache_mark(mark, out);
+  return out;
 }
 
 bool is_tool_result(const Json& block) {
@@ -154,7 +161,9 @@ bool is_tool_result(const Json& block) {
 // A result without its call, as a person would tell it.
 Json told_result(const Json& result) {
   const std::string text(string_or(result, "content", "(none)"));
-  return text_json("[Result of a tool]\n" + text);
+  Json told = text_json("[Result of a tool]\n" + text);
+  if (const Json* mark = find_key(result, "cache_control")) told["cache_control"] = *mark;
+  return told;
 }
 
 Json lacking_result(const std::string& id) {
@@ -273,8 +282,7 @@ void add_messages(const Request& request, Json& out) {
       continue;
     }
     if (message.role == Role::kSystem) {
-      const std::string text = text_of_later(message);
-      if (!text.empty()) messages.add("user", text_json("<system>\n" + text + "\n</system>"));
+      messages.add("user", later_system_json(message));
       continue;
     }
     leading = false;
@@ -347,7 +355,7 @@ std::string write_anthropic_request(const Request& request, std::string_view mod
   if (!stops.empty()) out["stop_sequences"] = std::move(stops);
   add_format(request, out);
   if (request.stream) out["stream"] = true;
-  place_cache_marks(mark_of_ends(request, wording.cache_prompt), out);
+  place_cache_marks(request, wording.cache_prompt, out);
   return dump_json(out);
 }
 

@@ -41,7 +41,11 @@ void mark_system(CacheMark mark, Json& system) {
     block["text"] = std::move(system);
     system = Json::array({std::move(block)});
   }
-  write_cache_mark(mark, system.back());
+  if (!system.back().contains("cache_control")) write_cache_mark(mark, system.back());
+}
+
+void mark_end_of_tools(CacheMark mark, Json& tools) {
+  if (!tools.back().contains("cache_control")) write_cache_mark(mark, tools.back());
 }
 
 // Those with a mark, in the order of the prompt.
@@ -51,13 +55,18 @@ void collect_marked(Json& list, std::vector<Json*>& marked) {
     if (item.contains("cache_control")) marked.push_back(&item);
 }
 
-// The API takes four, and none for an hour behind one for five minutes: those in front of it last
-// as long then.
-void settle_marks(Json& body) {
+std::vector<Json*> marked_of(Json& body) {
   std::vector<Json*> marked;
   for (const char* part : {"tools", "system"})
     if (body.contains(part)) collect_marked(body[part], marked);
   for (Json& message : body["messages"]) collect_marked(message["content"], marked);
+  return marked;
+}
+
+// The API takes four, and none for an hour behind one for five minutes: those in front of it last
+// as long then.
+void settle_marks(Json& body) {
+  const std::vector<Json*> marked = marked_of(body);
   const std::size_t surplus = marked.size() - std::min(marked.size(), kMarksMax);
   for (std::size_t i = 0; i < surplus; ++i) marked[i]->erase("cache_control");
   bool hour = false;
@@ -117,14 +126,15 @@ void write_cache_mark(CacheMark mark, Json& object) {
 
 CacheMark mark_of_ends(const Request& request, bool wanted) {
   if (request.cache_ends != CacheMark::kNone) return request.cache_ends;
-  if (!wanted || request.billing.cache_write != CacheMark::kNone) return CacheMark::kNone;
-  return goes_on(request) && prompt_bytes(request) >= kBytesMin ? CacheMark::k5m : CacheMark::kNone;
+  const bool ours = wanted && goes_on(request) && prompt_bytes(request) >= kBytesMin;
+  return ours ? CacheMark::k5m : CacheMark::kNone;
 }
 
-void place_cache_marks(CacheMark mark, Json& body) {
+void place_cache_marks(const Request& request, bool wanted, Json& body) {
+  const CacheMark mark = mark_of_ends(request, wanted && marked_of(body).empty());
   if (mark != CacheMark::kNone) {
     if (body.contains("system")) mark_system(mark, body["system"]);
-    else if (body.contains("tools")) write_cache_mark(mark, body["tools"].back());
+    else if (body.contains("tools")) mark_end_of_tools(mark, body["tools"]);
     Json& messages = body["messages"];
     mark_end(mark, messages.back());
     for (std::size_t at = messages.size() - 1; at-- > 0;) {

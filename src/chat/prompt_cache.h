@@ -20,15 +20,16 @@ void take_cache_mark(JsonView holder, Tool& tool, Request& request);
 // Adds `cache_control` to an object; nothing for kNone.
 void write_cache_mark(CacheMark mark, Json& object);
 
-// The mark that is put at the ends of a request's prompt: its client's for the whole; else, where
-// ours are `wanted`, five minutes if it will be sent again with more behind it (a conversation's
-// later turn, an agent's with tools), is long enough to be kept, and has no marks of its client's.
+// The mark at the ends of a request's prompt: its client's for the whole; else, where ours are
+// `wanted`, five minutes if it will be sent again with more behind it (a conversation's later turn,
+// an agent's with tools) and is long enough to be kept. None is dearer than it and the client's.
 CacheMark mark_of_ends(const Request& request, bool wanted);
 
-// On a body for the Messages API: `mark` at the end of what stays the same between an agent's
-// requests (system text and tools), of the last message, and of the user's message before, where
-// the request before this one ended: the API looks for an entry 20 blocks back only. Of a client's
-// marks the last four stay, as the API takes no more.
-void place_cache_marks(CacheMark mark, Json& body);
+// On the body for the Messages API that the request has become, with its client's marks where there
+// are places for them: that mark, ours if none of the client's are there, at the end of what stays
+// the same between an agent's requests (system text and tools), of the last message, and of the
+// user's message before, where the request before this one ended: the API looks for an entry 20
+// blocks back only. Of more than four marks the last four stay, as the API takes no more.
+void place_cache_marks(const Request& request, bool wanted, Json& body);
 
 }  // namespace tophand::chat

@@ -113,7 +113,6 @@ TEST(PromptCache, MarksOfTheClientAreKeptAndNoneAreAdded) {
   EXPECT_EQ(out["system"].size(), 2U);
   EXPECT_EQ(out["system"][1]["text"], "Now.");
   EXPECT_EQ(parsed(body).billing.cache_write, CacheMark::k1h);
-  EXPECT_EQ(mark_of_ends(parsed(body), true), CacheMark::kNone);
 }
 
 TEST(PromptCache, MarksOfToolsStandBesideTheFunctionOrInIt) {
@@ -164,6 +163,57 @@ TEST(PromptCache, ResponsesHaveTheSameMarks) {
   body["tools"][0].erase("cache_control");
   EXPECT_EQ(marks(written(body, Dialect::kOpenAiResponses)),
             (Marks{"system/0", "messages/0/content/0"}));
+}
+
+TEST(PromptCache, MarksOnItemsOfResponsesAreKept) {
+  const Json call = {{"type", "function_call"},
+                     {"call_id", "c"},
+                     {"name", "look"},
+                     {"arguments", "{}"},
+                     {"cache_control", kMark}};
+  const Json result = {{"type", "function_call_output"},
+                       {"call_id", "c"},
+                       {"output", "x"},
+                       {"cache_control", kMark}};
+  Json message = text("user", "Go.");
+  message["cache_control"] = kHour;
+  const Json body = {{"model", "m"}, {"input", Json::array({message, call, result})}};
+  EXPECT_EQ(marks(written(body, Dialect::kOpenAiResponses)),
+            (Marks{"messages/0/content/01h", "messages/1/content/0", "messages/2/content/0"}));
+}
+
+// As text in the user's turn; and a result without a call, which is told as text.
+TEST(PromptCache, MarksOnWhatIsToldInOtherWordsAreKept) {
+  Json later = text("system", "Be quick."),
+       stray = {{"role", "tool"}, {"tool_call_id", "c9"}, {"content", "x"}};
+  later["cache_control"] = stray["cache_control"] = kMark;
+  Json body = loop();
+  body["messages"] = Json::array({text("user", "Go."), later, text("assistant", "A"), stray});
+  EXPECT_EQ(marks(written(body)), (Marks{"messages/0/content/1", "messages/2/content/0"}));
+}
+
+TEST(PromptCache, WhereTheClientsMarkHasNoPlaceOursAreSet) {
+  Json body = loop();
+  Json thoughts = {{"role", "assistant"}, {"content", nullptr}, {"reasoning_content", "hm"}};
+  thoughts["cache_control"] = kHour;
+  body["messages"].insert(body["messages"].begin() + 2, thoughts);
+  EXPECT_EQ(marks(written(body)).size(), 3U);
+}
+
+TEST(PromptCache, OneMarkForTheWholeRequestLeavesTheClientsOthers) {
+  Json body = loop();
+  body["cache_control"] = kMark;
+  body["messages"][0]["cache_control"] = kHour;
+  EXPECT_EQ(marks(written(body)),
+            (Marks{"system/01h", "messages/0/content/0", "messages/2/content/0"}));
+}
+
+TEST(PromptCache, BlankSystemTextIsNotSentAndNotMarked) {
+  Json body = loop();
+  body["messages"][0]["content"] = " \n";
+  EXPECT_FALSE(written(body).contains("system"));
+  EXPECT_EQ(marks(written(body)),
+            (Marks{"tools/0", "messages/0/content/0", "messages/2/content/0"}));
 }
 
 TEST(PromptCache, WhatIsNoMarkIsPassedOver) {

@@ -64,6 +64,7 @@ Result<> parse_message(const Field& item, Request& request) {
   const Field role = item["role"];
   TOPHAND_FIELD(name, role.string());
   TOPHAND_FIELD(blocks, parse_content(item["content"], request));
+  if (!blocks.empty()) take_cache_mark(item.view(), blocks.back(), request);
   if (name == "assistant") {
     for (Block& block : blocks) append_to_assistant(request, std::move(block));
     return {};
@@ -87,7 +88,9 @@ Result<> parse_call(const Field& item, bool custom, Request& request) {
     wrapped["input"] = std::move(arguments);
     arguments = dump_json(wrapped);
   }
-  append_to_assistant(request, ToolUseBlock{id, name, arguments_as_object(arguments)});
+  Block call = ToolUseBlock{id, name, arguments_as_object(arguments)};
+  take_cache_mark(item.view(), call, request);
+  append_to_assistant(request, std::move(call));
   return {};
 }
 
@@ -98,7 +101,9 @@ Result<> parse_result(const Field& item, Request& request) {
     TOPHAND_FIELD(parts, parse_content(output, request));
     blocks = std::move(parts);
   }
-  add_tool_result({id, {}, {}, false}, std::move(blocks), request);
+  Block result = ToolResultBlock{id, {}, {}, false};
+  take_cache_mark(item.view(), result, request);
+  add_tool_result(std::get<ToolResultBlock>(std::move(result)), std::move(blocks), request);
   return {};
 }
 
