@@ -240,6 +240,7 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
     std::optional<Retries::Running> running;
     if (asked.waited == nullptr) running.emplace(service.retries(), exchange, sink, client);
     outcome = carry_out(service, exchange, asked, job, sink, client);
+    if (running && outcome.report.end == backend::End::kCancelled) running->left();
     // Where nobody could be asked. (What is learned from edits comes before the new answer.)
     if (!outcome.afterwards || !asked.request.tools.empty()) sink.asked();
     note_unasked(service, job, outcome);
@@ -263,7 +264,8 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
 }  // namespace
 
 void answer(Service& service, Exchange& exchange) {
-  if (service.retries().join(exchange)) return;
+  const Retries::Coming coming(service.retries(), exchange);
+  if (coming.joined()) return;
   auto asked = read_asked(service, exchange);
   if (!asked)
     return refuse(service, exchange, asked.error(), {.dialect = dialect_name(exchange.dialect)});

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "server/reply.h"
 
@@ -39,12 +41,17 @@ int event_of_this_thread() {
   return event.fd();
 }
 
-bool says_retry_of(const net::Headers& first, const net::Headers& retry) {
-  const std::string_view count = retry.get("x-stainless-retry-count");
+constexpr std::chrono::milliseconds kComingLook{100};
+
+std::string_view idempotency_key(const Exchange& exchange) {
+  return exchange.request.headers.get("idempotency-key");
+}
+
+bool says_retry(const Exchange& exchange) {
+  const std::string_view count = exchange.request.headers.get("x-stainless-retry-count");
   int times = 0;
   std::from_chars(count.data(), count.data() + count.size(), times);
-  const std::string_view key = retry.get("idempotency-key");
-  return times > 0 || (!key.empty() && first.get("idempotency-key") == key);
+  return times > 0 || !idempotency_key(exchange).empty();
 }
 
 // Enough to find the one that may be the same. Conversations differ in length and at their end.
@@ -57,15 +64,35 @@ std::uint64_t mark_of(const Exchange& exchange) {
          body.size();
 }
 
+// Headers that say who answers, and how.
+bool is_asking(std::string_view name) {
+  return starts_ignoring_case(name, "x-tophand-") || equals_ignoring_case(name, "anthropic-beta") ||
+         equals_ignoring_case(name, "idempotency-key");
+}
+
+bool has_all_of(const net::Headers& headers, const net::Headers& other) {
+  return std::ranges::all_of(other.all(), [&](const net::Header& header) {
+    return !is_asking(header.name) || headers.get(header.name) == header.value;
+  });
+}
+
 bool asks_the_same(const Exchange& one, const Exchange& other) {
-  return one.key_id == other.key_id && one.request.path == other.request.path &&
-         one.request.body == other.request.body;
+  const net::Request &a = one.request, &b = other.request;
+  return one.key_id == other.key_id && a.path == b.path && a.query == b.query &&
+         has_all_of(a.headers, b.headers) && has_all_of(b.headers, a.headers) && a.body == b.body;
 }
 
 // The end of a request whose retry gets the answer.
 void tell_replaced(Exchange& exchange) {
   if (exchange.writer.started()) return exchange.writer.abort();
   send_error(exchange, {Code::kConflict, "a retry of this request gets its answer"});
+}
+
+// Of one whose retry would have got it, and has left.
+void tell_left(Exchange& exchange) {
+  if (exchange.writer.started()) return exchange.writer.abort();
+  send_error(exchange, {Code::kUnavailable,
+                        "a retry of this request took its place and has left; ask again"});
 }
 
 }  // namespace
@@ -134,18 +161,38 @@ struct Retries::Flight {
   std::uint64_t mark = 0;  // mark_of(first)
   std::int64_t begun_ns = 0;
   Exchange* current = nullptr;  // who gets the answer
+  bool alone = true;            // no other one like it was in flight meanwhile
   bool over = false;
 };
 
-bool Retries::join(Exchange& exchange) {
-  std::unique_lock lock(mutex_);
-  if (flights_.empty()) return false;
+std::shared_ptr<Retries::Flight> Retries::equal_flight(const Exchange& exchange) const {
+  if (flights_.empty()) return nullptr;
   const auto found = flights_.find(mark_of(exchange));
-  if (found == flights_.end()) return false;
-  const std::shared_ptr<Flight> flight = found->second;
-  if (!asks_the_same(flight->first, exchange)) return false;
-  const bool says_so = says_retry_of(flight->first.request.headers, exchange.request.headers);
-  if (!says_so && clock_.mono_ns() - flight->begun_ns < kSilentNs) return false;
+  const bool equal = found != flights_.end() && asks_the_same(found->second->first, exchange);
+  return equal ? found->second : nullptr;
+}
+
+bool Retries::equal_comes(const Exchange& exchange) const {
+  return std::ranges::any_of(
+      coming_, [&](const Exchange* other) { return asks_the_same(*other, exchange); });
+}
+
+bool Retries::join(Exchange& exchange, bool claims) {
+  std::unique_lock lock(mutex_);
+  std::shared_ptr<Flight> flight = equal_flight(exchange);
+  const bool names_itself = claims && !idempotency_key(exchange).empty();
+  while (names_itself && !flight && equal_comes(exchange)) {
+    changed_.wait_for(lock, kComingLook);
+    if (exchange.writer.client().cancelled()) break;
+    flight = equal_flight(exchange);
+  }
+  if (!flight) {
+    if (names_itself) coming_.push_back(&exchange);
+    return false;
+  }
+  const bool says_so = says_retry(exchange);
+  const bool is_told_apart = flight->alone || !idempotency_key(exchange).empty();
+  if (!is_told_apart || (!says_so && clock_.mono_ns() - flight->begun_ns < kSilentNs)) return false;
   const std::string own_id = exchange.request_id;
   const auto& client = exchange.writer.client();
   if (!flight->client.become(client, [&] { return flight->sink.move_to(exchange); })) {
@@ -168,8 +215,13 @@ Retries::Running::Running(Retries& retries, Exchange& exchange, ClientSink& sink
       flight_(std::make_shared<Flight>(Flight{exchange, sink, client, mark_of(exchange)})) {
   flight_->begun_ns = retries.clock_.mono_ns();
   flight_->current = &exchange;
-  const std::lock_guard lock(retries.mutex_);
-  retries.flights_.emplace(flight_->mark, flight_);  // a second equal one flies unseen
+  {
+    const std::lock_guard lock(retries.mutex_);
+    std::erase(retries.coming_, &exchange);
+    const auto [known, added] = retries.flights_.emplace(flight_->mark, flight_);
+    if (!added) known->second->alone = false;  // the second flies unseen
+  }
+  retries.changed_.notify_all();
 }
 
 Retries::Running::~Running() {
@@ -183,7 +235,21 @@ Retries::Running::~Running() {
     replaced = flight_->current != &flight_->first;
   }
   retries_.changed_.notify_all();
-  if (replaced) tell_replaced(flight_->first);
+  if (replaced) left_ ? tell_left(flight_->first) : tell_replaced(flight_->first);
+}
+
+// --- on the way to one ---------------------------------------------------------------------------
+
+Retries::Coming::Coming(Retries& retries, Exchange& exchange)
+    : retries_(retries), exchange_(exchange), joined_(retries.join(exchange, true)) {}
+
+Retries::Coming::~Coming() {
+  if (idempotency_key(exchange_).empty()) return;
+  {
+    const std::lock_guard lock(retries_.mutex_);
+    std::erase(retries_.coming_, &exchange_);
+  }
+  retries_.changed_.notify_all();
 }
 
 }  // namespace tophand::server

@@ -2,10 +2,12 @@
 // up on the first: the retry then gets the answer that is under way instead of a second one, so
 // that a client that times out never doubles the work.
 //
-// A retry is a byte-identical body to the same path with the same key, while the first is in
-// flight, that says so (Idempotency-Key of the first, or x-stainless-retry-count above 0, which the
-// vendors' SDKs send), or that comes when the first has waited for half a minute without a word:
-// two equal requests in a burst may well be two (best of n) and are left alone.
+// A retry is a byte-identical body to the same target with the same key, the same Idempotency-Key
+// and the same headers for routing, while the first is in flight, that says so (with the
+// Idempotency-Key, or with x-stainless-retry-count above 0, which the vendors' SDKs send), or that
+// comes when the first has waited for half a minute without a word. Two equal requests in a burst
+// may well be two (best of n) and are left alone; so is a retry that does not say of which of them
+// it is one.
 #pragma once
 
 #include <condition_variable>
@@ -14,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
 #include "net/http.h"
@@ -52,6 +55,7 @@ class CurrentClient final : public net::Cancellation {
 class Retries {
  public:
   explicit Retries(const Clock& clock) : clock_(clock) {}
+  struct Flight;
 
   // One answer in flight, from its first client's thread. While it lives, retries may join it.
   class Running;
@@ -59,15 +63,37 @@ class Retries {
   // When the request is a retry of one in flight: waits until that one's answer has been written to
   // this exchange, and returns true. (A first that has begun to tell its answer is cancelled
   // instead, when the retry says that it is one.) False: it is to be answered on its own.
-  bool join(Exchange& exchange);
+  bool join(Exchange& exchange) { return join(exchange, false); }
+  // The same for the time until there is an answer in flight: of two requests with one
+  // Idempotency-Key that come at once, the second waits for what becomes of the first.
+  class Coming;
 
  private:
-  struct Flight;
+  bool join(Exchange& exchange, bool claims);
+  // Both under mutex_. The flight that this may be a retry of; another one that is on its way to
+  // it.
+  std::shared_ptr<Flight> equal_flight(const Exchange& exchange) const;
+  bool equal_comes(const Exchange& exchange) const;
 
   const Clock& clock_;
-  std::mutex mutex_;  // guards flights_ and what they hold
+  std::mutex mutex_;  // guards what follows, and what it holds
   std::condition_variable changed_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Flight>> flights_;  // by mark_of(first)
+  std::vector<const Exchange*> coming_;  // with an Idempotency-Key, and not in flight yet
+};
+
+class Retries::Coming {
+ public:
+  Coming(Retries& retries, Exchange& exchange);
+  ~Coming();
+  Coming(const Coming&) = delete;
+  Coming& operator=(const Coming&) = delete;
+  bool joined() const { return joined_; }
+
+ private:
+  Retries& retries_;
+  const Exchange& exchange_;
+  bool joined_;
 };
 
 class Retries::Running {
@@ -78,10 +104,12 @@ class Retries::Running {
   ~Running();
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
+  void left() { left_ = true; }  // whoever was to get the answer has gone
 
  private:
   Retries& retries_;
   std::shared_ptr<Flight> flight_;
+  bool left_ = false;
 };
 
 }  // namespace tophand::server

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "server/memory_writer_for_tests.h"
@@ -154,20 +155,101 @@ TEST(Retries, ARetryOfARetryReplacesIt) {
 
 // Two equal requests in a burst may be two: sampling several answers is done like that.
 TEST(Retries, WhatIsNoRetryIsAnsweredOnItsOwn) {
-  Client first("req_1", kBody, "idempotency-key", "k-1");
+  Client first("req_1", kBody);
   Flight flight(first);
   Client equal("req_2", kBody), other_body("req_3", R"({"messages":"other"})", kCount, "1");
   Client other_key("req_4", kBody, kCount, "1"), other_path("req_5", kBody, kCount, "1");
   Client first_try("req_6", kBody, kCount, "0"), other_idem("req_7", kBody, "idempotency-key", "2");
   other_key.exchange.key_id = "another";
   other_path.request.path = "/v1/chat/completions";
-  for (Client* client : {&equal, &other_body, &other_key, &other_path, &first_try, &other_idem})
+  Client other_query("req_8", kBody, kCount, "1"), routed("req_9", kBody, kCount, "1"),
+      beta("req_10", kBody, kCount, "1"), named("req_11", kBody, kCount, "1");
+  other_query.request.query = "beta=true";
+  routed.request.headers.add("X-Tophand-Priority", "high");
+  beta.request.headers.add("anthropic-beta", "a");
+  named.request.headers.add("idempotency-key", "k-2");
+  for (Client* client : {&equal, &other_body, &other_key, &other_path, &first_try, &other_idem,
+                         &other_query, &routed, &beta, &named})
     EXPECT_FALSE(flight.retries.join(client->exchange)) << client->exchange.request_id;
   EXPECT_FALSE(flight.current.cancelled());
   flight.end();
   EXPECT_NE(first.writer.bytes.find("hello"), std::string::npos);
   Client late("req_8", kBody, kCount, "1");
   EXPECT_FALSE(flight.retries.join(late.exchange)) << "nothing is in flight any more";
+}
+
+// It may be of the other one, and that may have been told to come again.
+TEST(Retries, ARetryThatDoesNotSayOfWhichOfTwoIsAnsweredOnItsOwn) {
+  Client first("req_1", kBody), second("req_2", kBody), retry("req_3", kBody, kCount, "1");
+  Flight flight(first);
+  {
+    ClientSink sink(second.exchange, streamed(second.exchange.shared), flight.clock);
+    CurrentClient current(second.writer.gone);
+    const Retries::Running running(flight.retries, second.exchange, sink, current);
+  }
+  EXPECT_FALSE(flight.retries.join(retry.exchange));
+  EXPECT_FALSE(flight.current.cancelled());
+  flight.end();
+  EXPECT_NE(first.writer.bytes.find("hello"), std::string::npos);
+}
+
+TEST(Retries, OfTwoThatComeAtOnceWithOneIdempotencyKeyTheSecondWaitsForTheFirst) {
+  Client first("req_1", kBody, "idempotency-key", "k"),
+      retry("req_2", kBody, "idempotency-key", "k");
+  FakeClock clock;
+  Retries retries{clock};
+  std::optional<Retries::Coming> coming;
+  coming.emplace(retries, first.exchange);
+  EXPECT_FALSE(coming->joined());
+  std::atomic<bool> joined = false, returned = false;
+  std::thread thread([&] {
+    joined = Retries::Coming(retries, retry.exchange).joined();
+    returned = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(returned) << "it is not known yet what becomes of the first";
+  {
+    ClientSink sink(first.exchange, streamed(first.exchange.shared), clock);
+    CurrentClient current(first.writer.gone);
+    std::optional<Retries::Running> running;
+    running.emplace(retries, first.exchange, sink, current);
+    while (current.signs().fds[0].fd != retry.writer.gone.fd()) std::this_thread::yield();
+    EXPECT_TRUE(sink.event(chat::TextDelta{"hello"}));
+    EXPECT_TRUE(sink.event(kFinished));
+    sink.finish(finished());
+    running.reset();
+  }
+  thread.join();
+  EXPECT_TRUE(joined);
+  EXPECT_NE(retry.writer.bytes.find("hello"), std::string::npos);
+}
+
+TEST(Retries, OneThatIsRefusedLetsTheOtherWithItsIdempotencyKeyGoOn) {
+  Client first("req_1", kBody, "idempotency-key", "k"),
+      other("req_2", kBody, "idempotency-key", "k");
+  FakeClock clock;
+  Retries retries{clock};
+  std::optional<Retries::Coming> coming;
+  coming.emplace(retries, first.exchange);
+  std::thread thread([&] { EXPECT_FALSE(Retries::Coming(retries, other.exchange).joined()); });
+  coming.reset();
+  thread.join();
+}
+
+TEST(Retries, AFirstWhoseRetryLeftIsToldToAskAgain) {
+  Client first("req_1", kBody), retry("req_2", kBody, kCount, "1");
+  Flight flight(first);
+  std::thread thread([&] { EXPECT_TRUE(flight.retries.join(retry.exchange)); });
+  flight.wait_for_join(retry);
+  retry.writer.gone.cancel();
+  dispatch::Outcome cancelled;
+  cancelled.report.end = backend::End::kCancelled;
+  flight.running->left();
+  flight.sink.finish(cancelled);
+  flight.running.reset();
+  thread.join();
+  EXPECT_EQ(first.writer.status, 503);
+  EXPECT_EQ(first.writer.headers().get("x-should-retry"), "");
 }
 
 TEST(Retries, EqualRequestsOfTwoKeysInFlightAreToldApart) {
