@@ -241,13 +241,15 @@ ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view
   net::ClientRequest request = make_request(call, "/v1/messages", key);
   request.body = body;
   request.meanwhile = call.meanwhile;
+  bool whole = false;
+  request.written = &whole;
   auto response = client_->send(endpoint_, request, &client);
   if (!response) {
     Error error = response.error();
     if (error.code == Code::kUnavailable)  // no connection, so nothing was sent
       return {refused(std::move(error).within("reach the Claude API"))};
     Report report;
-    report.sent = true;
+    report.sent = whole;  // half a request is none (RFC 9112, 8), and costs nothing
     end_with(report, reading(std::move(error)));
     return {std::move(report)};
   }

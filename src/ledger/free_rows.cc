@@ -59,6 +59,11 @@ bool FreeRows::wait() {
   return !stopped_;
 }
 
+void FreeRows::rest(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, time, [this] { return stopped_; });
+}
+
 void FreeRows::stop() {
   const std::lock_guard lock(mutex_);
   stopped_ = true;

@@ -3,6 +3,7 @@
 // this room. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -36,6 +37,8 @@ class FreeRows {
   std::vector<RowEnd> take_kept();
   // Returns once there is something to write; false: stop() was called.
   bool wait();
+  // For so long, or until stop() is called: what could not be written is not tried again at once.
+  void rest(std::chrono::milliseconds time);
   void stop();
 
  private:

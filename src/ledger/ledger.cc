@@ -33,6 +33,7 @@ constexpr int kOtherProcessMs = 2000;  // `tophand savings` just before the gate
 constexpr std::int64_t kRowsMax = 100'000;
 constexpr const char* kCalendarState = "calendar";
 constexpr std::chrono::milliseconds kBatchEvery{20};  // of rows without money
+constexpr std::chrono::seconds kAgainAfter{1};        // where the file takes none
 constexpr int kBatchNiceness = 5;  // a third of the weight: who waits for its lock still gets on
 
 struct Tables {
@@ -370,9 +371,12 @@ void SqliteLedger::write_batches() {
   ::setpriority(PRIO_PROCESS, 0, kBatchNiceness);
   while (free_.wait()) {
     std::this_thread::sleep_for(kBatchEvery);
-    const std::lock_guard guard(mutex_);
-    write_free_rows();
-    write_kept_ends();
+    {
+      const std::lock_guard guard(mutex_);
+      write_free_rows();
+      write_kept_ends();
+    }
+    if (!write_fault().empty()) free_.rest(kAgainAfter);
   }
 }
 

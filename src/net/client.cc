@@ -176,6 +176,7 @@ Result<std::string> request_head(const Endpoint& to, const ClientRequest& reques
                      (to.scheme == "https" && to.port == 443) || to.scheme == "unix";
   if (!usual) out += ":" + std::to_string(to.port);
   out += "\r\n";
+  out += "Accept-Encoding: identity\r\n";  // without it any coding is acceptable (RFC 9110, 12.5.3)
   for (const Header& header : request.headers.all()) {
     const auto is = [&](std::string_view name) { return equals_ignoring_case(header.name, name); };
     if (is("Host") || is("Content-Length") || is("Connection") || is("Transfer-Encoding")) continue;
@@ -241,6 +242,7 @@ Result<std::unique_ptr<ClientResponse>> PooledClient::exchange_on(
   auto written = connection->write(first, request.first_byte_timeout_ms, cancel);
   if (written) written = connection->write(rest, request.first_byte_timeout_ms, cancel);
   if (!written && written.error().code != Code::kIo) return tl::unexpected(written.error());
+  if (written && request.written != nullptr) *request.written = true;
   // A server on the same machine may have run at once and answered.
   if (written && request.meanwhile && !is_readable(*connection)) request.meanwhile();
   // A peer that refuses a body may answer and close while we still write: its answer counts.

@@ -31,6 +31,9 @@ struct ClientRequest {
   int first_byte_timeout_ms = 600'000;     // until the response headers
   int idle_timeout_ms = 300'000;           // between body bytes
   std::size_t body_bytes_max = 64u << 20;  // of read_all()
+  // Set once all of it has been written, the first time or again: what was not cannot have been
+  // understood. May be nullptr.
+  bool* written = nullptr;
   // Called when the request has been written, before the response is waited for, unless it is there
   // already: what is done here costs no time. Once more when it is written again to a fresh
   // connection. May be empty.

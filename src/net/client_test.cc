@@ -83,7 +83,8 @@ TEST(Client, SendsAHeadWithoutSurprises) {
   EXPECT_EQ(ask(*client, server.endpoint(), request).body, "ok");
   EXPECT_EQ(seen.get_future().get(), "POST /v1/messages?beta=true HTTP/1.1\r\nHost: 127.0.0.1:" +
                                          std::to_string(server.port()) +
-                                         "\r\nx-api-key: k\r\nContent-Length: 4\r\n\r\nbody");
+                                         "\r\nAccept-Encoding: identity\r\nx-api-key: k\r\n"
+                                         "Content-Length: 4\r\n\r\nbody");
 }
 
 TEST(Client, RefusesAPathThatWouldForgeARequest) {
@@ -196,6 +197,38 @@ INSTANTIATE_TEST_SUITE_P(
          0, ""},
     }),
     [](const auto& row) { return std::string(row.param.name); });
+
+// So that what cannot have been understood is not paid for.
+TEST(Client, SaysWhetherAllOfARequestWasWritten) {
+  RawServer server([&](int fd, int number) {
+    read_request(fd);
+    if (number == 0) say(fd, kOk);  // else it hangs up with most of the body unread
+  });
+  const auto client = Client::create();
+  const std::string small = "{}", large(20 << 20, 'x');
+  bool written = false;
+  EXPECT_EQ(ask(*client, server.endpoint(),
+                {.method = "POST", .path = "/", .body = small, .written = &written})
+                .body,
+            "ok");
+  EXPECT_TRUE(written);
+  written = false;
+  EXPECT_FALSE(client->send(server.endpoint(),
+                            {.method = "POST", .path = "/", .body = large, .written = &written},
+                            nullptr));
+  EXPECT_FALSE(written);
+}
+
+TEST(Client, AsksForAnswersThatAreNotCompressed) {
+  std::string head;
+  RawServer server([&](int fd, int) {
+    head = read_request(fd);
+    say(fd, kOk);
+  });
+  const auto client = Client::create();
+  EXPECT_EQ(ask(*client, server.endpoint(), {.path = "/"}).body, "ok");
+  EXPECT_NE(head.find("\r\nAccept-Encoding: identity\r\n"), std::string::npos) << head;
+}
 
 TEST(Client, RetriesAStaleConnectionOnce) {
   std::atomic<int> connections{0};

@@ -208,6 +208,8 @@ def _check_text(block, where, what):
         raise invalid(f"{where}.text: Field required")
     if not block["text"]:
         raise invalid(f"{what}: text content blocks must be non-empty")
+    if not block["text"].strip():
+        raise invalid(f"{what}: text content blocks must contain non-whitespace text")
 
 
 def _check_messages(messages, breakpoints):
