@@ -2,7 +2,7 @@
 import type { OpenClawPluginApi, ProviderWrapStreamFnContext } from 'openclaw/plugin-sdk/plugin-entry';
 import { mark } from './rules.ts';
 import { recall, remember, type CallIds } from './runs.ts';
-import { status } from './status.ts';
+import { statusOf } from './status.ts';
 
 const PROVIDER = 'tophand';
 
@@ -47,7 +47,7 @@ export default {
       handler: async () => {
         const provider = api.config?.models?.providers?.[PROVIDER];
         if (!provider) return { text: 'There is no provider "tophand": run `tophand connect openclaw`.' };
-        return { text: await status(provider.baseUrl, String(provider.apiKey)) };
+        return { text: await statusOf(provider) };
       },
     });
   },

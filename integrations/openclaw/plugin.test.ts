@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import plugin from './index.ts';
 import { mark } from './rules.ts';
-import { status } from './status.ts';
+import { status, statusOf } from './status.ts';
 
 const MARKS = [
   ['a heartbeat', { trigger: 'heartbeat', sessionKey: 'agent:main:main', prompt: 'Look around' }, 'low', 'heartbeat'],
@@ -82,4 +82,23 @@ test('/tophand tells where requests were answered', async () => {
 
 test('/tophand says what to do without the provider', async () => {
   assert.match((await load({}).command.handler()).text, /tophand connect openclaw/);
+});
+
+test('/tophand tells a wrong key from a gateway that is not there', async () => {
+  const refuse = async () => ({ ok: false, status: 401, json: async () => ({}) });
+  const said = await status('http://h:1', 'k', refuse);
+  assert.match(said, /does not know the key .*`tophand connect openclaw` writes a new one/);
+  assert.doesNotMatch(said, /tophand serve/);
+});
+
+test('/tophand says what the provider lacks, and asks nobody then', async () => {
+  const get = () => assert.fail('it was asked');
+  for (const [provider, lacks] of [
+    [{ apiKey: 'k' }, /no baseUrl: `tophand connect openclaw`/],
+    [{ baseUrl: 7, apiKey: 'k' }, /no baseUrl/],
+    [{ baseUrl: 'http://h:1' }, /no apiKey: `tophand connect openclaw`/],
+    [{ baseUrl: 'http://h:1', apiKey: '' }, /no apiKey/],
+    [{ baseUrl: 'http://h:1', apiKey: { source: 'env', id: 'KEY' } }, /apiKey that is no text/],
+  ])
+    assert.match(await statusOf(provider, get), lacks);
 });

@@ -17,6 +17,23 @@ interface Row {
 export type Get = (url: string, options: { headers: Record<string, string>; signal: AbortSignal }) =>
   Promise<{ ok: boolean; status: number; json(): Promise<unknown> }>;
 
+/** The gateway answers, and not to us. */
+class WrongKey extends Error {}
+
+const CONNECT = '`tophand connect openclaw`';
+
+/** What the configuration holds of the provider; people write it by hand, too. */
+export async function statusOf(provider: { baseUrl?: unknown; apiKey?: unknown }, get: Get = fetch): Promise<string> {
+  const { baseUrl, apiKey } = provider;
+  if (typeof baseUrl !== 'string' || !baseUrl)
+    return `The provider "tophand" has no baseUrl: ${CONNECT} writes one.`;
+  if (apiKey !== undefined && typeof apiKey !== 'string')
+    return `The provider "tophand" has an apiKey that is no text, which only OpenClaw itself can look up: ${CONNECT} `
+      + 'writes one that can be read here.';
+  if (!apiKey) return `The provider "tophand" has no apiKey: ${CONNECT} writes one.`;
+  return status(baseUrl, apiKey, get);
+}
+
 /** `baseUrl`: of the provider, with or without /v1. */
 export async function status(baseUrl: string, apiKey: string, get: Get = fetch): Promise<string> {
   const url = baseUrl.replace(/\/(v1\/?)?$/, '');
@@ -25,6 +42,7 @@ export async function status(baseUrl: string, apiKey: string, get: Get = fetch):
       headers: { authorization: `Bearer ${apiKey}` },
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
     });
+    if (answer.status === 401) throw new WrongKey();
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     return answer.json();
   };
@@ -41,6 +59,8 @@ export async function status(baseUrl: string, apiKey: string, get: Get = fetch):
       `last ${recent.requests.length} requests: ${counts(recent.requests)}`,
     ].join('\n');
   } catch (error) {
+    if (error instanceof WrongKey)
+      return `Tophand at ${url} runs, but does not know the key that OpenClaw has: ${CONNECT} writes a new one.`;
     return `Tophand at ${url} does not answer: ${(error as Error).message}. Is \`tophand serve\` running?`;
   }
 }
