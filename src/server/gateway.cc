@@ -188,8 +188,9 @@ std::function<void(const dispatch::Rejected&)> RunningGateway::rejected_sink() {
 
 Result<> RunningGateway::open_keys() {
   const std::int64_t now_ms = system_clock().wall_ms();
-  TOPHAND_TRY(known, "keys", keys_.list());
-  if (known.empty() && options_.first_key == GatewayOptions::FirstKey::kMake) {
+  TOPHAND_CHECK("keys", keys_.list());
+  // The commands' own key is there after any of them ran, and nobody's program has it.
+  if (!keys_.has_any_but_cli() && options_.first_key == GatewayOptions::FirstKey::kMake) {
     TOPHAND_TRY(made, "keys", keys_.create("first", now_ms));
     first_key_ = made.secret;
   }

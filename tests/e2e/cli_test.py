@@ -104,6 +104,23 @@ class CliTest(unittest.TestCase):
         self.assertEqual(self.run_with("savings", "--since", "soon").returncode, 2)
         self.assertEqual(self.run_with("savings", "--json", "--csv").returncode, 2)
 
+    def test_shows_the_first_key_after_another_command_ran(self):
+        own = {"XDG_DATA_HOME": self.folder.name + "/asked-first"}
+        self.run_with("ask", "hi", **own)  # no model: it fails, after a gateway has run for it
+        keys = self.run_with("keys", "list", **own)
+        self.assertIn("cli", keys.stdout)
+        serve = subprocess.Popen([TOPHAND, "serve", "--listen", "127.0.0.1:0", "--no-preload"],
+                                 env={**self.env, **own}, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True)
+        said = serve.stdout.readline()
+        while "http://" not in said:
+            line = serve.stdout.readline()
+            self.assertTrue(line, said)
+            said += line
+        serve.terminate()
+        said += serve.communicate(timeout=30)[0]
+        self.assertIn("your API key, shown this once: th-", said)
+
     def test_a_missing_input_file_is_wrong_use(self):
         policy = pathlib.Path(self.folder.name) / "policy.toml"
         policy.write_text("")
