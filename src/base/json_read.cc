@@ -3,7 +3,6 @@
 #include "base/json_read.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -11,6 +10,7 @@
 
 #include "base/ascii.h"
 #include "base/json.h"
+#include "base/json_escape.h"
 
 namespace tophand {
 namespace {
@@ -52,33 +52,21 @@ std::string tidy_message(std::string_view what) {
   return abridged(end == std::string_view::npos ? what : what.substr(end + 2), kMessageBytesMax);
 }
 
-// The code unit of the escape \uXXXX at `at`; nothing where there is none.
-std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
-  constexpr std::size_t kDigits = 4;
-  if (text.substr(at, 2) != "\\u" || text.size() < at + 2 + kDigits) return std::nullopt;
-  const char* digits = text.data() + at + 2;
-  unsigned unit = 0;
-  const auto read = std::from_chars(digits, digits + kDigits, unit, 16);
-  return read.ptr == digits + kDigits ? std::optional(unit) : std::nullopt;
-}
-
 // `text` with U+FFFD for halves of surrogate pairs that stand alone; nothing when there are none.
 // Programs in JavaScript and Python write them when they cut a string between the two, and read
 // them; the two libraries here take them for a fault.
 std::optional<std::string> without_lone_surrogates(std::string_view text) {
-  constexpr std::size_t kEscapeBytes = 6;
   std::optional<std::string> out;
   for (std::size_t at = text.find('\\'); at < text.size(); at = text.find('\\', at)) {
     const auto unit = escaped_unit(text, at);
-    const bool high = unit && (*unit & 0xfc00U) == 0xd800U;
-    const bool low = unit && (*unit & 0xfc00U) == 0xdc00U;
-    const auto next = high ? escaped_unit(text, at + kEscapeBytes) : std::nullopt;
-    const bool is_pair = next && (*next & 0xfc00U) == 0xdc00U;
+    const bool high = unit && is_first_half(*unit), low = unit && is_second_half(*unit);
+    const auto next = high ? escaped_unit(text, at + kUnitEscapeBytes) : std::nullopt;
+    const bool is_pair = next && is_second_half(*next);
     if ((high && !is_pair) || low) {
       if (!out) out.emplace(text);
-      out->replace(at, kEscapeBytes, "\\ufffd");
+      out->replace(at, kUnitEscapeBytes, "\\ufffd");
     }
-    at += is_pair ? 2 * kEscapeBytes : unit ? kEscapeBytes : 2;
+    at += is_pair ? 2 * kUnitEscapeBytes : unit ? kUnitEscapeBytes : 2;
   }
   return out;
 }

@@ -192,7 +192,7 @@ Result<> parse_function_tools(const Field& tools, Request& request) {
     }
     TOPHAND_FIELD_CHECK(parse_function(tool["function"], request));
     const auto holder = tool["cache_control"].absent() ? tool["function"].view() : tool.view();
-    take_cache_mark(holder, request.tools.back(), request);
+    request.tools.back().cache = take_cache_mark(holder, request);
   }
   return {};
 }

@@ -25,13 +25,15 @@ bool takes_mark(const Json& block) {
   return std::ranges::find(kTypes, string_or(block, "type", "")) != kTypes.end();
 }
 
+// The client's mark stays where there is one.
+void add_mark(CacheMark mark, Json& object) {
+  if (!object.contains("cache_control")) write_cache_mark(mark, object);
+}
+
 void mark_end(CacheMark mark, Json& message) {
   Json& content = message["content"];
-  for (auto block = content.rbegin(); block != content.rend(); ++block) {
-    if (!takes_mark(*block)) continue;
-    if (!block->contains("cache_control")) write_cache_mark(mark, *block);
-    return;
-  }
+  const auto last = std::find_if(content.rbegin(), content.rend(), takes_mark);
+  if (last != content.rend()) add_mark(mark, *last);
 }
 
 void mark_system(CacheMark mark, Json& system) {
@@ -41,11 +43,7 @@ void mark_system(CacheMark mark, Json& system) {
     block["text"] = std::move(system);
     system = Json::array({std::move(block)});
   }
-  if (!system.back().contains("cache_control")) write_cache_mark(mark, system.back());
-}
-
-void mark_end_of_tools(CacheMark mark, Json& tools) {
-  if (!tools.back().contains("cache_control")) write_cache_mark(mark, tools.back());
+  add_mark(mark, system.back());
 }
 
 // Those with a mark, in the order of the prompt.
@@ -100,20 +98,20 @@ CacheMark read_cache_mark(JsonView holder) {
   return string_or(control, "ttl", "5m") == "5m" ? CacheMark::k5m : CacheMark::k1h;
 }
 
-void take_cache_mark(JsonView holder, Block& block, Request& request) {
+CacheMark take_cache_mark(JsonView holder, Request& request) {
   const CacheMark mark = read_cache_mark(holder);
+  request.billing.cache_write = std::max(request.billing.cache_write, mark);
+  return mark;
+}
+
+void take_cache_mark(JsonView holder, Block& block, Request& request) {
+  const CacheMark mark = take_cache_mark(holder, request);
   if (mark == CacheMark::kNone) return;
   std::visit(
       [mark](auto& each) {
         if constexpr (requires { each.cache; }) each.cache = mark;
       },
       block);
-  request.billing.cache_write = std::max(request.billing.cache_write, mark);
-}
-
-void take_cache_mark(JsonView holder, Tool& tool, Request& request) {
-  tool.cache = read_cache_mark(holder);
-  request.billing.cache_write = std::max(request.billing.cache_write, tool.cache);
 }
 
 void write_cache_mark(CacheMark mark, Json& object) {
@@ -134,7 +132,7 @@ void place_cache_marks(const Request& request, bool wanted, Json& body) {
   const CacheMark mark = mark_of_ends(request, wanted && marked_of(body).empty());
   if (mark != CacheMark::kNone) {
     if (body.contains("system")) mark_system(mark, body["system"]);
-    else if (body.contains("tools")) mark_end_of_tools(mark, body["tools"]);
+    else if (body.contains("tools")) add_mark(mark, body["tools"].back());
     Json& messages = body["messages"];
     mark_end(mark, messages.back());
     for (std::size_t at = messages.size() - 1; at-- > 0;) {

@@ -12,10 +12,11 @@ namespace tophand::chat {
 // The holder's `cache_control`. A lifetime that is not known counts as the longest.
 CacheMark read_cache_mark(JsonView holder);
 
-// Puts the holder's mark on the block, and notes it in the request's billing. Thinking has none.
+// The holder's mark, which is noted in the request's billing.
+CacheMark take_cache_mark(JsonView holder, Request& request);
+// The same, put on the block: where the holder has none, the block keeps its own. Thinking has
+// none.
 void take_cache_mark(JsonView holder, Block& block, Request& request);
-// The same of a tool.
-void take_cache_mark(JsonView holder, Tool& tool, Request& request);
 
 // Adds `cache_control` to an object; nothing for kNone.
 void write_cache_mark(CacheMark mark, Json& object);

@@ -88,9 +88,8 @@ Result<> parse_call(const Field& item, bool custom, Request& request) {
     wrapped["input"] = std::move(arguments);
     arguments = dump_json(wrapped);
   }
-  Block call = ToolUseBlock{id, name, arguments_as_object(arguments)};
-  take_cache_mark(item.view(), call, request);
-  append_to_assistant(request, std::move(call));
+  append_to_assistant(request, ToolUseBlock{id, name, arguments_as_object(arguments),
+                                            take_cache_mark(item.view(), request)});
   return {};
 }
 
@@ -101,9 +100,8 @@ Result<> parse_result(const Field& item, Request& request) {
     TOPHAND_FIELD(parts, parse_content(output, request));
     blocks = std::move(parts);
   }
-  Block result = ToolResultBlock{id, {}, {}, false};
-  take_cache_mark(item.view(), result, request);
-  add_tool_result(std::get<ToolResultBlock>(std::move(result)), std::move(blocks), request);
+  add_tool_result({id, {}, {}, false, take_cache_mark(item.view(), request)}, std::move(blocks),
+                  request);
   return {};
 }
 

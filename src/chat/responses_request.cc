@@ -41,8 +41,7 @@ Result<> parse_tools(const Field& tools, Request& request) {
     if (!parameters.absent() && !parameters.is_object()) return parameters.expected("an object");
     request.tools.push_back({name, description,
                              parameters.absent() ? "{}" : dump_json(parameters.tree()),
-                             strict_of(tool)});
-    take_cache_mark(tool.view(), request.tools.back(), request);
+                             strict_of(tool), take_cache_mark(tool.view(), request)});
   }
   return {};
 }

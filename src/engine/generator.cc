@@ -214,7 +214,7 @@ void Generator::decode(Run& run) {
     run.send_text(stops.push(utf8.push(piece(run, token))));
     if (stops.matched()) break;
     // Whoever has set a limit within reach may have wished for it.
-    if (loops.accept(token) && run.room_is_context) {
+    if (run.room_is_context && loops.accept(token)) {
       run.finished.reason = chat::StopReason::kMaxTokens;
       break;
     }

@@ -178,8 +178,13 @@ void Batcher::send(Batch batch, const std::vector<backend::BatchItem>& items) {
   } else {
     log::warn("batch.uncertain", {{"batch", batch.name}, {"error", state.error().message}});
   }
+  watch(std::move(batch));
+}
+
+void Batcher::watch(Batch batch) {
+  const std::int64_t now_ms = mono_ms();
   sent_.push_back(
-      {.batch = std::move(batch), .next_look_ms = mono_ms() + kFirstLookMs, .heard_ms = mono_ms()});
+      {.batch = std::move(batch), .next_look_ms = now_ms + kFirstLookMs, .heard_ms = now_ms});
 }
 
 // --- asking after it -----------------------------------------------------------------------------
@@ -215,8 +220,8 @@ bool Batcher::look_at(Sent& sent) {
     stop_in_time(sent);  // it may be heard all the same
     return false;
   }
-  if (!state->ended) sent.heard_ms = mono_ms();
   if (state->ended) return collect(sent, *state);
+  sent.heard_ms = mono_ms();
   stop_in_time(sent);
   return false;
 }
@@ -266,13 +271,19 @@ std::optional<bool> Batcher::holds_ours(const std::string& provider_id, const Ba
   return read ? false : found;
 }
 
+std::optional<deferral::Entry> Batcher::unanswered(const Batch::Item& item) const {
+  auto entry = deps_.queue->find(item.request_id);
+  if (!entry || entry->state == deferral::State::kAnswered) return std::nullopt;
+  return *std::move(entry);
+}
+
 void Batcher::stop_in_time(Sent& sent) {
   if (sent.batch.stopped) return;
   const std::int64_t now_ms = deps_.clock->wall_ms();
   std::optional<std::int64_t> soonest_ms;  // none: nobody waits for any of it
   for (const Batch::Item& item : sent.batch.items) {
-    const auto entry = deps_.queue->find(item.request_id);
-    if (!entry || entry->state == deferral::State::kAnswered) continue;
+    const auto entry = unanswered(item);
+    if (!entry) continue;
     soonest_ms = std::min(soonest_ms.value_or(INT64_MAX), start_by_ms(entry->ticket));
   }
   if (soonest_ms && now_ms < *soonest_ms) {
@@ -292,8 +303,8 @@ void Batcher::stop_in_time(Sent& sent) {
 void Batcher::tell_overdue(Sent& sent) {
   const std::int64_t now_ms = deps_.clock->wall_ms();
   for (const Batch::Item& item : sent.batch.items) {
-    const auto entry = deps_.queue->find(item.request_id);
-    if (!entry || entry->state == deferral::State::kAnswered) continue;
+    const auto entry = unanswered(item);
+    if (!entry) continue;
     if (now_ms < entry->ticket.deadline_ms) {
       sent.next_look_ms = std::min(sent.next_look_ms, mono_ms_at(entry->ticket.deadline_ms));
       continue;
@@ -411,10 +422,7 @@ bool Batcher::close_all(const Batch& batch, const backend::Report& report) {
 
 // Of one that was not sent: where the ledger does not take its end now, it is looked at again.
 void Batcher::end(Batch batch, const Error& why) {
-  if (!give_up(batch, why))
-    sent_.push_back({.batch = std::move(batch),
-                     .next_look_ms = mono_ms() + kFirstLookMs,
-                     .heard_ms = mono_ms()});
+  if (!give_up(batch, why)) watch(std::move(batch));
 }
 
 void Batcher::let_go(const std::string& request_id, bool answered) {

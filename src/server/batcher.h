@@ -72,9 +72,12 @@ class Batcher {
   std::vector<backend::BatchItem> reserve(Entries& entries);
   void send(deferral::Batch batch, const std::vector<backend::BatchItem>& items);
 
+  void watch(deferral::Batch batch);  // one that may be under way
+
   bool look(Sent& sent);  // true: it is over
   bool look_at(Sent& sent);
   void tell_overdue(Sent& sent);
+  std::optional<deferral::Entry> unanswered(const deferral::Batch::Item& item) const;
   std::int64_t mono_ms() const;
   std::int64_t mono_ms_at(std::int64_t wall_ms) const;  // if no clock is set until then
   bool look_for_lost(Sent& sent);

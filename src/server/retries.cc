@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::int64_t kSilentNs = 30'000'000'000;
 constexpr std::int64_t kLookAgainNs = 100'000'000;
+constexpr std::chrono::milliseconds kComingLook{100};
 
 // The event by which a retry tells the thread of the first one. A thread has one request at a time,
 // so it keeps the event for the next.
@@ -40,8 +41,6 @@ int event_of_this_thread() {
   thread_local const ThreadEvent event;
   return event.fd();
 }
-
-constexpr std::chrono::milliseconds kComingLook{100};
 
 std::string_view idempotency_key(const Exchange& exchange) {
   return exchange.request.headers.get("idempotency-key");
@@ -82,17 +81,13 @@ bool asks_the_same(const Exchange& one, const Exchange& other) {
          has_all_of(a.headers, b.headers) && has_all_of(b.headers, a.headers) && a.body == b.body;
 }
 
-// The end of a request whose retry gets the answer.
-void tell_replaced(Exchange& exchange) {
+// The end of a request whose retry gets the answer, or would have got it, had it not left.
+void tell_replaced(Exchange& exchange, bool retry_left) {
   if (exchange.writer.started()) return exchange.writer.abort();
-  send_error(exchange, {Code::kConflict, "a retry of this request gets its answer"});
-}
-
-// Of one whose retry would have got it, and has left.
-void tell_left(Exchange& exchange) {
-  if (exchange.writer.started()) return exchange.writer.abort();
-  send_error(exchange, {Code::kUnavailable,
-                        "a retry of this request took its place and has left; ask again"});
+  send_error(exchange, retry_left
+                           ? Error{Code::kUnavailable,
+                                   "a retry of this request took its place and has left; ask again"}
+                           : Error{Code::kConflict, "a retry of this request gets its answer"});
 }
 
 }  // namespace
@@ -177,10 +172,10 @@ bool Retries::equal_comes(const Exchange& exchange) const {
       coming_, [&](const Exchange* other) { return asks_the_same(*other, exchange); });
 }
 
-bool Retries::join(Exchange& exchange, bool claims) {
+bool Retries::join(Exchange& exchange) {
   std::unique_lock lock(mutex_);
   std::shared_ptr<Flight> flight = equal_flight(exchange);
-  const bool names_itself = claims && !idempotency_key(exchange).empty();
+  const bool names_itself = !idempotency_key(exchange).empty();
   while (names_itself && !flight && equal_comes(exchange)) {
     changed_.wait_for(lock, kComingLook);
     if (exchange.writer.client().cancelled()) break;
@@ -191,7 +186,7 @@ bool Retries::join(Exchange& exchange, bool claims) {
     return false;
   }
   const bool says_so = says_retry(exchange);
-  const bool is_told_apart = flight->alone || !idempotency_key(exchange).empty();
+  const bool is_told_apart = flight->alone || names_itself;
   if (!is_told_apart || (!says_so && clock_.mono_ns() - flight->begun_ns < kSilentNs)) return false;
   const std::string own_id = exchange.request_id;
   const auto& client = exchange.writer.client();
@@ -205,7 +200,7 @@ bool Retries::join(Exchange& exchange, bool claims) {
   changed_.wait(lock, [&] { return flight->over || flight->current != &exchange; });
   const bool replaced = flight->current != &exchange;
   lock.unlock();
-  if (replaced) tell_replaced(exchange);
+  if (replaced) tell_replaced(exchange, false);
   return true;
 }
 
@@ -235,13 +230,13 @@ Retries::Running::~Running() {
     replaced = flight_->current != &flight_->first;
   }
   retries_.changed_.notify_all();
-  if (replaced) left_ ? tell_left(flight_->first) : tell_replaced(flight_->first);
+  if (replaced) tell_replaced(flight_->first, left_);
 }
 
 // --- on the way to one ---------------------------------------------------------------------------
 
 Retries::Coming::Coming(Retries& retries, Exchange& exchange)
-    : retries_(retries), exchange_(exchange), joined_(retries.join(exchange, true)) {}
+    : retries_(retries), exchange_(exchange), joined_(retries.join(exchange)) {}
 
 Retries::Coming::~Coming() {
   if (idempotency_key(exchange_).empty()) return;

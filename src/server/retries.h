@@ -57,19 +57,15 @@ class Retries {
   explicit Retries(const Clock& clock) : clock_(clock) {}
   struct Flight;
 
+  // A request that has come. When it is a retry of one in flight, it waits until that one's answer
+  // has been written to its exchange. Of two with one Idempotency-Key that come at once, the second
+  // waits for what becomes of the first.
+  class Coming;
   // One answer in flight, from its first client's thread. While it lives, retries may join it.
   class Running;
 
-  // When the request is a retry of one in flight: waits until that one's answer has been written to
-  // this exchange, and returns true. (A first that has begun to tell its answer is cancelled
-  // instead, when the retry says that it is one.) False: it is to be answered on its own.
-  bool join(Exchange& exchange) { return join(exchange, false); }
-  // The same for the time until there is an answer in flight: of two requests with one
-  // Idempotency-Key that come at once, the second waits for what becomes of the first.
-  class Coming;
-
  private:
-  bool join(Exchange& exchange, bool claims);
+  bool join(Exchange& exchange);
   // Both under mutex_. The flight that this may be a retry of; another one that is on its way to
   // it.
   std::shared_ptr<Flight> equal_flight(const Exchange& exchange) const;
@@ -88,6 +84,8 @@ class Retries::Coming {
   ~Coming();
   Coming(const Coming&) = delete;
   Coming& operator=(const Coming&) = delete;
+  // The answer is written. False: it is to be answered on its own. (A first that has begun to tell
+  // its answer is cancelled then, when the retry says that it is one.)
   bool joined() const { return joined_; }
 
  private:

@@ -42,6 +42,10 @@ const chat::Finished kFinished{chat::StopReason::kEndTurn, "", {.output_tokens =
 constexpr const char* kBody = R"({"messages":"equal"})";
 constexpr const char* kCount = "x-stainless-retry-count";
 
+bool join(Retries& retries, Exchange& exchange) {
+  return Retries::Coming(retries, exchange).joined();
+}
+
 // An answer in flight for `first`, and a retry that comes meanwhile; `during` is the rest of it.
 struct Flight {
   explicit Flight(Client& first_client)
@@ -57,7 +61,7 @@ struct Flight {
   // Whether the retry, which comes now, has the rest of the answer.
   bool joined_by(Client& retry) {
     bool joined = false;
-    std::thread thread([&] { joined = retries.join(retry.exchange); });
+    std::thread thread([&] { joined = join(retries, retry.exchange); });
     wait_for_join(retry);
     first.writer.gone.cancel();
     EXPECT_FALSE(current.cancelled());
@@ -136,9 +140,9 @@ TEST(Retries, ARetryOfARetryReplacesIt) {
   Client first("req_1", kBody), second("req_2", kBody, kCount, "1");
   Client third("req_3", kBody, kCount, "2");
   Flight flight(first);
-  std::thread one([&] { EXPECT_TRUE(flight.retries.join(second.exchange)); });
+  std::thread one([&] { EXPECT_TRUE(join(flight.retries, second.exchange)); });
   flight.wait_for_join(second);
-  std::thread two([&] { EXPECT_TRUE(flight.retries.join(third.exchange)); });
+  std::thread two([&] { EXPECT_TRUE(join(flight.retries, third.exchange)); });
   flight.wait_for_join(third);
   one.join();
   flight.end();
@@ -170,12 +174,12 @@ TEST(Retries, WhatIsNoRetryIsAnsweredOnItsOwn) {
   named.request.headers.add("idempotency-key", "k-2");
   for (Client* client : {&equal, &other_body, &other_key, &other_path, &first_try, &other_idem,
                          &other_query, &routed, &beta, &named})
-    EXPECT_FALSE(flight.retries.join(client->exchange)) << client->exchange.request_id;
+    EXPECT_FALSE(join(flight.retries, client->exchange)) << client->exchange.request_id;
   EXPECT_FALSE(flight.current.cancelled());
   flight.end();
   EXPECT_NE(first.writer.bytes.find("hello"), std::string::npos);
   Client late("req_8", kBody, kCount, "1");
-  EXPECT_FALSE(flight.retries.join(late.exchange)) << "nothing is in flight any more";
+  EXPECT_FALSE(join(flight.retries, late.exchange)) << "nothing is in flight any more";
 }
 
 // It may be of the other one, and that may have been told to come again.
@@ -187,7 +191,7 @@ TEST(Retries, ARetryThatDoesNotSayOfWhichOfTwoIsAnsweredOnItsOwn) {
     CurrentClient current(second.writer.gone);
     const Retries::Running running(flight.retries, second.exchange, sink, current);
   }
-  EXPECT_FALSE(flight.retries.join(retry.exchange));
+  EXPECT_FALSE(join(flight.retries, retry.exchange));
   EXPECT_FALSE(flight.current.cancelled());
   flight.end();
   EXPECT_NE(first.writer.bytes.find("hello"), std::string::npos);
@@ -239,7 +243,7 @@ TEST(Retries, OneThatIsRefusedLetsTheOtherWithItsIdempotencyKeyGoOn) {
 TEST(Retries, AFirstWhoseRetryLeftIsToldToAskAgain) {
   Client first("req_1", kBody), retry("req_2", kBody, kCount, "1");
   Flight flight(first);
-  std::thread thread([&] { EXPECT_TRUE(flight.retries.join(retry.exchange)); });
+  std::thread thread([&] { EXPECT_TRUE(join(flight.retries, retry.exchange)); });
   flight.wait_for_join(retry);
   retry.writer.gone.cancel();
   dispatch::Outcome cancelled;
@@ -262,7 +266,7 @@ TEST(Retries, EqualRequestsOfTwoKeysInFlightAreToldApart) {
   running.emplace(flight.retries, two.exchange, sink, current);
   std::atomic<bool> returned = false, joined = false;
   std::thread thread([&] {
-    joined = flight.retries.join(retry.exchange);
+    joined = join(flight.retries, retry.exchange);
     returned = true;
   });
   while (current.signs().fds[0].fd != retry.writer.gone.fd() && !returned)
@@ -282,7 +286,7 @@ TEST(Retries, ARetryOfWhomNobodyWaitsForAnyMoreIsAnsweredOnItsOwn) {
   Client first("req_1", kBody), retry("req_2", kBody, kCount, "1");
   Flight flight(first);
   first.writer.gone.cancel();
-  EXPECT_FALSE(flight.retries.join(retry.exchange));
+  EXPECT_FALSE(join(flight.retries, retry.exchange));
   EXPECT_EQ(retry.exchange.request_id, "req_2");
   dispatch::Outcome cancelled;
   cancelled.report.end = backend::End::kCancelled;
@@ -296,7 +300,7 @@ TEST(Retries, AnAnswerThatHasBegunIsEndedAndBegunAnew) {
   Client first("req_1", kBody), retry("req_2", kBody, kCount, "1");
   Flight flight(first);
   ASSERT_TRUE(flight.sink.event(chat::TextDelta{"hel"}));
-  EXPECT_FALSE(flight.retries.join(retry.exchange));
+  EXPECT_FALSE(join(flight.retries, retry.exchange));
   EXPECT_TRUE(flight.current.cancelled()) << "nobody waits for the rest";
   EXPECT_TRUE(retry.writer.bytes.empty());
 }

@@ -1,10 +1,10 @@
 #include "text/json_spacing.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <optional>
 
+#include "base/json_escape.h"
+#include "base/json_text.h"
 #include "text/unicode.h"
 
 namespace tophand::text {
@@ -16,52 +16,34 @@ bool is_json_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-// The four hex digits of "\\uXXXX" at `at`, where they are there.
-std::optional<std::uint32_t> code_unit(std::string_view json, std::size_t at) {
-  if (at + 6 > json.size() || json[at] != '\\' || json[at + 1] != 'u') return std::nullopt;
-  std::uint32_t value = 0;
-  const char* const end = json.data() + at + 6;
-  const auto [rest, error] = std::from_chars(end - 4, end, value, 16);
-  if (error != std::errc() || rest != end) return std::nullopt;
-  return value;
-}
-
 // A character of a string as json.dumps prints it.
 void put_character(std::uint32_t c, std::string& out) {
-  constexpr std::string_view kShort = "\"\\\n\r\t\b\f", kNames = "\"\\nrtbf";
-  const std::size_t found = c < 128 ? kShort.find(static_cast<char>(c)) : std::string_view::npos;
-  if (found != std::string_view::npos) {
-    out += '\\';
-    out += kNames[found];
-  } else if (c < 0x20) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    out += "\\u00";
-    out += kDigits[c >> 4];
-    out += kDigits[c & 15];
-  } else {
-    append_utf8(c, out);
-  }
+  std::string utf8, quoted;
+  append_utf8(c, utf8);
+  append_json_string(utf8, quoted);
+  out.append(quoted, 1, quoted.size() - 2);
 }
 
 // Copies the escape at `at`; returns the offset behind it. Half of a surrogate pair stays as it is.
 std::size_t copy_escape(std::string_view json, std::size_t at, std::string& out) {
-  const auto high = code_unit(json, at);
-  if (!high) {
+  const auto unit = escaped_unit(json, at);
+  if (!unit) {
     if (json.substr(at, 2) == "\\/") out += '/';
     else out += json.substr(at, 2);
     return std::min(at + 2, json.size());
   }
-  if (*high < 0xD800 || *high > 0xDFFF) {
-    put_character(*high, out);
-    return at + 6;
+  const std::size_t behind = at + kUnitEscapeBytes;
+  if (!is_first_half(*unit) && !is_second_half(*unit)) {
+    put_character(*unit, out);
+    return behind;
   }
-  const auto low = code_unit(json, at + 6);
-  if (*high <= 0xDBFF && low && *low >= 0xDC00 && *low <= 0xDFFF) {
-    put_character(0x10000 + ((*high - 0xD800) << 10) + (*low - 0xDC00), out);
-    return at + 12;
+  const auto next = escaped_unit(json, behind);
+  if (is_first_half(*unit) && next && is_second_half(*next)) {
+    put_character(0x10000 + ((*unit - 0xd800U) << 10) + (*next - 0xdc00U), out);
+    return behind + kUnitEscapeBytes;
   }
-  out += json.substr(at, 6);
-  return at + 6;
+  out += json.substr(at, kUnitEscapeBytes);
+  return behind;
 }
 
 // Copies the string literal that starts at `at`; returns the offset behind it.

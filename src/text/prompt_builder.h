@@ -48,14 +48,14 @@ std::string_view trimmed_back(std::string_view text);
 // str.strip('\n')
 std::string_view without_newlines_around(std::string_view text);
 
-// The renderers, a family a file. Each ends with the assistant's header or its open turn.
-void render_chatml(const Conversation& talk, Prompt& out);
 // What Qwen3.8 is told of how hard to think; the only effort that clients of ours ask for.
 inline constexpr std::string_view kQwen38Effort =
     "Reasoning effort is set to xhigh. Please think carefully through the task, validate key "
     "assumptions, consider plausible alternatives, and prioritize correctness, consistency, and "
     "clarity in the final answer.";
 
+// The renderers, a family a file. Each ends with the assistant's header or its open turn.
+void render_chatml(const Conversation& talk, Prompt& out);
 void render_qwen3(const Conversation& talk, Prompt& out);
 void render_llama3(const Conversation& talk, Prompt& out);
 void render_mistral(const Conversation& talk, Prompt& out);

@@ -71,8 +71,7 @@ bool is_beside(TemplateKind kind, std::string_view literal) {
       "for a function call."};
   constexpr std::string_view kOtherEffort =
       "Reasoning effort is set to low. Keep your thinking brief and focused, moving directly to "
-      "the "
-      "conclusion without unnecessary elaboration.";
+      "the conclusion without unnecessary elaboration.";
   const auto among = [&](const auto& list) {
     return std::ranges::find(list, literal) != list.end();
   };
@@ -191,7 +190,6 @@ bool trims_as_we_do(TemplateKind kind, std::string_view jinja) {
 }  // namespace
 
 bool prints_what_we_do(TemplateKind kind, std::string_view jinja) {
-  if (jinja.size() > kTemplateBytesMax) return false;
   if (jinja.find_first_of("\x01\x02\x03") != std::string_view::npos) return false;  // ours
   // These follow their publisher's encoder, from which the Jinja texts differ
   // (templates_mistral.cc).

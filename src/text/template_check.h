@@ -20,8 +20,8 @@ inline constexpr std::size_t kTemplateBytesMax = std::size_t{64} << 10;
 // - what the renderer makes of a few conversations can be laid out with the template's prints, each
 //   whole, so that none of its turns is missing or has a line break too few,
 // - it trims what people say as the renderer does.
-// In which order, and when, a template prints is not looked at. False for more than
-// kTemplateBytesMax, and for texts that cannot be followed.
+// In which order, and when, a template prints is not looked at. False for texts that cannot be
+// followed. `jinja`: of kTemplateBytesMax at most.
 bool prints_what_we_do(TemplateKind kind, std::string_view jinja);
 
 }  // namespace tophand::text

@@ -165,20 +165,19 @@ std::string known_names() {
 
 Result<TemplateKind> recognise_template(std::string_view jinja, std::string_view architecture) {
   if (architecture.starts_with("bitnet")) return TemplateKind::kBitNet;
-  if (jinja.size() > kTemplateBytesMax)
+  const auto refused = [](std::string why) {
     return fail(Code::kInvalid,
-                "the model file's chat template is longer than 65536 bytes; "
-                "[models.templates] in the configuration, or --template, forces "
-                "one of " +
+                why + "; [models.templates] in the configuration, or --template, forces one of " +
                     known_names());
+  };
+  if (jinja.empty()) return refused("the model file has no chat template");
+  if (jinja.size() > kTemplateBytesMax)
+    return refused("the model file's chat template is longer than " +
+                   std::to_string(kTemplateBytesMax) + " bytes");
   const std::string text = condensed(jinja);
   for (const Marks& marks : kMarks)
     if (fits(marks, text) && prints_what_we_do(marks.kind, jinja)) return marks.kind;
-  return fail(Code::kInvalid,
-              std::string(jinja.empty() ? "the model file has no chat template"
-                                        : "the model file's chat template is none of those known") +
-                  "; [models.templates] in the configuration, or --template, forces one of " +
-                  known_names());
+  return refused("the model file's chat template is none of those known");
 }
 
 Result<TemplateKind> template_by_name(std::string_view name) {
