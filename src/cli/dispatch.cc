@@ -147,12 +147,17 @@ int dispatch(std::span<const Command* const> commands, Io& io, std::span<const s
     argv = argv.subspan(1);
     std::size_t used = 0;
     const Command* command = find_command(commands, argv, used);
+    if (command == nullptr && argv.size() == 1 && print_group_help(argv[0], commands, io.out))
+      return 0;
     if (command == nullptr) return unknown_command(commands, io, argv);
     print_help(*command, io.out);
     return 0;
   }
   std::size_t used = 0;
   const Command* command = find_command(commands, argv, used);
+  if (command == nullptr && argv.size() == 2 && asks_for_help(argv.subspan(1)) &&
+      print_group_help(argv[0], commands, io.out))
+    return 0;
   if (command == nullptr) return unknown_command(commands, io, argv);
   const auto words = argv.subspan(used);
   if (asks_for_help(words)) {

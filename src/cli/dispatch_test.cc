@@ -96,6 +96,9 @@ TEST(Dispatch, HandlesEveryRowOfTheTable) {
       {"too few words", {"echo"}, 2, "", "expected WORD..."},
       {"too many words", {"echo", "a", "b", "c", "d"}, 2, "", "unexpected 'd'"},
       {"a group alone", {"config"}, 2, "", "`tophand config check`"},
+      {"help of a group", {"config", "--help"}, 0, "config check  Check", ""},
+      {"help about a group", {"help", "config"}, 0, "usage: tophand config COMMAND", ""},
+      {"help of no group", {"confi", "--help"}, 2, "", "unknown command 'confi'"},
       {"nothing at all", {}, 2, "", "usage: tophand COMMAND"},
   };
   for (const Row& row : rows) {

@@ -18,45 +18,6 @@ std::string flag_text(const Flag& flag) {
   return std::string(flag.name) + (flag.value.empty() ? "" : " " + std::string(flag.value));
 }
 
-// Words a shell offers after `tophand NAME `.
-std::string flag_words(const Command& command) {
-  std::string words;
-  for (const Flag& flag : command.flags) (words += flag.name) += ' ';
-  return words + "--help";
-}
-
-void complete_bash(std::span<const Command* const> commands, std::ostream& out) {
-  out << "_tophand() {\n  local words=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" "
-         "cur=${COMP_WORDS[COMP_CWORD]}\n"
-         "  case \"$words\" in\n";
-  for (const Command* command : commands)
-    if (!command->hidden)
-      out << "    '" << command->name << "'|'" << command->name << " '*) COMPREPLY=($(compgen -W '"
-          << flag_words(*command) << "' -- \"$cur\")) ;;\n";
-  out << "    '') COMPREPLY=($(compgen -W '";
-  for (const Command* command : commands)
-    if (!command->hidden) out << command->name.substr(0, command->name.find(' ')) << ' ';
-  out << "help' -- \"$cur\")) ;;\n  esac\n}\ncomplete -o default -F _tophand tophand\n";
-}
-
-void complete_zsh(std::span<const Command* const> commands, std::ostream& out) {
-  out << "#compdef tophand\nautoload -U +X bashcompinit && bashcompinit\n";
-  complete_bash(commands, out);
-}
-
-void complete_fish(std::span<const Command* const> commands, std::ostream& out) {
-  for (const Command* command : commands) {
-    if (command->hidden) continue;
-    const std::string_view first = command->name.substr(0, command->name.find(' '));
-    out << "complete -c tophand -n __fish_use_subcommand -a " << first << " -d '"
-        << command->summary << "'\n";
-    for (const Flag& flag : command->flags)
-      out << "complete -c tophand -n '__fish_seen_subcommand_from " << first << "' -l "
-          << flag.name.substr(2) << (flag.value.empty() ? "" : " -r") << " -d '" << flag.help
-          << "'\n";
-  }
-}
-
 }  // namespace
 
 void print_overview(std::span<const Command* const> commands, std::ostream& out) {
@@ -85,12 +46,20 @@ void print_help(const Command& command, std::ostream& out) {
   for (const Flag& flag : command.flags) print_columns(out, flag_text(flag), flag.help, width);
 }
 
-bool print_completion(std::string_view shell, std::span<const Command* const> commands,
+bool print_group_help(std::string_view group, std::span<const Command* const> commands,
                       std::ostream& out) {
-  if (shell == "bash") complete_bash(commands, out);
-  else if (shell == "zsh") complete_zsh(commands, out);
-  else if (shell == "fish") complete_fish(commands, out);
-  else return false;
+  std::size_t width = 0;
+  const auto is_in = [&](const Command& command) {
+    return !command.hidden && command.name.size() > group.size() + 1 &&
+           command.name.starts_with(group) && command.name[group.size()] == ' ';
+  };
+  for (const Command* command : commands)
+    if (is_in(*command)) width = std::max(width, command->name.size());
+  if (width == 0) return false;
+  out << "usage: tophand " << group << " COMMAND [ARGUMENTS] [OPTIONS]\n\n";
+  for (const Command* command : commands)
+    if (is_in(*command)) print_columns(out, command->name, command->summary, width);
+  out << "\n`tophand " << group << " COMMAND --help` says more about one.\n";
   return true;
 }
 
