@@ -81,8 +81,10 @@ std::vector<Place> places_of(Commands commands) {
   first.push_back({"help", "Say more about a command"});
   places.front().words = std::move(first);
   // The longer first: a `case` takes the first that fits.
-  std::ranges::stable_sort(places, std::ranges::greater(),
-                           [](const Place& place) { return place.after.size(); });
+  std::ranges::sort(places, [](const Place& one, const Place& other) {
+    return one.after.size() != other.after.size() ? one.after.size() > other.after.size()
+                                                  : one.after < other.after;
+  });
   return places;
 }
 
