@@ -11,6 +11,7 @@
 namespace tophand::cli {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -35,6 +36,41 @@ TEST(ConfigChecks, FindAPriceFileThatIsNotThereOrIsNone) {
   EXPECT_THAT(fault_of(config), StartsWith("prices_file: "));
   std::ofstream(config.prices_file) << "{}";
   EXPECT_THAT(fault_of(config), StartsWith("prices_file: "));
+}
+
+TEST(ConfigChecks, FindAnAddressThatIsOpenToOthersWithoutLeave) {
+  config::Config config;
+  config.server.listen = "0.0.0.0:7433";
+  EXPECT_THAT(fault_of(config), AllOf(StartsWith("server.listen: "), HasSubstr("allow_remote")));
+  config.server.allow_remote = true;
+  EXPECT_EQ(fault_of(config), "");
+  config.server.listen = "somewhere";
+  EXPECT_THAT(fault_of(config), StartsWith("server.listen: "));
+}
+
+TEST(ConfigChecks, FindTemplatesAndPreTokenizersThatThereAreNot) {
+  config::Config config;
+  config.models.templates = {{"m", "chatml"}};
+  config.models.pre_tokenizers = {{"m", "qwen2"}};
+  EXPECT_EQ(fault_of(config), "");
+  config.models.templates["n"] = "alpaca";
+  EXPECT_THAT(fault_of(config), AllOf(HasSubstr("models.templates of n"), HasSubstr("alpaca")));
+  config.models.templates.clear();
+  config.models.pre_tokenizers["n"] = "tekkn";
+  EXPECT_THAT(fault_of(config), AllOf(HasSubstr("models.pre_tokenizers of n"), HasSubstr("tekkn")));
+}
+
+TEST(ConfigChecks, FindRootsThatCannotBeRead) {
+  const TemporaryFolder folder;
+  config::Config config;
+  config.claude.ca_file = folder.path() + "/nosuch.pem";
+  EXPECT_THAT(fault_of(config), AllOf(StartsWith("claude.ca_file: "), HasSubstr("nosuch.pem")));
+  config.claude.ca_file.clear();
+  config.backends.resize(1);
+  config.backends[0].name = "box";
+  config.backends[0].ca_file = folder.path() + "/none.pem";
+  std::ofstream(config.backends[0].ca_file) << "no certificate";
+  EXPECT_THAT(fault_of(config), StartsWith("backends.ca_file of box: "));
 }
 
 TEST(ConfigChecks, FindAKernelThatCannotRun) {
@@ -67,6 +103,14 @@ TEST(ConfigChecks, WarnOfModelsWithoutAPrice) {
   EXPECT_THAT(price_warnings(config),
               ElementsAre(HasSubstr("claude.model: 'claude-opsu-5-5' has no price"),
                           HasSubstr("rule 'r': 'claude-opsu-5-5' has no price")));
+}
+
+TEST(ConfigChecks, WarnOfTiersWithoutAModelOrAPrice) {
+  config::Config config;
+  config.tiers.small = "";
+  config.tiers.hard = "opus";
+  EXPECT_THAT(price_warnings(config), ElementsAre(HasSubstr("tiers.small: names no model"),
+                                                  HasSubstr("tiers.hard: 'opus' has no price")));
 }
 
 TEST(ConfigChecks, WarnOfKeysThatThereAreNot) {

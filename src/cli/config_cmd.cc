@@ -13,7 +13,6 @@
 #include "cli/config_checks.h"
 #include "config/config.h"
 #include "config/schema.h"
-#include "steering/settings.h"
 
 namespace tophand::cli {
 namespace {
@@ -31,28 +30,11 @@ config::Paths paths_to_check(const Arguments& args) {
   return paths;
 }
 
-Result<config::Config> load_whole(const config::Paths& paths) {
-  auto loaded = config::load_config(paths, config::process_environment());
-  if (!loaded) return loaded;
-  if (auto checked = steering::check_routing(*loaded); !checked)
-    return tl::unexpected(std::move(checked).error());
-  if (auto usable = check_usable(*loaded); !usable)
-    return tl::unexpected(std::move(usable).error().within(paths.config_file));
-  return loaded;
-}
-
-std::vector<std::string> warnings_of(const config::Config& config, const std::string& data_dir) {
-  std::vector<std::string> warnings = steering::routing_warnings(config);
-  std::ranges::move(alias_warnings(config), std::back_inserter(warnings));
-  std::ranges::move(price_warnings(config), std::back_inserter(warnings));
-  std::ranges::move(key_warnings(config, data_dir), std::back_inserter(warnings));
-  return warnings;
-}
-
 int run_check(Io& io, const Arguments& args) {
   const config::Paths paths = paths_to_check(args);
-  const auto loaded = load_whole(paths);
-  const auto warnings = loaded ? warnings_of(*loaded, paths.data_dir) : std::vector<std::string>();
+  const auto loaded = load_usable_config(paths, config::process_environment());
+  const auto warnings =
+      loaded ? config_warnings(*loaded, paths.data_dir) : std::vector<std::string>();
   const bool exists = std::filesystem::exists(paths.config_file);
   if (args.has("--json")) {
     io.out << dump_json({{"file", paths.config_file},
@@ -167,9 +149,11 @@ const Command kConfigCheck{
     .arguments = "[FILE]",
     .summary = "Check the configuration and name the first fault with its line",
     .help =
-        "Looks at what the settings name, too: the price file, the kernel, the aliases. Warns of\n"
-        "rules that are never reached, because an earlier one takes all of their requests, and of\n"
-        "aliases that are not followed. A running gateway takes a changed file by itself.\n\n"
+        "Looks at what the settings name, too: files of roots and prices, the kernel, templates,\n"
+        "aliases. Warns of rules that are never reached, because an earlier one takes all of "
+        "their\n"
+        "requests, of aliases that are not followed, of models without a price and of keys that\n"
+        "there are not. A running gateway takes a changed file by itself.\n\n"
         "  tophand config check\n"
         "  tophand config check new.toml\n",
     .flags = kCheckFlags,

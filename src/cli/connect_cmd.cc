@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/json_text.h"
 #include "cli/client_file.h"
 #include "cli/commands.h"
@@ -15,6 +16,8 @@
 #include "cli/json5_edit.h"
 #include "cli/line_diff.h"
 #include "cli/masked.h"
+#include "cli/temporary_gateway.h"
+#include "net/local_host.h"
 #include "server/keys.h"
 
 namespace tophand::cli {
@@ -42,16 +45,38 @@ Result<std::optional<Connection>> read_record(const Session& session) {
   return std::optional(std::move(connection));
 }
 
+// The address that --url gives. A key that is made here is of no use elsewhere.
+Result<std::string> given_url(const Arguments& args) {
+  std::string url = args.get("--url");
+  while (url.ends_with('/')) url.pop_back();
+  if (!url.starts_with("http://") && !url.starts_with("https://"))
+    return fail(Code::kInvalid, "--url: expected http://HOST:PORT, found '" + url + "'");
+  TOPHAND_TRY(endpoint, "--url", net::parse_endpoint(url));
+  if (args.has("--key") || net::is_this_machine(endpoint.host)) return url;
+  return fail(Code::kInvalid, "--url names the gateway of another machine, " + endpoint.host +
+                                  ": give a key of its, too, with --key (there: `tophand keys "
+                                  "create NAME`)");
+}
+
+// Where the gateway that runs listens, as it was told at its start (`serve --listen`): "" where
+// none runs that says so.
+std::string running_listen(const Session& session) {
+  const GatewayAddress address =
+      gateway_address(config::process_environment(), session.paths.data_dir);
+  if (address.url.empty() || address.named || !answers_health(address.url)) return "";
+  const auto gateway = GatewayClient::at(address);
+  const auto status = gateway ? (*gateway)->get("/tophand/v1/status") : Result<std::string>("");
+  const auto json = status ? parse_json(*status) : Result<Json>(Json());
+  return json ? std::string(string_or(*json, "listen", "")) : "";
+}
+
 // Where clients on this machine reach the gateway of this configuration.
 Result<std::string> url_for(const Session& session) {
-  if (session.args.has("--url")) {
-    std::string url = session.args.get("--url");
-    while (url.ends_with('/')) url.pop_back();
-    if (!url.starts_with("http://") && !url.starts_with("https://"))
-      return fail(Code::kInvalid, "--url: expected http://HOST:PORT, found '" + url + "'");
-    return url;
-  }
-  const std::string& listen = session.config.server.listen;
+  if (session.args.has("--url")) return given_url(session.args);
+  const std::string running = running_listen(session);
+  // One that takes any port, as commands start it for themselves, is at another the next time.
+  const bool stays = !running.empty() && !running.ends_with(":0");
+  const std::string& listen = stays ? running : session.config.server.listen;
   const std::size_t colon = listen.rfind(':');
   const std::string port = colon == std::string::npos ? "0" : listen.substr(colon + 1);
   if (port == "0")
@@ -193,7 +218,10 @@ Result<int> connect(Session& session) {
     return 0;
   }
   TOPHAND_TRY(yes, "connect", agreed(session, line_diff(current.value_or(""), preview)));
-  if (!yes) return 1;
+  if (!yes) {
+    session.io.err << "tophand: nothing was written\n";
+    return 1;
+  }
   std::string made_id;
   TOPHAND_TRY(key, "connect", key_for(session, access, made_id));
   access.key = key;

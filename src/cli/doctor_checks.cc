@@ -9,10 +9,13 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <iterator>
 
 #include "backend/registry.h"
+#include "cli/config_checks.h"
+#include "cli/gateway_client.h"
 #include "cli/model_path.h"
+#include "cli/status_report.h"
 #include "cli/temporary_gateway.h"
 #include "engine/memory.h"
 #include "engine/model.h"
@@ -242,17 +245,40 @@ Check check_api_keys(const std::string& data_dir) {
   return check;
 }
 
-Check check_gateway(const std::string& data_dir) {
-  std::ifstream file(data_dir + "/run/endpoint");
-  std::string url;
-  std::getline(file, url);
-  if (url.empty())
-    return {"gateway", Health::kOk,
-            "not running; `tophand serve` starts it, and ask, run and "
-            "commit start one for as long as they need it"};
-  if (answers_health(url)) return {"gateway", Health::kOk, "answers at " + url};
-  return {"gateway", Health::kWarn, "does not answer at " + url + ", which it wrote at its start",
-          "start it again with `tophand serve`"};
+namespace {
+
+// Its keys and configuration are those of its start, which need not be those of here and now.
+std::vector<Check> problems_of_gateway(const GatewayAddress& address) {
+  const auto gateway = GatewayClient::at(address);
+  const auto status = gateway ? (*gateway)->get("/tophand/v1/status")
+                              : Result<std::string>(fail(Code::kInvalid, ""));
+  if (!status)
+    return {{"gateway", Health::kWarn, "does not say how it is: " + status.error().message,
+             address.named ? "set TOPHAND_KEY to a key of the gateway at TOPHAND_URL"
+                           : "start it again with `tophand serve`"}};
+  std::vector<Check> checks;
+  for (const Problem& problem : problems_of({.url = address.url, .status = *status}))
+    checks.push_back({"gateway", Health::kWarn, problem.what, problem.remedy});
+  return checks;
+}
+
+}  // namespace
+
+std::vector<Check> check_gateway(const std::string& data_dir, const config::Environment& env) {
+  const GatewayAddress address = gateway_address(env, data_dir);
+  if (address.url.empty())
+    return {{"gateway", Health::kOk,
+             "not running; `tophand serve` starts it, and ask, run and "
+             "commit start one for as long as they need it"}};
+  const std::string where = (address.named ? "TOPHAND_URL=" : "") + address.url;
+  if (!answers_health(address.url))
+    return {{"gateway", Health::kWarn,
+             "does not answer at " + where + (address.named ? "" : ", which it wrote at its start"),
+             address.named ? "start it there, or unset TOPHAND_URL"
+                           : "start it again with `tophand serve`"}};
+  std::vector<Check> checks{{"gateway", Health::kOk, "answers at " + where}};
+  std::ranges::move(problems_of_gateway(address), std::back_inserter(checks));
+  return checks;
 }
 
 Check check_claude_key(const config::ClaudeConfig& claude) {
@@ -314,19 +340,29 @@ Check check_claude_reach(const config::ClaudeConfig& claude, int connect_timeout
   return check;
 }
 
-std::vector<Check> run_checks(const DoctorOptions& options) {
-  std::vector<Check> checks;
-  const auto loaded = config::load_config(options.paths, options.env);
+namespace {
+
+std::vector<Check> check_configuration(const DoctorOptions& options) {
+  const std::string& file = options.paths.config_file;
+  const auto usable = load_usable_config(options.paths, options.env);
+  if (!usable)
+    return {{"configuration", Health::kFail, usable.error().message,
+             "correct " + file + "; `tophand config check` checks it"}};
   struct stat status{};
-  const bool exists = ::stat(options.paths.config_file.c_str(), &status) == 0;
-  if (!loaded)
-    checks.push_back(
-        {"configuration", Health::kFail, loaded.error().message,
-         "correct " + options.paths.config_file + "; `tophand config check` checks it"});
-  else
-    checks.push_back({"configuration", Health::kOk,
-                      exists ? options.paths.config_file
-                             : "defaults (there is no " + options.paths.config_file + ")"});
+  const bool exists = ::stat(file.c_str(), &status) == 0;
+  std::vector<Check> checks{
+      {"configuration", Health::kOk, exists ? file : "defaults (there is no " + file + ")"}};
+  for (const std::string& warning : config_warnings(*usable, options.paths.data_dir))
+    checks.push_back({"configuration", Health::kWarn, warning, "correct " + file});
+  return checks;
+}
+
+}  // namespace
+
+std::vector<Check> run_checks(const DoctorOptions& options) {
+  std::vector<Check> checks = check_configuration(options);
+  // What cannot be used as a whole can still be looked at.
+  const auto loaded = config::load_config(options.paths, options.env);
   config::Config config = loaded ? *loaded : config::Config{};
   if (config.models.dir.empty()) config.models.dir = options.paths.data_dir + "/models";
 
@@ -337,7 +373,7 @@ std::vector<Check> run_checks(const DoctorOptions& options) {
   for (Check& check : check_models(config.models.dir, config.models.local, config.engine))
     checks.push_back(std::move(check));
   checks.push_back(check_api_keys(options.paths.data_dir));
-  checks.push_back(check_gateway(options.paths.data_dir));
+  std::ranges::move(check_gateway(options.paths.data_dir, options.env), std::back_inserter(checks));
   if (!options.offline)
     for (Check& check : check_backends(config.backends)) checks.push_back(std::move(check));
   checks.push_back(check_claude_key(config.claude));

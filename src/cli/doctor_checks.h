@@ -39,7 +39,9 @@ Check check_free_disk(const std::string& dir);
 std::vector<Check> check_models(const std::string& models_dir, const std::string& local,
                                 const config::EngineConfig& settings);
 Check check_api_keys(const std::string& data_dir);
-Check check_gateway(const std::string& data_dir);
+// The gateway that TOPHAND_URL names, else the one that runs on `data_dir`, and, one check each,
+// what it says is wrong.
+std::vector<Check> check_gateway(const std::string& data_dir, const config::Environment& env);
 Check check_claude_key(const config::ClaudeConfig& claude);
 // Each of [[backends]], asked as the gateway asks it; its key goes to nobody else.
 std::vector<Check> check_backends(const std::vector<config::BackendConfig>& backends);

@@ -13,14 +13,23 @@
 #include <sstream>
 
 #include "cli/commands.h"
+#include "cli/gateway_client.h"
 #include "models/store.h"
 #include "net/http.h"
 
 namespace tophand::cli {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+MATCHER(IsOk, "") {
+  return arg.health == Health::kOk;
+}
 
 class Doctor : public ::testing::Test {
  protected:
@@ -89,6 +98,18 @@ TEST_F(Doctor, PassesOnWhatIsWrongWithTheConfiguration) {
   const Check check = find("configuration");
   EXPECT_EQ(check.health, Health::kFail);
   EXPECT_THAT(check.found, HasSubstr("locl"));
+}
+
+TEST_F(Doctor, PassesOnWhatStopsTheGatewayAndWhatIsSurelyNotMeant) {
+  write("tophand.toml", "[server]\nlisten = \"0.0.0.0:7433\"\n[models]\nlocal = \"tiny\"\n");
+  EXPECT_EQ(find("configuration").health, Health::kFail);
+  EXPECT_THAT(find("configuration").found, HasSubstr("allow_remote"));
+  EXPECT_THAT(find("models").found, HasSubstr("tiny"));  // the rest of it is looked at all the same
+  write("tophand.toml", "[tiers]\nhard = \"claude-opsu\"\n");
+  const std::vector<Check> checks = run_checks(options_);
+  EXPECT_THAT(checks, Contains(AllOf(Field(&Check::health, Health::kWarn),
+                                     Field(&Check::found, HasSubstr("tiers.hard: 'claude-opsu' "
+                                                                    "has no price")))));
 }
 
 TEST_F(Doctor, SaysHowToGetAMissingModel) {
@@ -163,7 +184,9 @@ class Answering : public Doctor {
     auto started = net::Server::start(
         {.handler = [this](const net::Request& request, net::ResponseWriter& to) {
           seen_ = request;
-          (void)to.send(request.path == "/healthz" ? 200 : 404, "text/plain", "");
+          const bool known = request.path == "/healthz" ||
+                             (request.path == "/tophand/v1/status" && !status_.empty());
+          (void)to.send(known ? 200 : 404, "text/plain", request.path == "/healthz" ? "" : status_);
         }});
     ASSERT_TRUE(started) << started.error().message;
     server_ = std::move(*started);
@@ -181,6 +204,11 @@ class Answering : public Doctor {
     return config;
   }
 
+  std::vector<Check> gateway(const config::Environment& env) const {
+    return check_gateway(dir_ + "/data", env);
+  }
+
+  std::string status_;  // what the server says of itself; written between requests
   std::unique_ptr<net::Server> server_;
   std::string url_;
   net::Request seen_;  // read only after the answer has come
@@ -200,11 +228,55 @@ TEST_F(Answering, NoAnswerIsAWarning) {
 
 TEST_F(Answering, FindsARunningGatewayAndOneThatDied) {
   write("data/run/endpoint", url_ + "\n");
-  EXPECT_EQ(check_gateway(dir_ + "/data").health, Health::kOk);
+  status_ = R"({"claude": {"key_set": true}})";
+  EXPECT_THAT(gateway({}), ElementsAre(IsOk()));
   server_.reset();
-  EXPECT_EQ(check_gateway(dir_ + "/data").health, Health::kWarn);
+  EXPECT_THAT(gateway({}), ElementsAre(Not(IsOk())));
   std::filesystem::remove(dir_ + "/data/run/endpoint");
-  EXPECT_EQ(check_gateway(dir_ + "/data").health, Health::kOk);
+  EXPECT_THAT(gateway({}), ElementsAre(IsOk()));
+}
+
+TEST_F(Answering, SaysWhatTheGatewaySaysIsWrong) {
+  write("data/run/endpoint", url_ + "\n");
+  write("data/run/cli-key", "th-own\n");
+  status_ = R"({"workers": [{"model": "tiny", "state": "failed", "error": "no memory"}],
+                "claude": {"key_set": true},
+                "configuration": {"needs_restart": ["server.listen", "engine.threads"]}})";
+  const auto checks = gateway({});
+  EXPECT_THAT(checks,
+              ElementsAre(IsOk(), Field(&Check::found, HasSubstr("no memory")),
+                          Field(&Check::found, HasSubstr("server.listen, engine.threads"))));
+  for (std::size_t at = 1; at < checks.size(); ++at) EXPECT_NE(checks[at].mend, "");
+  EXPECT_EQ(seen_.headers.get("authorization"), "Bearer th-own");
+  status_ = "";  // 404
+  EXPECT_THAT(gateway({}), ElementsAre(IsOk(), Not(IsOk())));
+}
+
+TEST_F(Answering, LooksAtTheGatewayThatTheEnvironmentNames) {
+  status_ = R"({"claude": {"key_set": true}})";
+  EXPECT_THAT(gateway({{"TOPHAND_URL", url_}, {"TOPHAND_KEY", "th-given"}}),
+              ElementsAre(Field(&Check::found, HasSubstr("TOPHAND_URL=" + url_))));
+  EXPECT_EQ(seen_.headers.get("authorization"), "Bearer th-given");
+  server_.reset();
+  const auto checks = gateway({{"TOPHAND_URL", url_}});
+  ASSERT_EQ(checks.size(), 1U);
+  EXPECT_EQ(checks[0].health, Health::kWarn);
+  EXPECT_THAT(checks[0].mend, HasSubstr("unset TOPHAND_URL"));
+}
+
+TEST_F(Doctor, TheKeyOfTheCommandsIsForThisMachineAndItsGateway) {
+  write("data/run/endpoint", "http://203.0.113.1:7433\n");
+  write("data/run/cli-key", "th-own\n");
+  const std::string data = dir_ + "/data";
+  EXPECT_EQ(gateway_address({}, data).key, "th-own");
+  EXPECT_EQ(gateway_address({{"TOPHAND_URL", "http://203.0.113.1:7433"}}, data).key, "th-own");
+  EXPECT_EQ(gateway_address({{"TOPHAND_URL", "http://127.0.0.1:9"}}, data).key, "th-own");
+  EXPECT_EQ(gateway_address({{"TOPHAND_URL", "http://203.0.113.2:7433"}}, data).key, "");
+  EXPECT_EQ(gateway_address({{"TOPHAND_URL", "http://gateway.example"}}, data).key, "");
+  EXPECT_EQ(
+      gateway_address({{"TOPHAND_URL", "http://203.0.113.2:7433"}, {"TOPHAND_KEY", "th-b"}}, data)
+          .key,
+      "th-b");
 }
 
 TEST_F(Doctor, TheCommandEndsWithOneWhenSomethingMustBeMended) {

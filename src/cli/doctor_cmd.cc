@@ -77,7 +77,8 @@ const Command kDoctor{
     .help =
         "Looks at the processor, memory, disk, configuration, folders, models, keys, the gateway,\n"
         "the other backends and the way to the Claude API. Changes nothing; sends no key anywhere\n"
-        "but each backend's own to it. Exit code 1 when something must be mended.\n\n"
+        "but the gateway's and each backend's own to it. Exit code 1 when something must be "
+        "mended.\n\n"
         "  tophand doctor\n"
         "  tophand doctor --offline --json\n",
     .flags = kFlags,

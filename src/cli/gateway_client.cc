@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cli/temporary_gateway.h"
 #include "config/config.h"
+#include "net/local_host.h"
 #include "net/sse.h"
 
 namespace tophand::cli {
@@ -193,29 +194,40 @@ std::string chat_body(const ChatCall& call) {
   return dump_json(body);
 }
 
+GatewayAddress gateway_address(const config::Environment& env, const std::string& data_dir) {
+  const std::string own_url = first_line_of(data_dir + "/run/endpoint");
+  GatewayAddress address{.url = variable(env, "TOPHAND_URL"), .key = variable(env, "TOPHAND_KEY")};
+  address.named = !address.url.empty();
+  if (!address.named) address.url = own_url;
+  if (!address.key.empty() || address.url.empty()) return address;
+  const auto endpoint = net::parse_endpoint(address.url);
+  if (address.url == own_url || (endpoint && net::is_this_machine(endpoint->host)))
+    address.key = first_line_of(data_dir + "/run/cli-key");
+  return address;
+}
+
+Result<std::unique_ptr<GatewayClient>> GatewayClient::at(const GatewayAddress& address) {
+  TOPHAND_TRY(endpoint, "gateway address " + address.url, net::parse_endpoint(address.url));
+  return std::make_unique<HttpGatewayClient>(address.url, address.key, endpoint, nullptr);
+}
+
 Result<std::unique_ptr<GatewayClient>> GatewayClient::connect(Io& io, const Arguments& args,
                                                               IfMissing if_missing) {
   const config::Environment env = config::process_environment();
   const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
-  std::string url = variable(env, "TOPHAND_URL");
-  std::string key = variable(env, "TOPHAND_KEY");
-  std::unique_ptr<TemporaryGateway> own;
-  const bool named = !url.empty();
-  if (!named) url = first_line_of(paths.data_dir + "/run/endpoint");
-  if (url.empty() || !answers_health(url)) {
-    if (named)
-      return fail(Code::kUnavailable, "no gateway answers at TOPHAND_URL=" + url +
-                                          "; start it with `tophand serve` or unset the variable");
-    if (if_missing == IfMissing::kFail)
-      return fail(Code::kUnavailable, "no gateway is running; start one with `tophand serve`");
-    io.err << "tophand: no gateway is running; starting one for this command\n" << std::flush;
-    TOPHAND_TRY(started, "start a gateway", TemporaryGateway::start(paths));
-    own = std::move(started);
-    url = own->url();
-  }
-  if (key.empty()) key = first_line_of(paths.data_dir + "/run/cli-key");
+  GatewayAddress address = gateway_address(env, paths.data_dir);
+  if (!address.url.empty() && answers_health(address.url)) return at(address);
+  if (address.named)
+    return fail(Code::kUnavailable, "no gateway answers at TOPHAND_URL=" + address.url +
+                                        "; start it with `tophand serve` or unset the variable");
+  if (if_missing == IfMissing::kFail)
+    return fail(Code::kUnavailable, "no gateway is running; start one with `tophand serve`");
+  io.err << "tophand: no gateway is running; starting one for this command\n" << std::flush;
+  TOPHAND_TRY(own, "start a gateway", TemporaryGateway::start(paths));
+  const std::string url = own->url();
   TOPHAND_TRY(endpoint, "gateway address " + url, net::parse_endpoint(url));
-  return std::make_unique<HttpGatewayClient>(url, key, endpoint, std::move(own));
+  if (address.key.empty()) address.key = first_line_of(paths.data_dir + "/run/cli-key");
+  return std::make_unique<HttpGatewayClient>(url, address.key, endpoint, std::move(own));
 }
 
 }  // namespace tophand::cli

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "cli/command.h"
+#include "config/config.h"
 #include "net/client.h"
 
 namespace tophand::cli {
@@ -42,6 +43,16 @@ struct ChatOutcome {
 // The body of the request that chat() sends: OpenAI chat completions, streamed.
 std::string chat_body(const ChatCall& call);
 
+// Where a gateway is, or was when it wrote its address down.
+struct GatewayAddress {
+  std::string url = {};  // "": none has run here
+  std::string key = {};  // "": none is known that may be shown to this gateway
+  bool named = false;    // by TOPHAND_URL
+};
+// TOPHAND_URL and TOPHAND_KEY, else what the gateway of `data_dir` left in DATA/run. Its key goes
+// to it and to addresses of this machine only: TOPHAND_URL may name a stranger's.
+GatewayAddress gateway_address(const config::Environment& env, const std::string& data_dir);
+
 class GatewayClient {
  public:
   virtual ~GatewayClient() = default;
@@ -51,6 +62,9 @@ class GatewayClient {
   enum class IfMissing : std::uint8_t { kStart, kFail };
   static Result<std::unique_ptr<GatewayClient>> connect(Io& io, const Arguments& args,
                                                         IfMissing if_missing);
+
+  // Nothing is sent yet. kInvalid where the address is none.
+  static Result<std::unique_ptr<GatewayClient>> at(const GatewayAddress& address);
 
   // on_text gets each piece as it comes. `cancel` may be null.
   virtual Result<ChatOutcome> chat(const ChatCall& call,

@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <filesystem>
@@ -50,6 +51,10 @@ int take_back(Io& io, server::KeyStore& keys, const std::string& id) {
 }
 
 int create_key(Io& io, server::KeyStore& keys, const std::string& name, bool json) {
+  if (name == server::kCliKeyId)
+    return report(io, {Code::kInvalid,
+                       "keys: 'cli' is the key of the commands on this machine; "
+                       "choose another name"});
   const auto made = keys.create(name, system_clock().wall_ms());
   if (!made) return report(io, made.error());
   if (json)
@@ -58,6 +63,18 @@ int create_key(Io& io, server::KeyStore& keys, const std::string& name, bool jso
   if (!io.out.flush()) return take_back(io, keys, made->info.id);
   io.err << "tophand: key " << made->info.id << " (" << name
          << ") is shown only now; only its hash is kept\n";
+  return 0;
+}
+
+// Without it every command on this machine would be refused until the next start.
+int renew_cli_key(Io& io, server::KeyStore& keys) {
+  const auto known = keys.list();
+  if (!known) return report(io, known.error());
+  if (std::ranges::find(*known, server::kCliKeyId, &server::KeyInfo::id) == known->end())
+    return report(io, {Code::kNotFound, "there is no key 'cli': no gateway has run here"});
+  if (const auto made = keys.renew_cli_key(system_clock().wall_ms()); !made)
+    return report(io, made.error());
+  io.err << "tophand: key cli is revoked, also in a running gateway; the commands have a new one\n";
   return 0;
 }
 
@@ -76,6 +93,7 @@ int run_keys(Io& io, const Arguments& args) {
       return report(io, {Code::kIo, "create " + paths.data_dir + ": " + failed.message()});
     return create_key(io, keys, args.positional[1], args.has("--json"));
   }
+  if (what == "revoke" && args.positional[1] == server::kCliKeyId) return renew_cli_key(io, keys);
   if (what == "revoke" && has_value) {
     if (const auto gone = keys.revoke(args.positional[1]); !gone) return report(io, gone.error());
     io.err << "tophand: key " << args.positional[1] << " is revoked, also in a running gateway\n";
@@ -92,7 +110,7 @@ const Command kKeys{
     .summary = "List, create and revoke the API keys of this gateway",
     .help =
         "A running gateway sees the change with its next request. The key `cli` belongs to the\n"
-        "commands on this machine and is made anew at every start.\n",
+        "commands on this machine and is made anew at every start, and when it is revoked.\n",
     .flags = kFlags,
     .positional_min = 1,
     .positional_max = 2,

@@ -22,6 +22,9 @@ Result<> check_ledger_is_there(const config::Paths& paths) {
   const std::string path = ledger_path(paths);
   std::error_code failed;
   if (std::filesystem::exists(path, failed)) return {};
+  if (failed)
+    return fail(Code::kIo, "cannot look at " + path + ": " + failed.message() +
+                               "; is the data folder another user's? (--data names one)");
   return fail(Code::kNotFound, "there is no ledger at " + path + "; nothing has been recorded");
 }
 

@@ -21,7 +21,7 @@ struct LedgerFile {
   std::string data_dir;
 };
 
-// kNotFound where nothing has been recorded yet, which names the file.
+// kNotFound where nothing has been recorded yet, kIo where nobody can tell; both name the file.
 Result<> check_ledger_is_there(const config::Paths& paths);
 
 // kNotFound where nothing has been recorded yet: a ledger that does not exist is not made.

@@ -84,7 +84,9 @@ int run_pull(Io& io, const Arguments& args) {
   bar.clear();
   if (!pulled) {
     if (pulled.error().code == Code::kCancelled)
-      io.err << "tophand: stopped; what was fetched is kept, the same command goes on from there\n";
+      io.err
+          << "tophand: stopped; what was fetched is kept, and the same command goes on from there "
+             "unless the file has changed\n";
     else return report(io, pulled.error());
     return 1;
   }

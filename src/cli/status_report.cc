@@ -140,6 +140,15 @@ void print_week(const Json& week, std::ostream& out) {
                          << " of what all would have cost\n";
 }
 
+// The texts of a list, "a, b".
+std::string joined(const Json& list) {
+  std::string out;
+  if (list.is_array())
+    for (const Json& each : list)
+      if (each.is_string()) (out += out.empty() ? "" : ", ") += each.get<std::string>();
+  return out;
+}
+
 void add_budget_problems(const Json& budget, std::vector<Problem>& out) {
   for (const Json& window : part(budget, "windows")) {
     const double cap = number_or(window, "cap", 0), spent = number_or(window, "spent", 0);
@@ -165,7 +174,9 @@ std::vector<Problem> problems_in(const Parsed& parts) {
     if (text(worker, "state") == "failed")
       out.push_back(
           {"the local model " + text(worker, "model") + " failed: " + text(worker, "error"),
-           "`tophand doctor` looks for the cause"});
+           "`tophand run " + text(worker, "model") +
+               "` tries it again; `tophand list` says which "
+               "models can run"});
   const std::string local = text(status, "local_model");
   const Json& models = part(status, "models");
   if (!local.empty() && models.is_array() && models.empty())
@@ -180,6 +191,10 @@ std::vector<Problem> problems_in(const Parsed& parts) {
   if (const std::string error = text(part(status, "configuration"), "error"); !error.empty())
     out.push_back({"the configuration was changed and not taken: " + error,
                    "mend it; `tophand config check` says whether it is right"});
+  if (const std::string waiting = joined(part(part(status, "configuration"), "needs_restart"));
+      !waiting.empty())
+    out.push_back({"the configuration's " + waiting + " was changed and is not in effect yet",
+                   "restart the gateway: these are read when it starts"});
   if (const std::string error = text(part(status, "ledger"), "error"); !error.empty())
     out.push_back({"the ledger cannot be written, so what costs money is refused: " + error,
                    "make room on the disk of the data folder"});

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "base/ascii.h"
@@ -237,15 +238,36 @@ Result<> check_content(const PullOptions& options, const std::string& path) {
   return magic && options.check_file ? options.check_file(path) : magic;
 }
 
+Error taken_by(const InstalledModel& other) {
+  return {Code::kConflict, "another model is installed as " + other.name + " (" + other.path +
+                               "); --force replaces it, --name installs this one beside it"};
+}
+
 // Another model that is installed under the name, or whose file lies where this one's would.
 Result<> check_free(const Store& store, const InstalledModel& model, std::string_view sha256) {
   TOPHAND_TRY(models, "model folder", store.list());
   for (const InstalledModel& other : models)
     if ((other.name == model.name || other.path == model.path) && other.sha256 != sha256)
-      return fail(Code::kConflict,
-                  "another model is installed as " + other.name + " (" + other.path +
-                      "); --force replaces it, --name installs this one beside it");
+      return tl::unexpected(taken_by(other));
   return {};
+}
+
+// What a URL was installed as before, so that nothing is fetched to find that it is there, or that
+// its name is taken.
+Result<std::optional<InstalledModel>> installed_before(const Store& store,
+                                                       const PullOptions& options,
+                                                       const std::string& name) {
+  if (options.existing == PullOptions::Existing::kReplace) return std::optional<InstalledModel>{};
+  TOPHAND_TRY(models, "model folder", store.list());
+  const std::string url_sha256 = sha256_of_text(options.what);
+  for (const InstalledModel& model : models) {
+    if (!options.name.empty() && model.name != name) continue;
+    const bool same = options.sha256.empty() ? model.url_sha256 == url_sha256
+                                             : model.sha256 == options.sha256 && model.name == name;
+    if (same && !model.profile) return std::optional(model);
+    if (model.name == name) return tl::unexpected(taken_by(model));
+  }
+  return std::optional<InstalledModel>{};
 }
 
 // Brings the bytes into the folder of the job, or says where they lie when they stay. kLink: the
@@ -253,12 +275,12 @@ Result<> check_free(const Store& store, const InstalledModel& model, std::string
 Result<std::string> fetch_other(const Job& job, const PullOptions& options) {
   std::string part = job.partial_dir + "/file.part";
   if (is_url(options.what)) {
-    // Without a hash nobody could tell that two attempts got halves of different files.
-    if (options.sha256.empty()) ::unlink(part.c_str());
+    // Without a hash only the server can tell that two attempts get halves of different files.
+    if (options.sha256.empty() && !can_go_on(options.what, part)) forget_download(part);
     TOPHAND_CHECK("download",
                   download(options.what, part, 0, job.during("downloading"), job.cancel));
     if (auto sound = check_content(options, part); !sound) {
-      ::unlink(part.c_str());  // a later try must not go on from it
+      forget_download(part);  // a later try must not go on from it
       return tl::unexpected(std::move(sound).error().within("import"));
     }
     return part;
@@ -281,6 +303,10 @@ Result<Pulled> pull_other(Store& store, const PullOptions& options, const OnProg
   TOPHAND_CHECK("import", check_name(name));
   if (!options.sha256.empty() && !is_sha256(options.sha256))
     return fail(Code::kInvalid, "--sha256 must be 64 lower-case hex digits");
+  if (is_url(options.what)) {
+    TOPHAND_TRY(there, "import", installed_before(store, options, name));
+    if (there) return Pulled{*std::move(there), true, "the model folder"};
+  }
   TOPHAND_TRY(job, "prepare", start_job(store, name, on_progress, cancel));
   TOPHAND_TRY(lock, "prepare", Lock::take(job.partial_dir, name));
   static_cast<void>(lock);  // held until we return
@@ -297,6 +323,7 @@ Result<Pulled> pull_other(Store& store, const PullOptions& options, const OnProg
     if (!options.name.empty()) model.name = name;
   }
   if (linked) model.path = from;
+  if (is_url(options.what)) model.url_sha256 = sha256_of_text(options.what);
   if (options.existing == PullOptions::Existing::kKeep)
     TOPHAND_CHECK("import", check_free(store, model, sha256));
   TOPHAND_TRY(installed, "import", record(job, from, model, sha256));
@@ -318,13 +345,17 @@ std::string name_for(const PullOptions& options) {
 
 Result<Pulled> pull(Store& store, const PullOptions& options, const OnProgress& on_progress,
                     const net::Cancellation* cancel) {
-  if (const CatalogueEntry* entry = find_in_catalogue(options.what))
-    return pull_known(store, *entry, options, on_progress, cancel);
+  const CatalogueEntry* entry = find_in_catalogue(options.what);
+  if (entry != nullptr && (!options.name.empty() || !options.sha256.empty() ||
+                           options.import == PullOptions::Import::kLink))
+    return fail(Code::kInvalid, "--name, --sha256 and --link are for files and URLs; " +
+                                    std::string(entry->name) + " of the catalogue has its own");
+  if (entry != nullptr) return pull_known(store, *entry, options, on_progress, cancel);
   std::error_code ignored;
   if (is_url(options.what) || std::filesystem::exists(options.what, ignored))
     return pull_other(store, options, on_progress, cancel);
   std::string names;
-  for (const CatalogueEntry& entry : catalogue()) (names += " ") += entry.name;
+  for (const CatalogueEntry& known : catalogue()) (names += " ") += known.name;
   return fail(
       Code::kNotFound,
       "'" + options.what + "' is no file, no URL and not in the catalogue, which has:" + names);

@@ -17,6 +17,7 @@ namespace tophand::models {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // SHA-256 of "GGUF" + 1000 times 'x', from coreutils' sha256sum.
 constexpr std::string_view kContentHash =
@@ -62,6 +63,7 @@ class FileServer {
   }
   std::size_t break_after = std::string::npos;  // of each answer
   int answers_max = 1000;                       // later ones are refused
+  std::string etag;
   std::vector<std::string> ranges;
 
  private:
@@ -76,8 +78,10 @@ class FileServer {
       static_cast<void>(writer.send(302, "text/plain", ""));
       return;
     }
-    const std::string range(request.headers.get("range"));
+    std::string range(request.headers.get("range"));
     ranges.push_back(range);
+    if (!etag.empty()) writer.headers().set("etag", etag);
+    if (const auto wanted = request.headers.find("if-range"); wanted && *wanted != etag) range = "";
     const std::size_t from = range.empty() ? 0 : std::stoul(range.substr(6));
     if (static_cast<int>(ranges.size()) > answers_max || from >= body_.size()) {
       static_cast<void>(writer.send(from >= body_.size() ? 416 : 503, "text/plain", ""));
@@ -219,6 +223,88 @@ TEST_F(PullTest, AUrlWithoutAHashStartsAnewSinceNobodyCouldTellTwoHalvesApart) {
   const auto pulled = pull(models, {.what = server.url("/model.gguf")}, {}, nullptr);
   ASSERT_TRUE(pulled) << pulled.error().message;
   EXPECT_EQ(pulled->model.sha256, kContentHash);
+}
+
+// What is left of the file when the server's first answer breaks off and its second is refused.
+std::size_t half_a_pull(Store& models, FileServer& server, const std::string& dir) {
+  server.break_after = 400;
+  server.answers_max = 1;
+  EXPECT_FALSE(pull(models, {.what = server.url("/model.gguf?token=s3cret")}, {}, nullptr));
+  server.break_after = std::string::npos;
+  server.answers_max = 1000;
+  server.ranges.clear();
+  const std::filesystem::path part = dir + "/models/partial/model/file.part";
+  return std::filesystem::exists(part) ? std::filesystem::file_size(part) : 0;
+}
+
+TEST_F(PullTest, AUrlWithoutAHashGoesOnWhereTheServerKnowsItsFileAgain) {
+  Store models = store();
+  FileServer server(content());
+  server.etag = "\"one\"";
+  const std::size_t kept = half_a_pull(models, server, dir_);
+  ASSERT_GT(kept, 0U);
+  EXPECT_THAT(read(dir_ + "/models/partial/model/file.part.origin"), Not(HasSubstr("s3cret")));
+  const auto pulled = pull(models, {.what = server.url("/model.gguf?token=s3cret")}, {}, nullptr);
+  ASSERT_TRUE(pulled) << pulled.error().message;
+  EXPECT_EQ(pulled->model.sha256, kContentHash);
+  EXPECT_THAT(server.ranges, ::testing::ElementsAre("bytes=" + std::to_string(kept) + "-"));
+}
+
+TEST_F(PullTest, AUrlWithoutAHashBeginsAnewWhereTheFileHasChangedOrNobodyCanTell) {
+  for (const char* later : {"\"two\"", "W/\"one\"", ""}) {
+    SCOPED_TRACE(later);
+    Store models = store();
+    FileServer first("GGUF" + std::string(1000, 'a'));
+    first.etag = later[0] == '"' ? "\"one\"" : later;
+    half_a_pull(models, first, dir_);
+    FileServer second(content());
+    second.etag = later;
+    // The same URL in another life of the server: its port is another, so the record is rewritten.
+    write("models/partial/model/file.part.origin",
+          first.etag.starts_with('"')
+              ? sha256_of_text(second.url("/model.gguf")) + "\n" + first.etag + "\n"
+              : "");
+    const auto pulled = pull(models, {.what = second.url("/model.gguf")}, {}, nullptr);
+    ASSERT_TRUE(pulled) << pulled.error().message;
+    EXPECT_EQ(pulled->model.sha256, kContentHash);
+    ASSERT_TRUE(models.remove("model"));
+  }
+}
+
+TEST_F(PullTest, AUrlThatIsInstalledIsNotFetchedAgain) {
+  Store models = store();
+  FileServer server(content());
+  const PullOptions options{.what = server.url("/model.gguf")};
+  ASSERT_TRUE(pull(models, options, {}, nullptr));
+  server.ranges.clear();
+  const auto again = pull(models, options, {}, nullptr);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_TRUE(again->was_there);
+  const auto hashed =
+      pull(models, {.what = server.url("/model.gguf"), .sha256 = std::string(kContentHash)}, {},
+           nullptr);
+  ASSERT_TRUE(hashed) << hashed.error().message;
+  const auto other = pull(models, {.what = server.url("/other/model.gguf")}, {}, nullptr);
+  ASSERT_FALSE(other);  // its name is taken
+  EXPECT_EQ(other.error().code, Code::kConflict);
+  EXPECT_THAT(server.ranges, ::testing::IsEmpty());
+  PullOptions forced = options;
+  forced.existing = PullOptions::Existing::kReplace;
+  ASSERT_TRUE(pull(models, forced, {}, nullptr));
+  EXPECT_EQ(server.ranges.size(), 1U);
+}
+
+TEST_F(PullTest, OptionsThatTheCataloguesModelsDoNotTakeAreRefused) {
+  Store models = store();
+  for (const PullOptions& options :
+       {PullOptions{.what = "smollm2:135m", .name = "x"},
+        PullOptions{.what = "smollm2:135m", .sha256 = std::string(kContentHash)},
+        PullOptions{.what = "smollm2:135m", .import = PullOptions::Import::kLink}}) {
+    const auto refused = pull(models, options, {}, nullptr);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kInvalid);
+    EXPECT_THAT(refused.error().message, HasSubstr("files and URLs"));
+  }
 }
 
 TEST_F(PullTest, AUrlWithAHashGoesOnAndIsChecked) {

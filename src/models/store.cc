@@ -101,6 +101,7 @@ Json to_json(const InstalledModel& model) {
            {"quantization", model.quantization},
            {"context_tokens", model.context_tokens},
            {"modified_ms", model.modified_ms}};
+  if (!model.url_sha256.empty()) out["url_sha256"] = model.url_sha256;
   if (model.profile) out["profile"] = to_json(*model.profile);
   return out;
 }
@@ -118,6 +119,7 @@ Result<InstalledModel> from_json(const Json& json, const std::string& dir) {
   model.quantization = string_or(json, "quantization", "");
   model.context_tokens = int_or(json, "context_tokens", 0);
   model.modified_ms = int_or(json, "modified_ms", 0);
+  model.url_sha256 = string_or(json, "url_sha256", "");
   if (const Json* profile = find_key(json, "profile"); profile && profile->is_object())
     model.profile = profile_from(*profile);
   if (model.name.empty() || model.path.empty() || !is_sha256(model.sha256))

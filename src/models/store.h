@@ -38,6 +38,8 @@ struct InstalledModel {
               quantization = {};  // from the catalogue or `engine --inspect`
   std::int64_t context_tokens = 0;
   std::int64_t modified_ms = 0;
+  // Of the URL it was fetched from, which may hold a secret; "" for files and the catalogue's.
+  std::string url_sha256 = {};
   std::optional<Profile> profile = {};
 };
 

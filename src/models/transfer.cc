@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <vector>
 
@@ -86,10 +87,38 @@ Result<std::string> follow(const std::string& url, std::string_view location) {
   return fail(Code::kUpstream, "it redirects to an address that is not https");
 }
 
+std::string origin_file(const std::string& path) {
+  return path + ".origin";
+}
+
+// What the server called the file that `path` is the beginning of; "" when it said nothing that
+// would tell two files of `url` apart. The URL itself, which may hold a secret, is not kept.
+std::string validator_of(const std::string& url, const std::string& path) {
+  std::ifstream file(origin_file(path));
+  std::string of, validator;
+  if (!std::getline(file, of) || !std::getline(file, validator) || of != sha256_of_text(url))
+    return "";
+  return validator;
+}
+
+// Called when the file begins anew. A weak ETag ("W/...") does not vouch for bytes.
+Result<> keep_validator(const std::string& url, const std::string& path,
+                        const net::ClientResponse& response) {
+  std::string_view validator = response.headers().get("etag");
+  if (!validator.starts_with('"')) validator = response.headers().get("last-modified");
+  const std::string file = origin_file(path);
+  ::unlink(file.c_str());
+  if (validator.empty()) return {};
+  const File out(file, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!out.ok()) return tl::unexpected(io_error("cannot write " + file));
+  return write_all(out, sha256_of_text(url) + "\n" + std::string(validator) + "\n", file);
+}
+
 using ResponsePtr = std::unique_ptr<net::ClientResponse>;
 
+// From byte `from` on, unless the file is not what `validator` says any more.
 Result<ResponsePtr> get(net::Client& client, std::string url, std::uint64_t from,
-                        const net::Cancellation* cancel) {
+                        const std::string& validator, const net::Cancellation* cancel) {
   constexpr int kRedirectsMax = 3;
   for (int hop = 0; hop <= kRedirectsMax; ++hop) {
     TOPHAND_TRY(target, "source", split_url(url));
@@ -101,6 +130,7 @@ Result<ResponsePtr> get(net::Client& client, std::string url, std::uint64_t from
     request.idle_timeout_ms = 30'000;
     request.headers.set("user-agent", "tophand/" TOPHAND_VERSION);
     if (from > 0) request.headers.set("range", "bytes=" + std::to_string(from) + "-");
+    if (from > 0 && !validator.empty()) request.headers.set("if-range", validator);
     auto response = client.send(target.endpoint, request, cancel);
     if (!response) return response;
     const int status = (*response)->status();
@@ -125,10 +155,10 @@ Result<> download_once(net::Client& client, const std::string& url, const std::s
   std::uint64_t done = size_of(path);
   if (bytes_expected > 0 && done == bytes_expected) return {};
   if (bytes_expected > 0 && done > bytes_expected) done = 0;
-  TOPHAND_TRY(response, url, get(client, url, done, cancel));
+  TOPHAND_TRY(response, url, get(client, url, done, validator_of(url, path), cancel));
   const int status = response->status();
   if (status == 416 && done > 0) {  // what we have is not the beginning of what is there
-    ::unlink(path.c_str());
+    forget_download(path);
     return fail(Code::kUpstream, url + ": has another file now");
   }
   if (status == 200) done = 0;  // no ranges there: from the start
@@ -142,6 +172,7 @@ Result<> download_once(net::Client& client, const std::string& url, const std::s
                                      " bytes, it offers " + std::to_string(done + length));
   const File file(path, O_WRONLY | O_CREAT | (done == 0 ? O_TRUNC : O_APPEND));
   if (!file.ok()) return tl::unexpected(io_error("cannot write " + path));
+  if (done == 0) TOPHAND_CHECK("download", keep_validator(url, path, *response));
   const std::uint64_t limit = total > 0 ? total : kFileBytesMax;
   while (true) {
     TOPHAND_TRY(piece, url, response->read(cancel));
@@ -183,6 +214,12 @@ Result<std::string> sha256_of_file(const std::string& path, const OnBytes& on_by
   return to_hex(digest);
 }
 
+std::string sha256_of_text(std::string_view text) {
+  std::array<unsigned char, 32> digest{};
+  EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+  return to_hex(digest);
+}
+
 Result<> check_disk(const std::string& dir, std::uint64_t bytes) {
   struct statvfs status{};
   if (::statvfs(dir.c_str(), &status) != 0)
@@ -210,6 +247,15 @@ Result<> download(const std::string& url, const std::string& path, std::uint64_t
     const bool again = now > before || (now == 0 && before > 0);
     if (!broken || !again || breaks == kBreaksMax) return done;
   }
+}
+
+bool can_go_on(const std::string& url, const std::string& path) {
+  return !validator_of(url, path).empty();
+}
+
+void forget_download(const std::string& path) {
+  ::unlink(path.c_str());
+  ::unlink(origin_file(path).c_str());
 }
 
 Result<> copy_file(const std::string& from, const std::string& to, const OnBytes& on_bytes,

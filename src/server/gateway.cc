@@ -263,11 +263,7 @@ Result<> RunningGateway::open() {
 
 Result<> RunningGateway::listen() {
   const config::Config& config = options_.config;
-  TOPHAND_TRY(address, "server.listen", parse_listen(config.server.listen));
-  if (!is_loopback(address) && !config.server.allow_remote)
-    return fail(Code::kConfig, "listening on " + config.server.listen +
-                                   " would let other machines in: set [server] allow_remote = true "
-                                   "if that is meant");
+  TOPHAND_TRY(address, "server.listen", allowed_listen(config.server));
   guard_ = std::make_unique<Guard>(GuardOptions{.listen_host = address.host,
                                                 .listen_port = address.port,
                                                 .allowed_hosts = config.server.allowed_hosts},
@@ -387,6 +383,14 @@ Result<ListenAddress> parse_listen(std::string_view text) {
 
 bool is_loopback(const ListenAddress& address) {
   return address.host.starts_with("127.") || address.host == "::1";
+}
+
+Result<ListenAddress> allowed_listen(const config::ServerConfig& server) {
+  auto address = parse_listen(server.listen);
+  if (!address || is_loopback(*address) || server.allow_remote) return address;
+  return fail(Code::kConfig, "listening on " + server.listen +
+                                 " would let other machines in: set [server] allow_remote = true "
+                                 "if that is meant");
 }
 
 }  // namespace tophand::server

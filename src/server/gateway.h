@@ -48,5 +48,7 @@ struct ListenAddress {
 // "127.0.0.1:7433", "[::1]:0", "localhost:7433". kConfig.
 Result<ListenAddress> parse_listen(std::string_view text);
 bool is_loopback(const ListenAddress& address);
+// Where it listens; kConfig where that would let other machines in and nobody said that they may.
+Result<ListenAddress> allowed_listen(const config::ServerConfig& server);
 
 }  // namespace tophand::server

@@ -175,6 +175,7 @@ void show_status(Service& service, Exchange& exchange) {
   const recall::ResponseMemory::Use stored = service.responses().use();
   send_json(exchange, {{"version", TOPHAND_VERSION},
                        {"pid", getpid()},
+                       {"listen", config.server.listen},  // as it was asked for: port 0 is any
                        {"started_ms", service.started_ms()},
                        {"uptime_ms", service.deps().clock->wall_ms() - service.started_ms()},
                        {"workers", workers_json(service)},

@@ -4,13 +4,14 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import unittest
 
-from harness import TOPHAND, environment, run_tophand
+from harness import TOPHAND, environment, run_tophand, wait_until
 
 
 class CliTest(unittest.TestCase):
@@ -104,6 +105,49 @@ class CliTest(unittest.TestCase):
         self.assertEqual(self.run_with("savings", "--since", "soon").returncode, 2)
         self.assertEqual(self.run_with("savings", "--json", "--csv").returncode, 2)
 
+    def test_a_folder_that_cannot_be_looked_at_is_not_an_empty_one(self):
+        folder = pathlib.Path(self.folder.name) / "circle"
+        folder.mkdir()
+        (folder / "ledger.db").symlink_to("ledger.db")  # root may look at every other
+        told = self.run_with("budget", "--data", str(folder))
+        self.assertEqual(told.returncode, 1, told.stderr)
+        self.assertIn(f"cannot look at {folder}/ledger.db", told.stderr)
+
+    def test_the_key_of_the_commands_is_made_anew_when_it_is_revoked(self):
+        data = pathlib.Path(self.folder.name) / "revoked"
+        self.assertEqual(self.run_with("keys", "create", "cli", "--data", str(data)).returncode, 2)
+        self.assertEqual(self.run_with("keys", "revoke", "cli", "--data", str(data)).returncode, 3)
+        serve = subprocess.Popen([TOPHAND, "serve", "--listen", "127.0.0.1:0", "--no-preload", "--no-first-key",
+                                  "--data", str(data)], env=self.env, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(serve.communicate)
+        self.addCleanup(serve.terminate)
+        url = serve.stdout.readline().split()[-1]
+        old = (data / "run/cli-key").read_text().strip()
+        self.assertEqual(self.run_with("savings", "--data", str(data)).returncode, 0)
+        revoked = self.run_with("keys", "revoke", "cli", "--data", str(data))
+        self.assertEqual(revoked.returncode, 0, revoked.stderr)
+        self.assertIn("the commands have a new one", revoked.stderr)
+        self.assertEqual(self.run_with("savings", "--data", str(data)).returncode, 0)
+        stranger = self.run_with("savings", "--data", str(data), TOPHAND_URL=url, TOPHAND_KEY=old)
+        self.assertNotEqual(stranger.returncode, 0)
+        self.assertIn("key", stranger.stderr)
+
+    def test_what_waits_for_a_restart_is_told(self):
+        data, file = (pathlib.Path(self.folder.name) / name for name in ("waits", "waits.toml"))
+        file.write_text("")
+        own = ("--data", str(data), "--config", str(file))
+        serve = subprocess.Popen([TOPHAND, "serve", "--listen", "127.0.0.1:0", "--no-preload", "--no-first-key",
+                                  *own], env=self.env, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(serve.communicate)
+        self.addCleanup(serve.terminate)
+        serve.stdout.readline()
+        self.assertNotIn("not in effect yet", self.run_with("status", *own).stdout)
+        file.write_text("[server]\nconnections_max = 77\n")
+        serve.send_signal(signal.SIGHUP)
+        wait_until(lambda: "server.connections_max was changed and is not in effect yet"
+                   in self.run_with("status", *own).stdout, "what waits for a restart")
+        self.assertIn("server.connections_max", self.run_with("doctor", "--offline", *own).stdout)
+
     def test_shows_the_first_key_after_another_command_ran(self):
         own = {"XDG_DATA_HOME": self.folder.name + "/asked-first"}
         self.run_with("ask", "hi", **own)  # no model: it fails, after a gateway has run for it
@@ -183,6 +227,10 @@ class CliTest(unittest.TestCase):
                 self.assertEqual(refused.returncode, 2, refused.stdout)
                 self.assertIn(f"{file}: ", refused.stderr)
                 self.assertIn(want, refused.stderr)
+        file.write_text('[server]\nlisten = "0.0.0.0:7433"\n[claude]\nca_file = "nosuch.pem"\n')
+        refused = self.run_with("config", "check", str(file))
+        self.assertEqual(refused.returncode, 2, refused.stdout)
+        self.assertIn("set [server] allow_remote = true", refused.stderr)
         file.write_text('[models]\nlocal = "a"\naliases = {a = "b"}\n')
         warned = self.run_with("config", "check", str(file))
         self.assertEqual(warned.returncode, 0, warned.stderr)

@@ -5,10 +5,12 @@ That the real clients read what it writes is tested in tests/clients."""
 import json
 import os
 import pathlib
+import socket
+import subprocess
 import tempfile
 import unittest
 
-from harness import environment, run_tophand
+from harness import TOPHAND, environment, run_tophand
 
 
 class ConnectTest(unittest.TestCase):
@@ -66,6 +68,33 @@ class ConnectTest(unittest.TestCase):
         self.connect("claude-code", "--undo")
         self.assertEqual(self.keys(), [])
         self.assertFalse(self.settings.exists())
+
+    def test_finds_the_gateway_that_runs_where_it_was_told_to(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            fixed = f"127.0.0.1:{free.getsockname()[1]}"
+        for listen in ("127.0.0.1:0", fixed):
+            serve = subprocess.Popen([TOPHAND, "serve", "--listen", listen, "--no-preload", "--no-first-key"],
+                                     env=self.env, stdout=subprocess.PIPE, text=True)
+            self.addCleanup(serve.communicate)
+            self.addCleanup(serve.terminate)
+            serve.stdout.readline()
+            self.connect("claude-code")
+            url = json.loads(self.settings.read_text())["env"]["ANTHROPIC_BASE_URL"]
+            # Any port is another one the next time: the configuration's is better.
+            self.assertEqual(url, f"http://{fixed}" if listen == fixed else "http://127.0.0.1:7433")
+            serve.terminate()
+            serve.wait()
+        self.connect("claude-code")
+        url = json.loads(self.settings.read_text())["env"]["ANTHROPIC_BASE_URL"]
+        self.assertEqual(url, "http://127.0.0.1:7433")
+
+    def test_another_machines_gateway_needs_a_key_of_its_own(self):
+        refused = self.connect("claude-code", "--url", "http://203.0.113.9:7433", code=2)
+        self.assertIn("give a key of its, too, with --key", refused)
+        self.assertEqual(self.keys(), [])
+        self.assertFalse(self.settings.exists())
+        self.connect("claude-code", "--url", "http://localhost:7433")
+        self.assertEqual(self.keys(), ["connect claude-code"])
 
     def test_an_empty_key_is_refused(self):
         for key in ("", "a b"):
