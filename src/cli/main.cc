@@ -24,6 +24,15 @@ int finish(int code, const tophand::cli::WatchedOutput& output) {
   return code == 0 ? 1 : code;
 }
 
+void take_log_level(const char* name) {
+  using namespace tophand;
+  const log::Level level = log::parse_level(name, log::Level::kInfo);
+  log::set_level(level);
+  if (level == log::Level::kInfo && log::parse_level(name, log::Level::kOff) == log::Level::kOff)
+    std::cerr << "tophand: TOPHAND_LOG=" << name
+              << " is none of debug, info, warn, error and off; info is taken\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -31,8 +40,7 @@ int main(int argc, char** argv) {
   // A reader that leaves and a limit on file sizes are errors of that write, not our end.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
-  if (const char* level = std::getenv("TOPHAND_LOG"))
-    log::set_level(log::parse_level(level, log::Level::kInfo));
+  if (const char* level = std::getenv("TOPHAND_LOG")) take_log_level(level);
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() == 1 && (words[0] == "--version" || words[0] == "-V")) words[0] = "version";
   const bool colour = std::getenv("NO_COLOR") == nullptr;

@@ -60,7 +60,7 @@ class Conversation {
       call_.messages.pop_back();
       if (outcome.error().code == Code::kCancelled) {
         io_.err << "(stopped)\n";
-        return 0;
+        return info(Code::kCancelled).exit_code;
       }
       return report(io_, outcome.error());
     }

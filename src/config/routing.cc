@@ -48,6 +48,10 @@ std::string problem_of(const WhenConfig& when) {
       return "rules.when.days: expected mon to sun, weekdays or weekend, found '" + day + "'";
   if (when.context_tokens_min > when.context_tokens_max)
     return "rules.when.context_tokens_min is above context_tokens_max";
+  // More than all of it can be used; ten times that is meant as percent.
+  for (const std::optional<double>& share : {when.budget_used_min, when.budget_used_max})
+    if (share.value_or(0) > 10)
+      return "rules.when.budget_used_min and budget_used_max are shares: 0.8 for 80 %";
   if (when.budget_used_min.value_or(0) > when.budget_used_max.value_or(1e9))
     return "rules.when.budget_used_min is above budget_used_max";
   return "";

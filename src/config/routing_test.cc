@@ -79,6 +79,7 @@ TEST(RoutingConfig, EveryFaultNamesItsLineAndWhatWasExpected) {
       {"model and tier", "[[rules]]\nmodel = \"opus\"\ntier = \"local\"\n", "leave out the tier"},
       {"context", "[[rules]]\nwhen.context_tokens_min = 9\nwhen.context_tokens_max = 8\n",
        "is above context_tokens_max"},
+      {"percent", "[[rules]]\nwhen.budget_used_min = 80\n", "are shares: 0.8 for 80 %"},
       {"one rule as a section", "[rules]\ntier = \"local\"\n", "sections [[rules]]"},
       {"a class's name", "[classes.\"A b\"]\nweight = 1\n", "a class's name has"},
       {"a class's key", "[classes.qa]\nwieght = 1\n", "did you mean `classes.weight`?"},

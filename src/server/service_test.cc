@@ -195,6 +195,20 @@ TEST_F(ServiceTest, WhatIsRefusedBeforeAnyAttemptIsExplainedAndCostsNothing) {
   EXPECT_EQ(ask(request("GET", "/tophand/v1/requests/req_unknown", "")).status, 404);
 }
 
+TEST_F(ServiceTest, ANumberInAQueryThatIsNoneIsRefusedAndNotPassedOver) {
+  for (const char* path : {"/tophand/v1/requests?limit=abc", "/tophand/v1/requests?limit=0",
+                           "/tophand/v1/requests?days=abc", "/tophand/v1/requests?since_ms=1.5",
+                           "/tophand/v1/savings?days=-1",
+                           "/tophand/v1/savings?since_ms=", "/tophand/v1/reconcile?days=0"}) {
+    SCOPED_TRACE(path);
+    const Reply told = ask(request("GET", path, ""));
+    EXPECT_EQ(told.status, 400) << told.body;
+    EXPECT_NE(told.body.find("expected a number from"), std::string::npos) << told.body;
+  }
+  EXPECT_EQ(ask(request("GET", "/tophand/v1/requests?limit=1000&days=1", "")).status, 200);
+  EXPECT_EQ(ask(request("GET", "/tophand/v1/savings?since_ms=0", "")).status, 200);
+}
+
 TEST_F(ServiceTest, APromptThatDoesNotFitIsSaidInTheWordsOfEachDialect) {
   local_.script = [](const backend::Call&, backend::Sink&, const net::Cancellation&) {
     return backend::refused(

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -60,16 +61,31 @@ Json backends_json(const Service& service) {
   return list;
 }
 
-std::int64_t since_ms(const Service& service, const Exchange& exchange) {
+constexpr std::int64_t kDaysMax = 100'000;
+
+// kInvalid where the query has `name`, and it is no number within the bounds.
+Result<std::optional<std::int64_t>> number_in(const Exchange& exchange, const std::string& name,
+                                              std::int64_t lowest, std::int64_t highest) {
   const std::string_view query = exchange.request.query;
-  if (const auto since = net::query_int(query, "since_ms")) return *since;
+  const auto text = net::query_text(query, name);
+  if (!text) return std::optional<std::int64_t>{};
+  const auto number = net::query_int(query, name);
+  if (number && *number >= lowest && *number <= highest) return number;
+  return fail_field(name, "expected a number from " + std::to_string(lowest) + " to " +
+                              std::to_string(highest) + ", found '" + *text + "'");
+}
+
+Result<std::int64_t> since_ms(const Service& service, const Exchange& exchange) {
+  const std::string_view query = exchange.request.query;
+  TOPHAND_TRY(since, "query",
+              number_in(exchange, "since_ms", 0, std::numeric_limits<std::int64_t>::max()));
+  TOPHAND_TRY(days, "query", number_in(exchange, "days", 0, kDaysMax));
+  if (since) return *since;
   const std::int64_t now_ms = service.deps().clock->wall_ms();
   const Calendar calendar = service.deps().ledger->calendar();
   if (net::query_int(query, "week").value_or(0) == 1) return calendar.week(now_ms).start_ms;
   if (net::query_int(query, "day").value_or(0) == 1) return calendar.day(now_ms).start_ms;
-  if (const auto days = net::query_int(query, "days"); days && *days >= 0 && *days < 100'000)
-    return now_ms - *days * 86'400'000;
-  return 0;
+  return days ? now_ms - *days * 86'400'000 : 0;
 }
 
 Json row_json(const ledger::Row& row) {
@@ -206,8 +222,10 @@ void show_savings(Service& service, Exchange& exchange) {
   const config::Config& config = service.deps().config;
   const std::string_view query = exchange.request.query;
   const auto text = [&](const char* name) { return net::query_text(query, name).value_or(""); };
+  const auto since = since_ms(service, exchange);
+  if (!since) return send_error(exchange, since.error());
   const auto report = steering::savings_of(*service.deps().ledger, *service.deps().prices,
-                                           {.since_ms = since_ms(service, exchange),
+                                           {.since_ms = *since,
                                             .until_ms = service.deps().clock->wall_ms(),
                                             .filter = {.key_id = text("key"),
                                                        .agent = text("agent"),
@@ -223,12 +241,12 @@ void show_savings(Service& service, Exchange& exchange) {
 namespace {
 
 void send_reconciliation(Service& service, Exchange& exchange, bool books) {
-  const std::int64_t days = std::clamp<std::int64_t>(
-      net::query_int(exchange.request.query, "days").value_or(kReconcileDaysDefault), 1,
-      kReconcileDaysMax);
+  const auto days = number_in(exchange, "days", 1, kReconcileDaysMax);
+  if (!days) return send_error(exchange, days.error());
   ledger::Ledger& ledger = *service.deps().ledger;
   const std::lock_guard one_at_a_time(service.booking_mutex());
-  const auto found = reconcile(ledger, *service.deps().prices, service.deps().config.claude, days,
+  const auto found = reconcile(ledger, *service.deps().prices, service.deps().config.claude,
+                               days->value_or(kReconcileDaysDefault),
                                service.deps().clock->wall_ms(), &exchange.writer.client());
   if (!found) return send_error(exchange, found.error());
   if (books)
@@ -248,9 +266,11 @@ void book_reconciliation(Service& service, Exchange& exchange) {
 }
 
 void show_requests(Service& service, Exchange& exchange) {
-  const std::int64_t limit = std::clamp<std::int64_t>(
-      net::query_int(exchange.request.query, "limit").value_or(kRowsDefault), 1, kRowsMax);
-  const auto rows = service.deps().ledger->rows(since_ms(service, exchange), limit);
+  const auto since = since_ms(service, exchange);
+  if (!since) return send_error(exchange, since.error());
+  const auto limit = number_in(exchange, "limit", 1, kRowsMax);
+  if (!limit) return send_error(exchange, limit.error());
+  const auto rows = service.deps().ledger->rows(*since, limit->value_or(kRowsDefault));
   if (!rows) return send_error(exchange, rows.error());
   Json list = Json::array();
   for (const ledger::Row& row : *rows) list.push_back(row_json(row));

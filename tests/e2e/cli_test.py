@@ -51,6 +51,13 @@ class CliTest(unittest.TestCase):
                 self.assertIn("--no-such-option", refused.stderr)
                 self.assertEqual(refused.stdout, "")
 
+    def test_says_that_it_does_not_know_a_log_level(self):
+        told = self.run_with("version", TOPHAND_LOG="loud")
+        self.assertEqual(told.returncode, 0)
+        self.assertIn("TOPHAND_LOG=loud is none of debug, info, warn, error and off", told.stderr)
+        for level in ("debug", "info", "off"):
+            self.assertEqual(self.run_with("version", TOPHAND_LOG=level).stderr, "")
+
     def test_refuses_unknown_commands_with_2_and_a_hint(self):
         refused = self.run_with("savigns")
         self.assertEqual(refused.returncode, 2)

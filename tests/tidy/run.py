@@ -99,6 +99,18 @@ def check_links(name, text):
                 yield f"link to {target}, which does not exist"
 
 
+def check_routes(name, text):
+    """The page of the interface has each route, method and path."""
+    if name == "src/server/routes.cc":
+        page = (ROOT / "docs/protocols/gateway-http.md").read_text()
+        rows = [row for row in page.splitlines() if row.startswith("| `")]
+        for method, path in re.findall(r'Route\{"([A-Z]+)", "([^"]+)"', text):
+            told = path + "ID" if path.endswith("/") and path != "/" and "blobs" not in path else path
+            if not any(re.search(rf"`[^`]*\b{method}\b", row) and re.search(
+                    rf"[ `]{re.escape(told)}(?=[`/ ]|sha256)", row.split(" | ")[0]) for row in rows):
+                yield f"{method} {told} is not in docs/protocols/gateway-http.md"
+
+
 def check_instruction_set(name, text):
     if name.startswith("cmake/") or name == "CMakeLists.txt":
         if re.search(r"-m(avx|arch|fma)", text):
@@ -116,6 +128,7 @@ CHECKS = {
     "headers say what they are for": (check_header_comment, ("src/chat/x.h", "#pragma once\n")),
     "no leftovers": (check_leftovers, ("src/chat/x.cc", "// TO" + "DO later\n")),
     "links lead somewhere": (check_links, ("docs/x.md", "[a](nowhere.md)\n")),
+    "every route is in the documentation": (check_routes, ("src/server/routes.cc", 'Route{"PUT", "/v1/x", ')),
     "no build flags for one CPU": (check_instruction_set, ("CMakeLists.txt", "-mavx2\n")),
 }
 
