@@ -177,6 +177,7 @@ Result<Measured> perplexity(Io& io, const Arguments& args) {
   TOPHAND_TRY(context, "--context", args.get_int("--context", 0, 2, 1 << 24));
   options.context_tokens = context;
   options.kernel = args.get("--kernel");
+  if (args.has("--logits")) TOPHAND_CHECK("--logits", check_output(args, options.path));
   auto model = engine::Model::load(options, nullptr);
   if (!model) return tl::unexpected(std::move(model).error());
   TOPHAND_TRY(input, "read input", read_input(args, **model));
@@ -187,7 +188,6 @@ Result<Measured> perplexity(Io& io, const Arguments& args) {
     return fail(Code::kInvalid, "perplexity needs a context of at least two tokens");
   if (!args.has("--logits")) return measure(io, *session, input, nullptr);
   const std::string& name = args.get("--logits");
-  TOPHAND_CHECK("--logits", check_output(args, options.path));
   engine::PartFile part(name);
   std::ofstream file(part.path(), std::ios::binary | std::ios::trunc);
   if (!file) return fail(Code::kIo, "cannot write '" + name + "'");

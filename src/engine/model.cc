@@ -273,6 +273,8 @@ void LoadedModel::describe() {
   info_.vocabulary = static_cast<std::int64_t>(shape_.vocabulary);
   info_.width = static_cast<std::int64_t>(shape_.width);
   info_.pooling = pooling_of(file_, shape_.architecture);
+  info_.embeds_only =
+      file_.integer(shape_.architecture + ".pooling_type", 0, INT32_MAX).value_or(0) != 0;
   info_.cache_bytes_per_position = static_cast<std::int64_t>(cache_bytes(shape_, 1));
   info_.state_bytes = static_cast<std::int64_t>(shape_.state_floats() * sizeof(float));
   for (const gguf::Tensor& tensor : file_.tensors())

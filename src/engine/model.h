@@ -36,6 +36,7 @@ struct ModelInfo {
   std::int64_t parameters = 0, file_bytes = 0, resident_bytes = 0;
   std::int64_t context_tokens = 0, context_trained = 0, vocabulary = 0, width = 0;
   Pooling pooling = Pooling::kLast;
+  bool embeds_only = false;  // its file says how it pools: it was trained for that, not to answer
   int threads = 0;
   MemoryNeed memory;  // as predicted before loading; resident_bytes is its total
   // What one token costs: products of weights and activations in the layers' matrices and in the

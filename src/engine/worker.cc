@@ -253,6 +253,11 @@ void HttpWorker::health(net::ResponseWriter& out) {
 void HttpWorker::generate(const net::Request& in, net::ResponseWriter& out) {
   auto generator = ready();
   if (!generator) return send_error(out, generator.error());
+  const ModelInfo& model = engine_.model->info();
+  if (model.embeds_only)
+    return send_error(out, {Code::kInvalid, model.name + " makes embeddings, its file says, not "
+                                                         "answers: ask another model, or "
+                                                         "/v1/embeddings"});
   auto request = chat::read_engine_request(in.body);
   if (!request) return send_error(out, request.error());
   const auto cancelled = [&] { return stopping_ || out.client().cancelled(); };

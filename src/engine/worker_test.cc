@@ -43,7 +43,10 @@ class Gate {
 
 class ScriptedModel final : public Model {
  public:
-  ScriptedModel() { info_.architecture = info_.name = "scripted"; }
+  explicit ScriptedModel(bool embeds_only) {
+    info_.architecture = info_.name = "scripted";
+    info_.embeds_only = embeds_only;
+  }
   const ModelInfo& info() const override { return info_; }
   const text::Tokenizer& tokenizer() const override { return *tokenizer_; }
   Result<text::TemplateKind> chat_template() const override { return text::TemplateKind::kQwen25; }
@@ -76,7 +79,7 @@ class WorkerTest : public testing::Test {
         [this, gate](const auto& progress) -> Result<LoadedEngine> {
           progress(0.5);
           if (gate) gate->pass();
-          return LoadedEngine{std::make_unique<ScriptedModel>(), std::move(session_)};
+          return LoadedEngine{std::make_unique<ScriptedModel>(embeds_only_), std::move(session_)};
         },
         system_clock());
     ASSERT_TRUE(worker.has_value()) << worker.error().message;
@@ -118,6 +121,7 @@ class WorkerTest : public testing::Test {
   std::unique_ptr<net::Client> client_ = net::Client::create();
   std::unique_ptr<ScriptedSession> session_;
   ScriptedSession* scripted_ = nullptr;
+  bool embeds_only_ = false;
   std::unique_ptr<Worker> worker_;
 };
 
@@ -148,6 +152,15 @@ TEST_F(WorkerTest, EmbedsEachTextOnALineOfItsOwn) {
   EXPECT_TRUE(reply.body.starts_with(want)) << reply.body;
   EXPECT_EQ(call("POST", "/embed", R"({"input":[]})").status, 400);
   EXPECT_EQ(call("POST", "/embed", R"({"input":[""]})").status, 400);
+}
+
+TEST_F(WorkerTest, AModelThatWasTrainedForEmbeddingsAnswersNothing) {
+  embeds_only_ = true;
+  start();
+  const Reply refused = call("POST", "/generate", kAsk);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("scripted makes embeddings"), std::string::npos) << refused.body;
+  EXPECT_EQ(call("POST", "/embed", R"({"input":["one"],"truncate":false})").status, 200);
 }
 
 TEST_F(WorkerTest, AnswersAsBeforeAfterAnEmbedding) {

@@ -68,6 +68,16 @@ class PerplexityTest(unittest.TestCase):
         self.assertIn("tokens", done.stderr)
         self.assertRegex(done.stdout, r"^perplexity \d+\.\d+ \+/- \d+\.\d+ over \d+ predicted tokens")
 
+    def test_looks_where_the_logits_go_before_it_loads_anything(self):
+        broken = self.root / "broken.gguf"
+        broken.write_bytes(b"GGUF")
+        (self.root / "two.json").write_text("[1, 2]")
+        refused = run_tophand("perplexity", str(broken), "--tokens", str(self.root / "two.json"),
+                              "--logits", str(self.root / "nosuch/out.f32"))
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("nosuch", refused.stderr)
+        self.assertNotIn("broken", refused.stderr)
+
     def test_two_tokens_have_no_spread_and_no_window_is_shorter(self):
         (self.root / "two.json").write_text("[1, 2]")
         words = ["perplexity", str(self.model), "--tokens", str(self.root / "two.json")]
