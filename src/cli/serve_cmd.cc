@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/sd_notify.h"
 #include "cli/commands.h"
+#include "cli/config_checks.h"
 #include "cli/gateway_client.h"
 #include "config/config.h"
 #include "server/gateway.h"
@@ -57,10 +58,18 @@ sigset_t our_signals() {
   return signals;
 }
 
+// What `tophand config check` refuses is refused here, too. `listen`: --listen, or "".
+Result<config::Config> read_config(const config::Paths& paths, const std::string& listen) {
+  auto config = config::load_config(paths, config::process_environment());
+  if (!config) return config;
+  if (!listen.empty()) config->server.listen = listen;
+  if (auto usable = check_usable(*config); !usable) return tl::unexpected(usable.error());
+  return config;
+}
+
 // Reads the configuration again; an invalid one changes nothing and is told of.
 void reload(const config::Paths& paths, const std::string& listen, server::Gateway& gateway) {
-  auto config = config::load_config(paths, config::process_environment());
-  if (config && !listen.empty()) config->server.listen = listen;
+  const auto config = read_config(paths, listen);
   auto waiting = config ? gateway.reload(*config)
                         : Result<std::vector<std::string>>(tl::unexpected(config.error()));
   if (waiting)
@@ -113,9 +122,8 @@ int run_serve(Io& io, const Arguments& args) {
   const config::Environment env = config::process_environment();
   const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));
   const auto config_stamp = stamp_of(paths.config_file);
-  auto config = config::load_config(paths, env);
+  auto config = read_config(paths, args.get("--listen"));
   if (!config) return report(io, config.error());
-  if (args.has("--listen")) config->server.listen = args.get("--listen");
 
   // Before any thread starts, so that all inherit it and only this one takes these.
   const sigset_t signals = our_signals();
