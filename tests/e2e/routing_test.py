@@ -143,9 +143,13 @@ class EveryLocalModelDown(unittest.TestCase):
         self.addCleanup(self.stage.close)
         self.claude = self.stage.simulator()
         self.gateway = self.stage.gateway(
-            self.claude.url, config='kernel = "none-such"\n[routing]\nescalate = "failed"\n'
+            self.claude.url, config='[routing]\nescalate = "failed"\n'
             '[[backends]]\nname = "dead"\nkind = "ollama"\nurl = "http://127.0.0.1:9"\n'
             'local_model = "m"\n')
+        self.gateway.stop()
+        with open(self.gateway.data / f"models/{self.gateway.model}.gguf", "r+b") as model:
+            model.write(b"\0" * 4096)
+        self.gateway.start()
 
     def test_local_only_is_a_503_that_says_so_and_claude_sees_nothing(self):
         for path, body in (("/v1/messages", ASK), ("/v1/chat/completions", ASK),
