@@ -27,6 +27,8 @@ constexpr HeadLimits kResponseLimits{
 // and back. Later than this the request was read, and may have been worked on and be paid for.
 constexpr std::chrono::milliseconds kStaleWithin{500};
 constexpr int kInformationalMax = 8;  // 1xx answers before the real one
+// A server that has answered well and takes nothing for so long does not want the rest of a body.
+constexpr int kUnwantedMs = 5'000;
 
 // Where connections of a client are shared, so that responses can outlive a call to send().
 struct Shared {
@@ -210,25 +212,79 @@ Result<std::unique_ptr<Transport>> PooledClient::connect(const Endpoint& to,
   return context->connect(std::move(*socket), to.host, pool_key(to), wait);
 }
 
-// Reads one head into `head`, leaving what follows it in `buffer`.
-Result<> read_response_head(Transport& connection, const std::string& method, const Wait& wait,
-                            std::string& buffer, ResponseHead& head) {
-  HeadScanner scanner(kResponseLimits);
+// What has come of an answer so far, up to its final head.
+class AnswerHead {
+ public:
+  explicit AnswerHead(const std::string& method) : method_(method) {}
+  // Reads once what there is. kUpstream when it is no answer, or the last of one that is not whole.
+  Result<> read(Transport& from, const Wait& wait);
+  bool is_whole() const { return is_whole_; }  // nothing more is to be read by this
+  bool is_unbegun() const { return buffer_.empty() && informational_ == 0; }
+  const ResponseHead& head() const { return head_; }
+  ResponseHead take_head() { return std::move(head_); }
+  std::string take_rest() { return std::move(buffer_); }  // what follows the head
+
+ private:
+  Result<> look();
+
+  const std::string& method_;
+  HeadScanner scanner_{kResponseLimits};
+  std::string buffer_;
+  ResponseHead head_;
+  int informational_ = 0;
+  bool is_whole_ = false;
+};
+
+// Passes over answers that only announce another one (1xx), and takes that.
+Result<> AnswerHead::look() {
   for (;;) {
-    const auto size = scanner.scan(buffer);
+    const auto size = scanner_.scan(buffer_);
     if (!size) return fail(Code::kUpstream, "response head: " + size.error().error.message);
-    if (*size != 0) {
-      TOPHAND_TRY(parsed, "response head",
-                  parse_response_head(std::string_view(buffer).substr(0, *size), method));
-      head = std::move(parsed);
-      buffer.erase(0, *size);
-      return {};
-    }
-    const auto n = read_more(connection, buffer, wait);
-    if (!n && n.error().code != Code::kIo) return tl::unexpected(n.error());
-    if (!n) return fail(Code::kUpstream, "waiting for the response: " + n.error().message);
-    if (*n == 0) return fail(Code::kUpstream, "the connection ended before the response");
+    if (*size == 0) return {};
+    TOPHAND_TRY(parsed, "response head",
+                parse_response_head(std::string_view(buffer_).substr(0, *size), method_));
+    head_ = std::move(parsed);
+    buffer_.erase(0, *size);
+    is_whole_ = head_.status >= 200;
+    if (is_whole_) return {};
+    if (head_.status == 101 || informational_ == kInformationalMax)
+      return fail(Code::kUpstream, "an unexpected informational response");
+    ++informational_;
+    scanner_ = HeadScanner(kResponseLimits);
   }
+}
+
+Result<> AnswerHead::read(Transport& from, const Wait& wait) {
+  const auto n = read_more(from, buffer_, wait);
+  if (!n && n.error().code != Code::kIo) return tl::unexpected(n.error());
+  if (!n) return fail(Code::kUpstream, "waiting for the response: " + n.error().message);
+  if (*n == 0) return fail(Code::kUpstream, "the connection ended before the response");
+  return look();
+}
+
+// Writes a body that may be large. A peer that refuses it may say so before it has read all of it,
+// and then read no more (RFC 9112, 9.5): that is listened for whenever it takes nothing, so a body
+// that passes at once costs nothing. Whether all was written; if not, all that is left to do is to
+// read, from `answer` on.
+Result<bool> write_body(Transport& to, const ClientRequest& request, std::string_view body,
+                        const Cancellation* cancel, AnswerHead& answer) {
+  while (!body.empty()) {
+    const auto n = to.write_until_answered(body, request.first_byte_timeout_ms, cancel);
+    if (!n && n.error().code == Code::kIo) return false;
+    if (!n) return tl::unexpected(n.error());
+    body.remove_prefix(*n);
+    if (body.empty()) break;
+    const auto heard = answer.read(to, Wait{.deadline_ns = 0, .cancel = cancel});
+    if (!heard && heard.error().code == Code::kDeadline) continue;  // it was of TLS's own
+    if (!heard) return tl::unexpected(heard.error());
+    if (!answer.is_whole()) continue;
+    if (answer.head().status >= 300) return false;
+    // Who answers while it reads wants the rest, unless it takes no more of it.
+    const auto rest = to.write(body, std::min(request.first_byte_timeout_ms, kUnwantedMs), cancel);
+    if (!rest && rest.error().code == Code::kCancelled) return tl::unexpected(rest.error());
+    return rest.has_value();
+  }
+  return true;
 }
 
 Result<std::unique_ptr<ClientResponse>> PooledClient::exchange_on(
@@ -239,28 +295,30 @@ Result<std::unique_ptr<ClientResponse>> PooledClient::exchange_on(
   std::string_view rest = request.body;
   if (rest.size() <= kReadBytes) first.append(std::exchange(rest, {}));  // one packet, not two
   const auto begun = std::chrono::steady_clock::now();
-  auto written = connection->write(first, request.first_byte_timeout_ms, cancel);
-  if (written) written = connection->write(rest, request.first_byte_timeout_ms, cancel);
-  if (!written && written.error().code != Code::kIo) return tl::unexpected(written.error());
-  if (written && request.written != nullptr) *request.written = true;
+  AnswerHead answer(request.method);
+  const auto failed = [&](const Error& error) {
+    stale = error.code == Code::kUpstream && answer.is_unbegun() &&
+            std::chrono::steady_clock::now() - begun < kStaleWithin;
+    return tl::unexpected(error);
+  };
+  const auto begun_writing = connection->write(first, request.first_byte_timeout_ms, cancel);
+  if (!begun_writing && begun_writing.error().code != Code::kIo)
+    return tl::unexpected(begun_writing.error());
+  Result<bool> written = begun_writing.has_value();
+  if (*written) written = write_body(*connection, request, rest, cancel, answer);
+  if (!written) return failed(written.error());
+  if (*written && request.written != nullptr) *request.written = true;
   // A server on the same machine may have run at once and answered.
-  if (written && request.meanwhile && !is_readable(*connection)) request.meanwhile();
+  if (*written && request.meanwhile && !answer.is_whole() && !is_readable(*connection))
+    request.meanwhile();
   // A peer that refuses a body may answer and close while we still write: its answer counts.
   const Wait wait = wait_ms(request.first_byte_timeout_ms, cancel);
-  std::string buffer;
-  ResponseHead head;
-  for (int informational = 0;; ++informational) {
-    auto got = read_response_head(*connection, request.method, wait, buffer, head);
-    stale = !got && got.error().code == Code::kUpstream && buffer.empty() && informational == 0 &&
-            std::chrono::steady_clock::now() - begun < kStaleWithin;
-    if (!got) return tl::unexpected(got.error());
-    if (head.status >= 200) break;
-    if (head.status == 101 || informational == kInformationalMax)
-      return fail(Code::kUpstream, "an unexpected informational response");
-  }
-  if (!written) head.keep_alive = false;
+  while (!answer.is_whole())
+    if (const auto heard = answer.read(*connection, wait); !heard) return failed(heard.error());
+  ResponseHead head = answer.take_head();
+  if (!*written) head.keep_alive = false;
   return std::unique_ptr<ClientResponse>(std::make_unique<StreamedResponse>(
-      shared_, pool_key(to), std::move(connection), std::move(head), std::move(buffer),
+      shared_, pool_key(to), std::move(connection), std::move(head), answer.take_rest(),
       request.idle_timeout_ms));
 }
 

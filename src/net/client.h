@@ -59,7 +59,8 @@ class Client {
   // `ca_file`: extra trusted root (PEM) for private endpoints and tests; "" for the system's only.
   static std::unique_ptr<Client> create(std::string ca_file = "");
   // Sends the request and reads the response's head. A stale pooled connection is retried once on a
-  // fresh one, only while no byte of the response has come. kUnavailable: cannot connect.
+  // fresh one, only while no byte of the response has come. A refusal that comes while a large body
+  // is still being written ends the writing, and its connection. kUnavailable: cannot connect.
   virtual Result<std::unique_ptr<ClientResponse>> send(const Endpoint& to,
                                                        const ClientRequest& request,
                                                        const Cancellation* cancel) = 0;

@@ -18,6 +18,7 @@ namespace tophand::net {
 namespace {
 
 constexpr std::size_t kSessionsMax = 64;
+constexpr std::size_t kWrittenAtOnceMax = 1u << 20;
 
 struct FreeSsl {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -109,25 +110,47 @@ class TlsTransport final : public Transport {
   }
 
   Result<> write(std::string_view bytes, int stall_ms, const Cancellation* cancel) override {
-    while (!bytes.empty()) {
-      ERR_clear_error();
-      const int n = SSL_write(ssl_.get(), bytes.data(),
-                              static_cast<int>(std::min<std::size_t>(bytes.size(), 1u << 20)));
-      if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-      else if (auto ready = wait_after(n, wait_ms(stall_ms, cancel)); !ready) return ready;
-    }
-    return {};
+    const auto written = write_while_waiting_for(POLLOUT, bytes, stall_ms, cancel);
+    return written ? Result<>() : tl::unexpected(written.error());
+  }
+
+  Result<std::size_t> write_until_answered(std::string_view bytes, int stall_ms,
+                                           const Cancellation* cancel) override {
+    return write_while_waiting_for(POLLOUT | POLLIN, bytes, stall_ms, cancel);
   }
 
   int fd() const override { return fd_.get(); }
   bool has_buffered() const override { return SSL_has_pending(ssl_.get()) == 1; }
 
  private:
+  // As that of a plain connection, where `events` are waited for whenever OpenSSL cannot write.
+  Result<std::size_t> write_while_waiting_for(short events, std::string_view bytes, int stall_ms,
+                                              const Cancellation* cancel) {
+    std::size_t written = 0;
+    for (bool woken = false; written < bytes.size();) {
+      ERR_clear_error();
+      const int n = SSL_write(
+          ssl_.get(), bytes.data() + written,
+          static_cast<int>(std::min<std::size_t>(bytes.size() - written, kWrittenAtOnceMax)));
+      if (n > 0) {
+        written += static_cast<std::size_t>(n);
+        woken = false;
+        continue;
+      }
+      const bool blocked = SSL_get_error(ssl_.get(), n) == SSL_ERROR_WANT_WRITE;
+      if (woken && blocked && events != POLLOUT) return written;
+      if (auto ready = wait_after(n, wait_ms(stall_ms, cancel), events); !ready)
+        return tl::unexpected(ready.error());
+      woken = blocked;
+    }
+    return written;
+  }
+
   // Waits for what OpenSSL wants after a call that returned `rc`.
-  Result<> wait_after(int rc, const Wait& wait) {
+  Result<> wait_after(int rc, const Wait& wait, short to_write = POLLOUT) {
     const int what = SSL_get_error(ssl_.get(), rc);
     if (what == SSL_ERROR_WANT_READ) return wait_for(fd_.get(), POLLIN, wait);
-    if (what == SSL_ERROR_WANT_WRITE) return wait_for(fd_.get(), POLLOUT, wait);
+    if (what == SSL_ERROR_WANT_WRITE) return wait_for(fd_.get(), to_write, wait);
     healthy_ = false;
     return fail(Code::kIo, "tls: " + tls_reason());
   }

@@ -8,8 +8,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
+#include <future>
 #include <memory>
 #include <string>
 
@@ -99,10 +102,12 @@ class TlsServer {
     return out;
   }
   std::atomic<int> handshakes{0}, requests{0}, resumed{0};
-  std::string last_name;  // the server name that the client asked for; read after its answer
+  std::promise<void> answered;  // lets a server go that reads no more
+  std::string last_name;        // the server name that the client asked for; read after its answer
 
  private:
   void speak(int fd) {
+    set_no_delay(fd);  // else its end may overtake its answer
     const int flags = fcntl(fd, F_GETFL);
     fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
     const std::unique_ptr<SSL, Free> ssl(SSL_new(context_.get()));
@@ -118,17 +123,37 @@ class TlsServer {
     while ((n = SSL_read(ssl.get(), piece, sizeof piece)) > 0) {
       text.append(piece, static_cast<std::size_t>(n));
       if (text.find("\r\n\r\n") == std::string::npos) continue;
+      if (text.starts_with("POST /read") && !read_body(*ssl, text)) return;
       ++requests;
       const bool cut = text.starts_with("GET /cut");
       const bool close = cut || text.starts_with("GET /close");
       const bool flood = text.starts_with("GET /flood");
+      const bool early = text.starts_with("POST /refused");
+      const bool hangs_up = text.starts_with("POST /refused_and_hung_up");
       text.clear();
-      const std::string answer = flood ? std::string(kFloodBytes, ':')
-                                 : cut ? "HTTP/1.1 200 OK\r\n\r\nhalf"
-                                       : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+      const std::string answer = flood   ? std::string(kFloodBytes, ':')
+                                 : early ? "HTTP/1.1 413 No\r\nContent-Length: 3\r\n\r\nbig"
+                                 : cut   ? "HTTP/1.1 200 OK\r\n\r\nhalf"
+                                         : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
       SSL_write(ssl.get(), answer.data(), static_cast<int>(answer.size()));
-      if (close) return;  // without close_notify
+      if (early && !hangs_up)
+        answered.get_future().wait_for(std::chrono::milliseconds(kPatienceMs));
+      if (close || early) return;  // without close_notify
     }
+  }
+
+  // Reads the body of a request of which `text` has come; false when it was not whole.
+  static bool read_body(SSL& ssl, const std::string& text) {
+    const std::size_t head = text.find("\r\n\r\n") + 4;
+    std::size_t left = std::stoul(text.substr(text.find("Content-Length: ") + 16));
+    left -= text.size() - head;
+    std::string piece(64u << 10, ' ');
+    while (left > 0) {
+      const int n = SSL_read(&ssl, piece.data(), static_cast<int>(std::min(left, piece.size())));
+      if (n <= 0) return false;
+      left -= static_cast<std::size_t>(n);
+    }
+    return true;
   }
 
   std::unique_ptr<SSL_CTX, Free> context_;
@@ -246,6 +271,33 @@ TEST_F(Tls, ABodyThatEndsWithoutCloseNotifyIsCutShort) {
   const auto body = (*response)->read_all(nullptr, 100);
   ASSERT_FALSE(body);  // an attacker can forge the end of TCP, not that of TLS
   EXPECT_EQ(body.error().code, Code::kUpstream);
+}
+
+// OpenSSL's end of the handshake (session tickets) is readable too, and no answer.
+TEST_F(Tls, ARefusalThatComesBeforeTheBodyIsWrittenCounts) {
+  const std::string body(32u << 20, 'x');  // more than lies between the two
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION})
+    for (const char* path : {"/refused", "/refused_and_hung_up"}) {
+      TlsServer server(good_, version);
+      const auto client = Client::create(ca_file_);
+      const Answer answer =
+          ask(*client, server.endpoint("localhost"),
+              {.path = path, .body = body, .first_byte_timeout_ms = kPatienceMs / 4});
+      server.answered.set_value();
+      EXPECT_EQ(answer.status, 413) << path << ": " << answer.body;
+      EXPECT_EQ(answer.body, "big") << path;
+    }
+}
+
+TEST_F(Tls, ALargeBodyIsWrittenWhole) {
+  const std::string body(32u << 20, 'x');
+  TlsServer server(good_);
+  const auto client = Client::create(ca_file_);
+  bool written = false;
+  const Answer answer = ask(*client, server.endpoint("localhost"),
+                            {.path = "/read", .body = body, .written = &written});
+  EXPECT_EQ(answer.body, "ok");
+  EXPECT_TRUE(written);
 }
 
 TEST_F(Tls, ASilentServerTimesOutAndAPlainOneIsRefused) {

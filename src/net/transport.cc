@@ -49,6 +49,29 @@ class Muted {
   std::size_t count_ = 0;
 };
 
+// Writes while it can, waiting for `events` when it cannot; returns how much it wrote. Less than
+// all of it: it was woken and still could not write, so another of the events has come.
+Result<std::size_t> write_while_waiting_for(short events, int fd, std::string_view bytes,
+                                            int stall_ms, const Cancellation* cancel) {
+  std::size_t written = 0;
+  for (bool woken = false; written < bytes.size();) {
+    const ssize_t n =
+        send(fd, bytes.data() + written, bytes.size() - written, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0) {
+      written += static_cast<std::size_t>(n);
+      woken = false;
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (!would_block(errno)) return fail(Code::kIo, "write: " + system_message(errno));
+    if (woken && events != POLLOUT) return written;
+    if (auto ready = wait_for(fd, events, wait_ms(stall_ms, cancel)); !ready)
+      return tl::unexpected(ready.error());
+    woken = true;
+  }
+  return written;
+}
+
 }  // namespace
 
 std::string system_message(int error_number) {
@@ -101,17 +124,8 @@ Result<std::size_t> read_socket(int fd, char* into, std::size_t size, const Wait
 }
 
 Result<> write_socket(int fd, std::string_view bytes, int stall_ms, const Cancellation* cancel) {
-  while (!bytes.empty()) {
-    const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(n));
-      continue;
-    }
-    if (errno == EINTR) continue;
-    if (!would_block(errno)) return fail(Code::kIo, "write: " + system_message(errno));
-    if (auto ready = wait_for(fd, POLLOUT, wait_ms(stall_ms, cancel)); !ready) return ready;
-  }
-  return {};
+  const auto written = write_while_waiting_for(POLLOUT, fd, bytes, stall_ms, cancel);
+  return written ? Result<>() : tl::unexpected(written.error());
 }
 
 Result<std::size_t> PlainTransport::read(char* into, std::size_t size, const Wait& wait) {
@@ -121,6 +135,11 @@ Result<std::size_t> PlainTransport::read(char* into, std::size_t size, const Wai
 
 Result<> PlainTransport::write(std::string_view bytes, int stall_ms, const Cancellation* cancel) {
   return write_socket(fd_.get(), bytes, stall_ms, cancel);
+}
+
+Result<std::size_t> PlainTransport::write_until_answered(std::string_view bytes, int stall_ms,
+                                                         const Cancellation* cancel) {
+  return write_while_waiting_for(POLLOUT | POLLIN, fd_.get(), bytes, stall_ms, cancel);
 }
 
 }  // namespace tophand::net

@@ -50,6 +50,10 @@ class Transport {
   // Writes everything. The stall clock starts again whenever the peer takes bytes. kDeadline when
   // it took none for `stall_ms`; kCancelled; kIo when the connection is broken.
   virtual Result<> write(std::string_view bytes, int stall_ms, const Cancellation* cancel) = 0;
+  // The same, until the peer takes nothing for now and has said something itself, if only its end:
+  // then it returns early. Returns how much was written. Costs no more than write().
+  virtual Result<std::size_t> write_until_answered(std::string_view bytes, int stall_ms,
+                                                   const Cancellation* cancel) = 0;
   virtual int fd() const = 0;
   // Bytes that were read from the socket but not by read() yet.
   virtual bool has_buffered() const { return false; }
@@ -60,6 +64,8 @@ class PlainTransport final : public Transport {
   explicit PlainTransport(Fd fd) : fd_(std::move(fd)) {}  // a connected, non-blocking socket
   Result<std::size_t> read(char* into, std::size_t size, const Wait& wait) override;
   Result<> write(std::string_view bytes, int stall_ms, const Cancellation* cancel) override;
+  Result<std::size_t> write_until_answered(std::string_view bytes, int stall_ms,
+                                           const Cancellation* cancel) override;
   int fd() const override { return fd_.get(); }
 
  private:
