@@ -129,7 +129,8 @@ Result<std::string> Guard::check_key(const net::Headers& headers, std::string_vi
   for (const std::string_view secret :
        {in_path, std::string_view(authorized), trimmed(headers.get("x-api-key"), kValueSpaces)}) {
     if (secret.empty()) continue;
-    if (auto id = keys_.check(secret)) return *id;
+    TOPHAND_TRY(id, "keys", keys_.check(secret));
+    if (id) return *std::move(id);
     given = true;
   }
   if (given)

@@ -33,7 +33,8 @@ class Guard {
   Result<> check_origin(const net::Headers& headers) const;
   // kInvalid (400): a browser sends a body that is not JSON, as forms of other sites can.
   Result<> check_content_type(const net::Request& head) const;
-  // The key's id; `in_path` is key_in() of the path. kUnauthorized (401).
+  // The key's id; `in_path` is key_in() of the path. kUnauthorized (401);
+  // kUnavailable (503) while the keys cannot be read.
   Result<std::string> check_key(const net::Headers& headers, std::string_view in_path = {}) const;
   KeyStore& keys() const { return keys_; }
   // What a person called the key of this id; "" for an unknown one.

@@ -5,13 +5,17 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/file_lock.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/private_file.h"
 #include "base/random.h"
 
@@ -22,6 +26,7 @@ constexpr std::size_t kFileBytesMax = 1u << 20;
 constexpr std::size_t kNameBytesMax = 80;
 constexpr std::size_t kSecretBytesMax = 256;
 constexpr std::size_t kAdmittedMax = 64;
+constexpr std::int64_t kWarnEveryNs = 60'000'000'000;
 
 Result<std::vector<KeyInfo>> parse_keys(std::string_view text) {
   TOPHAND_TRY(json, "read the keys", parse_json(text, {.bytes_max = kFileBytesMax}));
@@ -55,23 +60,38 @@ KeyStore::KeyStore(const std::string& data_dir)
 
 Result<> KeyStore::read_if_changed() {
   const auto stamp = file_.stamp();
-  if (stamp == stamp_) return {};
-  forget_admitted();
-  if (!stamp) {
-    ++changes_;
-    keys_.clear();
-    stamp_.reset();
-    return {};
+  const bool is_gone = !stamp && (file_.error() == ENOENT || file_.error() == ENOTDIR);
+  if (!stamp && !is_gone)
+    return fail(Code::kIo, "look at " + path_ + ": " + std::strerror(file_.error()));
+  if (is_known_ && stamp == stamp_) return {};
+  std::vector<KeyInfo> keys;
+  if (stamp) {
+    std::ifstream file(path_, std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    if (!file) return fail(Code::kIo, "cannot read " + path_);
+    auto parsed = parse_keys(text.str());
+    if (!parsed) return fail(Code::kCorrupt, path_ + ": " + parsed.error().message);
+    keys = std::move(*parsed);
   }
-  std::ifstream file(path_, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file) return fail(Code::kIo, "cannot read " + path_);
-  TOPHAND_TRY(keys, path_, parse_keys(text.str()));
+  forget_admitted();
   keys_ = std::move(keys);
   ++changes_;
   stamp_ = stamp;
+  is_known_ = true;
   return {};
+}
+
+// As far as it can be looked at: that it cannot takes nothing from what is known.
+Result<> KeyStore::look() {
+  const auto read = read_if_changed();
+  if (read) return {};
+  const std::int64_t now_ns = system_clock().mono_ns();
+  if (warned_ns_ == 0 || now_ns - warned_ns_ >= kWarnEveryNs) {
+    warned_ns_ = now_ns;
+    log::error("keys.unreadable", {{"reason", read.error().message}});
+  }
+  return is_known_ && read.error().code == Code::kIo ? Result<>() : read;
 }
 
 Result<> KeyStore::write(const std::vector<KeyInfo>& keys) {
@@ -86,12 +106,13 @@ Result<> KeyStore::write(const std::vector<KeyInfo>& keys) {
   keys_ = keys;
   ++changes_;
   stamp_ = file_.stamp();  // still ours: who writes holds the lock
+  is_known_ = stamp_.has_value();
   return {};
 }
 
 Result<std::vector<KeyInfo>> KeyStore::list() {
   const std::lock_guard lock(mutex_);
-  TOPHAND_CHECK("keys", read_if_changed());
+  TOPHAND_CHECK("keys", look());
   return keys_;
 }
 
@@ -147,10 +168,11 @@ std::string KeyStore::name_of(std::string_view id) {
   return found == keys_.end() ? "" : found->name;
 }
 
-std::optional<std::string> KeyStore::check(std::string_view secret) {
+Result<std::optional<std::string>> KeyStore::check(std::string_view secret) {
   if (secret.empty() || secret.size() > kSecretBytesMax) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  if (!read_if_changed()) return std::nullopt;  // an unreadable key file admits nobody
+  if (!look())
+    return fail(Code::kUnavailable, "this gateway cannot read its keys for now; its log says why");
   std::optional<std::string> found;
   for (const Admitted& one : admitted_)
     if (one.secret.size() == secret.size() &&

@@ -1,6 +1,7 @@
 // The API keys of this gateway: kept as SHA-256 in DATA/keys (0600), never in plain text. A key is
 // 32 random hex digits (128 bits) behind "th-". The file may be changed by `tophand keys` while the
-// gateway runs: it is read again when it has changed. Thread-safe.
+// gateway runs: it is read again when it has changed. While it cannot be (no descriptor is left),
+// what was read of it last holds on; a damaged file admits nobody. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -54,14 +55,17 @@ class KeyStore {
   std::uint64_t changes() const { return changes_; }
   // The id of the key, or nothing. Compares in constant time: with the keys that were admitted
   // since the file last changed, which saves hashing them anew for each request; else hashes.
-  std::optional<std::string> check(std::string_view secret);
+  // kUnavailable where right cannot be told from wrong: the file was never read, or is damaged.
+  Result<std::optional<std::string>> check(std::string_view secret);
 
  private:
   struct Admitted {
     std::string secret, id;
   };
-  void forget_admitted();                                                          // under mutex_
+  void forget_admitted();  // under mutex_
+  // kIo when the file cannot be looked at: what it holds is not known then.
   Result<> read_if_changed();                                                      // under mutex_
+  Result<> look();                                                                 // under mutex_
   Result<> write(const std::vector<KeyInfo>& keys);                                // under mutex_
   Result<NewKey> add(std::string id, std::string_view name, std::int64_t now_ms);  // under mutex_
 
@@ -71,7 +75,9 @@ class KeyStore {
   std::vector<KeyInfo> keys_;
   std::atomic<std::uint64_t> changes_{0};
   std::vector<Admitted> admitted_;
-  std::optional<FileStamp> stamp_;  // of the file as it was read
+  std::optional<FileStamp> stamp_;  // of the file as it was read; nothing: there was none
+  bool is_known_ = false;           // one of the two has been seen
+  std::int64_t warned_ns_ = 0;      // when it was last said that it cannot be looked at; 0: never
 };
 
 std::string sha256_hex(std::string_view text);  // 64 lower-case digits

@@ -216,6 +216,8 @@ net::ErrorReply Service::format_error(const Error& error, std::string_view path)
   const std::string id = random_id("req_");
   stamp(reply.headers, id);
   if (!info(error.code).retryable) reply.headers.set("x-should-retry", "false");
+  if (error.code == Code::kExhausted || error.code == Code::kUnavailable)
+    reply.headers.set("retry-after", "1");
   reply.content_type = "application/json; charset=utf-8";
   reply.body = chat::write_error(dialect_of(path), error, id);
   return reply;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
 
 #include "base/json.h"
 #include "net/cancel.h"
@@ -327,6 +328,15 @@ TEST_F(ServiceTest, AWrongKeyIs401InTheDialectsShape) {
   EXPECT_EQ(reply.status, 401);
   EXPECT_NE(reply.body.find(R"("type":"authentication_error")"), std::string::npos);
   EXPECT_FALSE(reply.headers.get("request-id").empty());
+}
+
+TEST_F(ServiceTest, KeysThatCannotBeReadAreA503ToAskAgainAfter) {
+  std::ofstream(dir_ / "keys") << "{";
+  const Reply reply = post("/v1/messages", "{}");
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.headers.get("retry-after"), "1");
+  EXPECT_EQ(reply.headers.get("x-should-retry"), "");
+  EXPECT_EQ((*parse_json(reply.body))["type"], "error") << reply.body;
 }
 
 TEST_F(ServiceTest, AFailureBeforeTheFirstEventIsAStatus) {
