@@ -246,7 +246,10 @@ void give(Service& service, Exchange& exchange, Asked& asked) {
     note_unasked(service, job, outcome);
     // Before the client knows the answer: its next request may come at once.
     note_conversation(service, asked.caller, asked.request, exchange.request_id, outcome);
-    sink.finish(outcome);
+    const bool is_given_up =
+        running && outcome.report.end == backend::End::kCancelled && client.is_given_up();
+    if (is_given_up) sink.break_off(begun_anew());
+    else sink.finish(outcome);
   }
   // The kernel queues the client, where it runs on this machine, behind this thread, which it takes
   // to be done now. What is left keeps it from its answer otherwise (60 of 390 microseconds).

@@ -108,9 +108,9 @@ bool ClientSink::move_to(Exchange& other) {
   // By which the ledger knows it, in errors' bodies too, and whoever takes it over from this one.
   other.request_id = exchange_->request_id;
   stamp(other.writer.headers(), other.request_id);
+  exchange_->replaced = std::move(writer_);  // pings may have gone before
   exchange_ = &other;
   shape_.context.write_into(other.shared);
-  writer_.reset();  // pings may have gone before
   only_pings_ = false;
   gathered_.clear();
   return true;
@@ -276,6 +276,12 @@ void ClientSink::finish(const dispatch::Outcome& outcome) {
   if (!writer.started()) return fail_before_start(outcome);
   if (!report.told_client) fail_in_stream(outcome);
   if (shape_.stream) static_cast<void>(writer.finish());
+}
+
+void ClientSink::break_off(const Error& error) {
+  dispatch::Outcome outcome;
+  outcome.report = backend::refused(error);
+  finish(outcome);
 }
 
 void ClientSink::finish_raw(const dispatch::Outcome& outcome) {

@@ -60,9 +60,12 @@ class ClientSink final : public dispatch::Sink, private Beating {
   // Ends the answer by what came of it: the last bytes, or the error.
   void finish(const dispatch::Outcome& outcome);
   // Gives the answer to another exchange (a retry of the first) while the first has had nothing of
-  // it; false when it is too late. The first is not written to any more, and the other goes by its
-  // request id from then on.
+  // it; false when it is too late. This does not write to the first any more, and the other goes by
+  // its request id from then on.
   bool move_to(Exchange& other);
+  // Ends the answer where it is, for a client that is still there, by an error of the gateway's
+  // own.
+  void break_off(const Error& error);
   // Writes a sign of life, and lets go of what is held, when it is due.
   Result<> breathe();
 

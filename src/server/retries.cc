@@ -82,15 +82,24 @@ bool asks_the_same(const Exchange& one, const Exchange& other) {
 }
 
 // The end of a request whose retry gets the answer, or would have got it, had it not left.
-void tell_replaced(Exchange& exchange, bool retry_left) {
-  if (exchange.writer.started()) return exchange.writer.abort();
-  send_error(exchange, retry_left
-                           ? Error{Code::kUnavailable,
-                                   "a retry of this request took its place and has left; ask again"}
-                           : Error{Code::kConflict, "a retry of this request gets its answer"});
+void tell_replaced(Exchange& exchange, bool retry_left, const Clock& clock) {
+  const Error error = retry_left
+                          ? Error{Code::kUnavailable,
+                                  "a retry of this request took its place and has left; ask again"}
+                          : Error{Code::kConflict, "a retry of this request gets its answer"};
+  if (!exchange.writer.started()) return send_error(exchange, error);
+  if (!exchange.replaced) exchange.replaced = chat::make_stream_writer(exchange.dialect, {});
+  std::string bytes;
+  exchange.replaced->on(chat::Failed{error, ""}, clock.wall_ms(), bytes);
+  static_cast<void>(exchange.writer.write(bytes));
+  static_cast<void>(exchange.writer.finish());
 }
 
 }  // namespace
+
+Error begun_anew() {
+  return {Code::kConflict, "a retry of this request is answered anew"};
+}
 
 // --- the client that is answered -----------------------------------------------------------------
 
@@ -115,6 +124,11 @@ void CurrentClient::give_up() {
   const std::lock_guard lock(mutex_);
   given_up_ = true;
   tell();
+}
+
+bool CurrentClient::is_given_up() const {
+  const std::lock_guard lock(mutex_);
+  return given_up_ && !client_->cancelled();
 }
 
 void CurrentClient::tell() {
@@ -200,7 +214,7 @@ bool Retries::join(Exchange& exchange) {
   changed_.wait(lock, [&] { return flight->over || flight->current != &exchange; });
   const bool replaced = flight->current != &exchange;
   lock.unlock();
-  if (replaced) tell_replaced(exchange, false);
+  if (replaced) tell_replaced(exchange, false, clock_);
   return true;
 }
 
@@ -230,7 +244,7 @@ Retries::Running::~Running() {
     replaced = flight_->current != &flight_->first;
   }
   retries_.changed_.notify_all();
-  if (replaced) tell_replaced(flight_->first, left_);
+  if (replaced) tell_replaced(flight_->first, left_, retries_.clock_);
 }
 
 // --- on the way to one ---------------------------------------------------------------------------

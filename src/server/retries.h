@@ -36,7 +36,8 @@ class CurrentClient final : public net::Cancellation {
   // `other` is the client from now on, if `move`, called meanwhile, can give it the answer. False,
   // and without a call, where the client has gone: the answer's thread may be ending it already.
   bool become(const net::Cancellation& other, const std::function<bool()>& move);
-  void give_up();  // cancelled from now on
+  void give_up();            // cancelled from now on
+  bool is_given_up() const;  // and still there
   bool cancelled() const override;
   Signs signs() const override;
   bool stopping() const override;
@@ -98,7 +99,7 @@ class Retries::Running {
  public:
   Running(Retries& retries, Exchange& exchange, ClientSink& sink, CurrentClient& client);
   // Tells whoever joined that the answer is written, and the first, if it was replaced, that it
-  // was.
+  // was: by a status, or the end of a stream that has begun.
   ~Running();
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -109,5 +110,8 @@ class Retries::Running {
   std::shared_ptr<Flight> flight_;
   bool left_ = false;
 };
+
+// What a first is told that had begun to tell its answer, when its retry is answered anew.
+Error begun_anew();
 
 }  // namespace tophand::server

@@ -305,5 +305,55 @@ TEST(Retries, AnAnswerThatHasBegunIsEndedAndBegunAnew) {
   EXPECT_TRUE(retry.writer.bytes.empty());
 }
 
+// The end of a stream in each dialect that has only begun, and behind which nothing may come.
+struct End {
+  chat::Dialect dialect;
+  const char* error;  // how it begins
+};
+constexpr End kEnds[] = {
+    {chat::Dialect::kAnthropicMessages, "event: error\ndata: {\"type\":\"error\""},
+    {chat::Dialect::kOpenAiChat, "data: {\"error\":{"},
+    {chat::Dialect::kOpenAiCompletions, "data: {\"error\":{"},
+    {chat::Dialect::kOpenAiResponses,
+     "event: error\ndata: {\"type\":\"error\",\"sequence_number\":2,"},
+    {chat::Dialect::kOllamaChat, "{\"error\":\""},
+};
+
+TEST(Retries, AFirstWhoseStreamHasBegunIsToldInTheFormOfItsDialect) {
+  for (const End& end : kEnds) {
+    Client first("req_1", kBody), retry("req_2", kBody, kCount, "1");
+    for (Client* client : {&first, &retry}) client->exchange.dialect = end.dialect;
+    Flight flight(first);
+    flight.clock.advance_ms(2'000);
+    ASSERT_TRUE(flight.sink.breathe());  // begins the stream
+    ASSERT_TRUE(first.writer.started());
+    const std::size_t before = first.writer.bytes.size();
+    EXPECT_TRUE(flight.joined_by(retry));
+    const std::string told = first.writer.bytes.substr(before);
+    EXPECT_TRUE(told.starts_with(end.error)) << told;
+    EXPECT_NE(told.find("a retry of this request gets its answer"), std::string::npos) << told;
+    EXPECT_TRUE(first.writer.finished);
+    EXPECT_FALSE(first.writer.aborted);
+    EXPECT_NE(retry.writer.bytes.find("hello"), std::string::npos);
+  }
+}
+
+// What had not even begun an answer: pings that stand before Claude's own bytes.
+TEST(Retries, AFirstThatHasHadOnlyPingsIsTold) {
+  Client first("req_1", kBody), retry("req_2", kBody, kCount, "1");
+  Flight flight(first);
+  policy::Target claude;
+  claude.place = policy::Place::kClaude;
+  const std::vector<std::string> reasons;
+  flight.sink.trying({.target = claude, .reasons = reasons});
+  flight.sink.standing_in_line();
+  flight.clock.advance_ms(2'000);
+  ASSERT_TRUE(flight.sink.breathe());
+  EXPECT_TRUE(flight.joined_by(retry));
+  EXPECT_TRUE(first.writer.bytes.starts_with("event: ping\n")) << first.writer.bytes;
+  EXPECT_NE(first.writer.bytes.find("\n\nevent: error\n"), std::string::npos) << first.writer.bytes;
+  EXPECT_TRUE(first.writer.finished);
+}
+
 }  // namespace
 }  // namespace tophand::server

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ struct Exchange {
   chat::Dialect dialect;                 // of errors, and of the body where there is one
   std::string_view rest = {};            // what of the path follows the route's
   chat::SharedStream* shared = nullptr;  // of an answer that is one of several in a stream
+  // Of a stream that has begun and whose answer another exchange has taken: it has an end to write.
+  std::unique_ptr<chat::StreamWriter> replaced = {};
 };
 
 enum class Access : std::uint8_t { kPublic, kKey };

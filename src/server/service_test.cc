@@ -369,6 +369,55 @@ TEST_F(ServiceTest, AFailureAfterContentEndsTheStreamInTheDialectsForm) {
   EXPECT_EQ(ollama.body.find("\"done\":true"), std::string::npos);
 }
 
+// The first may still be read, and is not to be taken for a connection that broke.
+TEST_F(ServiceTest, AFirstWhoseRetryIsAnsweredAnewIsToldInTheDialectsForm) {
+  std::atomic<int> calls{0};
+  local_.script = [&](const backend::Call&, backend::Sink& sink, const net::Cancellation& client) {
+    backend::Report report;
+    const bool is_first = ++calls % 2 == 1;
+    EXPECT_TRUE(sink.event(chat::TextDelta{is_first ? "hel" : "hello"}));
+    if (is_first) {
+      EXPECT_FALSE(net::pause(client, 20'000));
+      backend::end_with(report, {Code::kCancelled, "gone"});
+    } else {
+      const chat::Finished end{chat::StopReason::kEndTurn, "", {.output_tokens = 1}, {}};
+      static_cast<void>(sink.event(end));
+      backend::note(report, end);
+    }
+    return report;
+  };
+  struct Case {
+    const char *path, *body, *error;
+  };
+  for (const Case& test : {
+           Case{"/v1/messages", R"({"model":"local","max_tokens":9,"stream":true,"messages":)",
+                "event: error\ndata: {\"type\":\"error\""},
+           Case{"/v1/chat/completions", R"({"model":"local","stream":true,"messages":)",
+                "data: {\"error\":{"},
+           Case{"/v1/responses", R"({"model":"local","stream":true,"input":)",
+                "event: response.failed\n"},
+           Case{"/api/chat", R"({"model":"local","messages":)", "{\"error\":\""},
+       }) {
+    const std::string body = std::string(test.body) + R"([{"role":"user","content":"hi"}]})";
+    auto first = client_->send(endpoint_, request("POST", test.path, body), nullptr);
+    ASSERT_TRUE(first);
+    std::string told;
+    while (told.find("hel") == std::string::npos) {
+      const auto piece = (*first)->read(nullptr);
+      ASSERT_TRUE(piece && !piece->empty()) << test.path << told;
+      told += *piece;
+    }
+    net::ClientRequest retry = request("POST", test.path, body);
+    retry.headers.add("x-stainless-retry-count", "1");
+    EXPECT_NE(ask(retry).body.find("hello"), std::string::npos) << test.path;
+    const auto rest = (*first)->read_all(nullptr, 1u << 20);
+    ASSERT_TRUE(rest) << test.path << ": " << rest.error().message;
+    told += *rest;
+    EXPECT_NE(told.find(test.error), std::string::npos) << told;
+    EXPECT_NE(told.find("is answered anew"), std::string::npos) << told;
+  }
+}
+
 TEST_F(ServiceTest, AClientThatLeavesCancelsAndLeavesOneSettledRow) {
   local_.script = [](const backend::Call&, backend::Sink& sink, const net::Cancellation& client) {
     backend::Report report = play(sink, {chat::Started{}, chat::TextDelta{"Hel"}});
