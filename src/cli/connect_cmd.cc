@@ -156,8 +156,8 @@ Result<> put_in(Session& session, const Connection& connection,
 
 // A key of ours that the client has no more.
 Result<> revoke(Session& session, const std::string& key) {
-  if (const auto id = session.keys.check(key))
-    TOPHAND_CHECK("revoke the client's key", session.keys.revoke(*id));
+  TOPHAND_TRY(id, "revoke the client's key", session.keys.check(key));
+  if (id) TOPHAND_CHECK("revoke the client's key", session.keys.revoke(*id));
   return {};
 }
 
@@ -209,7 +209,8 @@ Result<int> connect(Session& session) {
                        .context_tokens = session.config.engine.context_tokens};
   const std::string last_key = record ? record->key : "";  // of ours
   const bool own_key = !session.args.has("--key") || access.key == last_key;
-  if (own_key && session.keys.check(last_key)) access.key = last_key;
+  TOPHAND_TRY(known, "connect", session.keys.check(last_key));
+  if (own_key && known) access.key = last_key;
   TOPHAND_TRY(preview, session.client.path,
               connected(connection.before, session.client.kind, access));
   if (current && preview == *current) {
