@@ -90,7 +90,8 @@ void print_window(const Json& window, double now_ms, std::ostream& out) {
   out << "\n  lambda     " << fixed(number_or(window, "lambda", 0), "%.3f")
       << " (what a call of mean cost must be worth)\n";
   if (bool_or(window, "reserve_only", false))
-    out << "  reserve    what is left is kept for high priority\n";
+    out << (spent < cap ? "  reserve    what is left is kept for high priority\n"
+                        : "  reserve    nothing is left\n");
   print_warning(cap > 0 ? spent / cap : 0, out);
 }
 

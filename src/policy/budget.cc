@@ -12,10 +12,6 @@ std::string shown(double number) {
   return text;
 }
 
-std::string kept_for_high(const BudgetState& budget) {
-  return "the rest of the " + budget.window + " is kept for high priority";
-}
-
 std::string reason_for(const BudgetState& budget, const Worth& worth, Tier from, Tier to) {
   std::string why = "lambda " + shown(budget.lambda);
   if (worth.high_priority && budget.high_cover < 1)
@@ -47,6 +43,11 @@ std::span<const TierCandidate> covered_cloud(std::span<const TierCandidate> cand
 
 }  // namespace
 
+std::string kept_for_high(const BudgetState& budget) {
+  const std::string& window = budget.reserve_window.empty() ? budget.window : budget.reserve_window;
+  return "the rest of the " + window + " is kept for high priority";
+}
+
 TierChoice choose_tier(std::span<const TierCandidate> candidates, const Worth& worth,
                        const BudgetState& budget) {
   if (candidates.empty()) return {};
@@ -55,7 +56,11 @@ TierChoice choose_tier(std::span<const TierCandidate> candidates, const Worth& w
   if (budget.reserve_only && !worth.high_priority) {
     if (std::ranges::find(candidates, Tier::kLocal, &TierCandidate::tier) != candidates.end())
       return {.tier = Tier::kLocal, .reason = reason_for(budget, worth, asked.tier, Tier::kLocal)};
-    return {.tier = asked.tier, .refused = true, .reason = "budget: " + kept_for_high(budget)};
+    if (budget.reserve_refuses)
+      return {.tier = asked.tier, .refused = true, .reason = "budget: " + kept_for_high(budget)};
+    const Tier cheapest = candidates.back().tier;
+    if (cheapest == asked.tier) return {.tier = asked.tier};
+    return {.tier = cheapest, .reason = reason_for(budget, worth, asked.tier, cheapest)};
   }
   // Whoever says high means the model that was asked for, as long as there is money for it.
   if (worth.high_priority && budget.high_cover >= 1) return {.tier = asked.tier};

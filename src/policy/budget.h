@@ -18,6 +18,10 @@ struct BudgetState {
   double used = 0;            // share of the window's budget, 0 to 1 and above
   std::int64_t left_ms = 0;   // until the window's reset
   bool reserve_only = false;  // what is left is kept for high priority
+  // The reserve's window is a limit: low priority that no local model can answer is refused. Else
+  // it is one to pace by, and such work gets the cheapest tier.
+  bool reserve_refuses = true;
+  std::string reserve_window = {};  // its name, where it is not `window`
   // What is left, over what high priority is expected to ask for until the reset; below 1, high
   // priority steps down the ladder to make it last.
   double high_cover = 1;
@@ -41,7 +45,7 @@ struct Worth {
 
 struct TierChoice {
   Tier tier = Tier::kLocal;
-  bool refused = false;     // low priority, nothing left but the reserve, and local cannot answer
+  bool refused = false;     // low priority, nothing but a limit's reserve, local cannot answer
   std::string reason = {};  // "budget: lambda 1.80, hard -> default"; "" when nothing was changed
 };
 
@@ -56,5 +60,8 @@ struct TierChoice {
 // Allocation Problems" (arXiv 2011.10124), section 3.
 TierChoice choose_tier(std::span<const TierCandidate> candidates, const Worth& worth,
                        const BudgetState& budget);
+
+// "the rest of the week is kept for high priority"
+std::string kept_for_high(const BudgetState& budget);
 
 }  // namespace tophand::policy

@@ -70,6 +70,19 @@ TEST(Budget, KeepsTheReserveForHighPriority) {
   EXPECT_TRUE(choose_tier(cloud_only, {.weight = 100}, reserve).refused);
 }
 
+TEST(Budget, AWindowThatOnlyPacesRefusesNothing) {
+  BudgetState reserve = at_lambda(0.01);
+  reserve.reserve_only = true;
+  reserve.reserve_refuses = false;
+  reserve.reserve_window = "five hours";
+  EXPECT_EQ(choose_tier(kLadder, {.weight = 100}, reserve).tier, Tier::kLocal);
+  const TierChoice cloud = choose_tier(std::span(kLadder).first(3), {.weight = 100}, reserve);
+  EXPECT_FALSE(cloud.refused);
+  EXPECT_EQ(cloud.tier, Tier::kSmall);
+  EXPECT_EQ(cloud.reason,
+            "budget: the rest of the five hours is kept for high priority, hard -> small");
+}
+
 TEST(Budget, LeavesALocalRequestAlone) {
   EXPECT_EQ(choose_tier(std::span(kLadder).last(1), {}, at_lambda(20)).tier, Tier::kLocal);
   EXPECT_EQ(choose_tier({}, {}, at_lambda(20)).tier, Tier::kLocal);

@@ -381,7 +381,11 @@ TEST(Budget, LowPriorityHasNoWayUpWhenOnlyTheReserveIsLeft) {
   facts.budget = {.has_cap = true, .reserve_only = true, .window = "week"};
   EXPECT_EQ(decide(facts, settings_with_key())->escalation, std::nullopt);
   facts.unsupported = {"image"};
-  EXPECT_EQ(decide(facts, settings_with_key()).error().code, Code::kBudget);
+  const auto refused = decide(facts, settings_with_key());
+  EXPECT_EQ(refused.error().code, Code::kBudget);
+  EXPECT_THAT(refused.error().message, HasSubstr("raise the cap"));
+  facts.budget.reserve_refuses = false;
+  EXPECT_EQ(decide(facts, settings_with_key())->targets.front(), claude("claude-haiku-5-5"));
 }
 
 TEST(Budget, IsToBeAskedAgainWhereLocalTriesFirst) {

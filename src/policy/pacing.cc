@@ -124,12 +124,14 @@ BudgetState Pacer::state(std::int64_t now_ms, const Demand& demand) const {
   const double tail = high > 0 ? tuning_.tail * window_.cap : 0;
   const double reserve =
       std::max(tuning_.high_margin * high + tail, release >= 1 ? tuning_.reserve * window_.cap : 0);
+  const double cover = left <= 0 ? 0 : high + tail > left ? left / (high + tail) : 1;
   return {.has_cap = true,
           .lambda = lambda_ * release,
           .used = spent_ / window_.cap,
           .left_ms = left_ms,
           .reserve_only = left <= reserve,
-          .high_cover = high + tail > left ? std::max(0.0, left) / (high + tail) : 1,
+          .reserve_refuses = window_.refuses,
+          .high_cover = cover,
           .mean_cost_usd = demand.mean_cost_usd(),
           .window = window_.name};
 }

@@ -21,6 +21,7 @@ struct BudgetWindow {
   std::int64_t start_ms = 0, end_ms = 0;
   double cap = 0;       // in the unit of what observe() is given: dollars, or 1 for a share
   double usd_unit = 1;  // dollars that make one such unit; 0: not known
+  bool refuses = true;  // a limit; false: spending is paced by it and never refused
   bool operator==(const BudgetWindow&) const = default;
 };
 

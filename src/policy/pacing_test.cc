@@ -81,6 +81,18 @@ TEST(Pacing, KeepsAReserveUntilTheLastDay) {
   EXPECT_FALSE(pacer.state(kMonday + 145 * kHourMs, demand).reserve_only);
 }
 
+TEST(Pacing, AnEmptyWindowCoversNothingWhoeverAsksForIt) {
+  Pacer pacer;
+  const Demand nobody;
+  pacer.open(week());
+  pacer.observe(kMonday + 80 * kHourMs, 160, nobody);
+  EXPECT_EQ(pacer.state(kMonday + 80 * kHourMs, nobody).high_cover, 1);
+  pacer.observe(kMonday + 81 * kHourMs, 168, nobody);
+  EXPECT_EQ(pacer.state(kMonday + 81 * kHourMs, nobody).high_cover, 0);
+  pacer.observe(kMonday + 82 * kHourMs, 300, nobody);
+  EXPECT_EQ(pacer.state(kMonday + 82 * kHourMs, nobody).high_cover, 0);
+}
+
 TEST(Pacing, LetsGoOnTheLastDay) {
   Pacer pacer;
   const Demand demand;

@@ -138,9 +138,8 @@ void fill_local(Plan& plan) {
   decision.targets = plan.local;
   if (!may_leave(plan)) return;
   const BudgetState& budget = plan.facts.budget;
-  if (budget.has_cap && budget.reserve_only && plan.low())
-    return plan.say("budget", "the rest of the " + budget.window +
-                                  " is kept for high priority, so no way up to Claude");
+  if (budget.has_cap && budget.reserve_only && budget.reserve_refuses && plan.low())
+    return plan.say("budget", kept_for_high(budget) + ", so no way up to Claude");
   const Tier tier = tier_above_local(plan);
   decision.escalation = Target{Place::kClaude, claude_model_at(plan, tier), "", tier};
   fill_cheaper(plan, tier);

@@ -1,6 +1,7 @@
 #include "policy/tiering.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -216,6 +217,18 @@ std::vector<TierCandidate> claude_candidates(const Plan& plan, Tier most) {
   return candidates;
 }
 
+// How long, and what may be done about it: ", 97 % of the week are used and it ends in 2 d 3 h;
+// ..."
+std::string way_out(const BudgetState& budget) {
+  const std::int64_t hours = (budget.left_ms + 3'599'999) / 3'600'000;
+  const std::string left = hours >= 48 ? std::to_string(hours / 24) + " days"
+                                       : std::to_string(hours) + (hours == 1 ? " hour" : " hours");
+  return ", " + std::to_string(std::lround(100 * budget.used)) + " % of the " + budget.window +
+         " are used and it ends within " + left +
+         "; ask with high priority, ask a local model, or raise the cap ([budget] in the "
+         "configuration)";
+}
+
 Result<> spend(Plan& plan) {
   const BudgetState& budget = plan.facts.budget;
   if (!budget.has_cap || plan.tier == Tier::kLocal) return {};
@@ -233,7 +246,7 @@ Result<> spend(Plan& plan) {
                                          .p_local = may_be_local ? p_local : 0,
                                          .high_priority = !plan.low()},
                                         budget);
-  if (choice.refused) return fail(Code::kBudget, choice.reason);
+  if (choice.refused) return fail(Code::kBudget, choice.reason + way_out(budget));
   if (choice.tier == plan.tier) {
     plan.trace(kBudgetStep, budget.window, false, "the tier stands");
     return {};

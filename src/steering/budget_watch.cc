@@ -40,6 +40,12 @@ policy::BudgetState tighter(const policy::BudgetState& a, const policy::BudgetSt
   const bool first = std::pair(a.lambda, a.used) >= std::pair(b.lambda, b.used);
   policy::BudgetState out = first ? a : b;
   out.reserve_only = a.reserve_only || b.reserve_only;
+  const bool a_refuses = a.reserve_only && a.reserve_refuses;
+  const bool b_refuses = b.reserve_only && b.reserve_refuses;
+  out.reserve_refuses = a_refuses || b_refuses || !out.reserve_only;
+  const policy::BudgetState& keeps = a_refuses || (a.reserve_only && !b_refuses) ? a : b;
+  if (out.reserve_only)
+    out.reserve_window = keeps.reserve_window.empty() ? keeps.window : keeps.reserve_window;
   out.high_cover = std::min(a.high_cover, b.high_cover);
   return out;
 }
@@ -93,7 +99,8 @@ void BudgetWatch::open_dollar_windows(std::int64_t now_ms) {
   open_dollars(kFiveHours, {.name = "five hours",
                             .start_ms = start_ms,
                             .end_ms = std::min(start_ms + kFiveHoursMs, week.end_ms),
-                            .cap = *config_.five_hour_usd});
+                            .cap = *config_.five_hour_usd,
+                            .refuses = false});
 }
 
 // A window that begins, or that is counted anew, is counted by the ledger.

@@ -146,6 +146,21 @@ TEST_F(BudgetWatchTest, LooksAtTheSubscriptionThatHasRoom) {
   EXPECT_NEAR(watch.state().used, 0.10, 1e-9);
 }
 
+TEST_F(BudgetWatchTest, TheFiveHoursAreToPaceByAndTheWeekIsALimit) {
+  config::BudgetConfig config = week_of(1000);
+  config.five_hour_usd = 1;
+  BudgetWatch watch(deps(), config);
+  pay(watch, 2);
+  EXPECT_TRUE(watch.state().reserve_only);
+  EXPECT_FALSE(watch.state().reserve_refuses);
+  EXPECT_EQ(watch.state().reserve_window, "five hours");
+  EXPECT_EQ(watch.state().high_cover, 0);
+  // The provider's own limit refuses.
+  watch.limits_seen("", {limit(0.99, 100 * kHourMs, "7d")});
+  EXPECT_TRUE(watch.state().reserve_refuses);
+  EXPECT_EQ(watch.state().reserve_window, "7d");
+}
+
 TEST_F(BudgetWatchTest, TakesTheTighterOfWeekAndFiveHours) {
   config::BudgetConfig config = week_of(1000);
   config.five_hour_usd = 10;
