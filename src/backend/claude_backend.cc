@@ -12,6 +12,7 @@
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "chat/upstream.h"
 #include "net/retry_after.h"
 #include "net/sse.h"
@@ -45,7 +46,7 @@ net::Headers keep_headers(const net::Headers& from) {
 }
 
 std::int64_t rest_ms(int status, const net::Headers& headers) {
-  if (status == 401) return kRefusedRestMs;
+  if (status == 401 || status == 402) return kRefusedRestMs;
   const auto wait_ms = net::retry_after_ms(headers, system_clock().wall_ms());
   return std::min(wait_ms.value_or(kLimitedRestMs), kRestMsMax);
 }
@@ -79,9 +80,11 @@ bool is_own_error(const std::string& body) {
   return error != nullptr && error->is_object();
 }
 
-// An HTTP error of the provider. 401 and 403 are about our key, not the client's, and a redirect is
-// about our configuration: neither is forwarded as it is.
-Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
+// An HTTP error of the provider. 401 and 403 are about our key and 402 about its bill, not the
+// client's, and a redirect is about our configuration: none is forwarded as it is.
+// `key`: its name, "" where there is only one.
+Report refusal(net::ClientResponse& response, const std::string& key,
+               const net::Cancellation& client) {
   const int status = response.status();
   auto body = read_refusal_body(response, client);
   Report report;
@@ -90,9 +93,14 @@ Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
                                            std::to_string(status) +
                                            "), which is not followed: check claude.base_url"});
   } else if (status == 401 || status == 403) {
-    report = refused({Code::kUpstream, "the Claude API refused the configured key (" +
+    report = refused({Code::kUpstream, "the Claude API refused the configured key" +
+                                           (key.empty() ? "" : " '" + key + "'") + " (" +
                                            std::to_string(status) +
                                            "): check ANTHROPIC_API_KEY or [claude] key_file"});
+  } else if (status == 402) {
+    report = refused({Code::kUpstream, "the Claude API wants a bill paid before it takes the key" +
+                                           (key.empty() ? "" : " '" + key + "'") +
+                                           " again (402): see the Claude Console, Billing"});
   } else {
     report.failure = chat::read_anthropic_error(status, body.value_or(""));
     report.end = End::kRefused;
@@ -101,8 +109,16 @@ Report refusal(net::ClientResponse& response, const net::Cancellation& client) {
       report.raw_error = std::move(*body);
   }
   report.kept = keep_headers(response.headers());
+  if (!key.empty()) report.kept.add("x-tophand-key", key);
   report.limits = read_provider_limits(report.kept);
   return report;
+}
+
+std::vector<std::string> names_of(const std::vector<config::ClaudeKey>& keys) {
+  std::vector<std::string> names;
+  names.reserve(keys.size());
+  for (const config::ClaudeKey& key : keys) names.push_back(key.name);
+  return names;
 }
 
 // The stream failed without an error event of the provider's own (which has a type).
@@ -156,9 +172,11 @@ std::vector<chat::StreamEvent> events_of(chat::Answer answer) {
 
 }  // namespace
 
-// One sending, and how long its key has to rest after it (0: it need not).
+// One sending, its HTTP status (0: none came) and how long its key has to rest after it (0: it need
+// not).
 struct ClaudeBackend::Try {
   Report report;
+  int status = 0;
   std::int64_t rest_ms = 0;
 };
 
@@ -182,7 +200,8 @@ ClaudeBackend::ClaudeBackend(ClaudeOptions options, net::Endpoint endpoint,
     : options_(std::move(options)),
       endpoint_(std::move(endpoint)),
       client_(std::move(client)),
-      ring_(limits_of(options_.keys)) {}
+      ring_(limits_of(options_.keys)),
+      troubles_(names_of(options_.keys)) {}
 
 net::ClientRequest ClaudeBackend::make_request(const Call& call, std::string_view path,
                                                const config::ClaudeKey& key) const {
@@ -211,10 +230,21 @@ Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellati
     const std::size_t at = turn.lease->key();
     Try made = answer_once(call, *body, options_.keys[at], sink, client);
     if (options_.keys.size() > 1) made.report.key = options_.keys[at].name;
+    note_key(at, made.status);
     if (made.rest_ms == 0) return std::move(made.report);
     const bool other_is_ready = ring_.rest(at, now_ms(), made.rest_ms);
     if (!other_is_ready || tries >= options_.keys.size()) return std::move(made.report);
   }
+}
+
+void ClaudeBackend::note_key(std::size_t key, int status) {
+  if (troubles_.note(key, status))
+    log::warn("claude.key_refused", {{"key", options_.keys[key].name}, {"status", status}});
+}
+
+// "" where there is only one, which needs no name.
+std::string ClaudeBackend::name_among(const config::ClaudeKey& key) const {
+  return options_.keys.size() > 1 ? key.name : "";
 }
 
 // While every key is in use, until one comes free or the client has gone, which hears meanwhile
@@ -247,15 +277,16 @@ ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view
   if (!response) {
     Error error = response.error();
     if (error.code == Code::kUnavailable)  // no connection, so nothing was sent
-      return {refused(std::move(error).within("reach the Claude API"))};
+      return {.report = refused(std::move(error).within("reach the Claude API"))};
     Report report;
     report.sent = whole;  // half a request is none (RFC 9112, 8), and costs nothing
     end_with(report, reading(std::move(error)));
-    return {std::move(report)};
+    return {.report = std::move(report)};
   }
   if (const int status = (*response)->status(); !is_success(status)) {
-    const bool is_worn = status == 401 || status == 429;
-    return {.report = refusal(**response, client),
+    const bool is_worn = status == 401 || status == 402 || status == 429;
+    return {.report = refusal(**response, name_among(key), client),
+            .status = status,
             .rest_ms = is_worn ? rest_ms(status, (*response)->headers()) : 0};
   }
   const bool streamed = has_type((*response)->headers(), "text/event-stream");
@@ -264,7 +295,7 @@ ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view
   report.sent = true;
   report.kept = kept((*response)->headers(), key);
   report.limits = read_provider_limits(report.kept);
-  return {std::move(report)};
+  return {.report = std::move(report), .status = (*response)->status()};
 }
 
 Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& call,
@@ -373,13 +404,15 @@ Result<std::int64_t> ClaudeBackend::count(const Call& call, const net::Cancellat
               call.raw_body.empty()
                   ? Result<std::string>(chat::write_anthropic_count(*call.request, call.model))
                   : chat::pass_through_anthropic_request(call.raw_body, call.model));
-  net::ClientRequest request =
-      make_request(call, "/v1/messages/count_tokens", options_.keys[ring_.pick(now_ms())]);
+  const std::size_t at = ring_.pick(now_ms());
+  net::ClientRequest request = make_request(call, "/v1/messages/count_tokens", options_.keys[at]);
   request.body = body;
   request.first_byte_timeout_ms = request.idle_timeout_ms = std::min(options_.timeout_ms, 30'000);
   TOPHAND_TRY(response, "count tokens", client_->send(endpoint_, request, &client));
+  note_key(at, response->status());
   if (!is_success(response->status())) {
-    chat::Failed failed = refusal(*response, client).failure.value_or(chat::Failed{});
+    chat::Failed failed =
+        refusal(*response, name_among(options_.keys[at]), client).failure.value_or(chat::Failed{});
     return tl::unexpected(std::move(failed.error).within("count tokens"));
   }
   TOPHAND_TRY(text, "count tokens", response->read_all(&client, kErrorBytesMax));

@@ -6,9 +6,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "backend/backend.h"
 #include "backend/key_ring.h"
+#include "backend/key_troubles.h"
 #include "config/config.h"
 #include "net/client.h"
 
@@ -30,6 +32,8 @@ class ClaudeBackend final : public Backend {
 
   Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
   Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;
+  // The keys that the API refuses, as it said last.
+  std::vector<KeyTrouble> key_troubles() const { return troubles_.now(); }
 
  private:
   ClaudeBackend(ClaudeOptions options, net::Endpoint endpoint, std::unique_ptr<net::Client> client);
@@ -37,6 +41,8 @@ class ClaudeBackend final : public Backend {
                                   const config::ClaudeKey& key) const;
   KeyRing::Turn wait_for_key(Sink& sink, const net::Cancellation& client);
   struct Try;
+  void note_key(std::size_t key, int status);
+  std::string name_among(const config::ClaudeKey& key) const;
   Try answer_once(const Call& call, std::string_view body, const config::ClaudeKey& key, Sink& sink,
                   const net::Cancellation& client) const;
   net::Headers kept(const net::Headers& from, const config::ClaudeKey& key) const;
@@ -49,6 +55,7 @@ class ClaudeBackend final : public Backend {
   net::Endpoint endpoint_;
   std::unique_ptr<net::Client> client_;
   KeyRing ring_;  // indices of options_.keys
+  KeyTroubles troubles_;
 };
 
 }  // namespace tophand::backend

@@ -267,6 +267,8 @@ TEST(ClaudeBackend, RefusalsKeepStatusRetryAfterAndBody) {
        Code::kUpstream},
       {401, R"({"type":"error","error":{"type":"authentication_error","message":"k"}})", 0,
        Code::kUpstream},
+      {402, R"({"type":"error","error":{"type":"billing_error","message":"pay"}})", 0,
+       Code::kUpstream},
       {422, R"({"detail":[{"msg":"a proxy's"}]})", 422, Code::kInvalid},
       {307, "", 0, Code::kUpstream},
   };
@@ -357,12 +359,25 @@ TEST(ClaudeKeys, TakeTurnsAndAreToldByName) {
 }
 
 TEST(ClaudeKeys, OneThatIsRefusedOrUsedUpRestsAndTheOtherAnswers) {
-  for (const int status : {401, 429}) {
+  for (const int status : {401, 402, 429}) {
     KeyRig rig(status, {"sk-a"}, kTwoKeys);
     EXPECT_EQ(rig.answer().end, End::kFinished) << status;
     EXPECT_EQ(rig.answer().end, End::kFinished) << status;
     EXPECT_EQ(rig.keys_seen(), "sk-a sk-b sk-b ") << status;
   }
+}
+
+TEST(ClaudeKeys, OneThatIsRefusedIsNamedUntilItIsTakenAgain) {
+  KeyRig rig(401, {"sk-a", "sk-b"}, kTwoKeys);
+  EXPECT_TRUE(rig.backend->key_troubles().empty());
+  const Report report = rig.answer();
+  EXPECT_EQ(report.end, End::kRefused);
+  EXPECT_NE(report.failure->error.message.find("'bob' (401)"), std::string::npos)
+      << report.failure->error.message;
+  EXPECT_EQ(report.kept.get("x-tophand-key"), "bob");
+  ASSERT_EQ(rig.backend->key_troubles().size(), 2U);
+  EXPECT_EQ(rig.backend->key_troubles()[0].name, "alice");
+  EXPECT_EQ(rig.backend->key_troubles()[0].status, 401);
 }
 
 TEST(ClaudeKeys, OtherRefusalsAreNotTheKeysFault) {

@@ -240,11 +240,12 @@ TEST_F(Answering, SaysWhatTheGatewaySaysIsWrong) {
   write("data/run/endpoint", url_ + "\n");
   write("data/run/cli-key", "th-own\n");
   status_ = R"({"workers": [{"model": "tiny", "state": "failed", "error": "no memory"}],
-                "claude": {"key_set": true},
+                "claude": {"key_set": true, "keys_refused": [{"name": "env", "status": 401}]},
                 "configuration": {"needs_restart": ["server.listen", "engine.threads"]}})";
   const auto checks = gateway({});
   EXPECT_THAT(checks,
               ElementsAre(IsOk(), Field(&Check::found, HasSubstr("no memory")),
+                          Field(&Check::found, HasSubstr("refuses the key 'env' (401)")),
                           Field(&Check::found, HasSubstr("server.listen, engine.threads"))));
   for (std::size_t at = 1; at < checks.size(); ++at) EXPECT_NE(checks[at].mend, "");
   EXPECT_EQ(seen_.headers.get("authorization"), "Bearer th-own");

@@ -90,7 +90,10 @@ void print_backends(const Json& status, std::ostream& out) {
                          << '\n';
   const Json& claude = part(status, "claude");
   line(out, "Claude") << text(claude, "model") << ": "
-                      << (bool_or(claude, "key_set", false) ? "key set" : "no key") << '\n';
+                      << (!bool_or(claude, "key_set", false)     ? "no key"
+                          : part(claude, "keys_refused").empty() ? "key set"
+                                                                 : "key refused")
+                      << "\n";
 }
 
 void print_budget_line(const Json& budget, std::ostream& out) {
@@ -188,6 +191,13 @@ std::vector<Problem> problems_in(const Parsed& parts) {
   if (status.is_object() && !bool_or(part(status, "claude"), "key_set", false))
     out.push_back({"there is no Claude key: what needs Claude is refused",
                    "ANTHROPIC_API_KEY, or [claude] key_file in the configuration"});
+  for (const Json& key : part(part(status, "claude"), "keys_refused"))
+    out.push_back({"Claude refuses the key '" + text(key, "name") + "' (" +
+                       std::to_string(int_or(key, "status", 0)) + ")",
+                   int_or(key, "status", 0) == 402
+                       ? "its account has a bill to pay: see the Claude Console, Billing"
+                       : "put a good one in its place (ANTHROPIC_API_KEY, [claude] key_file or "
+                         "key_files) and restart the gateway"});
   if (const std::string error = text(part(status, "configuration"), "error"); !error.empty())
     out.push_back({"the configuration was changed and not taken: " + error,
                    "mend it; `tophand config check` says whether it is right"});

@@ -280,6 +280,8 @@ Result<> RunningGateway::listen() {
       .workers = supervisor_.get(),
       .backend_for = [this](const policy::Target& target) { return backend_for(target); },
       .has_claude_key = claude_ != nullptr,
+      .key_troubles =
+          [this] { return claude_ ? claude_->key_troubles() : std::vector<backend::KeyTrouble>(); },
       .rejected = rejected_sink(),
       .sample_seed = sample_seed_,
       .others = others_.get(),

@@ -12,6 +12,7 @@
 
 #include "backend/backend.h"
 #include "backend/claude_batches.h"
+#include "backend/key_troubles.h"
 #include "backend/registry.h"
 #include "backend/worker_supervisor.h"
 #include "backend/workers.h"
@@ -52,6 +53,7 @@ struct ServiceDeps {  // pointers outlive the service
   // nullptr: there is none of that name, or no key for it.
   std::function<backend::Backend*(const policy::Target&)> backend_for;
   bool has_claude_key = false;
+  std::function<std::vector<backend::KeyTrouble>()> key_troubles = {};  // empty: not known
   // See dispatch::Deps; empty: not kept.
   std::function<void(const dispatch::Rejected&)> rejected = {};
   policy::SampleSeed sample_seed = {};  // draws the requests that are looked at more closely

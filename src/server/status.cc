@@ -160,6 +160,14 @@ Json refusal_json(const ledger::Refusal& refusal) {
           {"tier", refusal.tier}};
 }
 
+Json refused_keys_json(const Service& service) {
+  Json list = Json::array();
+  if (service.deps().key_troubles)
+    for (const backend::KeyTrouble& trouble : service.deps().key_troubles())
+      list.push_back({{"name", trouble.name}, {"status", trouble.status}});
+  return list;
+}
+
 Json reloads_json(const Service& service) {
   const Service::Reloads reloads = service.reloads();
   return {{"loaded_ms", reloads.loaded_ms},
@@ -200,6 +208,7 @@ void show_status(Service& service, Exchange& exchange) {
                        {"backends", backends_json(service)},
                        {"claude",
                         {{"key_set", service.deps().has_claude_key},
+                         {"keys_refused", refused_keys_json(service)},
                          {"base_url", config.claude.base_url},
                          {"model", settings->claude_model},
                          {"allow_local_fallback", settings->allow_local_fallback}}},
