@@ -73,15 +73,15 @@ std::uint64_t model_bytes(const std::string& dir, const std::string& local) {
 }
 
 Check check_memory(const std::string& models_dir, const std::string& local,
-                   const config::EngineConfig& settings) {
-  const std::int64_t limit_mib = settings.memory_mib_max;
+                   const config::Config& config) {
+  const std::int64_t limit_mib = config.engine.memory_mib_max;
   const std::int64_t available = engine::available_memory_bytes();
   std::int64_t wanted =
       static_cast<std::int64_t>(model_bytes(models_dir, local)) + kMemoryBytesBeside;
   Check check{.name = "memory", .found = engine::human_bytes(available) + " free, "};
   Result<engine::MemoryNeed> need = fail(Code::kNotFound, "not installed");
   if (const auto model = models::Store(models_dir).find(local))
-    need = engine::Model::predict_memory(load_options(model->path, settings));
+    need = engine::Model::predict_memory(load_options(*model, config));
   if (need) {
     wanted = need->total();
     check.found += local + " takes " + engine::human_bytes(wanted) + " when its context is full";
@@ -181,14 +181,14 @@ Check check_free_disk(const std::string& dir) {
 namespace {
 
 // As `tophand list` says it: what is wrong with a model that cannot run, else "".
-std::string why_not(const models::InstalledModel& model, const config::EngineConfig& settings) {
-  const auto need = engine::Model::predict_memory(load_options(model.path, settings));
+std::string why_not(const models::InstalledModel& model, const config::Config& config) {
+  const auto need = engine::Model::predict_memory(load_options(model, config));
   return need ? "" : need.error().message;
 }
 
 // `names`: what is installed, for people.
 Check check_local_model(const Result<models::InstalledModel>& found, const std::string& local,
-                        const std::string& names, const config::EngineConfig& settings) {
+                        const std::string& names, const config::Config& config) {
   if (!found)
     return {"models", Health::kFail,
             "models.local is '" + local + "', which is not installed" +
@@ -197,8 +197,12 @@ Check check_local_model(const Result<models::InstalledModel>& found, const std::
                 ? "tophand pull " + local
                 : "set models.local to an installed model, or pull this one from a file or URL"};
   const std::string goes_to = names + "; local work goes to " + found->name;
-  const std::string why = why_not(*found, settings);
-  if (why.empty()) return {"models", Health::kOk, goes_to};
+  const std::string why = why_not(*found, config);
+  const auto chats = engine::Model::check_chat(load_options(*found, config));
+  if (why.empty() && chats) return {"models", Health::kOk, goes_to};
+  if (why.empty())
+    return {"models", Health::kFail, goes_to + ", which answers no chats: " + chats.error().message,
+            "name what is missing, or set models.local to another model (`tophand list`)"};
   return {"models", Health::kFail, goes_to + ", which cannot run: " + why,
           "set models.local to a model that can run (`tophand list`), or pull this one again"};
 }
@@ -206,7 +210,7 @@ Check check_local_model(const Result<models::InstalledModel>& found, const std::
 }  // namespace
 
 std::vector<Check> check_models(const std::string& models_dir, const std::string& local,
-                                const config::EngineConfig& settings) {
+                                const config::Config& config) {
   const auto installed = models::Store(models_dir).list();
   if (!installed)
     return {{"models", Health::kFail, installed.error().message, "make the folder readable"}};
@@ -214,9 +218,9 @@ std::vector<Check> check_models(const std::string& models_dir, const std::string
   for (const models::InstalledModel& model : *installed)
     (names += names.empty() ? "" : ", ") +=
         model.name + " (" + engine::human_bytes(static_cast<std::int64_t>(model.bytes)) +
-        (why_not(model, settings).empty() ? ")" : ", cannot run)");
+        (why_not(model, config).empty() ? ")" : ", cannot run)");
   std::vector<Check> checks{
-      check_local_model(models::Store(models_dir).find(local), local, names, settings)};
+      check_local_model(models::Store(models_dir).find(local), local, names, config)};
   // A record that list() leaves out is one whose file has gone or has another size.
   std::size_t records = 0;
   std::error_code ignored;
@@ -367,10 +371,10 @@ std::vector<Check> run_checks(const DoctorOptions& options) {
   if (config.models.dir.empty()) config.models.dir = options.paths.data_dir + "/models";
 
   checks.push_back(check_processor(config.engine.kernel));
-  checks.push_back(check_memory(config.models.dir, config.models.local, config.engine));
+  checks.push_back(check_memory(config.models.dir, config.models.local, config));
   checks.push_back(check_data_folder(options.paths.data_dir));
   checks.push_back(check_free_disk(config.models.dir));
-  for (Check& check : check_models(config.models.dir, config.models.local, config.engine))
+  for (Check& check : check_models(config.models.dir, config.models.local, config))
     checks.push_back(std::move(check));
   checks.push_back(check_api_keys(options.paths.data_dir));
   std::ranges::move(check_gateway(options.paths.data_dir, options.env), std::back_inserter(checks));

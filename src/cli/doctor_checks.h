@@ -37,7 +37,7 @@ std::vector<Check> run_checks(const DoctorOptions& options);
 Check check_data_folder(const std::string& dir);
 Check check_free_disk(const std::string& dir);
 std::vector<Check> check_models(const std::string& models_dir, const std::string& local,
-                                const config::EngineConfig& settings);
+                                const config::Config& config);
 Check check_api_keys(const std::string& data_dir);
 // The gateway that TOPHAND_URL names, else the one that runs on `data_dir`, and, one check each,
 // what it says is wrong.

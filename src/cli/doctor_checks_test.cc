@@ -27,6 +27,10 @@ using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// Its file has no chat template.
+constexpr const char* kTinyAnswers =
+    "[models]\nlocal = \"tiny\"\ntemplates = { tiny = \"llama3\" }\n";
+
 MATCHER(IsOk, "") {
   return arg.health == Health::kOk;
 }
@@ -72,7 +76,7 @@ class Doctor : public ::testing::Test {
 
 TEST_F(Doctor, FindsNothingToMendOnAGoodSetup) {
   install("tiny");
-  write("tophand.toml", "[models]\nlocal = \"tiny\"\n");
+  write("tophand.toml", kTinyAnswers);
   options_.env = {{"ANTHROPIC_API_KEY", "sk-ant-secret"}};
   for (const Check& check : run_checks(options_)) {
     EXPECT_NE(check.health, Health::kFail) << check.name << ": " << check.found;
@@ -122,6 +126,9 @@ TEST_F(Doctor, SaysThatAModelCannotRunAsListDoes) {
   install("cut", 3000);
   install("tiny");
   write("tophand.toml", "[models]\nlocal = \"tiny\"\n");
+  EXPECT_EQ(find("models").health, Health::kFail);
+  EXPECT_THAT(find("models").found, HasSubstr("answers no chats: the model file has no chat"));
+  write("tophand.toml", kTinyAnswers);
   EXPECT_EQ(find("models").health, Health::kOk);
   EXPECT_THAT(find("models").found, HasSubstr("cannot run), tiny ("));
   write("tophand.toml", "[models]\nlocal = \"cut\"\n");
@@ -281,7 +288,7 @@ TEST_F(Doctor, TheKeyOfTheCommandsIsForThisMachineAndItsGateway) {
 }
 
 TEST_F(Doctor, TheCommandEndsWithOneWhenSomethingMustBeMended) {
-  write("tophand.toml", "[models]\nlocal = \"tiny\"\n");
+  write("tophand.toml", kTinyAnswers);
   const auto run = [&](std::string& out) {
     std::ostringstream text, err;
     Io io{.out = text, .err = err};

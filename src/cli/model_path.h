@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "engine/model.h"
+#include "models/store.h"
 
 namespace tophand::cli {
 
@@ -14,7 +15,10 @@ namespace tophand::cli {
 // installed model of that name. kNotFound with what is installed and how to get it.
 Result<std::string> find_model_file(std::string_view model);
 
-// How the gateway has its worker load `path` with these settings (the memory limit left out).
-engine::LoadOptions load_options(const std::string& path, const config::EngineConfig& engine);
+// The same, and what the configuration says of the model: its chat template and pre-tokenizer.
+Result<engine::LoadOptions> find_model(std::string_view model);
+
+// How the gateway has its worker load an installed model (the memory limit left out).
+engine::LoadOptions load_options(const models::InstalledModel& model, const config::Config& config);
 
 }  // namespace tophand::cli

@@ -24,6 +24,7 @@ constexpr Flag kFlags[] = {
     {"--threads", "N", "threads to use (default: physical cores)"},
     {"--context", "N", "tokens a window; longer inputs are cut into windows (default 8192)"},
     {"--kernel", "NAME", "force an instruction set"},
+    {"--pre-tokenizer", "NAME", "split as NAME does, whatever the file says"},
     {"--json", "", "print a JSON object"},
 };
 
@@ -169,14 +170,13 @@ Result<> check_output(const Arguments& args, const std::string& model) {
 }
 
 Result<Measured> perplexity(Io& io, const Arguments& args) {
-  engine::LoadOptions options;
-  TOPHAND_TRY(path, "find model", find_model_file(args.positional[0]));
-  options.path = std::move(path);
+  TOPHAND_TRY(options, "find model", find_model(args.positional[0]));
   TOPHAND_TRY(threads, "--threads", args.get_int("--threads", 0, 0, 256));
   options.threads = static_cast<int>(threads);
   TOPHAND_TRY(context, "--context", args.get_int("--context", 0, 2, 1 << 24));
   options.context_tokens = context;
   options.kernel = args.get("--kernel");
+  if (args.has("--pre-tokenizer")) options.pre_tokenizer = args.get("--pre-tokenizer");
   if (args.has("--logits")) TOPHAND_CHECK("--logits", check_output(args, options.path));
   auto model = engine::Model::load(options, nullptr);
   if (!model) return tl::unexpected(std::move(model).error());

@@ -28,8 +28,8 @@ Result<config::Config> load(const Arguments& args) {
 
 // What the gateway's worker would need for it; nothing where the file cannot be run.
 std::optional<engine::MemoryNeed> memory_of(const models::InstalledModel& model,
-                                            const config::EngineConfig& engine) {
-  const auto need = engine::Model::predict_memory(load_options(model.path, engine));
+                                            const config::Config& config) {
+  const auto need = engine::Model::predict_memory(load_options(model, config));
   return need ? std::optional(*need) : std::nullopt;
 }
 
@@ -90,10 +90,12 @@ int run_pull(Io& io, const Arguments& args) {
     else return report(io, pulled.error());
     return 1;
   }
-  if (const auto need =
-          engine::Model::predict_memory(load_options(pulled->model.path, config->engine));
-      !need)
+  const engine::LoadOptions options_to_load = load_options(pulled->model, *config);
+  if (const auto need = engine::Model::predict_memory(options_to_load); !need)
     io.err << "tophand: " << pulled->model.name << " cannot run here: " << need.error().message
+           << '\n';
+  else if (const auto chats = engine::Model::check_chat(options_to_load); !chats)
+    io.err << "tophand: " << pulled->model.name << " answers no chats: " << chats.error().message
            << '\n';
   if (args.has("--json")) {
     io.out << dump_json(to_json(pulled->model)) << '\n';
@@ -118,8 +120,11 @@ void print_row(std::ostream& out, std::string_view name, std::string_view size,
   out << note << '\n';
 }
 
-std::string note_on(const models::InstalledModel& model, const std::string& local) {
+std::string note_on(const models::InstalledModel& model, const std::string& local,
+                    bool answers_no_chats) {
   std::string note = model.profile ? "profile of " + model.profile->from : "";
+  if (answers_no_chats)
+    (note += note.empty() ? "" : "; ") += "answers no chats (`tophand list --json` says why)";
   if (model.name == local) (note += note.empty() ? "" : "; ") += "answers local work";
   return note;
 }
@@ -136,8 +141,10 @@ int run_list(Io& io, const Arguments& args) {
     Json list = Json::array(), known = Json::array();
     for (const models::InstalledModel& model : *installed) {
       list.push_back(to_json(model));
-      if (const auto need = memory_of(model, config->engine))
-        list.back()["memory_bytes"] = need->total();
+      if (const auto need = memory_of(model, *config)) list.back()["memory_bytes"] = need->total();
+      const auto chats = engine::Model::check_chat(load_options(model, *config));
+      list.back()["chats"] = chats.has_value();
+      if (!chats) list.back()["why_not"] = chats.error().message;
     }
     for (const models::CatalogueEntry& entry : models::catalogue())
       known.push_back({{"name", entry.name},
@@ -149,10 +156,11 @@ int run_list(Io& io, const Arguments& args) {
   }
   if (!installed->empty()) print_row(io.out, "INSTALLED", "SIZE", "TYPE", "MEMORY", "");
   for (const models::InstalledModel& model : *installed) {
-    const auto need = memory_of(model, config->engine);
+    const auto need = memory_of(model, *config);
+    const bool chats = need && engine::Model::check_chat(load_options(model, *config));
     print_row(io.out, model.name, format_bytes(model.bytes), model.quantization,
               need ? engine::human_bytes(need->total()) : "cannot run",
-              note_on(model, config->models.local));
+              note_on(model, config->models.local, need && !chats));
   }
   bool any = false;
   for (const models::CatalogueEntry& entry : models::catalogue()) {

@@ -43,9 +43,9 @@ Result<std::vector<Ids>> tokenize(const Arguments& args) {
     TOPHAND_TRY(read, "read text", read_text_file(args.get("--file", "-")));
     text = std::move(read);
   }
-  TOPHAND_TRY(path, "find model", find_model_file(args.positional[0]));
+  TOPHAND_TRY(model, "find model", find_model(args.positional[0]));
   TOPHAND_TRY(tokenizer, "load tokenizer",
-              engine::load_tokenizer(path, args.get("--pre-tokenizer")));
+              engine::load_tokenizer(model.path, args.get("--pre-tokenizer", model.pre_tokenizer)));
   std::vector<Ids> out;
   if (!args.has("--null")) {
     out.push_back(encode(*tokenizer, text, args));

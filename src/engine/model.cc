@@ -13,6 +13,7 @@
 #include "engine/recurrent_states.h"
 #include "engine/tokenizer_spec.h"
 #include "engine/unhandled.h"
+#include "text/pretokenizer.h"
 
 namespace tophand::engine {
 namespace {
@@ -45,6 +46,11 @@ Pooling pooling_of(const gguf::File& file, const std::string& architecture) {
     default:
       return Pooling::kLast;
   }
+}
+
+// A model that says how it pools was trained for that.
+bool is_for_embeddings(const gguf::File& file, const std::string& architecture) {
+  return file.integer(architecture + ".pooling_type", 0, INT32_MAX).value_or(0) != 0;
 }
 
 }  // namespace
@@ -84,6 +90,21 @@ Result<MemoryNeed> Model::predict_memory(const LoadOptions& options) {
   auto model = LoadedModel::open(options);
   if (!model) return tl::unexpected(std::move(model).error().within("read model"));
   return (*model)->memory_need();
+}
+
+Result<> Model::check_chat(const LoadOptions& options) {
+  auto opened = LoadedModel::open(options);
+  if (!opened) return tl::unexpected(std::move(opened).error().within("read model"));
+  const LoadedModel& model = **opened;
+  if (is_for_embeddings(model.file_, model.shape_.architecture))
+    return fail(Code::kInvalid, "it makes embeddings, its file says, not answers");
+  if (!model.template_) return tl::unexpected(model.template_.error());
+  const auto pre = options.pre_tokenizer.empty() ? model.file_.string("tokenizer.ggml.pre")
+                                                 : Result<std::string_view>(options.pre_tokenizer);
+  if (!pre || model.file_.string("tokenizer.ggml.model").value_or("") != "gpt2") return {};
+  if (const auto known = text::pre_tokenizer_by_name(*pre); !known)
+    return tl::unexpected(known.error());
+  return {};
 }
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::open(const LoadOptions& options) {
@@ -273,8 +294,7 @@ void LoadedModel::describe() {
   info_.vocabulary = static_cast<std::int64_t>(shape_.vocabulary);
   info_.width = static_cast<std::int64_t>(shape_.width);
   info_.pooling = pooling_of(file_, shape_.architecture);
-  info_.embeds_only =
-      file_.integer(shape_.architecture + ".pooling_type", 0, INT32_MAX).value_or(0) != 0;
+  info_.embeds_only = is_for_embeddings(file_, shape_.architecture);
   info_.cache_bytes_per_position = static_cast<std::int64_t>(cache_bytes(shape_, 1));
   info_.state_bytes = static_cast<std::int64_t>(shape_.state_floats() * sizeof(float));
   for (const gguf::Tensor& tensor : file_.tensors())

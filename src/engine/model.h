@@ -56,6 +56,9 @@ class Model {
   // What load() would find that the model needs, from the header alone: nothing is packed. The same
   // errors, but for kTooLarge.
   static Result<MemoryNeed> predict_memory(const LoadOptions& options);
+  // Whether it could answer chats once it is loaded, from the header alone. kInvalid: it makes
+  // embeddings only, or its chat template or pre-tokenizer is unknown and none is forced.
+  static Result<> check_chat(const LoadOptions& options);
   virtual const ModelInfo& info() const = 0;
   virtual const text::Tokenizer& tokenizer() const = 0;
   virtual Result<text::TemplateKind> chat_template() const = 0;  // kInvalid: unknown template

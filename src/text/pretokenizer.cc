@@ -183,8 +183,8 @@ Result<PreTokenizer> pre_tokenizer_by_name(std::string_view name) {
   }
   return fail(Code::kInvalid, "unknown pre-tokenizer \"" + std::string(name.substr(0, 64)) +
                                   "\"; known are " + known +
-                                  "; [models.pre_tokenizers] in the configuration, or "
-                                  "--pre-tokenizer, takes one of these instead");
+                                  "; [models.pre_tokenizers] in the configuration names "
+                                  "one of these for the model");
 }
 
 std::string_view pre_tokenizer_when_absent(std::size_t vocabulary_size) {

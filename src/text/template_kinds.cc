@@ -167,7 +167,8 @@ Result<TemplateKind> recognise_template(std::string_view jinja, std::string_view
   if (architecture.starts_with("bitnet")) return TemplateKind::kBitNet;
   const auto refused = [](std::string why) {
     return fail(Code::kInvalid,
-                why + "; [models.templates] in the configuration, or --template, forces one of " +
+                why +
+                    "; [models.templates] in the configuration names one of these for the model: " +
                     known_names());
   };
   if (jinja.empty()) return refused("the model file has no chat template");

@@ -246,6 +246,32 @@ class CliTest(unittest.TestCase):
         self.assertEqual(warned.returncode, 0, warned.stderr)
         self.assertIn("warning: models.local: 'a' is an alias", warned.stdout)
 
+    def test_says_which_models_answer_no_chats_and_takes_what_the_configuration_names(self):
+        source = pathlib.Path(__file__).parents[1] / "reference/data/tiny_qwen2.gguf"  # without a template
+        data = pathlib.Path(self.folder.name) / "chatless"
+        odd = pathlib.Path(self.folder.name) / "odd.gguf"
+        head, behind = source.read_bytes().split(b"tokenizer.ggml.pre", 1)
+        odd.write_bytes(head + b"tokenizer.ggml.pre" + behind.replace(b"qwen2", b"qwerz", 1))
+        pulled = self.run_with("pull", str(odd), "--data", str(data))
+        self.assertEqual(pulled.returncode, 0, pulled.stderr)
+        self.assertIn("odd answers no chats: ", pulled.stderr)
+        listed = self.run_with("list", "--data", str(data))
+        self.assertIn("answers no chats", listed.stdout)
+        [model] = json.loads(self.run_with("list", "--json", "--data", str(data)).stdout)["models"]
+        self.assertFalse(model["chats"])
+        self.assertIn("[models.templates]", model["why_not"])
+        named = pathlib.Path(self.folder.name) / "named-models.toml"
+        named.write_text('[models.templates]\nodd = "chatml"\n[models.pre_tokenizers]\nodd = "llama-bpe"\n')
+        listed = self.run_with("list", "--json", "--data", str(data), "--config", str(named))
+        self.assertTrue(json.loads(listed.stdout)["models"][0]["chats"])
+        own = {"TOPHAND_DATA": str(data)}
+        refused = self.run_with("tokenize", "odd", "--text", "hi", **own)
+        self.assertIn('unknown pre-tokenizer "qwerz"', refused.stderr)
+        self.assertIn("[models.pre_tokenizers] in the configuration", refused.stderr)
+        for command in (["tokenize", "odd", "--text", "hi"], ["perplexity", "odd", "--file", __file__]):
+            taken = self.run_with(*command, TOPHAND_CONFIG=str(named), **own)
+            self.assertEqual(taken.returncode, 0, taken.stderr)
+
     def test_leaves_no_half_configuration_on_a_full_disk(self):
         """A limit on the size of files fails as a full disk does, with another errno."""
         file = pathlib.Path(self.folder.name) / "full/tophand.toml"
