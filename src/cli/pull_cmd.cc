@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <mutex>
 #include <optional>
@@ -55,6 +57,7 @@ Json to_json(const models::InstalledModel& model) {
 }
 
 int run_pull(Io& io, const Arguments& args) {
+  ::umask(077);  // what it makes of the data folder is its user's alone
   const auto config = load(args);
   if (!config) return report(io, config.error());
   models::Store store(config->models.dir);

@@ -18,15 +18,41 @@ namespace {
 constexpr std::int64_t kPageRows = 5'000;
 constexpr std::string_view kBudgetReason = "budget: ";
 
-// "budget: lambda 1.80, hard -> default; ..." says "hard -> default"; "" where nothing was moved.
-std::string moved_by_budget(std::string_view reason) {
-  const std::size_t at = reason.find(kBudgetReason);
-  if (at == std::string_view::npos) return "";
-  reason = reason.substr(at + kBudgetReason.size());
-  reason = reason.substr(0, reason.find(';'));
+// What one reason says: "budget: lambda 1.80, hard -> default" moved it from one to the other, and
+// so did "budget: no room for opus, so sonnet"; others say what became of it instead.
+struct Step {
+  std::string from, to;
+};
+Step step_of(std::string_view reason) {
+  constexpr std::string_view kNoRoom = "no room for ", kSo = "so ", kArrow = " -> ";
   const std::size_t comma = reason.rfind(", ");
-  return std::string(comma == std::string_view::npos ? reason : reason.substr(comma + 2));
+  std::string_view what = comma == std::string_view::npos ? reason : reason.substr(comma + 2);
+  if (what.starts_with(kSo)) what.remove_prefix(kSo.size());
+  if (reason.starts_with(kNoRoom) && comma != std::string_view::npos)
+    return {std::string(reason.substr(kNoRoom.size(), comma - kNoRoom.size())), std::string(what)};
+  const std::size_t arrow = what.find(kArrow);
+  if (arrow == std::string_view::npos) return {"", std::string(what)};
+  return {std::string(what.substr(0, arrow)), std::string(what.substr(arrow + kArrow.size()))};
 }
+
+}  // namespace
+
+std::string moved_by_budget(std::string_view reasons) {
+  Step whole;
+  while (!reasons.empty()) {
+    const std::size_t end = std::min(reasons.find("; "), reasons.size());
+    std::string_view reason = reasons.substr(0, end);
+    reasons.remove_prefix(std::min(end + 2, reasons.size()));
+    if (!reason.starts_with(kBudgetReason)) continue;
+    reason.remove_prefix(kBudgetReason.size());
+    Step step = step_of(reason);
+    if (whole.from.empty()) whole.from = std::move(step.from);
+    whole.to = std::move(step.to);
+  }
+  return whole.from.empty() ? whole.to : whole.from + " -> " + whole.to;
+}
+
+namespace {
 
 struct Moved {
   std::map<std::string, std::int64_t> degraded;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -19,6 +20,10 @@ struct BudgetSource {
   bool live = true;          // a gateway runs; else the figures are those of the file
   std::int64_t waiting = 0;  // deferred requests, now
 };
+
+// What the budget did to an attempt, by its row's reasons: "hard -> default" from the first step to
+// the last; "" where it did nothing.
+std::string moved_by_budget(std::string_view reasons);
 
 // JSON, as docs/budget.md shows it.
 Result<std::string> budget_json(const BudgetSource& source);

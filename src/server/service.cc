@@ -4,11 +4,14 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "config/reload.h"
+#include "server/asked.h"
 #include "server/cap_names.h"
 #include "server/class_facts.h"
+#include "server/door_log.h"
 #include "server/handlers.h"
 #include "server/later.h"
 #include "server/places.h"
@@ -214,6 +217,8 @@ void Service::handle(const net::Request& request, net::ResponseWriter& writer) {
 net::ErrorReply Service::format_error(const Error& error, std::string_view path) {
   net::ErrorReply reply;
   const std::string id = random_id("req_");
+  static DoorLog door;
+  door.note(error.code, dialect_name(dialect_of(path)), system_clock().wall_ms());
   stamp(reply.headers, id);
   if (!info(error.code).retryable) reply.headers.set("x-should-retry", "false");
   if (error.code == Code::kExhausted || error.code == Code::kUnavailable)

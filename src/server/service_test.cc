@@ -453,6 +453,9 @@ TEST_F(ServiceTest, LogsHoldNeitherPromptsNorKeysNorAnswers) {
   }
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_NE(log.find("request"), std::string::npos);  // it does log
+  EXPECT_NE(log.find("request.turned_away error_code=unauthorized status=401 dialect=anthropic"),
+            std::string::npos)
+      << log;
   for (const std::string& secret : {std::string("CANARY"), key_, std::string("Hello")})
     EXPECT_EQ(log.find(secret), std::string::npos) << log;
 }
