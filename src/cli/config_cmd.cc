@@ -72,15 +72,35 @@ Json value_of(const config::Place& place) {
   return std::visit(Reader{}, place);
 }
 
+template <class Owner>
+Json entry_of(Owner& owner, std::span<const config::KeyOf<Owner>> keys) {
+  Json entry = Json::object();
+  for (const config::KeyOf<Owner>& key : keys)
+    entry[std::string(key.name)] = value_of(key.place(owner));
+  return entry;
+}
+
 // One object for each section that may be there more than once.
 template <class Owner>
 Json list_of(std::vector<Owner>& owners, std::span<const config::KeyOf<Owner>> keys) {
   Json list = Json::array();
-  for (Owner& owner : owners) {
-    Json entry;
-    for (const config::KeyOf<Owner>& key : keys)
-      entry[std::string(key.name)] = value_of(key.place(owner));
-    list.push_back(std::move(entry));
+  for (Owner& owner : owners) list.push_back(entry_of(owner, keys));
+  return list;
+}
+
+// The same for sections with names of their own, [classes.NAME].
+template <class Owner>
+Json table_of(std::map<std::string, Owner>& owners, std::span<const config::KeyOf<Owner>> keys) {
+  Json table = Json::object();
+  for (auto& [name, owner] : owners) table[name] = entry_of(owner, keys);
+  return table;
+}
+
+Json rules_of(std::vector<config::RuleConfig>& rules) {
+  Json list = list_of(rules, config::rule_keys());
+  for (std::size_t at = 0; at < rules.size(); ++at) {
+    list[at]["where"] = rules[at].where;
+    list[at]["when"] = entry_of(rules[at].when, config::when_keys());
   }
   return list;
 }
@@ -96,6 +116,11 @@ int run_show(Io& io, const Arguments& args) {
   }
   all["backends"] = list_of(loaded->backends, config::backend_keys());
   all["claude"]["keys"] = list_of(loaded->claude.limited_keys, config::claude_key_keys());
+  all["rules"] = rules_of(loaded->rules);
+  all["classes"] = table_of(loaded->classes, config::class_keys());
+  all["keys"] = table_of(loaded->keys, config::caller_keys());
+  all["personas"] = table_of(loaded->personas, config::caller_keys());
+  all["budget"]["caps"] = list_of(loaded->budget.caps, config::cap_keys());
   all["claude"]["api_key"] = loaded->claude.keys.empty() ? "(not set)" : "(set)";
   io.out << all.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   return 0;

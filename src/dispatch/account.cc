@@ -161,7 +161,8 @@ void note_local_answer(const Deps& deps, const Job& job, Attempt& attempt,
                                 .prompt_tokens = end.estimated_tokens,
                                 .answer_tokens = chat::estimate_tokens(family, attempt.text)});
   end.counterfactual_basis = std::move(claude.basis);
-  if (attempt.opened.purpose != "answer") return;  // nobody was given it: nothing was saved
+  // Nothing was saved where nobody was given it, or nothing was in it.
+  if (attempt.opened.purpose != "answer" || attempt.wordless) return;
   end.counterfactual = claude.expected;
   end.counterfactual_floor = claude.floor;
   end.counterfactual_ceiling = claude.ceiling;

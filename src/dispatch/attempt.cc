@@ -84,7 +84,8 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
     WatchingSink watch(sink, *deps.clock, stop);
     attempt.report = ask(deps, job, attempt, takes, meanwhile, watch, sink, stop);
     name_the_stop(deps, stop, attempt.report);
-    if (attempt.report.end == backend::End::kFinished && watch.empty()) {
+    attempt.wordless = attempt.report.end == backend::End::kFinished && watch.empty();
+    if (attempt.wordless) {
       if (attempt.may_move_on) {
         attempt.report.end = backend::End::kFailed;
         attempt.report.failure = chat::Failed{{Code::kUpstream, "the answer was empty"}, ""};

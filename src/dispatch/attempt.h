@@ -31,6 +31,7 @@ struct Attempt {
   std::string thinking = {};  // before it, as far as it was shown
   bool asked = false;         // the backend was, so that its report tells something about it
   bool thinking_seen = false;
+  bool wordless = false;   // it ended well and said nothing
   bool untouched = true;   // no content has reached the client, or none that binds it
   bool left_open = false;  // its row, for the caller to close: Job::books_can_wait
   bool unopened = false;   // nor was it opened: the answer came before there was time

@@ -76,6 +76,8 @@ TEST(Failover, AnEmptyAnswerIsGivenWhenThereIsNoOther) {
           refuses(Code::kBug));
   EXPECT_EQ(rig.run({kLocal}).report.end, backend::End::kFinished);
   EXPECT_EQ(rig.sink.events.size(), 2u);
+  ASSERT_EQ(rig.ledger.settled.size(), 1u);
+  EXPECT_EQ(rig.ledger.settled[0].second.counterfactual_ceiling, 0) << "it has saved nothing";
 }
 
 // Claude says nothing, in a few tokens, when a tool's result left nothing to say.

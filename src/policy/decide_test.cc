@@ -12,6 +12,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 const Target kSmall{Place::kLocal, "small:1b"};
 Target claude(std::string model) {
@@ -274,6 +275,17 @@ TEST(Egress, GoesToNoBackendOutsideTheHouse) {
   facts.header_egress = "local-only";
   EXPECT_EQ(decide(facts, settings_with_key())->targets,
             (std::vector<Target>{kSmall, {Place::kLocal, "small:1b", "ws2"}}));
+}
+
+TEST(Egress, AModelOutsideTheHouseIsRefusedForThat) {
+  Facts facts = facts_for("rented/m9");
+  facts.header_egress = "local-only";
+  facts.offers = {{.backend = "rented", .model = "m9", .outside = true}};
+  const auto refused = decide(facts, settings_with_key());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr("'m9' is on a backend outside the house"));
+  EXPECT_THAT(refused.error().message, Not(HasSubstr("tophand pull")));
 }
 
 TEST(Content, APromptThatIsSurelyTooLongForLocalModelsGoesToClaude) {

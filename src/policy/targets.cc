@@ -53,6 +53,15 @@ std::int64_t context_of(const Target& target, const Facts& facts) {
   return 0;
 }
 
+// Which model could answer here, were it installed; the one that is configured may be.
+std::string way_to_one(const Plan& plan) {
+  const std::string& model = plan.settings.local_model;
+  const auto is_it = [&](const std::string& name) { return same_model(model, name); };
+  if (std::ranges::any_of(plan.facts.installed, is_it))
+    return "`tophand status` says what is wrong with '" + model + "'";
+  return "run `tophand pull " + model + "`";
+}
+
 Error not_installed(const Plan& plan) {
   const std::string& model = plan.settings.local_model;
   const std::string what = plan.facts.installed.empty()
@@ -74,10 +83,18 @@ Error cannot_take(const Plan& plan, std::string_view what_to_do) {
 Error cannot_stay(const Plan& plan) {
   if (!plan.facts.unsupported.empty())
     return cannot_take(plan, "and this request must not leave (" + plan.kept_by + ")");
-  return {Code::kUnavailable, "this request must not leave (" + plan.kept_by +
-                                  ": local-only), and no local model can answer now: run `tophand "
-                                  "pull " +
-                                  plan.settings.local_model + "`, or see `tophand backends`"};
+  const std::string said = "this request must not leave (" + plan.kept_by + ": local-only), and ";
+  const bool is_outside = std::ranges::any_of(plan.facts.offers, [&](const Offer& offer) {
+    return offer.outside && same_model(plan.asked.name, offer.model) &&
+           (plan.asked.backend.empty() || plan.asked.backend == offer.backend);
+  });
+  if (plan.asked.kind == AskedKind::kLocalModel && is_outside)
+    return {Code::kUnavailable,
+            said + "'" + plan.asked.name +
+                "' is on a backend outside the house: ask another model, or set in_house = "
+                "\"yes\" for it if it is in your hands"};
+  return {Code::kUnavailable, said + "no local model can answer now: " + way_to_one(plan) +
+                                  ", or see `tophand backends`"};
 }
 
 // What no local model can take is Claude's, where that is allowed.

@@ -223,6 +223,38 @@ class CliTest(unittest.TestCase):
         self.assertIn("3", refused.stderr)
         self.assertEqual(self.run_with("config", "check", "--config", "/nonexistent.toml").returncode, 2)
 
+    def test_shows_every_section_of_the_configuration(self):
+        file = pathlib.Path(self.folder.name) / "sections.toml"
+        file.write_text('''
+[[rules]]
+name = "nights"
+when.class = "qa"
+tier = "local"
+[classes.invoices]
+weight = 3
+[keys.ci]
+class = "git_commit"
+[personas.monday]
+egress = "local-only"
+[[budget.caps]]
+scope = "agent"
+name = "scout"
+usd = 2.5
+[[backends]]
+name = "box"
+kind = "ollama"
+url = "http://127.0.0.1:9"
+''')
+        shown = json.loads(self.run_with("config", "show", "--config", str(file)).stdout)
+        self.assertEqual(shown["rules"][0]["name"], "nights")
+        self.assertEqual(shown["rules"][0]["when"]["class"], ["qa"])
+        self.assertEqual(shown["rules"][0]["tier"], "local")
+        self.assertEqual(shown["classes"]["invoices"]["weight"], 3)
+        self.assertEqual(shown["keys"]["ci"]["class"], "git_commit")
+        self.assertEqual(shown["personas"]["monday"]["egress"], "local-only")
+        self.assertEqual((shown["budget"]["caps"][0]["name"], shown["budget"]["caps"][0]["usd"]), ("scout", 2.5))
+        self.assertEqual(shown["backends"][0]["name"], "box")
+
     def test_checks_what_the_settings_name(self):
         file = pathlib.Path(self.folder.name) / "named.toml"
         for text, want in (('prices_file = "nosuch.json"\n', "prices_file: "),
