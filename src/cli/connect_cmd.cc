@@ -45,15 +45,15 @@ Result<std::optional<Connection>> read_record(const Session& session) {
   return std::optional(std::move(connection));
 }
 
-// The address that --url gives. A key that is made here is of no use elsewhere.
-Result<std::string> given_url(const Arguments& args) {
-  std::string url = args.get("--url");
+// The address that --url or TOPHAND_URL, `from`, gives. A key that is made here is of no use
+// elsewhere.
+Result<std::string> given_url(const Arguments& args, std::string url, const std::string& from) {
   while (url.ends_with('/')) url.pop_back();
   if (!url.starts_with("http://") && !url.starts_with("https://"))
-    return fail(Code::kInvalid, "--url: expected http://HOST:PORT, found '" + url + "'");
-  TOPHAND_TRY(endpoint, "--url", net::parse_endpoint(url));
+    return fail(Code::kInvalid, from + ": expected http://HOST:PORT, found '" + url + "'");
+  TOPHAND_TRY(endpoint, from, net::parse_endpoint(url));
   if (args.has("--key") || net::is_this_machine(endpoint.host)) return url;
-  return fail(Code::kInvalid, "--url names the gateway of another machine, " + endpoint.host +
+  return fail(Code::kInvalid, from + " names the gateway of another machine, " + endpoint.host +
                                   ": give a key of its, too, with --key (there: `tophand keys "
                                   "create NAME`)");
 }
@@ -63,7 +63,7 @@ Result<std::string> given_url(const Arguments& args) {
 std::string running_listen(const Session& session) {
   const GatewayAddress address =
       gateway_address(config::process_environment(), session.paths.data_dir);
-  if (address.url.empty() || address.named || !answers_health(address.url)) return "";
+  if (address.url.empty() || !answers_health(address.url)) return "";
   const auto gateway = GatewayClient::at(address);
   const auto status = gateway ? (*gateway)->get("/tophand/v1/status") : Result<std::string>("");
   const auto json = status ? parse_json(*status) : Result<Json>(Json());
@@ -72,11 +72,18 @@ std::string running_listen(const Session& session) {
 
 // Where clients on this machine reach the gateway of this configuration.
 Result<std::string> url_for(const Session& session) {
-  if (session.args.has("--url")) return given_url(session.args);
+  if (session.args.has("--url"))
+    return given_url(session.args, session.args.get("--url"), "--url");
+  const config::Environment env = config::process_environment();
+  if (const auto named = env.find("TOPHAND_URL"); named != env.end() && !named->second.empty())
+    return given_url(session.args, named->second, "TOPHAND_URL");
   const std::string running = running_listen(session);
   // One that takes any port, as commands start it for themselves, is at another the next time.
   const bool stays = !running.empty() && !running.ends_with(":0");
   const std::string& listen = stays ? running : session.config.server.listen;
+  if (!running.empty() && !stays)
+    session.io.err << "tophand: the gateway that runs took any free port (--listen " << running
+                   << "), which is another the next time; [server] listen is written\n";
   const std::size_t colon = listen.rfind(':');
   const std::string port = colon == std::string::npos ? "0" : listen.substr(colon + 1);
   if (port == "0")
@@ -295,7 +302,7 @@ int run_connect(Io& io, const Arguments& args) {
 const Flag kFlags[] = {
     {"--undo", "", "take it out again"},
     {"--yes", "", "do not ask"},
-    {"--url", "URL", "of the gateway (default: [server] listen of the configuration)"},
+    {"--url", "URL", "of the gateway (default: TOPHAND_URL, the one that runs, [server] listen)"},
     {"--key", "KEY", "a key of that gateway (default: a new one of this machine's)"},
     kConfigFlag,
     kDataFlag,

@@ -76,7 +76,7 @@ constexpr Key kKeys[] = {
      {256, 128'000}},
     {"claude", "cache_prompts", [](Config& c) -> Place { return &c.claude.cache_prompts; },
      "true marks the prompts of agents that speak another API than Messages for Claude's prompt cache, where "
-     "they have set no cache_control: a turn that is sent again then costs a tenth of its input"},
+     "they have set no cache_control: a turn that is sent again then costs a tenth of its input or less"},
     {"claude", "workspace_us_only", [](Config& c) -> Place { return &c.claude.workspace_us_only; },
      "true where a key's workspace defaults to US-only inference (1.1 times the price): requests that do not "
      "say inference_geo are then reserved for at that price"},

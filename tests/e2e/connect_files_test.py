@@ -78,7 +78,8 @@ class ConnectTest(unittest.TestCase):
             self.addCleanup(serve.communicate)
             self.addCleanup(serve.terminate)
             serve.stdout.readline()
-            self.connect("claude-code")
+            said = self.connect("claude-code")
+            self.assertEqual("took any free port" in said, listen != fixed, said)
             url = json.loads(self.settings.read_text())["env"]["ANTHROPIC_BASE_URL"]
             # Any port is another one the next time: the configuration's is better.
             self.assertEqual(url, f"http://{fixed}" if listen == fixed else "http://127.0.0.1:7433")
@@ -93,6 +94,12 @@ class ConnectTest(unittest.TestCase):
         self.assertIn("give a key of its, too, with --key", refused)
         self.assertEqual(self.keys(), [])
         self.assertFalse(self.settings.exists())
+        self.env["TOPHAND_URL"] = "http://203.0.113.9:7433/"
+        self.assertIn("TOPHAND_URL names the gateway of another machine", self.connect("claude-code", code=2))
+        self.connect("claude-code", "--key", "th-given")
+        url = json.loads(self.settings.read_text())["env"]["ANTHROPIC_BASE_URL"]
+        self.assertEqual(url, "http://203.0.113.9:7433")
+        del self.env["TOPHAND_URL"]
         self.connect("claude-code", "--url", "http://localhost:7433")
         self.assertEqual(self.keys(), ["connect claude-code"])
 
