@@ -16,6 +16,10 @@ int hex_digit(char c) {
   return -1;
 }
 
+bool is_space(char c) {
+  return c == ' ' || c == '\t';
+}
+
 bool is_text(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
@@ -59,7 +63,15 @@ bool ChunkDecoder::step(char c) {
     case State::kSize:
       if (c == '\r') state_ = State::kSizeLf;
       else if (c == ';') state_ = State::kExtension, line_bytes_ = 0;
+      else if (source_ == ChunkSource::kServer && is_space(c))
+        state_ = State::kSizeSpace, line_bytes_ = 1;
       else return size_digit(c);
+      return true;
+    // Before an extension (RFC 9112, 7.1.1), or in place of leading zeros, as old servers write it.
+    case State::kSizeSpace:
+      if (c == '\r') state_ = State::kSizeLf;
+      else if (c == ';') state_ = State::kExtension, line_bytes_ = 0;
+      else return is_space(c) && ++line_bytes_ <= kExtensionBytesMax;
       return true;
     case State::kExtension:
       if (c == '\r') state_ = State::kSizeLf;
@@ -78,7 +90,7 @@ bool ChunkDecoder::step(char c) {
       name_seen_ = false;
       if (c == '\r') state_ = State::kLastLf;
       else state_ = State::kTrailer;
-      return c == '\r' || (is_text(c) && c != ' ' && c != '\t' && c != ':');
+      return c == '\r' || (is_text(c) && !is_space(c) && c != ':');
     case State::kTrailer:
       if (c == ':') name_seen_ = true;
       if (c == '\r') state_ = State::kTrailerLf;

@@ -82,7 +82,7 @@ class StreamedResponse final : public ClientResponse {
   ResponseHead head_;
   std::string pending_;
   std::uint64_t left_;
-  ChunkDecoder decoder_;
+  ChunkDecoder decoder_{ChunkSource::kServer};
   int idle_timeout_ms_;
   bool ended_ = false;
 };

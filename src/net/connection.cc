@@ -254,7 +254,7 @@ std::optional<Refusal> Connection::read_length_body(RequestHead& head, bool& gon
 
 std::optional<Refusal> Connection::read_chunked_body(RequestHead& head, std::uint64_t bytes_max,
                                                      bool& gone) {
-  ChunkDecoder decoder;
+  ChunkDecoder decoder(ChunkSource::kClient);
   std::uint64_t received = 0;
   const std::int64_t start_ns = system_clock().mono_ns();
   for (;;) {

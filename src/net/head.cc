@@ -245,15 +245,15 @@ struct StatusLine {
   int status = 0;
 };
 
-// "HTTP/1.x SP 3DIGIT SP reason"; the reason may be missing (RFC 9112, 4). Nothing when it is not
-// that.
+// "HTTP/1.x SP 3DIGIT SP reason"; the reason may be missing (RFC 9112, 4), and with it the space,
+// as some servers have it. Nothing when it is not that.
 std::optional<StatusLine> take_status_line(std::string_view line) {
   constexpr std::string_view kBegin = "HTTP/1.";
   constexpr std::size_t kStatusAt = kBegin.size() + 2, kStatusEnd = kStatusAt + 3;
-  if (line.size() <= kStatusEnd || !line.starts_with(kBegin)) return std::nullopt;
+  if (line.size() < kStatusEnd || !line.starts_with(kBegin)) return std::nullopt;
   const char minor = line[kBegin.size()];
-  if ((minor != '0' && minor != '1') || line[kStatusAt - 1] != ' ' || line[kStatusEnd] != ' ')
-    return std::nullopt;
+  if ((minor != '0' && minor != '1') || line[kStatusAt - 1] != ' ') return std::nullopt;
+  if (line.size() > kStatusEnd && line[kStatusEnd] != ' ') return std::nullopt;
   if (!is_field_value(line)) return std::nullopt;
   const auto status = parse_length(line.substr(kStatusAt, 3));
   if (!status || *status < 100 || *status > 599) return std::nullopt;

@@ -33,8 +33,8 @@ struct Decoded {
   std::string body;
 };
 
-Decoded decode(std::string_view text, std::size_t step) {
-  ChunkDecoder decoder;
+Decoded decode(std::string_view text, std::size_t step, ChunkSource source) {
+  ChunkDecoder decoder(source);
   Decoded out;
   for (std::size_t at = 0; at < text.size() && !decoder.done(); at += step) {
     const std::string_view piece = text.substr(at, step);
@@ -74,7 +74,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const long whole = scan(text, text.size());
   TOPHAND_ASSERT(whole == scan(text, step));
   if (whole > 0) check_head(text.substr(0, static_cast<std::size_t>(whole)));
-  const Decoded a = decode(text, text.size()), b = decode(text, step);
-  TOPHAND_ASSERT(a.valid == b.valid && a.done == b.done && (!a.valid || a.body == b.body));
+  for (const ChunkSource source : {ChunkSource::kClient, ChunkSource::kServer}) {
+    const Decoded a = decode(text, text.size(), source), b = decode(text, step, source);
+    TOPHAND_ASSERT(a.valid == b.valid && a.done == b.done && (!a.valid || a.body == b.body));
+  }
   return 0;
 }
