@@ -54,7 +54,8 @@ class Connection {
   Admission admission_;
   PeerWatch watch_;
   std::string peer_;
-  std::string buffer_;  // received and not yet used
+  std::string buffer_;          // received and not yet used
+  std::size_t body_bytes_ = 0;  // of the request under way
   bool first_ = true;
 };
 

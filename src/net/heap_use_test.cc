@@ -1,0 +1,63 @@
+// What a request leaves behind in the heap of the thread that answered it.
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/test_support.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TOPHAND_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TOPHAND_SANITIZED
+#endif
+
+namespace tophand::net {
+namespace {
+
+using namespace testing_support;
+
+constexpr std::size_t kMib = std::size_t{1} << 20;
+
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// What is kept lies behind all that is free, so that the heap cannot shrink at its end.
+TEST(HeapUse, ALargeRequestLeavesItsMemoryToTheSystem) {
+#if defined(TOPHAND_SANITIZED) || !defined(__GLIBC__)
+  GTEST_SKIP() << "another allocator";
+#endif
+  constexpr std::size_t kPieceBytes = 64;
+  std::unique_ptr<std::string> kept;
+  std::size_t at_most = 0;
+  auto server = Server::start({.handler = [&](const Request& request, ResponseWriter& response) {
+    std::vector<std::unique_ptr<std::string>> pieces(request.body.size());
+    for (auto& piece : pieces) piece = std::make_unique<std::string>(kPieceBytes, 'x');
+    kept = std::make_unique<std::string>(kPieceBytes, 'x');
+    at_most = resident_bytes();
+    pieces.clear();
+    EXPECT_TRUE(response.send(200, "text/plain", "fine"));
+  }});
+  ASSERT_TRUE(server) << server.error().message;
+  const std::string body(2 * kMib, 'x');
+  const std::size_t before = resident_bytes();
+  const auto client = Client::create();
+  EXPECT_EQ(ask(*client, endpoint_of(**server), {.path = "/", .body = body}).body, "fine");
+  (*server)->stop(kPatienceMs);  // what follows an answer is done then
+  EXPECT_GT(at_most, before + 200 * kMib);
+  EXPECT_LT(resident_bytes(), before + 100 * kMib);
+}
+
+}  // namespace
+}  // namespace tophand::net
