@@ -37,7 +37,7 @@ struct Noter {
 }  // namespace
 
 Result<chat::EmbeddingAnswer> Backend::embed(const std::string& model,
-                                             const chat::EmbeddingRequest&,
+                                             const chat::EmbeddingRequest&, net::Headers&,
                                              const net::Cancellation&) {
   return fail(Code::kInvalid, "the backend of '" + model + "' makes no embeddings");
 }

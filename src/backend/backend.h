@@ -89,9 +89,10 @@ class Backend {
   // Input tokens, as this backend counts them.
   virtual Result<std::int64_t> count(const Call& call, const net::Cancellation& client) = 0;
   // The inputs' vectors as the model gives them, in their order. kInvalid: it has none to give.
+  // `kept`: gets what a refusal says about asking again, as Report::kept.
   virtual Result<chat::EmbeddingAnswer> embed(const std::string& model,
                                               const chat::EmbeddingRequest& request,
-                                              const net::Cancellation& client);
+                                              net::Headers& kept, const net::Cancellation& client);
 };
 
 // --- helpers for implementations -----------------------------------------------------------------

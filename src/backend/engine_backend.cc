@@ -148,7 +148,7 @@ Result<std::int64_t> EngineBackend::count(const Call& call, const net::Cancellat
 // the way is asked once more.
 Result<chat::EmbeddingAnswer> EngineBackend::embed(const std::string& model,
                                                    const chat::EmbeddingRequest& request,
-                                                   const net::Cancellation& client) {
+                                                   net::Headers&, const net::Cancellation& client) {
   const std::string body = chat::write_engine_embedding_request(request);
   for (int tries = 1;; ++tries) {
     auto answer = embed_once(model, body, client);

@@ -20,7 +20,7 @@ class EngineBackend final : public Backend {
   Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
   Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;
   Result<chat::EmbeddingAnswer> embed(const std::string& model,
-                                      const chat::EmbeddingRequest& request,
+                                      const chat::EmbeddingRequest& request, net::Headers& kept,
                                       const net::Cancellation& client) override;
 
  private:

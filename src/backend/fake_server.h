@@ -14,6 +14,7 @@ struct FakeAnswer {
   int status = 200;
   std::string body = {};
   std::string type = "application/json";
+  std::string retry_after = {};
 };
 
 class FakeServer {
@@ -26,6 +27,7 @@ class FakeServer {
           const FakeAnswer answer = found == answers.end()
                                         ? FakeAnswer{404, R"({"error":"no such path"})"}
                                         : found->second;
+          if (!answer.retry_after.empty()) writer.headers().add("retry-after", answer.retry_after);
           EXPECT_TRUE(writer.send(answer.status, answer.type, answer.body));
         }) {}
 

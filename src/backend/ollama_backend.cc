@@ -115,10 +115,11 @@ Result<std::int64_t> OllamaBackend::count(const Call&, const net::Cancellation&)
 
 Result<chat::EmbeddingAnswer> OllamaBackend::embed(const std::string& model,
                                                    const chat::EmbeddingRequest& request,
+                                                   net::Headers& kept,
                                                    const net::Cancellation& client) {
   const std::string body =
       chat::write_ollama_embedding_ask(request, model, context_for(info_of(model)));
-  TOPHAND_TRY(text, door_.name(), door_.ask_text("/api/embed", body, client));
+  TOPHAND_TRY(text, door_.name(), door_.ask_text("/api/embed", body, client, &kept));
   TOPHAND_TRY(answer, door_.name(), chat::read_ollama_embeddings(text, request.inputs.size()));
   return std::move(answer);
 }

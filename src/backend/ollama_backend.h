@@ -19,7 +19,7 @@ class OllamaBackend final : public Adapter {
   Report answer(const Call& call, Sink& sink, const net::Cancellation& client) override;
   Result<std::int64_t> count(const Call& call, const net::Cancellation& client) override;
   Result<chat::EmbeddingAnswer> embed(const std::string& model,
-                                      const chat::EmbeddingRequest& request,
+                                      const chat::EmbeddingRequest& request, net::Headers& kept,
                                       const net::Cancellation& client) override;
   Result<Probed> probe(const net::Cancellation& stop) override;
   Result<> load(const std::string& model, const net::Cancellation& client) override;

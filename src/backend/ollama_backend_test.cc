@@ -141,14 +141,16 @@ TEST(OllamaBackend, PassesEmbeddingsOnAndRefusesRatherThanCut) {
   given["POST /api/embed"].body = R"({"embeddings":[[0.6,0.8]],"prompt_eval_count":3})";
   Rig rig(given);
   const chat::EmbeddingRequest request{.inputs = {"text"}};
-  const auto answer = rig.adapter->embed("nomic", request, rig.never);
+  net::Headers kept;
+  const auto answer = rig.adapter->embed("nomic", request, kept, rig.never);
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->items.front().values, (std::vector<float>{0.6F, 0.8F}));
   EXPECT_EQ(rig.asked("/api/embed")["truncate"], false);
 
   given["POST /api/embed"] = {400, R"({"error":"the input length exceeds the context length"})"};
   Rig full(given);
-  EXPECT_EQ(full.adapter->embed("nomic", request, full.never).error().code, Code::kPromptTooLong);
+  EXPECT_EQ(full.adapter->embed("nomic", request, kept, full.never).error().code,
+            Code::kPromptTooLong);
 }
 
 TEST(OllamaBackend, DoesNotAskAModelToThinkThatCannot) {

@@ -162,9 +162,11 @@ Result<std::int64_t> OpenAiBackend::count(const Call& call, const net::Cancellat
 
 Result<chat::EmbeddingAnswer> OpenAiBackend::embed(const std::string& model,
                                                    const chat::EmbeddingRequest& request,
+                                                   net::Headers& kept,
                                                    const net::Cancellation& client) {
   const std::string body = chat::write_openai_embedding_ask(request, model);
-  TOPHAND_TRY(text, door_.name(), door_.ask_text(door_.api_root() + "/embeddings", body, client));
+  TOPHAND_TRY(text, door_.name(),
+              door_.ask_text(door_.api_root() + "/embeddings", body, client, &kept));
   TOPHAND_TRY(answer, door_.name(), chat::read_openai_embeddings(text, request.inputs.size()));
   return std::move(answer);
 }

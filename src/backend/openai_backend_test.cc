@@ -267,15 +267,27 @@ TEST(OpenAiBackend, PassesEmbeddingsOn) {
   Rig rig("vllm",
           {{"POST /v1/embeddings",
             {200, R"({"data":[{"index":0,"embedding":[0.5,1]}],"usage":{"prompt_tokens":2}})"}}});
-  const auto answer = rig.adapter->embed("bge", {.inputs = {"text"}}, rig.never);
+  net::Headers kept;
+  const auto answer = rig.adapter->embed("bge", {.inputs = {"text"}}, kept, rig.never);
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->items.front().values, (std::vector<float>{0.5F, 1}));
   EXPECT_EQ(answer->input_tokens(), 2);
   EXPECT_EQ(rig.asked("/v1/embeddings")["model"], "bge");
 
   Rig broken("vllm", {{"POST /v1/embeddings", {200, "{"}}});
-  EXPECT_EQ(broken.adapter->embed("bge", {.inputs = {"text"}}, broken.never).error().code,
+  EXPECT_EQ(broken.adapter->embed("bge", {.inputs = {"text"}}, kept, broken.never).error().code,
             Code::kUpstream);
+}
+
+TEST(OpenAiBackend, KeepsWhatARefusalOfEmbeddingsSaysOfAskingAgain) {
+  FakeAnswer busy{429, R"({"error":{"message":"busy"}})"};
+  for (const char* said : {"7", "later"}) {
+    busy.retry_after = said;
+    Rig rig("vllm", {{"POST /v1/embeddings", busy}});
+    net::Headers kept;
+    EXPECT_FALSE(rig.adapter->embed("bge", {.inputs = {"text"}}, kept, rig.never));
+    EXPECT_EQ(kept.get("retry-after"), said == std::string_view("7") ? "7" : "");
+  }
 }
 
 TEST(OpenAiBackend, ARefusalNamesTheBackend) {

@@ -47,10 +47,10 @@ struct Registry::Entry final : Backend {
     return adapter->count(call, client);
   }
   Result<chat::EmbeddingAnswer> embed(const std::string& model,
-                                      const chat::EmbeddingRequest& request,
+                                      const chat::EmbeddingRequest& request, net::Headers& kept,
                                       const net::Cancellation& client) override {
     ++in_flight;
-    auto answer = adapter->embed(model, request, client);
+    auto answer = adapter->embed(model, request, kept, client);
     --in_flight;
     if (answer) owner.report_success(config.name);
     else if (answer.error().code != Code::kCancelled)

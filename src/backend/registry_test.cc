@@ -87,7 +87,8 @@ TEST(Registry, OffersAModelThatOnlyMakesEmbeddingsForThose) {
   }
   EXPECT_TRUE(registry->embedders("other").empty());
   const net::CancelFlag never;
-  EXPECT_TRUE(registry->find("ws2")->embed("nomic:latest", {.inputs = {"a"}}, never));
+  net::Headers kept;
+  EXPECT_TRUE(registry->find("ws2")->embed("nomic:latest", {.inputs = {"a"}}, kept, never));
 }
 
 TEST(Registry, AFailedProbeMarksItDownWithTheReason) {

@@ -75,13 +75,15 @@ net::ClientRequest ServerDoor::make_request(std::string path, std::string_view b
 }
 
 Result<std::string> ServerDoor::ask_text(const std::string& path, std::string_view body,
-                                         const net::Cancellation& client) const {
+                                         const net::Cancellation& client,
+                                         net::Headers* kept) const {
   net::ClientRequest request = make_request(path, body);
   request.first_byte_timeout_ms = request.idle_timeout_ms =
       body.empty() ? kProbeTimeoutMs : timeout_ms_;
   TOPHAND_TRY(response, path, client_->send(endpoint_, request, &client));
   if (const int status = response->status(); !is_success(status)) {
     const auto words = read_refusal_body(*response, client);
+    if (kept != nullptr) net::pass_on_retry_after(response->headers(), *kept);
     return tl::unexpected(chat::read_server_error(status, words.value_or("")).error.within(path));
   }
   const std::size_t bytes_max = body.empty() ? kShortAnswerBytesMax : kAskedAnswerBytesMax;

@@ -38,8 +38,9 @@ class ServerDoor {
 
   // What a short question is answered with. Not found, refused and unreachable are errors as
   // read_server_error has them. `body` "": a GET, which has to be answered in a few seconds.
+  // `kept`: gets what a refusal says about asking again; may be nullptr.
   Result<std::string> ask_text(const std::string& path, std::string_view body,
-                               const net::Cancellation& client) const;
+                               const net::Cancellation& client, net::Headers* kept = nullptr) const;
   // The same; an answer that is no JSON is kUpstream.
   Result<Json> ask(const std::string& path, std::string_view body,
                    const net::Cancellation& client) const;

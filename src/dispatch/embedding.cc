@@ -45,7 +45,7 @@ class EmbeddingFlow {
   };
   std::optional<Result<Choice>> choose();
   Result<Choice> wait_for(const policy::Target& target);
-  Result<chat::EmbeddingAnswer> attempt(const policy::Target& target);
+  Result<chat::EmbeddingAnswer> attempt(const policy::Target& target, net::Headers& kept);
   void close_row(std::int64_t row, const Result<chat::EmbeddingAnswer>& answer,
                  std::int64_t start_ns);
   bool afford_further(const Lane& lane);
@@ -74,7 +74,8 @@ EmbeddingOutcome EmbeddingFlow::run() {
     }
     Choice& chosen = **choice;
     outcome.target = chosen.target;
-    outcome.answer = attempt(chosen.target);
+    outcome.kept = {};
+    outcome.answer = attempt(chosen.target, outcome.kept);
     if (outcome.answer) {
       chosen.lane.report(Health::kWell, chosen.pass);
       return outcome;
@@ -134,7 +135,8 @@ Error EmbeddingFlow::named(Error error) const {
   return error;
 }
 
-Result<chat::EmbeddingAnswer> EmbeddingFlow::attempt(const policy::Target& target) {
+Result<chat::EmbeddingAnswer> EmbeddingFlow::attempt(const policy::Target& target,
+                                                     net::Headers& kept) {
   const std::int64_t start_ns = deps_.clock->mono_ns();
   ledger::AttemptStart start;
   start.request_id = job_.request_id;
@@ -152,7 +154,7 @@ Result<chat::EmbeddingAnswer> EmbeddingFlow::attempt(const policy::Target& targe
     log::warn("ledger.no_row", {{"request", job_.request_id}, {"error", row.error().message}});
   backend::Backend* backend = deps_.backend_for(target);
   Result<chat::EmbeddingAnswer> answer = fail(Code::kUnavailable, "the backend is gone");
-  if (backend != nullptr) answer = backend->embed(target.model, *job_.request, stop_);
+  if (backend != nullptr) answer = backend->embed(target.model, *job_.request, kept, stop_);
   if (answer) estimate_where_uncounted(*job_.request, *answer);
   else answer = tl::unexpected(named(answer.error()));
   if (row) close_row(*row, answer, start_ns);

@@ -27,6 +27,7 @@ struct EmbeddingJob {  // pointers outlive the call
 struct EmbeddingOutcome {
   Result<chat::EmbeddingAnswer> answer;  // the vectors as the model gives them
   policy::Target target;                 // that gave them, or was asked last
+  net::Headers kept = {};                // what it says about asking again
 };
 
 // A row of class "embedding" (or what the caller declared) is written for each attempt.

@@ -16,8 +16,9 @@ class Embedder final : public backend::Backend {
   }
   Result<std::int64_t> count(const backend::Call&, const net::Cancellation&) override { return 0; }
   Result<chat::EmbeddingAnswer> embed(const std::string&, const chat::EmbeddingRequest& request,
-                                      const net::Cancellation&) override {
+                                      net::Headers& kept, const net::Cancellation&) override {
     ++calls;
+    if (!retry_after.empty()) kept.set("retry-after", retry_after);
     if (failure) return tl::unexpected(*failure);
     chat::EmbeddingAnswer answer;
     answer.items.resize(request.inputs.size());
@@ -27,6 +28,7 @@ class Embedder final : public backend::Backend {
 
   std::int64_t counted = 42;
   std::optional<Error> failure;
+  std::string retry_after;
   int calls = 0;
 };
 
@@ -77,6 +79,19 @@ TEST(Embedding, AFailureIsMadeGoodElsewhereWithARowEach) {
     EXPECT_EQ(rig.rig.ledger.starts[1].attempt, 2);
     EXPECT_EQ(rig.rig.ledger.settled.at(0).second.error_code, info(code).name);
   }
+}
+
+TEST(Embedding, WhatTheLastOneAskedSaysOfAskingAgainIsKept) {
+  EmbeddingRig rig;
+  for (const char* name : {"a", "b"}) {
+    rig.embedders[name].failure = Error{Code::kExhausted, "no"};
+    rig.embedders[name].retry_after = name == std::string_view("a") ? "20" : "7";
+  }
+  const auto outcome = rig.run();
+  ASSERT_FALSE(outcome.answer);
+  EXPECT_EQ(outcome.target, kB);
+  EXPECT_EQ(outcome.kept.all().size(), 1u);
+  EXPECT_EQ(outcome.kept.get("retry-after"), "7");
 }
 
 TEST(Embedding, AWrongRequestIsWrongEverywhere) {

@@ -132,7 +132,10 @@ void embeddings(Service& service, Exchange& exchange) {
                         {"input_tokens", answer ? answer->input_tokens() : 0},
                         {"ms", (deps.clock->mono_ns() - start_ns) / 1'000'000},
                         {"outcome", answer ? "ok" : info(answer.error().code).name}});
-  if (!answer) return send_error(exchange, answer.error());
+  if (!answer) {
+    for (const net::Header& header : outcome.kept.all()) headers.set(header.name, header.value);
+    return send_error(exchange, answer.error());
+  }
   if (const auto keep_ms = request->keep_alive_ms; keep_ms && target.backend.empty()) {
     if (*keep_ms == 0) deps.workers->unload(target.model);
     else deps.workers->keep(target.model, *keep_ms);

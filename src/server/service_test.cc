@@ -482,6 +482,14 @@ TEST_F(ServiceTest, EmbeddingsAreNotAskedOutsideTheHouse) {
   EXPECT_NE(reply.body.find("outside the house"), std::string::npos) << reply.body;
 }
 
+TEST_F(ServiceTest, WhatARefusalOfEmbeddingsSaysOfAskingAgainIsPassedOn) {
+  for (const char* path : {"/v1/embeddings", "/api/embed", "/api/embeddings"}) {
+    const Reply reply = post(path, R"({"model":"small:1b","input":"a","prompt":"a"})");
+    EXPECT_EQ(reply.status, 429) << reply.body;
+    EXPECT_EQ(reply.headers.get("retry-after"), "7");
+  }
+}
+
 TEST_F(ServiceTest, AClaudeCodePickerFindsLocalModelsAndCanAskForThem) {
   net::ClientRequest list = request("GET", "/v1/models?limit=1000", "");
   list.headers.add("anthropic-version", "2023-06-01");

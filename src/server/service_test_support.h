@@ -30,6 +30,11 @@ class FakeBackend final : public backend::Backend {
     return script(call, sink, client);
   }
   Result<std::int64_t> count(const backend::Call&, const net::Cancellation&) override { return 42; }
+  Result<chat::EmbeddingAnswer> embed(const std::string&, const chat::EmbeddingRequest&,
+                                      net::Headers& kept, const net::Cancellation&) override {
+    kept.set("retry-after", "7");
+    return fail(Code::kExhausted, "busy");
+  }
   Script script;
 };
 
