@@ -27,6 +27,9 @@ constexpr std::size_t kLargeBodyBytes = 1u << 20;
 // that writes first and reads later sees the answer and not a reset.
 constexpr std::size_t kDrainBytesMax = 64u << 20;
 constexpr int kDrainTimeoutMs = 5'000;
+// A client that is one too many may take so long to say what it asks for; most have said it by
+// then.
+constexpr std::int64_t kRefusedHeadMs = 500;
 // A body may take its timeout plus the time that this rate needs: a slow link passes, a drip not.
 constexpr std::int64_t kBodyBytesPerMsMin = 64;
 constexpr std::int64_t kNsPerMs = 1'000'000;
@@ -104,7 +107,10 @@ void Connection::hang_up() {
 
 void Connection::serve() {
   if (admission_ == Admission::kTooMany) {
-    refuse_and_close(refusal(503, Code::kExhausted, "too many connections"), nullptr);
+    // For the form of the refusal, which is its path's, as far as it comes in time.
+    static_cast<void>(read_head(system_clock().mono_ns() + kRefusedHeadMs * kNsPerMs));
+    const Request request = begun(buffer_);
+    refuse_and_close(refusal(503, Code::kExhausted, "too many connections"), request);
     return;
   }
   Next next = Next::kRequest;
@@ -123,8 +129,7 @@ Connection::Next Connection::serve_one() {
   const auto head_size = read_head(deadline_ns);
   if (!head_size) return Next::kClose;
   const auto refuse_head = [this](const Refusal& no) {
-    const Request request = begun(buffer_);
-    return refuse_and_close(no, &request);
+    return refuse_and_close(no, begun(buffer_));
   };
   if (!*head_size) return refuse_head(head_size->error());
   auto head = parse_request_head(std::string_view(buffer_).substr(0, **head_size));
@@ -191,12 +196,12 @@ Connection::Next Connection::serve_request(RequestHead head) {
     }
     if (!admitted) {
       const Refusal no{info(admitted.error().code).http_status, admitted.error()};
-      return refuse_and_close(no, &request);
+      return refuse_and_close(no, request);
     }
     request.caller = *std::move(admitted);
   }
   bool gone = false;
-  if (const auto no = read_body(head, gone)) return refuse_and_close(*no, &request);
+  if (const auto no = read_body(head, gone)) return refuse_and_close(*no, request);
   body_bytes_ = request.body.size();
   if (gone) return Next::kClose;
   const ResponseShape shape{.head_only = request.method == "HEAD",
@@ -315,11 +320,10 @@ void Connection::send_error(SocketResponseWriter& writer, const Refusal& no,
   static_cast<void>(writer.send(no.status, reply.content_type, reply.body));
 }
 
-Connection::Next Connection::refuse_and_close(const Refusal& no, const Request* request) {
-  const ResponseShape shape{.head_only = request != nullptr && request->method == "HEAD",
-                            .keep_alive = false};
+Connection::Next Connection::refuse_and_close(const Refusal& no, const Request& request) {
+  const ResponseShape shape{.head_only = request.method == "HEAD", .keep_alive = false};
   SocketResponseWriter writer(socket_.get(), watch_, shape, kDrainTimeoutMs);
-  send_error(writer, no, request != nullptr ? std::string_view(request->path) : "");
+  send_error(writer, no, request.path);
   shutdown(socket_.get(), SHUT_WR);
   drain();
   return Next::kClose;

@@ -44,8 +44,8 @@ class Connection {
   Result<std::size_t> read_more(std::string& into, std::size_t bytes, const Wait& wait);
   Next call_handler(const Request& request, SocketResponseWriter& writer);
   void send_error(SocketResponseWriter& writer, const Refusal& refusal, std::string_view path);
-  // `request`: nullptr when its head could not be read.
-  Next refuse_and_close(const Refusal& refusal, const Request* request);
+  // `request`: as far as it could be read.
+  Next refuse_and_close(const Refusal& refusal, const Request& request);
   void drain();
 
   Fd socket_;

@@ -230,17 +230,25 @@ TEST(Server, SilentConnectionsAreClosedWithoutAWord) {
   EXPECT_TRUE(once.closed());
 }
 
-TEST(Server, TooManyConnectionsAre503) {
-  const auto server = serve({.limits = {.connections_max = 2}, .handler = fine});
+TEST(Server, TooManyConnectionsAre503InTheFormOfWhatTheyAskFor) {
+  const auto server = serve({.limits = {.connections_max = 2},
+                             .handler = fine,
+                             .error_formatter = [](const Error&, std::string_view path) {
+                               return ErrorReply{"text/plain", "for " + std::string(path)};
+                             }});
   RawClient one(server->port()), two(server->port());
   one.send(kGet);
   two.send(kGet);
   one.read_until("fine");
   two.read_until("fine");
   RawClient three(server->port());
-  three.send(kGet);
+  three.send("POST /v1/messages?beta=true HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
+  const std::string refused = three.read_until("for ");
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 503 ")) << refused;
+  EXPECT_TRUE(refused.ends_with("\r\n\r\nfor /v1/messages")) << refused;
   three.end_writing();
-  EXPECT_TRUE(three.read_to_end().starts_with("HTTP/1.1 503 "));
+  RawClient silent(server->port());
+  EXPECT_TRUE(silent.read_until("for ").starts_with("HTTP/1.1 503 "));
   one.forget();
   one.send(kGet);
   EXPECT_TRUE(one.read_until("fine").starts_with("HTTP/1.1 200 "));
