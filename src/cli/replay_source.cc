@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "cli/text_input.h"
+#include "steering/replay.h"
 
 namespace tophand::cli {
 namespace {
@@ -93,8 +94,15 @@ struct Number {
 };
 constexpr std::array kNumbers{
     Number{"started_ms", -1, 253'402'300'799'999},  // the end of the year 9999
-    Number{"input_tokens", -1, 100'000'000}, Number{"output_tokens", -1, 100'000'000},
+    Number{"input_tokens", -1, 100'000'000},
+    Number{"output_tokens", -1, 100'000'000},
     Number{"cost_nano_usd", 0, 1'000'000'000'000},  // a thousand dollars
+    // Of input_tokens, and how Claude would have counted a local model's prompt.
+    Number{"cache_read_tokens", 0, 100'000'000},
+    Number{"cache_write_5m_tokens", 0, 100'000'000},
+    Number{"cache_write_1h_tokens", 0, 100'000'000},
+    Number{"web_searches", 0, 100'000},
+    Number{"estimated_tokens", 0, 100'000'000},
 };
 
 Result<ledger::Row> row_of(const Json& json, std::size_t line) {
@@ -111,9 +119,18 @@ Result<ledger::Row> row_of(const Json& json, std::size_t line) {
   row.request_id = text_of(json, "request_id");
   if (row.request_id.empty()) row.request_id = "line " + std::to_string(line);
   row.started_ms = int_or(json, "started_ms", 0);
-  row.tokens.input = int_or(json, "input_tokens", 0);
+  row.tokens.cache_read = int_or(json, "cache_read_tokens", 0);
+  row.tokens.cache_write_5m = int_or(json, "cache_write_5m_tokens", 0);
+  row.tokens.cache_write_1h = int_or(json, "cache_write_1h_tokens", 0);
+  row.tokens.input = int_or(json, "input_tokens", 0) - row.tokens.cache_read -
+                     row.tokens.cache_write_5m - row.tokens.cache_write_1h;
+  if (row.tokens.input < 0)
+    return fail(Code::kInvalid, "input_tokens: expected those of the cache to be among them");
   row.tokens.output = int_or(json, "output_tokens", 0);
-  row.cost = int_or(json, "cost_nano_usd", 0);
+  row.tokens.web_searches = int_or(json, "web_searches", 0);
+  row.estimated_tokens = int_or(json, "estimated_tokens", 0);
+  row.terms = {.batch = bool_or(json, "batch", false), .us_only = bool_or(json, "us_only", false)};
+  row.cost = int_or(json, "cost_nano_usd", steering::kCostNotSaid);
   struct Text {
     const char* key;
     std::string& to;
@@ -124,7 +141,8 @@ Result<ledger::Row> row_of(const Json& json, std::size_t line) {
            Text{"agent", row.agent}, Text{"persona", row.persona}, Text{"session", row.session},
            Text{"task_class", row.task_class}, Text{"class_source", row.class_source},
            Text{"priority", row.priority}, Text{"reason", row.reason}, Text{"tier", row.tier},
-           Text{"dialect", row.dialect}, Text{"outcome", row.outcome}, Text{"state", row.state}})
+           Text{"purpose", row.purpose}, Text{"dialect", row.dialect}, Text{"outcome", row.outcome},
+           Text{"state", row.state}})
     text.to = text_of(json, text.key);
   return row;
 }

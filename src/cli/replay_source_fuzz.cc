@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "cli/replay_source.h"
+#include "steering/replay.h"
 
 namespace {
 
@@ -49,8 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   for (const ledger::Row& row : *rows) {
     TOPHAND_ASSERT(!row.request_id.empty() && !row.model.empty() && !row.backend.empty());
-    for (const std::int64_t number :
-         {row.started_ms, row.tokens.input, row.tokens.output, row.cost})
+    for (const std::int64_t number : {row.started_ms, row.tokens.input, row.tokens.output,
+                                      row.estimated_tokens, row.cost - steering::kCostNotSaid})
       TOPHAND_ASSERT(number >= 0 && number < 1'000'000'000'000'000);
   }
   if (!rows->empty()) {

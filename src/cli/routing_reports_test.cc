@@ -6,6 +6,7 @@
 
 #include "cli/explain_report.h"
 #include "cli/replay_source.h"
+#include "steering/replay.h"
 
 namespace tophand::cli {
 namespace {
@@ -52,11 +53,32 @@ TEST(Trace, ReadsOneRequestALine) {
   EXPECT_TRUE(parse_trace(kLine, 6)->empty());
 }
 
+TEST(Trace, TakesWhatTheListOfRequestsSaysOfTokensAndCosts) {
+  const auto rows = parse_trace(
+      R"({"started_ms":5,"backend":"claude","model":"m","input_tokens":100,"output_tokens":8,)"
+      R"("cache_read_tokens":60,"cache_write_5m_tokens":30,"cache_write_1h_tokens":4,)"
+      R"("estimated_tokens":9,"web_searches":2,"batch":true,"purpose":"shadow","cost_nano_usd":3})",
+      0);
+  ASSERT_TRUE(rows) << rows.error().message;
+  const ledger::Row& row = rows->front();
+  EXPECT_EQ(row.tokens.input, 6);  // of the 100, what no cache had to do with
+  EXPECT_EQ(row.tokens.cache_read, 60);
+  EXPECT_EQ(row.tokens.cache_write_5m + row.tokens.cache_write_1h, 34);
+  EXPECT_EQ(row.tokens.web_searches, 2);
+  EXPECT_EQ(row.estimated_tokens, 9);
+  EXPECT_TRUE(row.terms.batch);
+  EXPECT_EQ(row.purpose, "shadow");
+  EXPECT_EQ(row.cost, 3);
+  EXPECT_EQ(parse_trace(kLine, 0)->front().cost, steering::kCostNotSaid);
+}
+
 TEST(Trace, AFaultNamesItsLine) {
   for (const char* wrong :
        {"{", "[]", R"({"started_ms":1})",
         R"({"started_ms":-1,"backend":"b","model":"m","input_tokens":1,"output_tokens":1})",
         R"({"started_ms":1,"model":"m","input_tokens":1,"output_tokens":1})",
+        R"({"started_ms":1,"backend":"b","model":"m","input_tokens":1,"output_tokens":1,)"
+        R"("cache_read_tokens":2})",
         // What no sum of them could hold.
         R"({"started_ms":9e18,"backend":"b","model":"m","input_tokens":1,"output_tokens":1})",
         R"({"started_ms":1,"backend":"b","model":"m","input_tokens":9e18,"output_tokens":1})",

@@ -31,22 +31,6 @@ bool is_claude(const ledger::Row& row) {
   return row.backend == "claude";
 }
 
-std::vector<Past> requests_of(const std::vector<ledger::Row>& rows) {
-  std::vector<Past> out;
-  std::map<std::string_view, std::size_t> places;
-  for (const ledger::Row& row : rows) {
-    if (!row.purpose.empty() && row.purpose != "answer") continue;
-    if (row.dialect.ends_with("_embeddings")) continue;
-    const auto [place, fresh] = places.emplace(row.request_id, out.size());
-    if (fresh) out.emplace_back();
-    Past& past = out[place->second];
-    if (past.answer != nullptr && !is_claude(*past.answer)) past.local_failed = true;
-    past.answer = &row;
-    past.cost += row.cost;
-  }
-  return out;
-}
-
 std::vector<std::string> split_reasons(const std::string& text) {
   constexpr std::string_view kBetween = "; ";
   std::vector<std::string> out;
@@ -158,6 +142,24 @@ ledger::NanoUsd price_of(const ledger::Row& row, const std::string& model,
   return prices.cost(model, tokens, terms).value_or(0);
 }
 
+std::vector<Past> requests_of(const std::vector<ledger::Row>& rows,
+                              const ledger::PriceBook& prices) {
+  std::vector<Past> out;
+  std::map<std::string_view, std::size_t> places;
+  for (const ledger::Row& row : rows) {
+    if (!row.purpose.empty() && row.purpose != "answer") continue;
+    if (row.dialect.ends_with("_embeddings")) continue;
+    const auto [place, fresh] = places.emplace(row.request_id, out.size());
+    if (fresh) out.emplace_back();
+    Past& past = out[place->second];
+    if (past.answer != nullptr && !is_claude(*past.answer)) past.local_failed = true;
+    past.answer = &row;
+    if (row.cost != kCostNotSaid) past.cost += row.cost;
+    else if (is_claude(row)) past.cost += price_of(row, row.model, prices, row.terms);
+  }
+  return out;
+}
+
 struct Ground {  // what every request of a replay stands on
   const policy::Settings& settings;
   const ledger::PriceBook& prices;
@@ -246,7 +248,7 @@ Replay replay(const std::vector<ledger::Row>& rows, const config::Config& config
   Ground ground{
       settings, prices, {.us_only = config.claude.workspace_us_only}, ReplayBudget(config.budget)};
   Replay sum;
-  for (const Past& past : requests_of(rows)) {
+  for (const Past& past : requests_of(rows, prices)) {
     Told told(*past.answer, calendar);
     told.facts().installed = models.installed;
     told.facts().local_default = models.local_default;

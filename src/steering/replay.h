@@ -37,6 +37,9 @@ struct Replay {
   std::map<std::string, Move> moves;  // "FROM -> TO"
 };
 
+// The cost of a row of a trace that does not say it: that of its tokens.
+inline constexpr ledger::NanoUsd kCostNotSaid = -1;
+
 // `rows`: of the ledger, oldest first; only answers to clients count. A week's budget is paced anew
 // over what the other policy would have spent. Tool loops and whether a request had tools or images
 // are not in a ledger and not replayed.

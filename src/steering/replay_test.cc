@@ -73,6 +73,14 @@ TEST(Replay, ACheaperTierIsPricedFromTheRequestsOwnTokens) {
   EXPECT_EQ(result.moves.at("claude-opus-5-5 (hard) -> claude-haiku-5-5 (small)").count, 1);
 }
 
+TEST(Replay, ATraceThatDoesNotSayWhatItCostIsPricedFromItsTokens) {
+  ledger::Row row = by_claude("a"), local = by_local("b");
+  row.cost = local.cost = kCostNotSaid;
+  const auto result = replay({row, local}, config_with(), prices());
+  EXPECT_EQ(result.cost_was, 6'000'000);
+  EXPECT_EQ(result.cost_is, 6'000'000);
+}
+
 TEST(Replay, ADefaultMovesOnlyWhatDeclaredNothing) {
   config::Config config = config_with();
   config.routing.default_priority = "high";
