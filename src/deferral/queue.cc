@@ -102,7 +102,9 @@ Result<> Queue::add(const Ticket& ticket, std::string_view body) {
       bytes > limits_.bytes_max - bytes_)
     return fail(Code::kExhausted, std::to_string(entries_.size()) +
                                       " requests wait, or are kept with their answers: there is "
-                                      "no room for another one");
+                                      "no room for another one; `tophand deferred` shows them, "
+                                      "`tophand deferred --cancel ID` gives one up, and [defer] "
+                                      "queue_max is how many may wait");
   TOPHAND_CHECK("keep the request", write_private_file(path(ticket.id, State::kWaiting), text));
   entries_[ticket.id] = {.ticket = ticket, .bytes = bytes};
   bytes_ += bytes;
