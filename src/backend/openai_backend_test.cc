@@ -279,6 +279,19 @@ TEST(OpenAiBackend, PassesEmbeddingsOn) {
             Code::kUpstream);
 }
 
+TEST(OpenAiBackend, ARefusedKeyIsOursToMend) {
+  for (const int status : {401, 403}) {
+    Rig rig("openai", {{"POST /v1/chat/completions",
+                        {status, R"({"error":{"message":"Invalid API Key"}})"}}});
+    const Report report = rig.answer();
+    ASSERT_TRUE(report.failure);
+    EXPECT_EQ(report.failure->error.code, Code::kUpstream) << status;
+    EXPECT_EQ(report.failure->error.message,
+              "ws2: it refused our key (" + std::to_string(status) +
+                  ": Invalid API Key); check key_file of the backend ws2");
+  }
+}
+
 TEST(OpenAiBackend, KeepsWhatARefusalOfEmbeddingsSaysOfAskingAgain) {
   FakeAnswer busy{429, R"({"error":{"message":"busy"}})"};
   for (const char* said : {"7", "later"}) {

@@ -38,6 +38,13 @@ void complete_usage(const chat::Request& request, const Report& report, chat::Fi
     finished.usage.output_tokens = (report.output_bytes + kBytesPerToken - 1) / kBytesPerToken;
 }
 
+// What a server says about our key is no fault of the client's, who has shown it none.
+Error key_blamed(int status, Error error, const std::string& name) {
+  if (status != 401 && status != 403) return error;
+  return {Code::kUpstream, "it refused our key (" + std::to_string(status) + ": " + error.message +
+                               "); check key_file of the backend " + name};
+}
+
 }  // namespace
 
 Result<ServerDoor> ServerDoor::open(const config::BackendConfig& config,
@@ -83,8 +90,12 @@ Result<std::string> ServerDoor::ask_text(const std::string& path, std::string_vi
   TOPHAND_TRY(response, path, client_->send(endpoint_, request, &client));
   if (const int status = response->status(); !is_success(status)) {
     const auto words = read_refusal_body(*response, client);
-    if (kept != nullptr) net::pass_on_retry_after(response->headers(), *kept);
-    return tl::unexpected(chat::read_server_error(status, words.value_or("")).error.within(path));
+    Error error = chat::read_server_error(status, words.value_or("")).error;
+    if (kept != nullptr) {  // a client waits for this
+      net::pass_on_retry_after(response->headers(), *kept);
+      error = key_blamed(status, std::move(error), name_);
+    }
+    return tl::unexpected(std::move(error).within(path));
   }
   const std::size_t bytes_max = body.empty() ? kShortAnswerBytesMax : kAskedAnswerBytesMax;
   auto text = response->read_all(&client, bytes_max);
@@ -134,7 +145,7 @@ Report ServerDoor::refusal(net::ClientResponse& response, const net::Cancellatio
                                       "), which is not followed: check its url"});
   } else {
     chat::Failed failed = chat::read_server_error(status, body.value_or(""));
-    report = refused(std::move(failed.error).within(name_));
+    report = refused(key_blamed(status, std::move(failed.error), name_).within(name_));
   }
   net::pass_on_retry_after(response.headers(), report.kept);
   return report;
