@@ -91,7 +91,8 @@ Result<config::Config> load_usable_config(const config::Paths& paths,
   if (auto checked = steering::check_routing(*loaded); !checked)
     return tl::unexpected(std::move(checked).error());
   if (auto usable = check_usable(*loaded); !usable)
-    return tl::unexpected(std::move(usable).error().within(paths.config_file));
+    return tl::unexpected(std::move(usable).error().within(
+        paths.config_file + config::line_of(paths.config_file, usable.error().message)));
   return loaded;
 }
 

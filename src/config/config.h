@@ -271,6 +271,9 @@ Result<Config> parse_config(std::string_view toml, std::string_view origin);
 // https unless it is this machine's, so that the key never travels in clear text.
 Result<Config> load_config(const Paths& paths, const Environment& env);
 
+// What is wrong with a setting of the file, said where it stands: " line 12" when `message` begins
+// with its name ("budget.week_starts: ...") and the file has it; else "".
+std::string line_of(const std::string& config_file, std::string_view message);
 std::string default_config_text();  // commented, every key at its default; parses to Config{}
 
 }  // namespace tophand::config

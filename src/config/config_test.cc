@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "config/schema.h"
+
 namespace tophand::config {
 namespace {
 
@@ -27,6 +29,15 @@ struct Folder {
   }
   std::string path;
 };
+
+TEST(Config, AFaultOfASettingNamesItsLine) {
+  constexpr std::string_view kText = "prices_file = 'x'\n[budget]\n\nweek_starts = 'mon'\n";
+  EXPECT_EQ(line_of_setting(kText, "budget.week_starts"), " line 4");
+  EXPECT_EQ(line_of_setting(kText, "prices_file"), " line 1");
+  for (const char* other : {"budget.time_zone", "nosuch.key", "prices_file.x", "", "."})
+    EXPECT_EQ(line_of_setting(kText, other), "") << other;
+  EXPECT_EQ(line_of_setting("[[[", "budget"), "");
+}
 
 TEST(Config, TakesEveryKindOfValue) {
   const auto config = parse_config(

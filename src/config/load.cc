@@ -213,7 +213,10 @@ Result<Config> load_config(const Paths& paths, const Environment& env) {
   auto read = from_file(paths);
   if (!read) return read;
   Config config = *std::move(read);
-  TOPHAND_CHECK("configuration " + paths.config_file, check(config));
+  if (auto checked = check(config); !checked)
+    return tl::unexpected(
+        std::move(checked).error().within("configuration " + paths.config_file +
+                                          line_of(paths.config_file, checked.error().message)));
   resolve_paths(config, paths, env);
   TOPHAND_CHECK("configuration " + paths.config_file + ": models.mirror",
                 check_mirror(config.models.mirror));
@@ -236,6 +239,13 @@ Result<Config> load_config(const Paths& paths, const Environment& env) {
   }
   if (config.models.dir.empty()) config.models.dir = paths.data_dir + "/models";
   return config;
+}
+
+std::string line_of(const std::string& config_file, std::string_view message) {
+  const OpenFile file(config_file);
+  if (file.error() != 0) return "";
+  const auto text = file.read(kConfigBytesMax);
+  return text ? line_of_setting(*text, message.substr(0, message.find_first_of(": "))) : "";
 }
 
 std::string default_config_text() {

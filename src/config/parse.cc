@@ -78,6 +78,20 @@ Result<Config> read(const toml::table& root, std::string_view origin) {
 
 }  // namespace
 
+std::string line_of_setting(std::string_view text, std::string_view setting) {
+  const std::size_t dot = setting.find('.');
+  if (!check_nesting(text, "")) return "";
+  try {
+    const toml::table root = toml::parse(text);
+    const toml::node* node = root.get(setting.substr(0, dot));
+    if (node != nullptr && dot != std::string_view::npos)
+      node = node->is_table() ? node->as_table()->get(setting.substr(dot + 1)) : nullptr;
+    return node == nullptr ? "" : " line " + std::to_string(node->source().begin.line);
+  } catch (const std::exception&) {
+    return "";
+  }
+}
+
 Result<Config> parse_config(std::string_view text, std::string_view origin) {
   constexpr std::size_t kBytesMax = 1u << 20;
   if (text.size() > kBytesMax)

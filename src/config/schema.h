@@ -42,6 +42,9 @@ using BackendKey = KeyOf<BackendConfig>;      // of one [[backends]] entry; its 
 using CapKey = KeyOf<CapConfig>;              // of one [[budget.caps]] entry
 using ClaudeKeyKey = KeyOf<ClaudeKeyConfig>;  // of one [[claude.keys]] entry
 
+// " line 12" of the TOML text, where "table.key" is set; "" where it is not, or the text is none.
+std::string line_of_setting(std::string_view text, std::string_view setting);
+
 std::span<const Key> keys();
 std::span<const BackendKey> backend_keys();
 std::span<const CapKey> cap_keys();

@@ -264,7 +264,7 @@ url = "http://127.0.0.1:9"
                 file.write_text(text)
                 refused = self.run_with("config", "check", str(file))
                 self.assertEqual(refused.returncode, 2, refused.stdout)
-                self.assertIn(f"{file}: ", refused.stderr)
+                self.assertRegex(refused.stderr, re.escape(str(file)) + r" line \d+: ")
                 self.assertIn(want, refused.stderr)
                 served = self.run_with("serve", "--config", str(file), "--listen", "127.0.0.1:0")
                 self.assertEqual(served.returncode, 2, served.stdout)
