@@ -34,6 +34,12 @@ std::optional<std::string> read_document(const OpaqueBlock& block) {
   return json ? document_text(*json) : std::nullopt;
 }
 
+// What of a block a model elsewhere cannot take. Some can take images: those whose bytes or address
+// they are told, not those that lie with Claude.
+std::string_view lacking_for(const OpaqueBlock& block) {
+  return block.type == "image" ? "image_file_id" : std::string_view(block.type);
+}
+
 // False when nothing of the block is left for a local model.
 bool keep_block(Block& block, Role role, Request& request) {
   if (auto* text = std::get_if<TextBlock>(&block)) {
@@ -48,7 +54,7 @@ bool keep_block(Block& block, Role role, Request& request) {
     // Thoughts that only Claude can read: like its signed ones, nothing that an answer needs.
     if (opaque->type == "redacted_thinking") return false;
     if (auto text = read_document(*opaque)) block = TextBlock{*std::move(text)};
-    else note_unsupported(request, opaque->type);
+    else note_unsupported(request, lacking_for(*opaque));
   }
   return true;
 }

@@ -98,5 +98,19 @@ TEST(PrepareForLocal, ListsEachUnsupportedBlockOnce) {
   EXPECT_THAT(request.unsupported, testing::UnorderedElementsAre("image", "document"));
 }
 
+// Its bytes are Claude's alone, so a model that takes images cannot take it either.
+TEST(PrepareForLocal, TellsAnImageByFileIdFromThoseThatSomeModelsTake) {
+  constexpr std::string_view kBodies[] = {
+      A(R"({"role":"user","content":[{"type":"text","text":"What is it?"},)"
+        R"({"type":"image","source":{"type":"file","file_id":"file_1"}}]})"),
+      A(R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[)"
+        R"({"type":"image","source":{"type":"file","file_id":"file_1"}}]}]})")};
+  for (const std::string_view body : kBodies) {
+    Request request = parsed(kAnthropic, body);
+    prepare_for_local(request);
+    EXPECT_THAT(request.unsupported, testing::ElementsAre("image_file_id")) << body;
+  }
+}
+
 }  // namespace
 }  // namespace tophand::chat

@@ -75,12 +75,18 @@ struct BlockBytes {
   std::size_t operator()(const chat::OpaqueBlock& block) const { return block.json.size(); }
 };
 
+bool is_image(const chat::Block& block) {
+  const auto* opaque = std::get_if<chat::OpaqueBlock>(&block);  // one that lies with Claude
+  return std::holds_alternative<chat::ImageBlock>(block) ||
+         (opaque != nullptr && opaque->type == "image");
+}
+
 void measure(const chat::Request& request, Caller& caller) {
   std::size_t bytes = 0;
   for (const chat::Message& message : request.messages)
     for (const chat::Block& block : message.blocks) {
       bytes += std::visit(BlockBytes{}, block);
-      caller.has_images = caller.has_images || std::holds_alternative<chat::ImageBlock>(block);
+      caller.has_images = caller.has_images || is_image(block);
     }
   for (const chat::Tool& tool : request.tools)
     bytes += tool.name.size() + tool.description.size() + tool.input_schema_json.size();

@@ -114,6 +114,9 @@ TEST(Caller, PromptBytesCountTextsToolsAndNotImages) {
       "source":{"type":"base64","media_type":"image/png","data":"aGVsbG8="}}]}])");
   EXPECT_TRUE(seen.has_images);
   EXPECT_EQ(seen.prompt_bytes, 0);
+  EXPECT_TRUE(messages(R"("messages":[{"role":"user","content":[{"type":"image",
+      "source":{"type":"file","file_id":"file_1"}}]}])")
+                  .has_images);
 }
 
 }  // namespace
