@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "base/json.h"
 #include "chat/json_span.h"
+#include "chat/media_places.h"
 #include "chat/prompt_cache.h"
 #include "chat/request_parsers.h"
 
@@ -88,6 +89,7 @@ Result<> read_request(Dialect dialect, std::string_view body, Memory* memory, Re
                 "the request body is " + std::string(json_type(json)) + ": expected a JSON object");
   if (may_repeat) TOPHAND_FIELD_CHECK(check_said_once(body));
   TOPHAND_FIELD_CHECK(parse_fields(dialect, json, memory, request));
+  move_media_to_user_turns(request);
   std::erase(request.stop, "");  // would stop everything, and some servers refuse it
   return check_demanded_call(request, json);
 }

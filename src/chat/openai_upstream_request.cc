@@ -25,6 +25,13 @@ Json image_part(const ImageBlock& image) {
   return out;
 }
 
+Json text_part(std::string_view text) {
+  Json out = Json::object();
+  out["type"] = "text";
+  out["text"] = text;
+  return out;
+}
+
 // Of a message with images. Where there is only text it is sent as a string: some servers'
 // templates take nothing else.
 Json content_parts(const Message& message) {
@@ -33,11 +40,7 @@ Json content_parts(const Message& message) {
     if (const auto* image = std::get_if<ImageBlock>(&block)) {
       parts.push_back(image_part(*image));
     } else if (const auto* text = std::get_if<TextBlock>(&block)) {
-      if (text->text.empty()) continue;
-      Json part = Json::object();
-      part["type"] = "text";
-      part["text"] = text->text;
-      parts.push_back(std::move(part));
+      if (!text->text.empty()) parts.push_back(text_part(text->text));
     }
   }
   return parts;
@@ -100,12 +103,28 @@ class Messages {
   const std::vector<Turn>& turns() const { return turns_; }
 
  private:
-  // Appends to the last turn when it is of this role and text.
+  // Appends to the last turn when it is of this role.
   void push_or_join(std::string_view role, std::string text) {
-    const bool joins =
-        !turns_.empty() && turns_.back().role == role && turns_.back().parts.is_null();
-    if (joins) (turns_.back().text += "\n\n") += text;
-    else turns_.push_back({role, std::move(text)});
+    if (turns_.empty() || turns_.back().role != role) {
+      turns_.push_back({role, std::move(text)});
+    } else if (Turn& last = turns_.back(); last.parts.is_null()) {
+      (last.text += "\n\n") += text;
+    } else if (!text.empty()) {
+      last.parts.push_back(text_part(text));
+    }
+  }
+
+  void push_or_join_parts(Json parts) {
+    if (turns_.empty() || turns_.back().role != "user") {
+      turns_.push_back({.role = "user", .text = {}, .parts = std::move(parts)});
+      return;
+    }
+    Turn& last = turns_.back();
+    if (last.parts.is_null()) {
+      last.parts = Json::array();
+      if (!last.text.empty()) last.parts.push_back(text_part(last.text));
+    }
+    for (Json& part : parts) last.parts.push_back(std::move(part));
   }
 
   void add_system(std::string text) {
@@ -127,10 +146,7 @@ class Messages {
                         .tool_call_id = result->tool_use_id,
                         .name = result->tool_name});
     }
-    if (has_image(message)) {
-      turns_.push_back({.role = "user", .text = {}, .parts = content_parts(message)});
-      return;
-    }
+    if (has_image(message)) return push_or_join_parts(content_parts(message));
     std::string text = text_of(message);
     if (!has_results || !text.empty()) push_or_join("user", std::move(text));
   }

@@ -49,6 +49,25 @@ TEST(WriteOpenAiRequest, SendsImagesAsParts) {
             R"("image_url":{"url":"data:image/png;base64,AAAA"}}]}])");
 }
 
+// Templates that insist on turns by turns refuse two of one role in a row.
+TEST(WriteOpenAiRequest, JoinsWhatTheUserSaidAndShowedInARow) {
+  EXPECT_EQ(dump_json(messages_of(
+                R"([{"role":"user","content":"see"},{"role":"user","content":[{"type":"image",)"
+                R"("source":{"type":"url","url":"u:1"}}]},{"role":"user","content":"well?"}])")),
+            R"([{"role":"user","content":[{"type":"text","text":"see"},{"type":"image_url",)"
+            R"("image_url":{"url":"u:1"}},{"type":"text","text":"well?"}]}])");
+}
+
+TEST(WriteOpenAiRequest, ShowsTheUserTheImagesOfSystemText) {
+  EXPECT_EQ(dump_json(written(
+                Dialect::kOpenAiChat,
+                R"({"model":"m","messages":[{"role":"system","content":[)"
+                R"({"type":"text","text":"a"},{"type":"image_url",)"
+                R"("image_url":{"url":"u:1"}}]},{"role":"user","content":"q"}]})")["messages"]),
+            R"([{"role":"system","content":"a"},{"role":"user","content":[{"type":"image_url",)"
+            R"("image_url":{"url":"u:1"}},{"type":"text","text":"q"}]}])");
+}
+
 TEST(WriteOpenAiRequest, PutsOneSystemMessageFirstUnlessTheServerTakesMore) {
   const char* body =
       R"({"model":"m","messages":[{"role":"system","content":"a"},{"role":"developer",)"
