@@ -49,13 +49,6 @@ void erase_nulls(Json& object, bool keeps_values) {
   for (const std::string& key : gone) object.erase(key);
 }
 
-bool is_object_type(const Json& schema) {
-  const Json* type = find_key(schema, "type");
-  if (type == nullptr) return false;
-  if (!type->is_array()) return *type == "object";
-  return std::any_of(type->begin(), type->end(), [](const Json& each) { return each == "object"; });
-}
-
 }  // namespace
 
 void drop_nulls(Json& schema) {
@@ -66,13 +59,6 @@ void drop_nulls(Json& schema) {
         inner != schema.end() && inner->is_object())
       erase_nulls(*inner, false);
   each_below(schema, [](Json& below) { drop_nulls(below); });
-}
-
-void close_objects(Json& schema) {
-  if (!schema.is_object()) return;
-  each_below(schema, [](Json& below) { close_objects(below); });
-  if (is_object_type(schema) && !schema.contains("additionalProperties"))
-    schema["additionalProperties"] = false;
 }
 
 }  // namespace tophand::chat

@@ -2,6 +2,8 @@
 // room.
 #pragma once
 
+#include <optional>
+
 #include "base/json_fwd.h"
 
 namespace tophand::chat {
@@ -10,8 +12,10 @@ namespace tophand::chat {
 // that are null are taken out, but for values: const and default, and what is in an enum.
 void drop_nulls(Json& schema);
 
-// The API refuses an answer's schema whose objects leave open what else they may hold. Other
-// vendors' schemas do; an answer that is closed fits them as well.
-void close_objects(Json& schema);
+// An answer's schema as the API takes it: objects are closed, and what it knows no word for
+// (limits, patterns, what a choice leaves open) stands in descriptions, where the model reads it.
+// Nothing where too little of it would be left: schemas that go in circles or lie elsewhere,
+// objects of any names (maps), values of any type, anything but an object at the top.
+std::optional<Json> answer_schema_for_claude(Json schema);
 
 }  // namespace tophand::chat

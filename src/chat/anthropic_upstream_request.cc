@@ -1,6 +1,7 @@
 // A request of any dialect as a body for the Claude API. docs/protocols/anthropic-messages.md,
 // "What other dialects become".
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "chat/prompt_cache.h"
 #include "chat/tool_id.h"
 #include "chat/upstream.h"
+#include "chat/upstream_parts.h"
 
 namespace tophand::chat {
 namespace {
@@ -272,7 +274,10 @@ class MessageList {
   Json list_ = Json::array();
 };
 
-void add_messages(const Request& request, Json& out) {
+// Whether Claude is told in words that JSON is wanted, or held to it by the API.
+enum class JsonWish : std::uint8_t { kNone, kInWords };
+
+void add_messages(const Request& request, JsonWish wish, Json& out) {
   SystemText system;
   MessageList messages;
   bool leading = true;
@@ -289,7 +294,7 @@ void add_messages(const Request& request, Json& out) {
     const char* role = message.role == Role::kUser ? "user" : "assistant";
     for (const Block& block : message.blocks) messages.add(role, block_json(block));
   }
-  if (request.json_object) system.add("Answer with one JSON object and nothing else.", "\n\n");
+  if (wish == JsonWish::kInWords) system.add(json_instruction(request), "\n\n");
   if (Json text = system.json(); !text.is_null()) out["system"] = std::move(text);
   out["messages"] = messages.take();
 }
@@ -332,12 +337,17 @@ void add_tools(const Request& request, Json& out) {
     out["tool_choice"] = std::move(choice);
 }
 
-void add_format(const Request& request, Json& out) {
-  if (request.json_schema.empty()) return;
-  Json schema = object_or_empty(request.json_schema);
-  drop_nulls(schema);
-  close_objects(schema);
-  out["output_config"]["format"] = {{"type", "json_schema"}, {"schema", std::move(schema)}};
+// As "output_config.format". null where there is no schema, or none that the API takes.
+Json format_json(const Request& request) {
+  if (request.json_schema.empty()) return nullptr;
+  auto schema = answer_schema_for_claude(object_or_empty(request.json_schema));
+  if (!schema) return nullptr;
+  return {{"type", "json_schema"}, {"schema", std::move(*schema)}};
+}
+
+JsonWish wish_of(const Request& request, const Json& format) {
+  const bool untold = !request.json_schema.empty() && format.is_null();
+  return request.json_object || untold ? JsonWish::kInWords : JsonWish::kNone;
 }
 
 }  // namespace
@@ -347,13 +357,14 @@ std::string write_anthropic_request(const Request& request, std::string_view mod
   Json out = Json::object();
   out["model"] = model;
   out["max_tokens"] = request.max_tokens.value_or(wording.max_tokens);
-  add_messages(request, out);
+  Json format = format_json(request);
+  add_messages(request, wish_of(request, format), out);
   add_tools(request, out);
   Json stops = Json::array();
   for (const std::string& stop : request.stop)
     if (!is_refused_stop(stop)) stops.push_back(stop);
   if (!stops.empty()) out["stop_sequences"] = std::move(stops);
-  add_format(request, out);
+  if (!format.is_null()) out["output_config"]["format"] = std::move(format);
   if (request.stream) out["stream"] = true;
   place_cache_marks(request, wording.cache_prompt, out);
   return dump_json(out);
@@ -366,9 +377,10 @@ std::string_view left_out_for_claude(const Request& request) {
 std::string write_anthropic_count(const Request& request, std::string_view model) {
   Json out = Json::object();
   out["model"] = model;
-  add_messages(request, out);
+  Json format = format_json(request);
+  add_messages(request, wish_of(request, format), out);
   add_tools(request, out);
-  add_format(request, out);
+  if (!format.is_null()) out["output_config"]["format"] = std::move(format);
   return dump_json(out);
 }
 

@@ -4,6 +4,7 @@
 #include "chat/conversation.h"
 #include "chat/document_text.h"
 #include "chat/request_parsers.h"
+#include "chat/upstream_parts.h"
 
 namespace tophand::chat {
 namespace {
@@ -83,10 +84,7 @@ bool wants_json(const Request& request) {
 // message, where it is the same in every turn of the conversation.
 void ask_for_json(Request& request) {
   if (!wants_json(request)) return;
-  std::string text =
-      request.tools.empty() ? "Answer with " : "Unless you call a tool, answer with ";
-  if (request.json_schema.empty()) text += "one JSON object and nothing else.";
-  else text += "JSON that fits this JSON Schema, and nothing else: " + request.json_schema;
+  std::string text = json_instruction(request);
   auto& messages = request.messages;
   if (messages.empty()) return;
   if (messages.front().role != Role::kSystem)

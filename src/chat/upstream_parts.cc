@@ -141,6 +141,13 @@ std::string_view role_name(Role role) {
   return "assistant";
 }
 
+std::string json_instruction(const Request& request) {
+  std::string text =
+      request.tools.empty() ? "Answer with " : "Unless you call a tool, answer with ";
+  if (request.json_schema.empty()) return text + "one JSON object and nothing else.";
+  return text + "JSON that fits this JSON Schema, and nothing else: " + request.json_schema;
+}
+
 Json function_tools(const std::vector<Tool>& tools, const ToolChoice& choice) {
   Json out = Json::array();
   for (const Tool& tool : tools) {

@@ -47,6 +47,9 @@ std::string_view role_name(Role role);
 // How much the client wants a model to think, in a word that most servers know ("xhigh" few do).
 std::string_view usual_effort(const Request& request);
 
+// What tells a model in words that JSON is wanted, for a request that wants some.
+std::string json_instruction(const Request& request);
+
 // {"type":"function","function":{...}} for each tool the model may call: all, or the one named.
 Json function_tools(const std::vector<Tool>& tools, const ToolChoice& choice);
 

@@ -157,15 +157,15 @@ TEST(WriteAnthropicRequest, MapsEverySetting) {
       R"({"model":"m","max_tokens":7,"stream":true,"temperature":1.9,"top_p":0.5,"stop":["A"," "],)"
       R"("tools":[{"type":"function","function":{"name":"f","description":"d","parameters":)"
       R"({"properties":{}}}}],"tool_choice":"required","parallel_tool_calls":false,)"
-      R"("response_format":{"type":"json_schema","json_schema":{"schema":{"type":"object"}}},)"
+      R"("response_format":{"type":"json_schema","json_schema":{"schema":{"properties":{}}}},)"
       R"("messages":[{"role":"user","content":"q"}]})");
   EXPECT_EQ(dump_json(body),
             R"({"model":"claude-x","max_tokens":7,"messages":[{"role":"user","content":[)"
             R"({"type":"text","text":"q"}]}],"tools":[{"name":"f","description":"d",)"
             R"("input_schema":{"properties":{},"type":"object"}}],"tool_choice":{"type":"any",)"
             R"("disable_parallel_tool_use":true},"stop_sequences":["A"],"output_config":)"
-            R"({"format":{"type":"json_schema","schema":{"type":"object","additionalProperties":)"
-            R"(false}}},"stream":true})")
+            R"({"format":{"type":"json_schema","schema":{"type":"object","properties":{},)"
+            R"("additionalProperties":false}}},"stream":true})")
       << "and no sampling parameters";
 }
 
@@ -181,8 +181,8 @@ TEST(WriteAnthropicRequest, OnlyAllowedToolsAreOffered) {
 
 TEST(WriteAnthropicRequest, ASchemaReachesClaudeFromEveryDialectWithItsObjectsClosed) {
   constexpr std::string_view kSchema =
-      R"({"type":"object","properties":{"a":{"type":"array","items":{"type":"object"}},)"
-      R"("b":{"type":"object","additionalProperties":true}}})";
+      R"({"type":"object","properties":{"a":{"type":"array","items":{"properties":{}}},)"
+      R"("b":{"type":"integer","minimum":1}}})";
   const std::string schema(kSchema);
   const std::pair<Dialect, std::string> rows[] = {
       {Dialect::kOpenAiChat, R"({"model":"m","messages":[{"role":"user","content":"q"}],)"
@@ -206,8 +206,9 @@ TEST(WriteAnthropicRequest, ASchemaReachesClaudeFromEveryDialectWithItsObjectsCl
     const auto sent = parse_json(write_anthropic_request(*request, "claude-x", {.max_tokens = 9}));
     EXPECT_EQ(dump_json(sent->at("output_config")),
               R"({"format":{"type":"json_schema","schema":{"type":"object","properties":{"a":)"
-              R"({"type":"array","items":{"type":"object","additionalProperties":false}},"b":)"
-              R"({"type":"object","additionalProperties":true}},"additionalProperties":false}}})");
+              R"({"type":"array","items":{"type":"object","properties":{},"additionalProperties":)"
+              R"(false}},"b":{"type":"integer","description":"{\"minimum\":1}"}},)"
+              R"("additionalProperties":false}}})");
   }
 }
 

@@ -56,8 +56,8 @@ constexpr std::int64_t kFrameTokens = 32;
 // What each tool of Anthropic's own adds to the prompt; computer use, the longest, some 1,200.
 constexpr std::int64_t kProviderToolTokens = 2048;
 
-// As the writer for Claude has it: every object of the schema is closed, which takes less than a
-// frame.
+// As the writer for Claude has it: every object of the schema is closed, and what the API does not
+// take stands in its description, or the whole in a sentence. Each takes less than a frame.
 std::int64_t schema_tokens(const chat::Request& request) {
   const std::string& schema = request.json_schema;
   return static_cast<std::int64_t>(schema.size()) + kFrameTokens * std::ranges::count(schema, '{');
