@@ -76,9 +76,11 @@ consteval bool codes_are_in_order() {
 }
 static_assert(codes_are_in_order());
 
-// What could not be found, where clients are told that by more than a code.
+// What an error is about, where more than its code hangs on that.
 enum class About : std::uint8_t {
   kOther,
+  kAbility,  // with kInvalid: this model or server does not do it, another one may
+  // with kNotFound, as clients are told by more than the code:
   kModel,
   kThread,            // a conversation that the server was to hold (Messages)
   kPreviousResponse,  // that a request continues (Responses)
@@ -91,6 +93,7 @@ struct Error {
   std::string message;  // lower case, no full stop; what was expected, what was found, what to do
   About about = About::kOther;
   std::string field = {};  // of a request: the one that is wrong, "messages[2].content"
+  std::string word = {};   // what a provider calls it: "unsupported_value", "" mostly
 
   // Adds the caller's view in front: "load model: open weights.gguf: no such file".
   Error within(std::string_view step) && {

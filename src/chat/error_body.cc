@@ -52,6 +52,8 @@ std::string_view not_found_code(About what) {
 OpenAiError openai_error(const Error& error) {
   switch (error.code) {
     case Code::kInvalid:
+      if (!error.word.empty()) return {"invalid_request_error", error.word};
+      [[fallthrough]];
     case Code::kConflict:
       return {"invalid_request_error",
               error.about == About::kPreviousResponse ? "previous_response_not_found" : ""};

@@ -61,8 +61,9 @@ Result<> add_message(const Message& message, Json& list) {
   for (const Block& block : message.blocks) {
     if (const auto* image = std::get_if<ImageBlock>(&block)) {
       if (image->base64.empty())
-        return tophand::fail(Code::kNotFound,
-                             "Ollama takes images as their bytes only, not by their address");
+        return tophand::fail(Code::kInvalid,
+                             "Ollama takes images as their bytes only, not by their address",
+                             About::kAbility);
       images.push_back(image->base64);
     } else if (const auto* tool = std::get_if<ToolUseBlock>(&block)) {
       calls.push_back(tool_call(*tool, calls.size()));

@@ -113,7 +113,8 @@ TEST(WriteOllamaRequest, RefusesAnImageByItsAddress) {
   ASSERT_TRUE(request.has_value());
   const auto body = write_ollama_request(*request, {.model = "m1"});
   ASSERT_FALSE(body.has_value());
-  EXPECT_EQ(body.error().code, Code::kNotFound);
+  EXPECT_EQ(body.error().code, Code::kInvalid);
+  EXPECT_EQ(body.error().about, About::kAbility) << "another server may take it";
 }
 
 TEST(WriteOllamaRequest, ARawPromptIsForGenerate) {
@@ -223,6 +224,23 @@ void PrintTo(const ErrorRow& row, std::ostream* out) {
 
 class ServerErrors : public testing::TestWithParam<ErrorRow> {};
 
+// The client's request is wrong for this model, whatever another one would say.
+TEST(ServerError, WhatAModelDoesNotDoIsNoModelThatIsMissing) {
+  const Error error =
+      read_server_error(400, R"({"error":{"message":"'temperature' does not support 0.2 here",)"
+                             R"("type":"invalid_request_error","param":"temperature",)"
+                             R"("code":"unsupported_value"}})")
+          .error;
+  EXPECT_EQ(error.code, Code::kInvalid);
+  EXPECT_EQ(error.about, About::kAbility) << "which another model may do";
+  EXPECT_EQ(write_error(Dialect::kOpenAiChat, error, ""),
+            R"({"error":{"message":"'temperature' does not support 0.2 here",)"
+            R"("type":"invalid_request_error","param":"temperature","code":"unsupported_value"}})");
+  const Error numbered = read_server_error(400, R"({"error":{"message":"m","code":"400"}})").error;
+  EXPECT_NE(write_error(Dialect::kOpenAiChat, numbered, "").find(R"("code":null)"),
+            std::string::npos);
+}
+
 TEST_P(ServerErrors, SayWhatToDo) {
   const Failed failed = read_server_error(GetParam().status, GetParam().body);
   EXPECT_EQ(failed.error.code, GetParam().code);
@@ -263,8 +281,8 @@ INSTANTIATE_TEST_SUITE_P(
                  R"([{"msg":"field required"}])"},
         ErrorRow{"OllamaUnknownModel", 404, R"({"error":"model 'm' not found"})", Code::kNotFound,
                  "model 'm' not found"},
-        ErrorRow{"OllamaCannot", 400, R"({"error":"\"m\" does not support tools"})",
-                 Code::kNotFound, "\"m\" does not support tools"},
+        ErrorRow{"OllamaCannot", 400, R"({"error":"\"m\" does not support tools"})", Code::kInvalid,
+                 "\"m\" does not support tools"},
         ErrorRow{"OllamaContext", 400, R"({"error":"the input length exceeds the context length"})",
                  Code::kPromptTooLong, "the input length exceeds the context length"},
         ErrorRow{"OllamaBusy", 503,

@@ -87,10 +87,19 @@ bool is_about_model(const Told& told) {
 
 Code code_for(const Told& told, int status) {
   if (is_too_long(told)) return Code::kPromptTooLong;
-  // Ollama says 400 where another model, or another machine's, may well do it.
-  if (status == 400 && told.message.find("does not support") != std::string::npos)
-    return Code::kNotFound;
   return code_of_status(status);
+}
+
+// Ollama says 400 where another model, or another machine's, may well do it.
+About about_of(const Told& told, Code code) {
+  const bool lacks = told.message.find("does not support") != std::string::npos;
+  if (code == Code::kInvalid && lacks) return About::kAbility;
+  return code == Code::kNotFound && is_about_model(told) ? About::kModel : About::kOther;
+}
+
+// Not a status in quotes.
+bool is_word(std::string_view code) {
+  return !code.empty() && (code.front() < '0' || code.front() > '9');
 }
 
 }  // namespace
@@ -103,9 +112,10 @@ Failed read_server_error(int status, std::string_view body) {
   if (told.message.empty())
     told.message = "answered with status " + std::to_string(status) + " and no readable error";
   if (told.message.size() > kMessageBytesMax) told.message.resize(kMessageBytesMax);
-  const About about =
-      code == Code::kNotFound && is_about_model(told) ? About::kModel : About::kOther;
-  return Failed{{code, std::move(told.message), about, std::move(told.param)}, ""};
+  const About about = about_of(told, code);
+  if (code != Code::kInvalid || !is_word(told.code)) told.code.clear();
+  return Failed{{code, std::move(told.message), about, std::move(told.param), std::move(told.code)},
+                ""};
 }
 
 }  // namespace tophand::chat

@@ -29,8 +29,9 @@ Health health_of(const backend::Report& report) {
 bool may_help_elsewhere(const backend::Report& report) {
   if (report.end == backend::End::kFinished || report.end == backend::End::kCancelled) return false;
   if (!report.failure) return true;
-  const Code code = report.failure->error.code;
-  return code != Code::kInvalid && code != Code::kTooLarge;
+  const Error& error = report.failure->error;
+  if (error.code == Code::kInvalid) return error.about == About::kAbility;
+  return error.code != Code::kTooLarge;
 }
 
 bool is_spend_limit(const backend::Report& report) {

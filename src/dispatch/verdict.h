@@ -13,7 +13,8 @@ namespace tophand::dispatch {
 Health health_of(const backend::Report& report);
 
 // Whether another backend may do better: a failure that is ours or theirs, or a prompt that is too
-// long for this model. Not when the client left, and not for a request that is wrong everywhere.
+// long for this model, or what this model does not do. Not when the client left, and not for a
+// request that is wrong everywhere.
 bool may_help_elsewhere(const backend::Report& report);
 
 // The provider's own cap on what this account may spend is reached: a 429 that asking again cannot

@@ -34,6 +34,14 @@ TEST(Verdict, WaitsForShortTimesOnly) {
     EXPECT_EQ(repeat_after_ms(test.report, kNowMs), test.ms) << test.what;
 }
 
+TEST(Verdict, WhatAModelDoesNotDoAnotherMayDo) {
+  backend::Report report = refusal(Code::kInvalid, 400);
+  EXPECT_FALSE(may_help_elsewhere(report));
+  report.failure->error.about = About::kAbility;
+  EXPECT_TRUE(may_help_elsewhere(report));
+  EXPECT_EQ(health_of(report), Health::kWell);
+}
+
 TEST(Verdict, KnowsWhatAFailureSaysOfItsBackend) {
   const std::pair<Code, Health> cases[] = {
       {Code::kUnavailable, Health::kFailing}, {Code::kUpstream, Health::kFailing},
