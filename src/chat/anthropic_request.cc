@@ -20,7 +20,8 @@ Result<Block> parse_image(const Field& block) {
   if (type == "base64") {
     TOPHAND_FIELD(media_type, source["media_type"].string());
     TOPHAND_FIELD(data, source["data"].string());
-    return Block(ImageBlock{media_type, data, {}});
+    // Claude is sent the bytes as they came, and judges the label; others are told what it is.
+    return Block(ImageBlock{image_type(data, media_type), data, {}});
   }
   if (type == "url") {
     TOPHAND_FIELD(url, source["url"].string());

@@ -210,16 +210,26 @@ std::optional<DataUri> parse_data_uri(std::string_view uri) {
   const std::size_t mark = uri.substr(0, 256).find(kBase64);
   if (mark == std::string_view::npos) return std::nullopt;
   const std::string_view type = uri.substr(kScheme.size(), mark - kScheme.size());
-  return DataUri{std::string(type.substr(0, type.find(';'))),
-                 std::string(uri.substr(mark + kBase64.size()))};
+  DataUri out{std::string(type.substr(0, type.find(';'))),
+              std::string(uri.substr(mark + kBase64.size()))};
+  std::erase_if(out.base64, [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); });
+  return out;
 }
 
 std::string_view sniff_image_type(std::string_view base64) {
-  // The magic numbers of JPEG, GIF and WebP (RIFF) as they look in base64.
+  // The magic numbers of PNG, JPEG, GIF and WebP (RIFF) as they look in base64; "<svg", "<?xml".
+  if (base64.starts_with("iVBORw0KGg")) return "image/png";
   if (base64.starts_with("/9j/")) return "image/jpeg";
   if (base64.starts_with("R0lGOD")) return "image/gif";
   if (base64.starts_with("UklGR")) return "image/webp";
-  return "image/png";
+  if (base64.starts_with("PHN2Z") || base64.starts_with("PD94bWwg")) return "image/svg+xml";
+  return "";
+}
+
+std::string image_type(std::string_view base64, std::string_view label) {
+  if (const auto seen = sniff_image_type(base64); !seen.empty()) return std::string(seen);
+  std::string type = lowered(label);
+  return type == "image/jpg" || type == "image/pjpeg" ? "image/jpeg" : type;
 }
 
 }  // namespace tophand::chat

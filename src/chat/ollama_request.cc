@@ -119,7 +119,7 @@ Result<> parse_images(const Field& images, std::vector<Block>& blocks) {
   TOPHAND_FIELD(list, images.strings());
   for (std::string& data : list) {
     if (auto uri = parse_data_uri(data)) data = std::move(uri->base64);  // some clients write those
-    std::string type(sniff_image_type(data));
+    std::string type = image_type(data, "image/png");
     blocks.emplace_back(ImageBlock{std::move(type), std::move(data), {}});
   }
   return {};

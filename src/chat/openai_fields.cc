@@ -1,7 +1,9 @@
 // Fields that OpenAI's three APIs (Chat Completions, Responses, Completions) have in common.
 #include <algorithm>
+#include <array>
 #include <set>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/json_text.h"
@@ -11,6 +13,10 @@ namespace tophand::chat {
 namespace {
 
 constexpr std::int64_t kAnswersMax = 128;  // of one request, as OpenAI has it; they take turns
+
+// What OpenAI's and Anthropic's models are shown.
+constexpr std::array<std::string_view, 4> kImageTypes{"image/png", "image/jpeg", "image/gif",
+                                                      "image/webp"};
 
 // The functions named by {"type":"function","name":...} (Responses) or with the name in "function"
 // (Chat Completions). Tools of other types were left out of the request, and are here.
@@ -37,8 +43,13 @@ Result<std::set<std::string>> allowed_names(const Field& allowed, const Request&
 
 Result<Block> parse_image_address(const Field& address) {
   TOPHAND_FIELD(url, address.string());
-  if (auto data = parse_data_uri(url))
-    return Block(ImageBlock{std::move(data->media_type), std::move(data->base64), {}});
+  if (auto data = parse_data_uri(url)) {
+    std::string type = image_type(data->base64, data->media_type);
+    if (std::ranges::find(kImageTypes, type) == kImageTypes.end())
+      return address.refused("expected a PNG, JPEG, GIF or WebP image, found " +
+                             (type.empty() ? "no type" : abridged(type)));
+    return Block(ImageBlock{std::move(type), std::move(data->base64), {}});
+  }
   if (url.starts_with("data:")) return address.refused("expected a base64 data URI");
   return Block(ImageBlock{{}, {}, url});
 }

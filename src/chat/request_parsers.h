@@ -46,7 +46,9 @@ Result<> parse_tool_mode(const Field& choice, Request& request);  // "auto", "no
 // tool_choice {"type":"allowed_tools"}: leaves only the tools it names to be called. After the
 // tools themselves. kInvalid for a mode or a function there is none of.
 Result<> parse_allowed_tools(const Field& choice, Request& request);
-Result<Block> parse_image_address(const Field& address);  // a data URI, or any other address
+// A data URI, or any other address. The type is what the bytes are, where they tell: labels are
+// often wrong. kInvalid for a type that models are not shown.
+Result<Block> parse_image_address(const Field& address);
 // Results in a row answer one assistant turn: one user message. `result` has no text yet: that is
 // the text in `content`; the rest (images) stands behind it, where every backend can see it.
 void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request& request);
@@ -93,13 +95,16 @@ void leave_out_logit_bias(const Field& bias, Request& request);
 // "null", are {}.
 std::string arguments_as_object(std::string_view text);
 
-// Splits "data:image/png;base64,...." ; nothing when it is something else.
+// Splits "data:image/png;base64,...." ; nothing when it is something else. White space in the data,
+// as of lines, is taken out: no API takes it.
 struct DataUri {
   std::string media_type, base64;
 };
 std::optional<DataUri> parse_data_uri(std::string_view uri);
 
-// "image/png" and the like from the first bytes of base64 data; PNG when they say nothing.
+// "image/png" and the like from the first bytes of base64 data; "" when they say nothing.
 std::string_view sniff_image_type(std::string_view base64);
+// What an image is: what its bytes say, else the label as the types are spelled.
+std::string image_type(std::string_view base64, std::string_view label);
 
 }  // namespace tophand::chat
