@@ -101,8 +101,8 @@ TEST(AFile, IsADocumentToEachModelThatCanReadIt) {
        R"({"type":"document","source":{"type":"text","media_type":"text/plain","data":"{}"}})",
        "user: '<document>\n{}\n</document>'"},
       {R"("filename":"a.pdf","file_data":"data:application/pdf;base64,JVBERi0=")",
-       R"({"type":"document","source":{"type":"base64","media_type":"application/pdf",)"
-       R"("data":"JVBERi0="}})",
+       R"({"type":"document","title":"a.pdf","source":{"type":"base64",)"
+       R"("media_type":"application/pdf","data":"JVBERi0="}})",
        ""},
       {R"("file_url":"https://h/a.pdf")",
        R"({"type":"document","source":{"type":"url","url":"https://h/a.pdf"}})", ""},

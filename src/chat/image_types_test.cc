@@ -58,5 +58,19 @@ TEST(ImageTypes, ThatModelsAreNotShownAreRefused) {
   }
 }
 
+TEST(Files, KeepTheirNames) {
+  for (const char* data : {R"("file_data":"data:application/pdf;base64,JVBERi0xLjQK")",
+                           R"("file_url":"u:1")", R"("file_data":"data:text/plain;base64,QQ==")"}) {
+    const Request request =
+        parsed(Dialect::kOpenAiResponses,
+               R"({"model":"m","input":[{"role":"user","content":[{"type":"input_file",)"
+               R"("filename":"deal.pdf",)" +
+                   std::string(data) + "}]}]}");
+    EXPECT_THAT(std::get<OpaqueBlock>(request.messages.at(0).blocks.at(0)).json,
+                testing::HasSubstr(R"("title":"deal.pdf")"))
+        << data;
+  }
+}
+
 }  // namespace
 }  // namespace tophand::chat

@@ -81,6 +81,8 @@ void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request
 Result<Block> parse_file(const Field& file) {
   Json document = Json::object();
   document["type"] = "document";
+  TOPHAND_FIELD(name, file["filename"].string_or(""));
+  if (!name.empty()) document["title"] = std::move(name);
   TOPHAND_FIELD(url, file["file_url"].string_or(""));
   const Field file_data = file["file_data"];
   if (!url.empty() && file_data.absent()) {
@@ -97,8 +99,6 @@ Result<Block> parse_file(const Field& file) {
   const auto text = data ? base64_decoded(data->base64) : std::nullopt;
   if (!text || text->find('\0') != std::string::npos || !is_utf8(*text))
     return file_data.refused("only PDFs and text in UTF-8 are supported, as a base64 data URI");
-  TOPHAND_FIELD(name, file["filename"].string_or(""));
-  if (!name.empty()) document["title"] = std::move(name);
   document["source"] = {{"type", "text"}, {"media_type", "text/plain"}, {"data", *text}};
   return Block(OpaqueBlock{"document", dump_json(document)});
 }
