@@ -38,7 +38,7 @@ TEST(WriteOllamaRequest, WritesArgumentsAsObjectsAndImagesAsBytes) {
             R"("content":"a.txt","tool_name":"ls","tool_call_id":"t1"}])");
   EXPECT_EQ(dump_json(body["tools"]),
             R"([{"type":"function","function":{"name":"ls","description":"d",)"
-            R"("parameters":{"type":"object"}}}])");
+            R"("parameters":{"type":"object","properties":{}}}}])");
 }
 
 TEST(WriteOllamaRequest, AlwaysSaysTheContextAndNeverLetsThePromptBeCut) {
@@ -99,11 +99,13 @@ TEST(WriteOllamaRequest, LeavesToolsOutThatMayNotBeCalled) {
             std::string(choice) + "}")["tools"]);
   };
   EXPECT_EQ(tools_for(R"("none")"), "null");
-  EXPECT_EQ(tools_for(R"({"type":"function","function":{"name":"g"}})"),
-            R"([{"type":"function","function":{"name":"g","parameters":{}}}])");
-  EXPECT_EQ(tools_for(R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[)"
-                      R"({"type":"function","function":{"name":"f"}}]}})"),
-            R"([{"type":"function","function":{"name":"f","parameters":{}}}])");
+  EXPECT_EQ(
+      tools_for(R"({"type":"function","function":{"name":"g"}})"),
+      R"([{"type":"function","function":{"name":"g","parameters":{"type":"object","properties":{}}}}])");
+  EXPECT_EQ(
+      tools_for(R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[)"
+                R"({"type":"function","function":{"name":"f"}}]}})"),
+      R"([{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}])");
 }
 
 TEST(WriteOllamaRequest, RefusesAnImageByItsAddress) {

@@ -100,12 +100,13 @@ constexpr const char* kFullRequest =
 TEST(WriteOpenAiRequest, SendsAPlainServerNothingItMightRefuse) {
   Json body = written(Dialect::kOpenAiChat, kFullRequest);
   body.erase("messages");
-  EXPECT_EQ(dump_json(body),
-            R"({"model":"m1","tools":[{"type":"function","function":{"name":"g",)"
-            R"("parameters":{}}}],"tool_choice":{"type":"function","function":{"name":"g"}},)"
-            R"("max_tokens":7,"temperature":0.5,"top_p":0.25,"seed":11,)"
-            R"("response_format":{"type":"json_schema","json_schema":{"name":"answer",)"
-            R"("schema":{"type":"object"}}},"stop":["A"],"stream":false})");
+  EXPECT_EQ(
+      dump_json(body),
+      R"({"model":"m1","tools":[{"type":"function","function":{"name":"g",)"
+      R"("parameters":{"type":"object","properties":{}}}}],"tool_choice":{"type":"function","function":{"name":"g"}},)"
+      R"("max_tokens":7,"temperature":0.5,"top_p":0.25,"seed":11,)"
+      R"("response_format":{"type":"json_schema","json_schema":{"name":"answer",)"
+      R"("schema":{"type":"object"}}},"stop":["A"],"stream":false})");
 }
 
 TEST(WriteOpenAiRequest, SaysHowMuchToThinkWhereTheClientDid) {
@@ -166,9 +167,10 @@ TEST(WriteOpenAiRequest, StrictIsPassedOnAsItCame) {
       R"("strict":true,"schema":{"type":"object"}}}})"};
   for (const Dialect dialect : {Dialect::kOpenAiChat, Dialect::kOpenAiResponses}) {
     const Json body = written(dialect, asked[dialect == Dialect::kOpenAiChat ? 0 : 1]);
-    EXPECT_EQ(dump_json(body["tools"]),
-              R"([{"type":"function","function":{"name":"f","parameters":{},"strict":true}},)"
-              R"({"type":"function","function":{"name":"g","parameters":{}}}])");
+    EXPECT_EQ(
+        dump_json(body["tools"]),
+        R"([{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}},"strict":true}},)"
+        R"({"type":"function","function":{"name":"g","parameters":{"type":"object","properties":{}}}}])");
     EXPECT_EQ(dump_json(body["response_format"]["json_schema"]),
               R"({"name":"answer","schema":{"type":"object"},"strict":true})");
   }
@@ -182,9 +184,10 @@ constexpr const char* kAllowed =
 
 TEST(WriteOpenAiRequest, AllowedToolsStayAChoiceWhereTheServerKnowsThem) {
   Json body = written(Dialect::kOpenAiChat, kAllowed, {.allowed_tools = true});
-  EXPECT_EQ(dump_json(body["tools"]),
-            R"([{"type":"function","function":{"name":"f","parameters":{}}},)"
-            R"({"type":"function","function":{"name":"g","parameters":{}}}])");
+  EXPECT_EQ(
+      dump_json(body["tools"]),
+      R"([{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}},)"
+      R"({"type":"function","function":{"name":"g","parameters":{"type":"object","properties":{}}}}])");
   EXPECT_EQ(dump_json(body["tool_choice"]),
             R"({"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[)"
             R"({"type":"function","function":{"name":"g"}}]}})");
@@ -192,8 +195,9 @@ TEST(WriteOpenAiRequest, AllowedToolsStayAChoiceWhereTheServerKnowsThem) {
 
 TEST(WriteOpenAiRequest, ElsewhereTheAllowedToolsAreAllThereIs) {
   Json body = written(Dialect::kOpenAiChat, kAllowed);
-  EXPECT_EQ(dump_json(body["tools"]),
-            R"([{"type":"function","function":{"name":"g","parameters":{}}}])");
+  EXPECT_EQ(
+      dump_json(body["tools"]),
+      R"([{"type":"function","function":{"name":"g","parameters":{"type":"object","properties":{}}}}])");
   EXPECT_EQ(body["tool_choice"], "required");
 }
 

@@ -148,15 +148,31 @@ std::string json_instruction(const Request& request) {
   return text + "JSON that fits this JSON Schema, and nothing else: " + request.json_schema;
 }
 
+namespace {
+
+// OpenAI's models and others take no object that does not say what is in it, though nothing is.
+Json parameters_of(const Tool& tool) {
+  auto given = parse_json(tool.input_schema_json);
+  Json schema = given && given->is_object() ? std::move(*given) : Json::object();
+  if (schema.empty()) schema["type"] = "object";
+  const bool says_more = schema.contains("properties") || schema.contains("anyOf") ||
+                         schema.contains("oneOf") || schema.contains("allOf") ||
+                         schema.contains("$ref");
+  if (string_or(schema, "type", "") == "object" && !says_more)
+    schema["properties"] = Json::object();
+  return schema;
+}
+
+}  // namespace
+
 Json function_tools(const std::vector<Tool>& tools, const ToolChoice& choice) {
   Json out = Json::array();
   for (const Tool& tool : tools) {
     if (choice.kind == ToolChoice::Kind::kNamed && tool.name != choice.name) continue;
-    auto schema = parse_json(tool.input_schema_json);
     Json function = Json::object();
     function["name"] = tool.name;
     if (!tool.description.empty()) function["description"] = tool.description;
-    function["parameters"] = schema && schema->is_object() ? std::move(*schema) : Json::object();
+    function["parameters"] = parameters_of(tool);
     if (tool.strict) function["strict"] = *tool.strict;
     Json item = Json::object();
     item["type"] = "function";
