@@ -141,14 +141,19 @@ void AnthropicStreamReader::on_event(std::string_view event, std::string_view da
     update_usage(usage_, message["usage"], false);
     out.emplace_back(Started{usage_.total(), string_member(message, "model")});
   } else if (type == "content_block_start") {
+    block_ = int_or(root, "index", block_ + 1);
     start_block(root["content_block"], out);
   } else if (type == "content_block_delta") {
+    // Blocks come one after another. What belongs to another than the last one would be that one's
+    // arguments, or be lost.
+    if (int_or(root, "index", block_) != block_) {
+      finished_ = true;
+      out.emplace_back(unreadable("a block goes on behind the next one's beginning"));
+      return;
+    }
     if (block_open_) continue_block(root["delta"], out);
   } else if (type == "content_block_stop") {
-    if (!tool_input_.empty()) out.emplace_back(ToolUseDelta{std::move(tool_input_)});
-    tool_input_.clear();
-    if (block_open_) out.emplace_back(BlockEnd{});
-    block_open_ = false;
+    if (int_or(root, "index", block_) == block_) end_block(out);
   } else if (type == "message_delta") {
     const JsonView delta = root["delta"];
     if (const auto reason = string_or(delta, "stop_reason", ""); !reason.empty())
@@ -182,6 +187,13 @@ void AnthropicStreamReader::start_block(JsonView block, std::vector<StreamEvent>
   } else {
     block_open_ = false;  // redacted thinking, server tools: only whoever made them reads them
   }
+}
+
+void AnthropicStreamReader::end_block(std::vector<StreamEvent>& out) {
+  if (!tool_input_.empty()) out.emplace_back(ToolUseDelta{std::move(tool_input_)});
+  tool_input_.clear();
+  if (block_open_) out.emplace_back(BlockEnd{});
+  block_open_ = false;
 }
 
 void AnthropicStreamReader::continue_block(JsonView delta, std::vector<StreamEvent>& out) {

@@ -124,6 +124,28 @@ TEST(ACallThatTheLimitCut, IsNoCallWithoutArguments) {
   EXPECT_EQ(ollama.find("tool_calls"), std::string::npos) << ollama;
 }
 
+// Of proxies that answer at Claude's address: Claude's own blocks come one after another.
+TEST(BlocksOfAStream, AreToldApartByTheirIndex) {
+  const std::string call = R"("content_block":{"type":"tool_use","id":"t","name":"f","input":{}}})";
+  const auto piece = [](int index) {
+    return R"({"type":"content_block_delta","index":)" + std::to_string(index) +
+           R"(,"delta":{"type":"input_json_delta","partial_json":"{}"}})";
+  };
+  const std::string first = R"({"type":"content_block_start","index":0,)" + call;
+  const std::string second = R"({"type":"content_block_start","index":1,)" + call;
+  AnthropicStreamReader mixed, late_stop;
+  std::vector<StreamEvent> events;
+  for (const std::string& data : {first, second, piece(0), piece(1)})
+    mixed.on_event("", data, events);
+  EXPECT_TRUE(std::holds_alternative<Failed>(events.back()));
+  EXPECT_TRUE(mixed.finished());
+  events.clear();
+  const std::string end = R"({"type":"content_block_stop","index":0})";
+  for (const std::string& data : {first, piece(0), second, end, piece(1)})
+    late_stop.on_event("", data, events);
+  EXPECT_EQ(std::get<ToolUseDelta>(events.back()).json, "{}");
+}
+
 // A whole answer shows what came of it as an object, which may lack the half.
 TEST(ACallThatTheLimitCut, OfAWholeAnswerHasNoArguments) {
   const auto answer = read_anthropic_answer(

@@ -67,6 +67,7 @@ class AnthropicStreamReader {
  private:
   void start_block(JsonView block, std::vector<StreamEvent>& out);
   void continue_block(JsonView delta, std::vector<StreamEvent>& out);
+  void end_block(std::vector<StreamEvent>& out);
 
   AnthropicUsage usage_;
   StopReason reason_ = StopReason::kEndTurn;
@@ -74,6 +75,7 @@ class AnthropicStreamReader {
   std::string tool_input_;  // given whole with the block's start; used when no delta follows
   bool finished_ = false;
   bool block_open_ = false;  // one of a kind we know
+  std::int64_t block_ = 0;   // the index of the one that began last
 };
 
 // A whole Messages answer. kUpstream when it is none.
