@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -47,6 +48,16 @@ TEST(CallsOfServers, ANameComesWholeGrowingInPiecesOrInEveryFragment) {
   EXPECT_EQ(said({call(R"({"index":0,"id":"a","function":{"name":"look"}})"),
                   call(R"({"index":0,"function":{"name":"look"}})"), arguments}),
             kLook);
+}
+
+TEST(CallsOfServers, OfOneIdAreToldApart) {
+  OllamaStreamReader reader("id");
+  std::vector<StreamEvent> events;
+  const std::string call = R"({"id":"a","function":{"name":"f","arguments":{}}})";
+  reader.on_line(R"({"message":{"tool_calls":[)" + call + "," + call + R"(]},"done":true})",
+                 events);
+  EXPECT_EQ(in_words(events),
+            "started ; tool a f; json {}; end; tool a-1 f; json {}; end; finished end_turn 0+0/0");
 }
 
 TEST(CallsOfServers, AnotherNameBehindArgumentsIsAnotherCall) {

@@ -186,8 +186,11 @@ void OllamaStreamReader::read_calls(JsonView message, std::vector<StreamEvent>& 
   for (const JsonView call : list_of_calls(message["tool_calls"])) {
     const JsonView function = call["function"];
     std::string id = string_member(call, "id");
-    if (id.empty()) id = id_prefix_ + std::to_string(calls_);
-    ++calls_;
+    const std::string number = std::to_string(ids_.size());
+    if (id.empty()) id = id_prefix_ + number;
+    // Some servers give every call the same one: their results could not be told apart.
+    if (ids_.contains(id)) id += "-" + number;
+    ids_.insert(id);
     out.emplace_back(ToolUseStart{std::move(id), string_member(function, "name")});
     out.emplace_back(ToolUseDelta{arguments_of(function)});
     out.emplace_back(BlockEnd{});

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +24,8 @@ struct OllamaAsk {
   bool thinks_by_level = false;        // takes "low", "medium" and "high" for `think`
 };
 
-// The body for /api/chat, or for /api/generate when the request is a raw prompt. kNotFound for an
-// image given by its address: Ollama takes only the bytes.
+// The body for /api/chat, or for /api/generate when the request is a raw prompt. kInvalid for an
+// image given by its address: Ollama takes only the bytes, another server may take it.
 Result<std::string> write_ollama_request(const Request& request, const OllamaAsk& ask);
 
 // Lines of either API, or a whole answer as one line, to our events.
@@ -44,7 +45,7 @@ class OllamaStreamReader {
   std::string id_prefix_;
   PairJoiner pairs_;
   bool started_ = false, finished_ = false;
-  int calls_ = 0;
+  std::set<std::string> ids_;  // of the calls so far
 };
 
 }  // namespace tophand::chat
