@@ -60,6 +60,25 @@ TEST(CallsOfServers, OfOneIdAreToldApart) {
             "started ; tool a f; json {}; end; tool a-1 f; json {}; end; finished end_turn 0+0/0");
 }
 
+TEST(AnswersOfServers, AWholeOneNeedsNoReasonToHaveEnded) {
+  const std::string call = R"("tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}}])";
+  for (const char* reason : {"", R"(,"finish_reason":null)", R"(,"finish_reason":"")"}) {
+    for (const auto& [message, words] :
+         {std::pair{std::string(R"("content":"Hi.")"),
+                    "started ; text Hi.; finished end_turn 0+0/0"},
+          std::pair{call, "started ; tool a f; json {}; end; finished end_turn 0+0/0"},
+          std::pair{std::string(R"("content":"")"), "started ; failed upstream_error"}}) {
+      OpenAiStreamReader reader("id");
+      std::vector<StreamEvent> events;
+      reader.on_data(
+          R"({"object":"chat.completion","choices":[{"message":{)" + message + "}" + reason + "}]}",
+          events);
+      reader.on_end(events);
+      EXPECT_EQ(in_words(events), words) << reason;
+    }
+  }
+}
+
 TEST(CallsOfServers, AnotherNameBehindArgumentsIsAnotherCall) {
   EXPECT_EQ(said({call(R"({"index":0,"id":"a","function":{"name":"f","arguments":"{}"}})"),
                   call(R"({"index":0,"function":{"name":"g","arguments":"{}"}})")}),

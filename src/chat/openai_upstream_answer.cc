@@ -153,6 +153,11 @@ void OpenAiStreamReader::on_data(std::string_view data, std::vector<StreamEvent>
     out.emplace_back(Started{usage_, string_member(root, "model")});
   for (const JsonView choice : choices)
     if (!finished_ && int_or(choice, "index", 0) == 0) read_choice(choice, out);
+  // Some give a whole answer no reason. It is whole all the same, as their streams with [DONE] are.
+  const JsonView first = *choices.begin();
+  const bool is_whole = string_or(root, "object", "") == "chat.completion" &&
+                        first["message"].is_object() && !first["delta"].is_object();
+  said_reason_ = said_reason_ || (is_whole && (told_text_ || !calls_.empty()));
 }
 
 void OpenAiStreamReader::on_end(std::vector<StreamEvent>& out) {
