@@ -90,6 +90,13 @@ Json text_part(const std::string& text) {
   return part;
 }
 
+Json refusal_part(const std::string& text) {
+  Json part = Json::object();
+  part["type"] = "refusal";
+  part["refusal"] = text;
+  return part;
+}
+
 Json thought_part(const std::string& text) {
   Json part = Json::object();
   part["type"] = "reasoning_text";
@@ -235,6 +242,11 @@ class ResponsesWriter final : public BlockSequencer {
   void send_content_done(const OpenBlock& block, std::string& out) {
     switch (block.kind) {
       case BlockKind::kText:
+        // The SDKs' helpers read the text of an answer as what was asked for, and throw at words.
+        if (refused_) {
+          send_about(block, "response.refusal.done", {{"refusal", text_}}, out);
+          break;
+        }
         send_about(block, "response.output_text.done",
                    {{"text", text_}, {"logprobs", Json::array()}}, out);
         break;
@@ -251,6 +263,7 @@ class ResponsesWriter final : public BlockSequencer {
   void finish(const Finished& finished, std::string& out) override {
     const std::string_view incomplete = incomplete_reason(finished.reason);
     const std::string_view status = status_of(finished.reason);
+    refused_ = finished.reason == StopReason::kRefusal;
     tell_ended(status, out);
     send_final(incomplete.empty() ? "response.completed" : "response.incomplete",
                {.status = status,
@@ -287,7 +300,8 @@ class ResponsesWriter final : public BlockSequencer {
   }
 
   Json part(const OpenBlock& block) const {
-    return block.kind == BlockKind::kThinking ? thought_part(text_) : text_part(text_);
+    if (block.kind == BlockKind::kThinking) return thought_part(text_);
+    return refused_ ? refusal_part(text_) : text_part(text_);
   }
 
   Json item(const OpenBlock& block, std::string_view status, Json content) const {
@@ -308,6 +322,7 @@ class ResponsesWriter final : public BlockSequencer {
   Json item_;                       // the same
   std::optional<OpenBlock> ended_;  // not told yet
   Json output_ = Json::array();
+  bool refused_ = false;  // the text that came last says so
 };
 
 }  // namespace
@@ -327,8 +342,10 @@ std::string write_responses_answer(const AnswerContext& context, const Answer& a
     const bool is_last = &block == &answer.blocks.back();
     const std::string_view status = is_last ? status_of(answer.reason) : "completed";
     if (const auto* text = std::get_if<TextBlock>(&block)) {
+      const bool refuses = is_last && answer.reason == StopReason::kRefusal;
       state.output.push_back(
-          message_item(context, index, status, Json::array({text_part(text->text)})));
+          message_item(context, index, status,
+                       Json::array({refuses ? refusal_part(text->text) : text_part(text->text)})));
     } else if (const auto* thinking = std::get_if<ThinkingBlock>(&block)) {
       state.output.push_back(
           reasoning_item(context, index, status, Json::array({thought_part(thinking->thinking)})));

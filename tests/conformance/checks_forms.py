@@ -187,7 +187,11 @@ def item_grammar(trace):
         if name == "response.output_item.added":
             kind, seen = value["item"]["type"], []
         elif name == "response.output_item.done":
-            if kind in PARTS and list(dict.fromkeys(seen)) != PARTS[kind]:
+            want = PARTS.get(kind)
+            if kind == "message" and value["item"]["content"][0]["type"] == "refusal":
+                # Only the end of the answer tells that its text was one.
+                want = [name.replace("output_text.done", "refusal.done") for name in want]
+            if want and list(dict.fromkeys(seen)) != want:
                 return f"a {kind} comes as {list(dict.fromkeys(seen))}"
             kind = None
         elif kind:
@@ -200,7 +204,7 @@ def item_grammar(trace):
 def completed_is_whole(trace):
     response = trace.events()[-1]["response"]
     items = response["output"]
-    text = "".join(part.get("text", "") for item in items if item["type"] == "message"
+    text = "".join(part.get("text", part.get("refusal", "")) for item in items if item["type"] == "message"
                    for part in item["content"])
     calls = [(item["call_id"], item["name"], item["arguments"]) for item in items
              if item["type"] == "function_call"]

@@ -317,6 +317,6 @@ def _whole_responses(reading, value):
             reading.tools.append(Tool(item.get("call_id", ""), item.get("name", ""),
                                       item.get("arguments", "")))
         if item.get("type") == "message":
-            reading.text += "".join(part.get("text", "") for part in item.get("content") or [])
+            reading.text += "".join(part.get("text", part.get("refusal", "")) for part in item.get("content") or [])
     _response_object(reading, value)
     reading.finished = value.get("status") in ("completed", "incomplete")
