@@ -72,8 +72,7 @@ std::string running_listen(const Session& session) {
 
 // Where clients on this machine reach the gateway of this configuration.
 Result<std::string> url_for(const Session& session) {
-  if (session.args.has("--url"))
-    return given_url(session.args, session.args.get("--url"), "--url");
+  if (session.args.has("--url")) return given_url(session.args, session.args.get("--url"), "--url");
   const config::Environment env = config::process_environment();
   if (const auto named = env.find("TOPHAND_URL"); named != env.end() && !named->second.empty())
     return given_url(session.args, named->second, "TOPHAND_URL");
