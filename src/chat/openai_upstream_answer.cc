@@ -118,6 +118,12 @@ std::string text_of_details(JsonView details) {
   return text;
 }
 
+bool is_whole_answer(JsonView root, JsonView choices) {
+  if (string_or(root, "object", "") != "chat.completion" || choices.size() == 0) return false;
+  const JsonView first = *choices.begin();  // there is one: an empty list has none to look at
+  return first["message"].is_object() && !first["delta"].is_object();
+}
+
 // {"error":...}, vLLM's {"object":"error",...}; without choices also {"message":...} and FastAPI's
 // {"detail":...}, which come as an event named error.
 bool is_error(JsonView chunk, bool has_choices) {
@@ -154,10 +160,8 @@ void OpenAiStreamReader::on_data(std::string_view data, std::vector<StreamEvent>
   for (const JsonView choice : choices)
     if (!finished_ && int_or(choice, "index", 0) == 0) read_choice(choice, out);
   // Some give a whole answer no reason. It is whole all the same, as their streams with [DONE] are.
-  const JsonView first = *choices.begin();
-  const bool is_whole = string_or(root, "object", "") == "chat.completion" &&
-                        first["message"].is_object() && !first["delta"].is_object();
-  said_reason_ = said_reason_ || (is_whole && (told_text_ || !calls_.empty()));
+  said_reason_ =
+      said_reason_ || (is_whole_answer(root, choices) && (told_text_ || !calls_.empty()));
 }
 
 void OpenAiStreamReader::on_end(std::vector<StreamEvent>& out) {

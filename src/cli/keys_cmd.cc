@@ -93,7 +93,8 @@ int run_keys(Io& io, const Arguments& args) {
       return report(io, {Code::kIo, "create " + paths.data_dir + ": " + failed.message()});
     return create_key(io, keys, args.positional[1], args.has("--json"));
   }
-  if (what == "revoke" && args.positional[1] == server::kCliKeyId) return renew_cli_key(io, keys);
+  if (what == "revoke" && has_value && args.positional[1] == server::kCliKeyId)
+    return renew_cli_key(io, keys);
   if (what == "revoke" && has_value) {
     if (const auto gone = keys.revoke(args.positional[1]); !gone) return report(io, gone.error());
     io.err << "tophand: key " << args.positional[1] << " is revoked, also in a running gateway\n";

@@ -123,6 +123,7 @@ class CliTest(unittest.TestCase):
     def test_the_key_of_the_commands_is_made_anew_when_it_is_revoked(self):
         data = pathlib.Path(self.folder.name) / "revoked"
         self.assertEqual(self.run_with("keys", "create", "cli", "--data", str(data)).returncode, 2)
+        self.assertEqual(self.run_with("keys", "revoke", "--data", str(data)).returncode, 2)  # which?
         self.assertEqual(self.run_with("keys", "revoke", "cli", "--data", str(data)).returncode, 3)
         serve = subprocess.Popen([TOPHAND, "serve", "--listen", "127.0.0.1:0", "--no-preload", "--no-first-key",
                                   "--data", str(data)], env=self.env, stdout=subprocess.PIPE, text=True)
