@@ -46,7 +46,7 @@ net::Headers keep_headers(const net::Headers& from) {
 }
 
 std::int64_t rest_ms(int status, const net::Headers& headers) {
-  if (status == 401 || status == 402) return kRefusedRestMs;
+  if (is_key_refused(status)) return kRefusedRestMs;
   const auto wait_ms = net::retry_after_ms(headers, system_clock().wall_ms());
   return std::min(wait_ms.value_or(kLimitedRestMs), kRestMsMax);
 }
@@ -284,7 +284,7 @@ ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view
     return {.report = std::move(report)};
   }
   if (const int status = (*response)->status(); !is_success(status)) {
-    const bool is_worn = status == 401 || status == 402 || status == 429;
+    const bool is_worn = is_key_refused(status) || status == 429;
     return {.report = refusal(**response, name_among(key), client),
             .status = status,
             .rest_ms = is_worn ? rest_ms(status, (*response)->headers()) : 0};

@@ -9,9 +9,8 @@ KeyTroubles::KeyTroubles(const std::vector<std::string>& names) {
 bool KeyTroubles::note(std::size_t key, int status) {
   std::atomic<int>& known = keys_[key].status;
   const bool succeeded = status >= 200 && status < 300;
-  const bool refused = status == 401 || status == 402;
   if (succeeded && known.load(std::memory_order_relaxed) != 0) known = 0;
-  return refused && known.exchange(status) != status;
+  return is_key_refused(status) && known.exchange(status) != status;
 }
 
 std::vector<KeyTrouble> KeyTroubles::now() const {

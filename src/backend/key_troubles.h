@@ -9,9 +9,15 @@
 
 namespace tophand::backend {
 
+// An HTTP status that says that the key is unknown or revoked (401), or that its account has a bill
+// to pay (402).
+constexpr bool is_key_refused(int status) {
+  return status == 401 || status == 402;
+}
+
 struct KeyTrouble {
   std::string name;
-  int status = 0;  // 401: unknown or revoked; 402: its account has a bill to pay
+  int status = 0;  // one of is_key_refused()
 };
 
 class KeyTroubles {

@@ -79,6 +79,14 @@ TEST(AnswersOfServers, AWholeOneNeedsNoReasonToHaveEnded) {
   }
 }
 
+TEST(AnswersOfServers, AWholeOneWithoutChoicesIsNone) {
+  OpenAiStreamReader reader("id");
+  std::vector<StreamEvent> events;
+  reader.on_data(R"({"object":"chat.completion","choices":[]})", events);
+  reader.on_end(events);
+  EXPECT_EQ(in_words(events), "started ; failed upstream_error");
+}
+
 TEST(CallsOfServers, AnotherNameBehindArgumentsIsAnotherCall) {
   EXPECT_EQ(said({call(R"({"index":0,"id":"a","function":{"name":"f","arguments":"{}"}})"),
                   call(R"({"index":0,"function":{"name":"g","arguments":"{}"}})")}),

@@ -11,18 +11,10 @@
 #include <malloc.h>
 #endif
 
+#include "base/sanitized_for_tests.h"
 #include "engine/benchmark/random_model.h"
 #include "engine/memory.h"
 #include "engine/session.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TOPHAND_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TOPHAND_SANITIZED
-#endif
 
 namespace tophand::engine {
 namespace {

@@ -8,16 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/sanitized_for_tests.h"
 #include "net/test_support.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TOPHAND_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TOPHAND_SANITIZED
-#endif
 
 namespace tophand::net {
 namespace {
