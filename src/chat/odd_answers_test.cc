@@ -50,6 +50,13 @@ TEST(CallsOfServers, ANameComesWholeGrowingInPiecesOrInEveryFragment) {
             kLook);
 }
 
+TEST(AnswersOfServers, AnImageAloneIsNoEmptyAnswer) {
+  const std::string image = R"("images":[{"type":"image_url","image_url":{"url":"u:1"}}])";
+  EXPECT_EQ(said({R"({"content":"",)" + image + "}"}), "started ; failed upstream_error");
+  EXPECT_EQ(said({R"({"content":"Here.",)" + image + "}"}),
+            "started ; text Here.; finished end_turn 0+0/0");
+}
+
 TEST(CallsOfServers, OfOneIdAreToldApart) {
   OllamaStreamReader reader("id");
   std::vector<StreamEvent> events;

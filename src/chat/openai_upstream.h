@@ -108,6 +108,7 @@ class OpenAiStreamReader {
   bool started_ = false, finished_ = false, said_reason_ = false;
   bool told_text_ = false;  // some text or thinking has come
   bool refused_ = false;    // some of it as a refusal
+  bool drew_ = false;       // an image, which no dialect here can tell
   bool has_reasoning_content_ = false;
   std::map<std::string, std::string> beside_calls_;
   StopReason reason_ = StopReason::kEndTurn;

@@ -242,6 +242,7 @@ void OpenAiStreamReader::read_text(JsonView delta, std::vector<StreamEvent>& out
   std::string thinking = string_member(delta, "reasoning_content");
   has_reasoning_content_ = has_reasoning_content_ || !thinking.empty();
   if (thinking.empty()) thinking = string_member(delta, "reasoning");
+  drew_ = drew_ || delta["images"].size() > 0;  // OpenRouter's and Gemini's
   const JsonView content = delta["content"];
   if (content.is_array()) thinking += text_of_parts(content, "thinking");
   if (thinking.empty()) thinking = text_of_details(delta["reasoning_details"]);
@@ -445,6 +446,8 @@ void OpenAiStreamReader::end_call(std::vector<StreamEvent>& out) {
 void OpenAiStreamReader::finish(std::vector<StreamEvent>& out) {
   for (const Call& call : calls_)
     if (call.name.empty()) return fail(broken("a tool call in the answer has no name"), out);
+  if (drew_ && !told_text_ && calls_.empty())
+    return fail(broken("the answer is an image, which cannot be passed on"), out);
   while (open_call_ < calls_.size()) end_call(out);
   if (!is_blank(late_text_)) out.emplace_back(TextDelta{std::move(late_text_)});
   if (!started_) out.emplace_back(Started{usage_, ""});
