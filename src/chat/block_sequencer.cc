@@ -10,7 +10,7 @@ void BlockSequencer::on(const StreamEvent& event, std::int64_t now_ms, std::stri
   if (const auto* started = std::get_if<Started>(&event)) {
     begin_once(*started, out);
   } else if (const auto* text = std::get_if<TextDelta>(&event)) {
-    piece(BlockKind::kText, text->text, out);
+    piece(BlockKind::kText, text->text, out, text->refuses);
   } else if (const auto* thinking = std::get_if<ThinkingDelta>(&event)) {
     // Late reasoning would have to interrupt the call: dropped.
     if (is_open_ && block_.kind == BlockKind::kToolUse) return;
@@ -43,19 +43,21 @@ void BlockSequencer::begin_once(const Started& started, std::string& out) {
   begin(started, out);
 }
 
-BlockSequencer::OpenBlock& BlockSequencer::ensure_open(BlockKind kind, std::string& out) {
-  if (is_open_ && block_.kind == kind) return block_;
+BlockSequencer::OpenBlock& BlockSequencer::ensure_open(BlockKind kind, std::string& out,
+                                                       bool refuses) {
+  if (is_open_ && block_.kind == kind && block_.refuses == refuses) return block_;
   begin_once({}, out);
   close_open(out);
-  block_ = {.kind = kind, .index = blocks_++};
+  block_ = {.kind = kind, .index = blocks_++, .refuses = refuses};
   is_open_ = true;
   open(block_, out);
   return block_;
 }
 
-void BlockSequencer::piece(BlockKind kind, const std::string& text, std::string& out) {
+void BlockSequencer::piece(BlockKind kind, const std::string& text, std::string& out,
+                           bool refuses) {
   if (text.empty()) return;
-  OpenBlock& block = ensure_open(kind, out);
+  OpenBlock& block = ensure_open(kind, out, refuses);
   if (kind == BlockKind::kToolUse) block.tool_json += text;
   delta(block, text, out);
 }

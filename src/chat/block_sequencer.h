@@ -24,6 +24,7 @@ class BlockSequencer : public StreamWriter {
     int tool_index = 0;  // of tool calls
     std::string tool_id = {}, tool_name = {};
     std::string tool_json = {}, signature = {};  // gathered so far
+    bool refuses = false;                        // text (events.h)
   };
 
   virtual void begin(const Started& started, std::string& out) = 0;
@@ -44,8 +45,8 @@ class BlockSequencer : public StreamWriter {
 
  private:
   void begin_once(const Started& started, std::string& out);
-  OpenBlock& ensure_open(BlockKind kind, std::string& out);
-  void piece(BlockKind kind, const std::string& text, std::string& out);
+  OpenBlock& ensure_open(BlockKind kind, std::string& out, bool refuses = false);
+  void piece(BlockKind kind, const std::string& text, std::string& out, bool refuses = false);
   void start_tool(const ToolUseStart& start, std::string& out);
   void close_open(std::string& out);
   void finish_once(const Finished& finished, std::string& out);

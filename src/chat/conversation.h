@@ -18,12 +18,16 @@ enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
 struct TextBlock {
   std::string text;
   CacheMark cache = CacheMark::kNone;
+  // Of an answer, OpenAI's `refusal`: words for people, not what was asked for. Servers are told
+  // it again as plain text, which all of them show their model.
+  bool refuses = false;
 };
 struct ImageBlock {
   std::string media_type;  // "image/png"
   std::string base64;      // or
   std::string url;
   CacheMark cache = CacheMark::kNone;
+  std::string detail = {};  // OpenAI's "low", "high", ...: how closely to look, "" when not given
 };
 struct ToolUseBlock {
   std::string id, name;
@@ -51,6 +55,7 @@ using Block =
 struct Message {
   Role role = Role::kUser;
   std::vector<Block> blocks;
+  std::string name = {};  // OpenAI's word for who of several speaks; no other API knows it
 };
 
 struct Tool {
@@ -92,6 +97,8 @@ struct Request {
   bool json_object = false;         // response_format json_object / Ollama format "json"
   std::string json_schema;          // asked-for schema, "" when none
   std::optional<bool> json_strict;  // as Tool::strict
+  std::string json_name;            // what OpenAI's API calls the schema, "" when not given
+  std::string json_description;     // and says of it
   std::string priority;             // metadata.priority, "" when not given
   std::string task_class;           // metadata.task_class, "" when not given
   std::string egress;               // metadata.egress, "" when not given

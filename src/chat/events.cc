@@ -31,9 +31,9 @@ void Collector::on(const StreamEvent& event) {
   } else if (const auto* text = std::get_if<TextDelta>(&event)) {
     if (text->text.empty()) return;
     auto* block = last(static_cast<TextBlock*>(nullptr));
-    if (block == nullptr) {
+    if (block == nullptr || block->refuses != text->refuses) {
       close_block();
-      answer_.blocks.emplace_back(TextBlock{});
+      answer_.blocks.emplace_back(TextBlock{.text = {}, .refuses = text->refuses});
       block_open_ = true;
       block = &std::get<TextBlock>(answer_.blocks.back());
     }

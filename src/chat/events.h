@@ -20,6 +20,7 @@ struct Started {
 };
 struct TextDelta {
   std::string text;
+  bool refuses = false;  // said where the provider says that it will not answer (TextBlock)
 };
 struct ThinkingDelta {
   std::string text, signature;

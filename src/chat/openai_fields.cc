@@ -54,6 +54,11 @@ Result<Block> parse_image_address(const Field& address) {
   return Block(ImageBlock{{}, {}, url});
 }
 
+void note_detail(const Field& holder, Block& image) {
+  if (const Field detail = holder["detail"]; detail.is_string())
+    std::get<ImageBlock>(image).detail = std::string(detail.view().string());
+}
+
 void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request& request) {
   auto& messages = request.messages;
   const bool continues = !messages.empty() && messages.back().role == Role::kUser &&
@@ -221,6 +226,10 @@ Result<> parse_output_schema(const Field& format, const Field& holder, Request& 
   if (!schema.is_object()) return schema.expected("an object");
   request.json_schema = dump_json(schema.tree());
   request.json_strict = strict_of(holder);
+  TOPHAND_FIELD(name, holder["name"].string_or(""));
+  TOPHAND_FIELD(description, holder["description"].string_or(""));
+  request.json_name = std::move(name);
+  request.json_description = std::move(description);
   return {};
 }
 

@@ -25,8 +25,9 @@ Result<std::vector<Block>> parse_parts(const Field& content, Request& request) {
     } else if (kind == "image_url") {
       const Field image_url = part["image_url"];
       // Some clients send the address itself instead of {"url": ...}.
-      TOPHAND_FIELD(image,
-                    parse_image_address(image_url.is_string() ? image_url : image_url["url"]));
+      const bool bare = image_url.is_string();
+      TOPHAND_FIELD(image, parse_image_address(bare ? image_url : image_url["url"]));
+      if (!bare) note_detail(image_url, image);
       blocks.push_back(std::move(image));
     } else if (kind == "file") {
       const Field inline_file = part["file"];
@@ -152,6 +153,8 @@ Result<> parse_message(const Field& message, CallIds& calls, Request& request) {
                 parse_content(message["content"],
                               assistant ? NullContent::kAllowed : NullContent::kRefused, request));
   parsed.blocks = std::move(blocks);
+  if (const Field speaker = message["name"]; speaker.is_string())
+    parsed.name = std::string(speaker.view().string());
   if (assistant) {
     if (std::string thoughts = thoughts_of(message); !thoughts.empty())
       parsed.blocks.insert(parsed.blocks.begin(), ThinkingBlock{std::move(thoughts), {}});

@@ -256,7 +256,7 @@ void OpenAiStreamReader::read_text(JsonView delta, std::vector<StreamEvent>& out
     told_text_ = true;
     refused_ = refused_ || key == "refusal";
     if (calls_.empty()) {
-      out.emplace_back(TextDelta{std::move(text)});
+      out.emplace_back(TextDelta{std::move(text), key == "refusal"});
       continue;
     }
     // Templates put white space between calls; anything else waits until the calls are whole.

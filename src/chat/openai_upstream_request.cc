@@ -22,6 +22,7 @@ Json image_part(const ImageBlock& image) {
   out["type"] = "image_url";
   out["image_url"]["url"] =
       image.url.empty() ? "data:" + image.media_type + ";base64," + image.base64 : image.url;
+  if (!image.detail.empty()) out["image_url"]["detail"] = image.detail;
   return out;
 }
 
@@ -85,7 +86,7 @@ void write_turn(const Turn& turn, const OpenAiQuirks& quirks, JsonText& json) {
 }
 
 // The messages in the order that chat templates insist on: one system message, at the start, and
-// no two of the user's in a row.
+// no two of the user's in a row, but for several speakers' where the server takes that.
 class Messages {
  public:
   explicit Messages(const OpenAiQuirks& quirks) : quirks_(quirks) {}
@@ -93,7 +94,7 @@ class Messages {
   void add(const Message& message) {
     switch (message.role) {
       case Role::kSystem:
-        return add_system(text_of(message));
+        return add_system(message);
       case Role::kUser:
         return add_user(message);
       case Role::kAssistant:
@@ -103,10 +104,20 @@ class Messages {
   const std::vector<Turn>& turns() const { return turns_; }
 
  private:
-  // Appends to the last turn when it is of this role.
-  void push_or_join(std::string_view role, std::string text) {
-    if (turns_.empty() || turns_.back().role != role) {
-      turns_.push_back({role, std::move(text)});
+  // Whether a message goes into the last turn: one of the same role, where the server's templates
+  // insist on it; then the turn is nobody's by name, unless all of it is one speaker's.
+  bool joins(std::string_view role, const std::string& name) {
+    if (turns_.empty() || turns_.back().role != role) return false;
+    std::string& last = turns_.back().name;
+    if (last == name) return true;
+    if (quirks_.system_anywhere && role != "system") return false;
+    last.clear();
+    return true;
+  }
+
+  void push_or_join(std::string_view role, std::string text, const std::string& name = {}) {
+    if (!joins(role, name)) {
+      turns_.push_back({.role = role, .text = std::move(text), .name = name});
     } else if (Turn& last = turns_.back(); last.parts.is_null()) {
       (last.text += "\n\n") += text;
     } else if (!text.empty()) {
@@ -114,9 +125,9 @@ class Messages {
     }
   }
 
-  void push_or_join_parts(Json parts) {
-    if (turns_.empty() || turns_.back().role != "user") {
-      turns_.push_back({.role = "user", .text = {}, .parts = std::move(parts)});
+  void push_or_join_parts(Json parts, const std::string& name) {
+    if (!joins("user", name)) {
+      turns_.push_back({.role = "user", .text = {}, .parts = std::move(parts), .name = name});
       return;
     }
     Turn& last = turns_.back();
@@ -127,11 +138,13 @@ class Messages {
     for (Json& part : parts) last.parts.push_back(std::move(part));
   }
 
-  void add_system(std::string text) {
+  void add_system(const Message& message) {
+    std::string text = text_of(message);
     if (text.empty()) return;
     const bool leading = turns_.empty() || turns_.back().role == "system";
-    if (leading) return push_or_join("system", std::move(text));
-    if (quirks_.system_anywhere) turns_.push_back({"system", std::move(text)});
+    if (leading) return push_or_join("system", std::move(text), message.name);
+    if (quirks_.system_anywhere)
+      turns_.push_back({.role = "system", .text = std::move(text), .name = message.name});
     else push_or_join("user", "<system>\n" + text + "\n</system>");
   }
 
@@ -146,13 +159,13 @@ class Messages {
                         .tool_call_id = result->tool_use_id,
                         .name = result->tool_name});
     }
-    if (has_image(message)) return push_or_join_parts(content_parts(message));
+    if (has_image(message)) return push_or_join_parts(content_parts(message), message.name);
     std::string text = text_of(message);
-    if (!has_results || !text.empty()) push_or_join("user", std::move(text));
+    if (!has_results || !text.empty()) push_or_join("user", std::move(text), message.name);
   }
 
   void add_assistant(const Message& message) {
-    Turn turn{"assistant", text_of(message)};
+    Turn turn{.role = "assistant", .text = text_of(message), .name = message.name};
     for (const Block& block : message.blocks)
       if (const auto* tool = std::get_if<ToolUseBlock>(&block)) turn.calls.push_back(tool);
     using Back = OpenAiQuirks::ReasoningBack;
@@ -246,7 +259,9 @@ void add_format(const Request& request, const OpenAiQuirks& quirks, Json& out) {
     auto schema = parse_json(request.json_schema);
     Json format = Json::object();
     format["type"] = "json_schema";
-    format["json_schema"]["name"] = "answer";
+    format["json_schema"]["name"] = request.json_name.empty() ? "answer" : request.json_name;
+    if (!request.json_description.empty())
+      format["json_schema"]["description"] = request.json_description;
     format["json_schema"]["schema"] =
         schema && schema->is_object() ? std::move(*schema) : Json::object();
     if (request.json_strict) format["json_schema"]["strict"] = *request.json_strict;

@@ -80,6 +80,49 @@ TEST(WriteOpenAiRequest, PutsOneSystemMessageFirstUnlessTheServerTakesMore) {
             R"({"role":"system","content":"late"}])");
 }
 
+TEST(WriteOpenAiRequest, SaysWhoSpeaks) {
+  const char* body =
+      R"({"model":"m","messages":[{"role":"system","name":"s","content":"a"},)"
+      R"({"role":"user","name":"ann","content":"q"},{"role":"user","name":"bob","content":"r"},)"
+      R"({"role":"user","name":"bob","content":"t"},)"
+      R"({"role":"assistant","name":"cy","content":"x"},{"role":"user","content":"u"}]})";
+  EXPECT_EQ(dump_json(written(Dialect::kOpenAiChat, body, {.system_anywhere = true})["messages"]),
+            R"([{"role":"system","content":"a","name":"s"},)"
+            R"({"role":"user","content":"q","name":"ann"},)"
+            R"({"role":"user","content":"r\n\nt","name":"bob"},)"
+            R"({"role":"assistant","content":"x","name":"cy"},{"role":"user","content":"u"}])");
+  // Templates that insist on turns get them: who spoke has no place there.
+  EXPECT_EQ(dump_json(written(Dialect::kOpenAiChat, body)["messages"][1]),
+            R"({"role":"user","content":"q\n\nr\n\nt"})");
+}
+
+TEST(WriteOpenAiRequest, PassesOnHowCloselyToLookAtAnImage) {
+  for (const auto& [dialect, body] :
+       {std::pair{Dialect::kOpenAiChat,
+                  R"({"model":"m","messages":[{"role":"user","content":[{"type":"image_url",)"
+                  R"("image_url":{"url":"u:1","detail":"low"}}]}]})"},
+        std::pair{Dialect::kOpenAiResponses,
+                  R"({"model":"m","input":[{"role":"user","content":[{"type":"input_image",)"
+                  R"("image_url":"u:1","detail":"low"}]}]})"}})
+    EXPECT_EQ(dump_json(written(dialect, body)["messages"][0]["content"][0]["image_url"]),
+              R"({"url":"u:1","detail":"low"})");
+}
+
+TEST(WriteOpenAiRequest, CallsASchemaWhatTheClientCallsIt) {
+  for (const auto& [dialect, body] :
+       {std::pair{Dialect::kOpenAiChat,
+                  R"({"model":"m","messages":[{"role":"user","content":"q"}],"response_format":)"
+                  R"({"type":"json_schema","json_schema":{"name":"n","description":"d",)"
+                  R"("schema":{"type":"object"}}}})"},
+        std::pair{Dialect::kOpenAiResponses,
+                  R"({"model":"m","input":"q","text":{"format":{"type":"json_schema","name":"n",)"
+                  R"("description":"d","schema":{"type":"object"}}}})"}}) {
+    const Json schema = written(dialect, body)["response_format"]["json_schema"];
+    EXPECT_EQ(schema["name"], "n");
+    EXPECT_EQ(schema["description"], "d");
+  }
+}
+
 TEST(WriteOpenAiRequest, AsksForUsageInAStream) {
   const Json streamed =
       written(Dialect::kOpenAiChat,
@@ -105,7 +148,7 @@ TEST(WriteOpenAiRequest, SendsAPlainServerNothingItMightRefuse) {
       R"({"model":"m1","tools":[{"type":"function","function":{"name":"g",)"
       R"("parameters":{"type":"object","properties":{}}}}],"tool_choice":{"type":"function","function":{"name":"g"}},)"
       R"("max_tokens":7,"temperature":0.5,"top_p":0.25,"seed":11,)"
-      R"("response_format":{"type":"json_schema","json_schema":{"name":"answer",)"
+      R"("response_format":{"type":"json_schema","json_schema":{"name":"n",)"
       R"("schema":{"type":"object"}}},"stop":["A"],"stream":false})");
 }
 
@@ -172,7 +215,7 @@ TEST(WriteOpenAiRequest, StrictIsPassedOnAsItCame) {
         R"([{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}},"strict":true}},)"
         R"({"type":"function","function":{"name":"g","parameters":{"type":"object","properties":{}}}}])");
     EXPECT_EQ(dump_json(body["response_format"]["json_schema"]),
-              R"({"name":"answer","schema":{"type":"object"},"strict":true})");
+              R"({"name":"n","schema":{"type":"object"},"strict":true})");
   }
 }
 

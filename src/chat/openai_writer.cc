@@ -37,8 +37,10 @@ void write_function(std::string_view member, std::string_view name, std::string_
   json.key("arguments").string(arguments).close('}');
 }
 
-std::string_view finish_reason(const AnswerContext& context, StopReason reason) {
+// `refuses`: the answer has a refusal, beside which the API says that it ended as any other.
+std::string_view finish_reason(const AnswerContext& context, StopReason reason, bool refuses) {
   if (context.old_functions && reason == StopReason::kToolUse) return "function_call";
+  if (refuses && reason == StopReason::kRefusal) return "stop";
   return openai_finish_reason(reason);
 }
 
@@ -95,10 +97,11 @@ class OpenAiWriter final : public BlockSequencer {
 
   void delta(const OpenBlock& block, const std::string& piece, std::string& out) override {
     if (is_left_out(block)) return;
+    refuses_ = refuses_ || block.refuses;
     send_chunk("", out, [&](JsonText& json) {
       switch (block.kind) {
         case BlockKind::kText:
-          json.key("content").string(piece);
+          json.key(block.refuses ? "refusal" : "content").string(piece);
           return;
         case BlockKind::kThinking:
           json.key("reasoning_content").string(piece);
@@ -118,7 +121,7 @@ class OpenAiWriter final : public BlockSequencer {
   void close(const OpenBlock&, std::string&) override {}
 
   void finish(const Finished& finished, std::string& out) override {
-    send_chunk(finish_reason(context(), finished.reason), out, [](JsonText&) {});
+    send_chunk(finish_reason(context(), finished.reason, refuses_), out, [](JsonText&) {});
     const std::optional<Usage> usage = usage_at_end(context(), finished.usage);
     if (!usage) return;
     if (context().include_usage) {
@@ -139,6 +142,8 @@ class OpenAiWriter final : public BlockSequencer {
     out += write_error(Dialect::kOpenAiChat, failure.error, {});
     out += "\n\n";
   }
+
+  bool refuses_ = false;  // some of it was a refusal
 };
 
 // The first call, in the form that came before tool calls.
@@ -192,12 +197,12 @@ std::unique_ptr<StreamWriter> make_openai_writer(AnswerContext context) {
 }
 
 std::string write_openai_answer(const AnswerContext& context, const Answer& answer) {
-  std::string text, reasoning;
+  std::string text, reasoning, refusal;
   bool has_text = false, has_calls = false;
   for (const Block& block : answer.blocks) {
     if (const auto* part = std::get_if<TextBlock>(&block)) {
-      text += part->text;
-      has_text = true;
+      (part->refuses ? refusal : text) += part->text;
+      has_text = has_text || !part->refuses;
     } else if (const auto* thinking = std::get_if<ThinkingBlock>(&block)) {
       reasoning += thinking->thinking;
     } else if (std::holds_alternative<ToolUseBlock>(block)) {
@@ -206,19 +211,22 @@ std::string write_openai_answer(const AnswerContext& context, const Answer& answ
   }
   constexpr std::size_t kEnvelopeBytes = 512;
   std::string out;
-  out.reserve(kEnvelopeBytes + text.size() + reasoning.size());
+  out.reserve(kEnvelopeBytes + text.size() + reasoning.size() + refusal.size());
   JsonText json(out);
   open_envelope(context, "chat.completion", json);
   json.key("choices").open('[').open('{').key("index").number(0);
   json.key("message").open('{').key("role").string("assistant").key("content");
-  if (has_text || !has_calls) json.string(text);
+  if (has_text || (!has_calls && refusal.empty())) json.string(text);
   else json.null();
-  json.key("refusal").null();
+  json.key("refusal");
+  if (refusal.empty()) json.null();
+  else json.string(refusal);
   if (!reasoning.empty()) json.key("reasoning_content").string(reasoning);
   if (has_calls && context.old_functions) write_function_call(answer, json);
   else if (has_calls) write_tool_calls(answer, json);
   json.close('}').key("logprobs").null();
-  json.key("finish_reason").string(finish_reason(context, answer.reason)).close('}').close(']');
+  const std::string_view reason = finish_reason(context, answer.reason, !refusal.empty());
+  json.key("finish_reason").string(reason).close('}').close(']');
   write_usage(answer.usage, json);
   json.close('}');
   return out;

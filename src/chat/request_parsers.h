@@ -49,6 +49,8 @@ Result<> parse_allowed_tools(const Field& choice, Request& request);
 // A data URI, or any other address. The type is what the bytes are, where they tell: labels are
 // often wrong. kInvalid for a type that models are not shown.
 Result<Block> parse_image_address(const Field& address);
+// OpenAI's `detail` of an image, from the object that holds it.
+void note_detail(const Field& holder, Block& image);
 // Results in a row answer one assistant turn: one user message. `result` has no text yet: that is
 // the text in `content`; the rest (images) stands behind it, where every backend can see it.
 void add_tool_result(ToolResultBlock result, std::vector<Block> content, Request& request);

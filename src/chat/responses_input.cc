@@ -28,6 +28,7 @@ Result<> parse_part(const Field& part, std::vector<Block>& blocks, Request& requ
     const Field address = part["image_url"];
     if (address.absent()) return address.refused("only images given by address or inline");
     TOPHAND_FIELD(image, parse_image_address(address));
+    note_detail(part, image);
     blocks.push_back(std::move(image));
   } else if (kind == "input_file") {
     TOPHAND_FIELD(file, parse_file(part));

@@ -1,4 +1,5 @@
 // Answers of OpenAI's Responses API, whole and streamed. docs/protocols/openai-responses.md.
+#include <algorithm>
 #include <optional>
 
 #include "base/json.h"
@@ -21,14 +22,15 @@ Json usage_json(const Usage& usage) {
   return out;
 }
 
-// Why an answer is incomplete; "" for one that is not.
-std::string_view incomplete_reason(StopReason reason) {
+// Why an answer is incomplete; "" for one that is not, as is one that `refuses` in words of the
+// provider's own for that.
+std::string_view incomplete_reason(StopReason reason, bool refuses) {
   if (is_cut_off(reason)) return "max_output_tokens";
-  return reason == StopReason::kRefusal ? "content_filter" : "";
+  return reason == StopReason::kRefusal && !refuses ? "content_filter" : "";
 }
 
-std::string_view status_of(StopReason reason) {
-  return incomplete_reason(reason).empty() ? "completed" : "incomplete";
+std::string_view status_of(std::string_view incomplete) {
+  return incomplete.empty() ? "completed" : "incomplete";
 }
 
 // Of a call, whose arguments say it better than the end of the answer.
@@ -199,6 +201,8 @@ class ResponsesWriter final : public BlockSequencer {
 
   void open(const OpenBlock& block, std::string& out) override {
     tell_ended("completed", out);
+    refused_ = block.refuses;
+    any_refuses_ = any_refuses_ || block.refuses;
     text_.clear();
     item_ = item(block, "in_progress", Json::array());
     send_item(block, "response.output_item.added", out);
@@ -211,6 +215,7 @@ class ResponsesWriter final : public BlockSequencer {
     switch (block.kind) {
       case BlockKind::kText:
         text_ += piece;
+        if (block.refuses) return send_about(block, "response.refusal.delta", rest, out);
         rest["logprobs"] = Json::array();
         return send_about(block, "response.output_text.delta", rest, out);
       case BlockKind::kThinking:
@@ -261,9 +266,9 @@ class ResponsesWriter final : public BlockSequencer {
   }
 
   void finish(const Finished& finished, std::string& out) override {
-    const std::string_view incomplete = incomplete_reason(finished.reason);
-    const std::string_view status = status_of(finished.reason);
-    refused_ = finished.reason == StopReason::kRefusal;
+    const std::string_view incomplete = incomplete_reason(finished.reason, any_refuses_);
+    const std::string_view status = status_of(incomplete);
+    refused_ = refused_ || incomplete == "content_filter";
     tell_ended(status, out);
     send_final(incomplete.empty() ? "response.completed" : "response.incomplete",
                {.status = status,
@@ -322,7 +327,8 @@ class ResponsesWriter final : public BlockSequencer {
   Json item_;                       // the same
   std::optional<OpenBlock> ended_;  // not told yet
   Json output_ = Json::array();
-  bool refused_ = false;  // the text that came last says so
+  bool refused_ = false;      // the text that came last says so
+  bool any_refuses_ = false;  // some text did, as its provider told it
 };
 
 }  // namespace
@@ -333,6 +339,12 @@ std::unique_ptr<StreamWriter> make_responses_writer(AnswerContext context) {
 
 std::string write_responses_answer(const AnswerContext& context, const Answer& answer) {
   ResponseState state;
+  const bool refuses = std::ranges::any_of(answer.blocks, [](const Block& block) {
+    const auto* text = std::get_if<TextBlock>(&block);
+    return text != nullptr && text->refuses;
+  });
+  state.incomplete = incomplete_reason(answer.reason, refuses);
+  state.status = status_of(state.incomplete);
   for (const Block& block : answer.blocks) {
     if (const auto* thinking = std::get_if<ThinkingBlock>(&block);
         thinking != nullptr && thinking->thinking.empty())
@@ -340,12 +352,12 @@ std::string write_responses_answer(const AnswerContext& context, const Answer& a
     const int index = static_cast<int>(state.output.size());
     // What is last is what an answer that ended early was cut in.
     const bool is_last = &block == &answer.blocks.back();
-    const std::string_view status = is_last ? status_of(answer.reason) : "completed";
+    const std::string_view status = is_last ? state.status : "completed";
     if (const auto* text = std::get_if<TextBlock>(&block)) {
-      const bool refuses = is_last && answer.reason == StopReason::kRefusal;
+      const bool refusal = text->refuses || (is_last && state.incomplete == "content_filter");
       state.output.push_back(
           message_item(context, index, status,
-                       Json::array({refuses ? refusal_part(text->text) : text_part(text->text)})));
+                       Json::array({refusal ? refusal_part(text->text) : text_part(text->text)})));
     } else if (const auto* thinking = std::get_if<ThinkingBlock>(&block)) {
       state.output.push_back(
           reasoning_item(context, index, status, Json::array({thought_part(thinking->thinking)})));
@@ -354,8 +366,6 @@ std::string write_responses_answer(const AnswerContext& context, const Answer& a
                                        {tool->id, tool->name, tool->input_json}));
     }
   }
-  state.incomplete = incomplete_reason(answer.reason);
-  state.status = status_of(answer.reason);
   state.usage = usage_json(answer.usage);
   return final_response(context, std::move(state));
 }

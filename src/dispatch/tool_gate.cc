@@ -163,7 +163,9 @@ Result<> Gate::event(const chat::StreamEvent& event) {
     if (std::exchange(started_, true)) return {};
     return client_.event(event);
   }
-  if (const auto* text = std::get_if<chat::TextDelta>(&event)) return on_text(text->text);
+  // A refusal is no answer to be read for calls or JSON.
+  if (const auto* text = std::get_if<chat::TextDelta>(&event))
+    return text->refuses ? hold(event, text->text.size()) : on_text(text->text);
   if (const auto* thinking = std::get_if<chat::ThinkingDelta>(&event))
     return hold(event, thinking->text.size());
   const auto* finished = std::get_if<chat::Finished>(&event);
