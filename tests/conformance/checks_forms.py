@@ -168,7 +168,8 @@ def responses_order(trace):
     if kinds[:2] != ["response.created", "response.in_progress"]:
         return f"begins with {kinds[:2]}"
     want = {"length": "response.incomplete", "refusal": "response.incomplete"}
-    end = want.get(trace.shape.expect.get("stop"), "response.completed")
+    told = trace.reading.refusal  # as one, which completes an answer
+    end = "response.completed" if told else want.get(trace.shape.expect.get("stop"), "response.completed")
     return None if kinds[-1] == end else f"ends with {kinds[-1]}, not {end}"
 
 
@@ -189,8 +190,10 @@ def item_grammar(trace):
         elif name == "response.output_item.done":
             want = PARTS.get(kind)
             if kind == "message" and value["item"]["content"][0]["type"] == "refusal":
-                # Only the end of the answer tells that its text was one.
-                want = [name.replace("output_text.done", "refusal.done") for name in want]
+                # Its deltas are text where only the end of the answer tells that this was one.
+                told = "response.refusal.delta" in seen
+                want = [name.replace("output_text", "refusal") if told else
+                        name.replace("output_text.done", "refusal.done") for name in want]
             if want and list(dict.fromkeys(seen)) != want:
                 return f"a {kind} comes as {list(dict.fromkeys(seen))}"
             kind = None

@@ -192,3 +192,10 @@ def sampling_arrives(trace):
 def keep_alive_arrives(trace):
     got, want = trace.case.seen[-1].body.get("keep_alive"), trace.wants["keep_alive_s"]
     return None if got in (want, f"{want}s", f"{want // 60}m") else f"keep_alive is {got!r}"
+
+
+@check("M24", "a refusal that is told as one stays one", "OpenAI SDK: helpers parse any other text as what was asked for",
+       lambda t: t.good and "refusal" in t.shape.expect, ("openai", "responses"), ("openai",))
+def refusal_stays(trace):
+    got, want = trace.reading.refusal, trace.shape.expect["refusal"]
+    return None if got == want else f"{got!r} is told as one, not {want!r}"

@@ -26,6 +26,15 @@ def edit(work):
     return {"frames": change}
 
 
+def refusal_as_text(frames):
+    for value in values(frames):
+        for choice in value.get("choices", []):
+            if "refusal" in choice["delta"]:
+                choice["delta"]["content"] = choice["delta"].pop("refusal")
+            if choice["finish_reason"] == "stop":
+                choice["finish_reason"] = "content_filter"
+
+
 def without(kind):
     return edit(lambda frames: [frame for frame in frames if frame[0] != kind])
 
@@ -381,4 +390,5 @@ CONTROLS = [
     ("M21", *GO, "text/thinks_not", (), ask_drop("think")),
     ("M22", *L, "text/settings", (), ask_drop("seed")),
     ("M23", *GO, "text/stays", (), ask_drop("keep_alive")),
+    ("M24", "openai", "openai", "refused_in_its_place", (), edit(refusal_as_text)),
 ]

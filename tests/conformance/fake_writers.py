@@ -60,7 +60,7 @@ def openai(expect, error=None):
     if expect.get("thinking"):
         values.append(chunk({"reasoning_content": expect["thinking"]}))
     if expect.get("text"):
-        values.append(chunk({"content": expect["text"]}))
+        values.append(chunk({"refusal" if expect.get("refusal") else "content": expect["text"]}))
     for index, (name, arguments) in enumerate(expect.get("tools", [])):
         values.append(chunk({"tool_calls": [{"index": index, "id": f"call_{index}", "type": "function",
                                              "function": {"name": name, "arguments": ""}}]}))
@@ -68,7 +68,7 @@ def openai(expect, error=None):
                                              "function": {"arguments": json.dumps(arguments)}}]}))
     if error:
         return [(None, value) for value in values] + [(None, {"error": {"message": error, "type": "x"}})]
-    values.append(chunk({}, stop_word("openai", expect)))
+    values.append(chunk({}, "stop" if expect.get("refusal") else stop_word("openai", expect)))
     if not expect.get("no_usage"):
         values.append({**chunk({}), "choices": [], "usage": openai_usage(expect)})
     return [(None, value) for value in values] + [(None, "[DONE]")]
@@ -84,7 +84,8 @@ def openai_usage(expect):
 
 def response_object(expect, items, status):
     usage = usage_of(expect)
-    reason = {"length": "max_output_tokens", "refusal": "content_filter"}.get(expect.get("stop"))
+    told = expect.get("refusal")  # in its place, which completes an answer
+    reason = None if told else {"length": "max_output_tokens", "refusal": "content_filter"}.get(expect.get("stop"))
     return {"id": "resp_1", "object": "response", "created_at": 1790000000, "model": "conf",
             "status": status, "output": items, "incomplete_details": {"reason": reason} if reason else None,
             "usage": {"input_tokens": usage["input"], "output_tokens": usage["output"],
@@ -99,8 +100,11 @@ def response_items(expect):
         items.append({"type": "reasoning", "id": "rs", "summary": [
             {"type": "summary_text", "text": expect["thinking"]}]})
     if expect.get("text"):
-        items.append({"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [
-            {"type": "output_text", "text": expect["text"], "annotations": []}]})
+        part = {"type": "output_text", "text": expect["text"], "annotations": []}
+        if expect.get("refusal"):
+            part = {"type": "refusal", "refusal": expect["refusal"]}
+        items.append({"type": "message", "id": "m", "role": "assistant", "status": "completed",
+                      "content": [part]})
     for index, (name, arguments) in enumerate(expect.get("tools", [])):
         items.append({"type": "function_call", "id": f"fc{index}", "call_id": f"call_{index}", "name": name,
                       "arguments": json.dumps(arguments), "status": "completed"})
@@ -121,7 +125,12 @@ def responses(expect, error=None):
                                    "response.function_call_arguments.done"),
                  "reasoning": ("response.reasoning_summary_text.delta",
                                "response.reasoning_summary_text.done")}[item["type"]]
-        said = item.get("arguments") or (item.get("content") or item.get("summary"))[0]["text"]
+        said = item.get("arguments")
+        if not said:
+            part = (item.get("content") or item.get("summary"))[0]
+            said = part.get("text") or part["refusal"]
+            if part["type"] == "refusal":
+                parts = [kind.replace("output_text", "refusal") for kind in parts]
         for kind in parts:
             values.append({"type": kind, "output_index": index, "item_id": item["id"],
                            ("delta" if kind.endswith("delta") else "text"):
@@ -130,7 +139,8 @@ def responses(expect, error=None):
     if error:
         values.append({"type": "response.failed", "response": {"error": {"message": error}}})
     else:
-        end = "incomplete" if expect.get("stop") in ("length", "refusal") else "completed"
+        cut = expect.get("stop") in ("length", "refusal") and not expect.get("refusal")
+        end = "incomplete" if cut else "completed"
         values.append({"type": f"response.{end}", "response": response_object(expect, items, end)})
     return [(value["type"], {**value, "sequence_number": n}) for n, value in enumerate(values)]
 
@@ -213,10 +223,12 @@ def whole(dialect, expect):
         calls = [{"id": f"call_{n}", "type": "function",
                   "function": {"name": name, "arguments": json.dumps(arguments)}}
                  for n, (name, arguments) in enumerate(tools)]
+        told = expect.get("refusal")
+        message = {"role": "assistant", "content": None if told else text, "refusal": told, "tool_calls": calls}
+        finish = "stop" if told else stop_word(dialect, expect)
         return {"id": "c1", "object": "chat.completion", "created": 1790000000, "model": "conf",
-                "choices": [{"index": 0, "message": {"role": "assistant", "content": text,
-                                                     "tool_calls": calls},
-                             "finish_reason": stop_word(dialect, expect)}], "usage": openai_usage(expect)}
+                "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+                "usage": openai_usage(expect)}
     if dialect == "responses":
         return response_object(expect, response_items(expect), "completed")
     if dialect == "completions":

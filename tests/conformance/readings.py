@@ -24,6 +24,7 @@ class Reading:
     frames: list = field(default_factory=list)   # (event name or None, value); "[DONE]" is a value
     broken: list = field(default_factory=list)   # what could not be read
     text: str = ""
+    refusal: str = ""     # the part of the text that is told as one
     thinking: str = ""
     signature: str = ""
     tools: list = field(default_factory=list)
@@ -170,13 +171,27 @@ def _openai(reading):
         for choice in value.get("choices") or []:
             delta = choice.get("delta") or {}
             reading.text += delta.get("content") or ""
+            _refusal(reading, delta)
             reading.thinking += delta.get("reasoning_content") or delta.get("reasoning") or ""
             for call in delta.get("tool_calls") or []:
                 _openai_tool(reading, tools, call)
             reason = choice.get("finish_reason")
             if reason:
                 reading.stop = STOPS["openai"].get(reason, reason)
+    _stop_of_refusal(reading)
     reading.finished = bool(reading.stop) and not reading.error
+
+
+def _refusal(reading, said):
+    """The text of a refusal, where it is told as one."""
+    reading.refusal += said.get("refusal") or ""
+    reading.text += said.get("refusal") or ""
+
+
+def _stop_of_refusal(reading):
+    """OpenAI ends such an answer as any other: where its words stand is what tells it."""
+    if reading.refusal and reading.stop == "end":
+        reading.stop = "refusal"
 
 
 def _completions(reading):
@@ -214,6 +229,8 @@ def _responses(reading):
         kind = value.get("type", "") if isinstance(value, dict) else ""
         if kind == "response.output_text.delta":
             reading.text += value.get("delta", "")
+        elif kind == "response.refusal.delta":
+            _refusal(reading, {"refusal": value.get("delta", "")})
         elif kind in ("response.reasoning_text.delta", "response.reasoning_summary_text.delta"):
             reading.thinking += value.get("delta", "")
         elif kind == "response.output_item.done" and value.get("item", {}).get("type") == "function_call":
@@ -235,6 +252,7 @@ def _response_object(reading, response):
     calls = any(item.get("type") == "function_call" for item in response.get("output") or [])
     words = {"max_output_tokens": "length", "max_tokens": "length", "content_filter": "refusal"}
     reading.stop = words.get(why, why or ("tool_use" if calls else "end"))
+    _stop_of_refusal(reading)
 
 
 def _ollama(reading):
@@ -301,12 +319,14 @@ def _whole_openai(reading, value):
     for choice in value.get("choices") or []:
         message = choice.get("message") or {}
         reading.text += message.get("content") or ""
+        _refusal(reading, message)
         reading.thinking += message.get("reasoning_content") or ""
         for call in message.get("tool_calls") or []:
             function = call.get("function") or {}
             reading.tools.append(Tool(call.get("id", ""), function.get("name", ""),
                                       function.get("arguments", "")))
         reading.stop = STOPS["openai"].get(choice.get("finish_reason"), choice.get("finish_reason") or "")
+    _stop_of_refusal(reading)
     reading.usage = _openai_usage(value.get("usage") or {})
     reading.finished = bool(reading.stop)
 
@@ -317,6 +337,8 @@ def _whole_responses(reading, value):
             reading.tools.append(Tool(item.get("call_id", ""), item.get("name", ""),
                                       item.get("arguments", "")))
         if item.get("type") == "message":
-            reading.text += "".join(part.get("text", part.get("refusal", "")) for part in item.get("content") or [])
+            for part in item.get("content") or []:
+                reading.text += part.get("text", "")
+                _refusal(reading, part)
     _response_object(reading, value)
     reading.finished = value.get("status") in ("completed", "incomplete")
