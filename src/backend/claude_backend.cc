@@ -23,6 +23,7 @@ namespace {
 constexpr std::size_t kBodyBytesMax = 64u << 20;
 constexpr std::size_t kErrorBytesMax = 1u << 20;
 constexpr std::size_t kBarrenMibMax = 256;  // fetched documents, one an event, are no content
+constexpr std::string_view kEventStream = "text/event-stream";
 constexpr std::string_view kDefaultVersion = "2023-06-01";
 // Rests of a key among several. A refused key may be mended meanwhile; a limit without retry-after
 // is one of the minute, and none lasts longer than the longest here.
@@ -70,6 +71,12 @@ bool is_success(int status) {
 // A media type is the same in capitals.
 bool has_type(const net::Headers& headers, std::string_view type) {
   return starts_ignoring_case(headers.get("content-type"), type);
+}
+
+// Proxies in front of the API lose or change the type; then what was asked for is what came.
+bool is_stream(const net::Headers& headers, bool was_asked_for) {
+  if (has_type(headers, kEventStream)) return true;
+  return was_asked_for && !has_type(headers, "application/json");
 }
 
 // The Messages API's own error, which a client of it can read as it is. Proxies in front of it have
@@ -125,6 +132,42 @@ std::vector<std::string> names_of(const std::vector<config::ClaudeKey>& keys) {
 bool is_unreadable(const Report& report) {
   return report.failure && report.failure->upstream_type.empty();
 }
+
+bool is_last(const chat::StreamEvent& event) {
+  return std::holds_alternative<chat::Finished>(event) ||
+         std::holds_alternative<chat::Failed>(event);
+}
+
+// What a stream's bytes say, as they come.
+class StreamReading {
+ public:
+  // Takes whole events, and cuts off what stands behind the answer's last: nobody asked for it.
+  Result<> take(std::string& whole, std::vector<chat::StreamEvent>& events, Report& report) {
+    std::string_view rest = whole;
+    while (!rest.empty() && !over_) {
+      const std::string_view frame = first_frame(rest);
+      rest.remove_prefix(frame.size());
+      std::vector<net::SseEvent> messages;
+      if (auto parsed = parser_.push(frame, messages); !parsed) return parsed;
+      const std::size_t before = events.size();
+      for (const net::SseEvent& message : messages)
+        reader_.on_event(message.event, message.data, events);
+      for (std::size_t i = before; i < events.size(); ++i) {
+        note(report, events[i]);
+        over_ = over_ || is_last(events[i]);
+      }
+    }
+    whole.resize(whole.size() - rest.size());
+    return {};
+  }
+  bool over() const { return over_; }
+  chat::Usage usage() const { return reader_.usage(); }
+
+ private:
+  net::SseParser parser_{kBodyBytesMax};
+  chat::AnthropicStreamReader reader_;
+  bool over_ = false;
+};
 
 // No key may be used now: the client has gone while all were in use, or their minute is full.
 Report no_key(std::int64_t wait_ms, const net::Cancellation& client) {
@@ -289,7 +332,7 @@ ClaudeBackend::Try ClaudeBackend::answer_once(const Call& call, std::string_view
             .status = status,
             .rest_ms = is_worn ? rest_ms(status, (*response)->headers()) : 0};
   }
-  const bool streamed = has_type((*response)->headers(), "text/event-stream");
+  const bool streamed = is_stream((*response)->headers(), call.request->stream);
   Report report = streamed ? read_stream(**response, call, key, sink, client)
                            : read_whole(**response, call, key, sink, client);
   report.sent = true;
@@ -304,19 +347,18 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
   const bool pass_through = !call.raw_body.empty() && !call.as_events;
   Report report;
   SseFrames frames(kBodyBytesMax);  // a fetched document comes in one event
-  net::SseParser parser(kBodyBytesMax);
-  chat::AnthropicStreamReader reader;
+  StreamReading stream;
   Barren barren(kBarrenMibMax);
   if (pass_through) {
+    const bool says_so = has_type(response.headers(), kEventStream);
     if (auto put = sink.head(response.status(), kept(response.headers(), key),
-                             response.headers().get("content-type"));
+                             says_so ? response.headers().get("content-type") : kEventStream);
         !put) {
       end_with(report, put.error());
       return report;
     }
   }
-  bool over = false;
-  while (!over) {
+  while (!stream.over()) {
     auto piece = response.read(&client);
     if (!piece) {
       end_with(report, reading(piece.error()));
@@ -326,25 +368,17 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
     // The blank line behind the last event may be missing.
     if (at_end && frames.mid_event()) piece = "\n\n";
     auto whole = frames.push(*piece);
-    std::vector<net::SseEvent> messages;
-    auto parsed = whole ? parser.push(*whole, messages) : Result<>();
+    std::vector<chat::StreamEvent> events;
+    auto parsed = whole ? stream.take(*whole, events, report) : Result<>();
     if (!whole || !parsed) {
       end_with(report, {Code::kUpstream, whole ? parsed.error().message : whole.error().message});
       break;
     }
-    std::vector<chat::StreamEvent> events;
-    for (const net::SseEvent& message : messages)
-      reader.on_event(message.event, message.data, events);
-    for (const chat::StreamEvent& event : events) {
-      note(report, event);
-      over = over || std::holds_alternative<chat::Finished>(event) ||
-             std::holds_alternative<chat::Failed>(event);
-    }
-    if (at_end && !over) {
+    if (at_end && !stream.over()) {
       end_with(report, {Code::kUpstream, "the Claude API's stream ended too early"});
       break;
     }
-    if (auto goes_on = barren.check(piece->size(), report); !goes_on && !over) {
+    if (auto goes_on = barren.check(piece->size(), report); !goes_on && !stream.over()) {
       end_with(report, reading(std::move(goes_on.error())));
       break;
     }
@@ -358,14 +392,14 @@ Report ClaudeBackend::read_stream(net::ClientResponse& response, const Call& cal
       for (const chat::StreamEvent& event : events)
         if (put && !std::holds_alternative<chat::Failed>(event)) put = sink.event(event);
     }
-    if (!put && !over) {
+    if (!put && !stream.over()) {
       end_with(report, put.error());
       break;
     }
   }
-  if (over && !report.failure) read_proper_end(response, client);
-  report.told_client = pass_through && over && !is_unreadable(report);
-  if (!report.usage_final && reader.usage().output_tokens > 0) report.usage = reader.usage();
+  if (stream.over() && !report.failure) read_proper_end(response, client);
+  report.told_client = pass_through && stream.over() && !is_unreadable(report);
+  if (!report.usage_final && stream.usage().output_tokens > 0) report.usage = stream.usage();
   return report;
 }
 

@@ -180,6 +180,40 @@ TEST(ClaudeBackend, AnAnswerIsOverWithItsLastEvent) {
   answered.set_value();
 }
 
+// In the same read, as one that comes later is not read at all.
+TEST(ClaudeBackend, NothingBehindTheLastEventIsPassedOn) {
+  const std::string failure =
+      "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\","
+      "\"message\":\"late\"}}\n\n";
+  const std::string cut = kStream.substr(0, kStream.find("event: content_block_stop"));
+  for (const std::string& answer : {kStream, cut + failure})
+    for (const std::string& tail : {kStream, failure, std::string(": late\n\n")}) {
+      Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
+        const std::string all = answer + tail;
+        send_stream(writer, all, all.size());
+      });
+      const chat::Request request = request_for("claude");
+      const Report report = rig.answer(raw_call(request));
+      EXPECT_EQ(report.end, answer == kStream ? End::kFinished : End::kFailed);
+      EXPECT_EQ(rig.sink.all, answer);
+      EXPECT_EQ(report.output_bytes, 4) << "the text was counted more than once";
+    }
+}
+
+TEST(ClaudeBackend, AStreamThatWasAskedForIsOneWithoutItsType) {
+  for (const char* type : {"text/plain", "application/octet-stream"}) {
+    Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
+      ASSERT_TRUE(writer.start_stream(200, type));
+      ASSERT_TRUE(writer.write(kStream));
+      ASSERT_TRUE(writer.finish());
+    });
+    const chat::Request request = request_for("claude");
+    EXPECT_EQ(rig.answer(raw_call(request)).end, End::kFinished);
+    EXPECT_EQ(rig.sink.all, kStream);
+    EXPECT_EQ(rig.sink.type, "text/event-stream");
+  }
+}
+
 TEST(ClaudeBackend, AStreamIsOneWhateverTheCaseOfItsType) {
   Rig rig([&](const net::Request&, net::ResponseWriter& writer) {
     ASSERT_TRUE(writer.send(200, "Text/Event-Stream; charset=UTF-8", kStream));

@@ -7,6 +7,7 @@ namespace tophand::backend {
 namespace {
 
 using Thinking = chat::OpenAiQuirks::Thinking;
+using GoingOn = chat::OpenAiQuirks::GoingOn;
 
 constexpr std::array kKinds{
     OpenAiKind{.name = "llama-server",
@@ -34,18 +35,20 @@ constexpr std::array kKinds{
                           .max_tokens_default = 4096,  // its own is 512
                           .repeat_penalty = "repetition_penalty",
                           .response_format = false,
-                          .named_tool_choice = false},
+                          .named_tool_choice = false,
+                          .going_on = GoingOn::kContinue},
                .health = "/v1/internal/health",
                .models = OpenAiKind::Models::kLoaded,
                .load = "/v1/internal/model/load",
                .unload = "/v1/internal/model/unload",
                .model_field = "model_name"},
-    OpenAiKind{
-        .name = "vllm",
-        .quirks = {.thinking = Thinking::kTemplateKwargs, .repeat_penalty = "repetition_penalty"},
-        .health = "/health",
-        .count = OpenAiKind::Count::kVllm,
-        .without_load = "vLLM has its models from its start to its end"},
+    OpenAiKind{.name = "vllm",
+               .quirks = {.thinking = Thinking::kTemplateKwargs,
+                          .repeat_penalty = "repetition_penalty",
+                          .going_on = GoingOn::kTemplate},
+               .health = "/health",
+               .count = OpenAiKind::Count::kVllm,
+               .without_load = "vLLM has its models from its start to its end"},
     OpenAiKind{.name = "openai",
                .quirks = {.system_anywhere = true},
                .without_load = "the API has no way to load or unload"},

@@ -1,5 +1,7 @@
 #include "backend/sse_frames.h"
 
+#include <algorithm>
+
 namespace tophand::backend {
 namespace {
 
@@ -13,6 +15,16 @@ std::size_t line_end(std::string_view text, std::size_t at) {
 }
 
 }  // namespace
+
+std::string_view first_frame(std::string_view whole) {
+  for (std::size_t at = 0; at < whole.size();) {
+    const std::size_t first = line_end(whole, at);
+    const std::size_t second = first == 0 ? 0 : line_end(whole, at + first);
+    if (second != 0) return whole.substr(0, at + first + second);
+    at += std::max<std::size_t>(first, 1);
+  }
+  return whole;
+}
 
 Result<std::string> SseFrames::push(std::string_view bytes) {
   pending_ += bytes;

@@ -24,4 +24,7 @@ class SseFrames {
   std::size_t scanned_ = 0;
 };
 
+// The first of whole events, its blank line included; all of it where no other follows.
+std::string_view first_frame(std::string_view whole);
+
 }  // namespace tophand::backend

@@ -32,6 +32,18 @@ TEST(SseFrames, GivesNothingOfAnUnfinishedEvent) {
   EXPECT_TRUE(frames.mid_event());
 }
 
+TEST(SseFrames, AreToldApart) {
+  std::string_view rest = std::string_view(kStream).substr(0, kStream.find("data: left"));
+  std::vector<std::string> frames;
+  while (!rest.empty()) {
+    frames.emplace_back(first_frame(rest));
+    rest.remove_prefix(frames.back().size());
+  }
+  EXPECT_EQ(frames,
+            (std::vector<std::string>{"event: a\ndata: 1\n\n",
+                                      ": comment\r\nevent: b\r\ndata: 2\r\n\r\n", "data: 3\r\r"}));
+}
+
 TEST(SseFrames, RefusesAnEventThatOutgrowsTheLimit) {
   SseFrames frames(16);
   const auto cut = frames.push("data: 0123456789abcdef");

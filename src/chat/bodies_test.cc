@@ -311,13 +311,25 @@ TEST(ModelList, IsCutIntoPages) {
                       {{.after_id = "a"}, "b", "c", false},
                       {{.before_id = "c"}, "a", "b", false},
                       {{.limit = 0}, "a", "a", true},
-                      {{.after_id = "unknown"}, "a", "c", false}};
+                      {{.limit = 1, .before_id = "c"}, "b", "b", true},
+                      {{.limit = 1, .before_id = "b"}, "a", "a", false},
+                      {{.after_id = "a", .before_id = "c"}, "b", "b", false}};
   for (const Row& row : rows) {
-    const auto list = parse_json(write_model_page(models, row.page));
+    const auto page = write_model_page(models, row.page);
+    ASSERT_TRUE(page.has_value());
+    const auto list = parse_json(*page);
     ASSERT_TRUE(list.has_value());
     EXPECT_EQ(list->at("first_id"), row.first);
     EXPECT_EQ(list->at("last_id"), row.last);
     EXPECT_EQ(list->at("has_more"), row.has_more);
+  }
+}
+
+TEST(ModelList, APageBesideAnUnknownModelIsRefused) {
+  for (const ModelPage& page : {ModelPage{.after_id = "gone"}, ModelPage{.before_id = "gone"}}) {
+    const auto refused = write_model_page({{.id = "a"}}, page);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, Code::kInvalid);
   }
 }
 

@@ -76,7 +76,7 @@ std::string write_model_list(ModelListStyle style, const std::vector<ListedModel
       out["data"] = std::move(list);
       break;
     case ModelListStyle::kAnthropic:
-      return write_model_page(models, {});
+      return write_model_page(models, {}).value();  // without a cursor none is unknown
     case ModelListStyle::kOllamaTags:
       out["models"] = std::move(list);
       break;
@@ -84,18 +84,29 @@ std::string write_model_list(ModelListStyle style, const std::vector<ListedModel
   return dump_json(out);
 }
 
-std::string write_model_page(std::vector<ListedModel> models, const ModelPage& page) {
+Result<std::string> write_model_page(std::vector<ListedModel> models, const ModelPage& page) {
   const auto place = [&models](const std::string& id) {
     return std::ranges::find(models, id, &ListedModel::id);
   };
-  if (const auto before = place(page.before_id); before != models.end())
-    models.erase(before, models.end());
-  if (const auto after = place(page.after_id); after != models.end())
-    models.erase(models.begin(), after + 1);
+  // A client that pages with a cursor that has gone would begin again, and perhaps for ever.
+  for (const auto& [field, id] :
+       {std::pair{"before_id", page.before_id}, std::pair{"after_id", page.after_id}})
+    if (!id.empty() && place(id) == models.end())
+      return fail_field(field, "there is no model '" + id + "'");
+  if (!page.before_id.empty()) models.erase(place(page.before_id), models.end());
+  if (!page.after_id.empty()) {
+    const auto after = place(page.after_id);  // behind the other cursor there is nothing
+    models.erase(models.begin(), after == models.end() ? after : after + 1);
+  }
   const auto limit = static_cast<std::size_t>(
       std::clamp<std::int64_t>(page.limit.value_or(INT64_MAX), 1, INT64_MAX));
   const bool has_more = models.size() > limit;
-  if (has_more) models.erase(models.begin() + static_cast<std::ptrdiff_t>(limit), models.end());
+  if (has_more) {
+    const auto part = static_cast<std::ptrdiff_t>(limit);
+    // The page before a cursor is what stands right in front of it.
+    if (page.before_id.empty()) models.erase(models.begin() + part, models.end());
+    else models.erase(models.begin(), models.end() - part);
+  }
   Json out = Json::object();
   out["data"] = Json::array();
   for (const ListedModel& model : models) out["data"].push_back(anthropic_model(model));

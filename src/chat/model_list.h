@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "chat/dialect.h"
 
 namespace tophand::chat {
@@ -34,12 +35,13 @@ struct ListedModel {
 enum class ModelListStyle : std::uint8_t { kOpenAi, kAnthropic, kOllamaTags };
 
 std::string write_model_list(ModelListStyle style, const std::vector<ListedModel>& models);
-// Anthropic's list, by pages (docs.claude.com, "List Models").
+// Anthropic's list, by pages (docs.claude.com, "List Models"): behind `after_id`, or right in front
+// of `before_id`. kInvalid for one of them that is not in the list.
 struct ModelPage {
   std::optional<std::int64_t> limit = {};  // absent: all of them
   std::string after_id = {}, before_id = {};
 };
-std::string write_model_page(std::vector<ListedModel> models, const ModelPage& page);
+Result<std::string> write_model_page(std::vector<ListedModel> models, const ModelPage& page);
 
 std::string write_model(ModelListStyle style, const ListedModel& model);
 

@@ -38,6 +38,13 @@ struct OpenAiQuirks {
   bool named_tool_choice = true;     // false: the named tool alone is sent, as "required"
   bool allowed_tools = false;        // knows that tool_choice; false: only those tools are sent
   bool says_parallel_calls = false;  // parallel_tool_calls is sent when true, too
+  // How it is told to go on with an assistant's last message instead of answering it.
+  enum class GoingOn : std::uint8_t {
+    kUnsaid,    // it does so by itself, or cannot
+    kTemplate,  // vLLM, SGLang: add_generation_prompt and continue_final_message
+    kContinue,  // text-generation-webui: continue_
+  };
+  GoingOn going_on = GoingOn::kUnsaid;
   bool system_anywhere = false;      // false: later system text becomes marked user text
   // Whether assistant messages hold reasoning_content: what a local model thought.
   enum class ReasoningBack : std::uint8_t { kNever, kWithCalls, kAlways };

@@ -271,6 +271,25 @@ void add_format(const Request& request, const OpenAiQuirks& quirks, Json& out) {
   }
 }
 
+void add_going_on(const Request& request, const OpenAiQuirks& quirks, Json& out) {
+  if (request.messages.empty() || request.messages.back().role != Role::kAssistant) return;
+  const std::vector<Block>& said = request.messages.back().blocks;
+  const bool is_text = std::ranges::all_of(
+      said, [](const Block& block) { return std::holds_alternative<TextBlock>(block); });
+  if (said.empty() || !is_text) return;
+  switch (quirks.going_on) {
+    case OpenAiQuirks::GoingOn::kUnsaid:
+      return;
+    case OpenAiQuirks::GoingOn::kTemplate:
+      out["add_generation_prompt"] = false;
+      out["continue_final_message"] = true;
+      return;
+    case OpenAiQuirks::GoingOn::kContinue:
+      out["continue_"] = true;
+      return;
+  }
+}
+
 void add_thinking(const Request& request, const OpenAiQuirks& quirks, Json& out) {
   if (!request.think) return;
   if (!request.effort.empty()) out["reasoning_effort"] = usual_effort(request);
@@ -317,6 +336,7 @@ std::string write_openai_request(const Request& request, std::string_view model,
     write_messages(request, quirks, json);
     add_tools(request, quirks, rest);
     add_thinking(request, quirks, rest);
+    add_going_on(request, quirks, rest);
     write_members(std::exchange(rest, Json::object()), json);
   }
   const std::int64_t limit = request.max_tokens.value_or(quirks.max_tokens_default);

@@ -123,6 +123,28 @@ TEST(WriteOpenAiRequest, CallsASchemaWhatTheClientCallsIt) {
   }
 }
 
+TEST(WriteOpenAiRequest, TellsAServerToGoOnWithTheLastMessageInItsWords) {
+  const auto words = [](OpenAiQuirks::GoingOn going_on, const std::string& last) {
+    const Json body =
+        written(Dialect::kOpenAiChat,
+                R"({"model":"m","messages":[{"role":"user","content":"q"},)" + last + "]}",
+                {.going_on = going_on});
+    return dump_json(body.value("continue_final_message", Json())) +
+           dump_json(body.value("add_generation_prompt", Json())) +
+           dump_json(body.value("continue_", Json()));
+  };
+  using GoingOn = OpenAiQuirks::GoingOn;
+  const std::string said = R"({"role":"assistant","content":"pre"})";
+  EXPECT_EQ(words(GoingOn::kTemplate, said), "truefalsenull");
+  EXPECT_EQ(words(GoingOn::kContinue, said), "nullnulltrue");
+  EXPECT_EQ(words(GoingOn::kUnsaid, said), "nullnullnull");
+  EXPECT_EQ(words(GoingOn::kTemplate, R"({"role":"user","content":"r"})"), "nullnullnull");
+  EXPECT_EQ(words(GoingOn::kTemplate,
+                  R"({"role":"assistant","content":"","tool_calls":[{"id":"1","function":)"
+                  R"({"name":"f","arguments":"{}"}}]})"),
+            "nullnullnull");
+}
+
 TEST(WriteOpenAiRequest, AsksForUsageInAStream) {
   const Json streamed =
       written(Dialect::kOpenAiChat,

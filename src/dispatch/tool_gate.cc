@@ -216,6 +216,31 @@ void Gate::again() {
   printed_ = text::PrintedCalls(offered_tools(request_));
 }
 
+// Leaves out calls, where the client wants none: servers are told so, and not all of them obey.
+class NoCalls final : public backend::Sink {
+ public:
+  explicit NoCalls(backend::Sink& client) : client_(client) {}
+
+  Result<> event(const chat::StreamEvent& event) override {
+    if (std::holds_alternative<chat::Progress>(event)) return client_.event(event);
+    const bool goes_on = std::holds_alternative<chat::ToolUseDelta>(event) ||
+                         std::holds_alternative<chat::BlockEnd>(event);
+    in_call_ = std::holds_alternative<chat::ToolUseStart>(event) || (in_call_ && goes_on);
+    return in_call_ ? Result<>() : client_.event(event);
+  }
+  void together(bool on) override { client_.together(on); }
+  Result<> head(int status, const net::Headers& kept, std::string_view type) override {
+    return client_.head(status, kept, type);
+  }
+  Result<> raw(std::string_view bytes, const std::vector<chat::StreamEvent>& meaning) override {
+    return client_.raw(bytes, meaning);
+  }
+
+ private:
+  backend::Sink& client_;
+  bool in_call_ = false;
+};
+
 void add(backend::Report& report, const backend::Report& first) {
   report.usage.add_tokens(first.usage);
   report.usage_known = report.usage_known || first.usage_known;
@@ -249,10 +274,8 @@ std::string rejected_text(const chat::LocalAnswer& answer) {
   return out;
 }
 
-}  // namespace
-
-backend::Report answer_checked(backend::Backend& backend, const backend::Call& call,
-                               backend::Sink& sink, const net::Cancellation& client) {
+backend::Report answer_with_gate(backend::Backend& backend, const backend::Call& call,
+                                 backend::Sink& sink, const net::Cancellation& client) {
   const chat::Request& request = *call.request;
   const bool checks = chat::may_call_tools(request) || chat::wants_json(request);
   if (!checks || request.raw_prompt)  // a raw prompt has no turns to ask again with
@@ -295,6 +318,18 @@ backend::Report answer_checked(backend::Backend& backend, const backend::Call& c
     if (gate.mended_json()) report.note += ", JSON mended";
   }
   return report;
+}
+
+}  // namespace
+
+backend::Report answer_checked(backend::Backend& backend, const backend::Call& call,
+                               backend::Sink& sink, const net::Cancellation& client) {
+  const chat::Request& request = *call.request;
+  if (!request.tools.empty() && !chat::may_call_tools(request)) {
+    NoCalls text_alone(sink);
+    return answer_with_gate(backend, call, text_alone, client);
+  }
+  return answer_with_gate(backend, call, sink, client);
 }
 
 }  // namespace tophand::dispatch

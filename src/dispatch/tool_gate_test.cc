@@ -276,6 +276,20 @@ TEST(ToolGate, OnlyTheFirstCallPassesWhereOneIsWanted) {
   EXPECT_EQ(rig.calls(), (Calls{"list_files {}"}));
 }
 
+TEST(ToolGate, WhereNoCallIsWantedNoneIsMade) {
+  Events answer = call_answer("read_file", R"({"path":"a.txt"})");
+  answer.insert(answer.begin() + 2, chat::Progress{});
+  answer.insert(answer.begin() + 1, {chat::TextDelta{"It is "}, chat::BlockEnd{}});
+  answer.insert(answer.end() - 1, {chat::TextDelta{"here."}, chat::BlockEnd{}});
+  Rig rig({answer});
+  rig.request.tool_choice.kind = chat::ToolChoice::Kind::kNone;
+  EXPECT_EQ(rig.run().end, backend::End::kFinished);
+  EXPECT_EQ(rig.seen.text, "It is here.");
+  const chat::Answer seen = rig.seen.collector.take();
+  EXPECT_EQ(seen.blocks.size(), 2u);
+  EXPECT_EQ(seen.reason, chat::StopReason::kEndTurn);
+}
+
 TEST(ToolGate, WithoutToolsAnAnswerPassesAsItComes) {
   const std::string text = R"({"name": "read_file", "arguments": {}})";
   for (const bool none : {true, false}) {

@@ -7,6 +7,7 @@
 
 #include "base/json_fwd.h"
 #include "base/result.h"
+#include "chat/model_list.h"
 #include "models/store.h"
 #include "net/http.h"
 #include "server/routes.h"
@@ -60,6 +61,9 @@ Result<net::BodyPlace> choose_body_place(const models::Store& store, const net::
 
 // Ollama's words for what a model can do, from what its file says (engine/inspect.h).
 std::vector<std::string> capabilities_of(const Json& told);
+// Models of other machines, as "backend/model". Nobody is told their digests or sizes. All are
+// said to take tools: which of them do not shows when they are asked, and then another one is.
+std::vector<chat::ListedModel> offered_models(const Service& service);
 // Names that mean something else here, so that no model may be called so.
 bool is_reserved(std::string_view name);
 // kInvalid where it is one of them.

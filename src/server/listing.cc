@@ -1,6 +1,8 @@
 // What models there are, in three vendors' shapes. The aliases are listed too: they are what most
 // clients should ask for.
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,7 @@
 #include "net/query.h"
 #include "server/handlers.h"
 #include "server/inspector.h"
+#include "server/query_number.h"
 #include "server/reply.h"
 #include "server/service.h"
 
@@ -17,6 +20,7 @@ namespace {
 
 constexpr std::string_view kJson = "application/json; charset=utf-8";
 constexpr std::string_view kOllamaVersion = "0.20.0";  // clients refuse older ones
+constexpr std::int64_t kPageMax = 1000;                 // as the API's
 constexpr std::array<std::string_view, 5> kAliases{"auto", "local", "claude", "low", "high"};
 
 chat::ListedModel local_model(const models::InstalledModel& model) {
@@ -33,20 +37,6 @@ chat::ListedModel local_model(const models::InstalledModel& model) {
           .capabilities = {"completion", "tools"}};
 }
 
-// Models of other machines, as "backend/model". Nobody is told their digests or sizes.
-void add_offered(const Service& service, std::vector<chat::ListedModel>& out) {
-  if (!service.deps().offers) return;
-  for (const policy::Offer& offer : service.deps().offers()) {
-    chat::ListedModel model{.id = offer.backend + "/" + offer.model,
-                            .created_ms = service.started_ms(),
-                            .owned_by = offer.backend,
-                            .context_tokens = offer.context_tokens,
-                            .capabilities = {"completion"}};
-    if (offer.takes_images) model.capabilities.emplace_back("vision");
-    out.push_back(std::move(model));
-  }
-}
-
 std::vector<chat::ListedModel> listed(const Service& service) {
   std::vector<chat::ListedModel> out;
   out.reserve(kAliases.size());
@@ -55,7 +45,7 @@ std::vector<chat::ListedModel> listed(const Service& service) {
     out.push_back({.id = std::string(alias), .created_ms = since});
   if (const auto installed = service.deps().models->list())
     for (const models::InstalledModel& model : *installed) out.push_back(local_model(model));
-  add_offered(service, out);
+  std::ranges::move(offered_models(service), std::back_inserter(out));
   if (service.deps().has_claude_key)
     for (const ledger::ModelPrice& model : service.deps().prices->models())
       out.push_back({.id = model.model, .created_ms = since, .owned_by = "anthropic"});
@@ -83,17 +73,36 @@ chat::ModelListStyle style_of(const Exchange& exchange) {
 
 }  // namespace
 
+std::vector<chat::ListedModel> offered_models(const Service& service) {
+  std::vector<chat::ListedModel> out;
+  if (!service.deps().offers) return out;
+  for (const policy::Offer& offer : service.deps().offers()) {
+    chat::ListedModel model{.id = offer.backend + "/" + offer.model,
+                            .created_ms = service.started_ms(),
+                            .owned_by = offer.backend,
+                            .context_tokens = offer.context_tokens,
+                            .capabilities = {"completion", "tools"}};
+    if (offer.takes_images) model.capabilities.emplace_back("vision");
+    out.push_back(std::move(model));
+  }
+  return out;
+}
+
 void list_models(Service& service, Exchange& exchange) {
   std::vector<chat::ListedModel> models = listed(service);
   if (style_of(exchange) == chat::ModelListStyle::kOpenAi)
     return send_body(exchange, kJson, chat::write_model_list(style_of(exchange), models));
   const std::vector<chat::ListedModel> aliases = for_pickers(models);
   models.insert(models.end(), aliases.begin(), aliases.end());
+  const auto limit = number_in(exchange, "limit", 1, kPageMax);
+  if (!limit) return send_error(exchange, limit.error());
   const std::string_view query = exchange.request.query;
-  const chat::ModelPage page{.limit = net::query_int(query, "limit"),
-                             .after_id = net::query_text(query, "after_id").value_or(""),
-                             .before_id = net::query_text(query, "before_id").value_or("")};
-  send_body(exchange, kJson, chat::write_model_page(std::move(models), page));
+  const auto page = chat::write_model_page(
+      std::move(models), {.limit = *limit,
+                          .after_id = net::query_text(query, "after_id").value_or(""),
+                          .before_id = net::query_text(query, "before_id").value_or("")});
+  if (!page) return send_error(exchange, page.error());
+  send_body(exchange, kJson, *page);
 }
 
 void show_model(Service& service, Exchange& exchange) {
@@ -117,7 +126,7 @@ void list_tags(Service& service, Exchange& exchange) {
     models.back().capabilities = capabilities_of(**told);
     models.back().embedding_length = int_or(**told, "embedding_length", 0);
   }
-  add_offered(service, models);
+  std::ranges::move(offered_models(service), std::back_inserter(models));
   send_body(exchange, kJson, chat::write_model_list(chat::ModelListStyle::kOllamaTags, models));
 }
 

@@ -89,6 +89,26 @@ Result<models::InstalledModel> named(const Service& service, const std::string& 
   return model;
 }
 
+// A model of another machine, of which no more is known than what it is asked by. Its context stands
+// where clients look for it: under the name of an architecture.
+Json show_offered(const chat::ListedModel& model) {
+  const std::string family = "other";
+  Json facts{{"general.architecture", family}};
+  if (model.context_tokens > 0) facts[family + ".context_length"] = model.context_tokens;
+  return {{"modelfile", "FROM " + model.id + '\n'},
+          {"details",
+           {{"parent_model", ""},
+            {"format", ""},
+            {"family", family},
+            {"families", Json::array({family})},
+            {"parameter_size", ""},
+            {"quantization_level", ""},
+            {"context_length", model.context_tokens}}},
+          {"model_info", std::move(facts)},
+          {"capabilities", model.capabilities},
+          {"modified_at", chat::ollama_time(model.created_ms)}};
+}
+
 }  // namespace
 
 std::vector<std::string> capabilities_of(const Json& told) {
@@ -108,6 +128,10 @@ void show_ollama_model(Service& service, Exchange& exchange) {
       request->model == "local" || request->model == "auto" || request->model == "low"
           ? service.deps().config.models.local
           : request->model;
+  const std::vector<chat::ListedModel> others = offered_models(service);
+  if (const auto other = std::ranges::find(others, name, &chat::ListedModel::id);
+      other != others.end())
+    return send_body(exchange, kJson, dump_json(show_offered(*other)));
   const auto model = named(service, name);
   if (!model)
     return send_error(exchange, {model.error().code, "model '" + request->model + "' not found"});

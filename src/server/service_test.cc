@@ -507,6 +507,27 @@ TEST_F(ServiceTest, AClaudeCodePickerFindsLocalModelsAndCanAskForThem) {
   EXPECT_EQ(ask(request("GET", "/v1/models/claude-local-small%3A1b", "")).status, 200);
 }
 
+TEST_F(ServiceTest, WhatOllamasListHasCanBeShown) {
+  offers_ = {{.backend = "shed", .model = "big:7b", .context_tokens = 8192}};
+  const Json tags = *parse_json(ask(request("GET", "/api/tags", "")).body);
+  EXPECT_EQ(tags["models"].back()["name"], "shed/big:7b");
+  const Reply reply = post("/api/show", R"({"model":"shed/big:7b"})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const Json shown = *parse_json(reply.body);
+  EXPECT_EQ(shown["capabilities"], Json({"completion", "tools"}));
+  const std::string family = shown["model_info"]["general.architecture"];
+  EXPECT_EQ(shown["model_info"][family + ".context_length"], 8192);
+  EXPECT_EQ(post("/api/show", R"({"model":"shed/small:1b"})").status, 404);
+}
+
+TEST_F(ServiceTest, APageOfModelsIsRefusedByWrongNumbersAndUnknownPlaces) {
+  for (const char* query : {"limit=0", "limit=1001", "limit=abc", "after_id=gone"}) {
+    net::ClientRequest list = request("GET", std::string("/v1/models?") + query, "");
+    list.headers.add("anthropic-version", "2023-06-01");
+    EXPECT_EQ(ask(list).status, 400) << query;
+  }
+}
+
 TEST_F(ServiceTest, WhatIsNotServedIsRefusedInTheDialectOfWhoAsks) {
   net::ClientRequest files = request("GET", "/v1/files", "");
   EXPECT_NE(ask(files).body.find(R"({"error":{"message":)"), std::string::npos);

@@ -11,6 +11,7 @@
 #include "server/booking.h"
 #include "server/handlers.h"
 #include "server/later.h"
+#include "server/query_number.h"
 #include "server/reconcile.h"
 #include "server/reply.h"
 #include "server/service.h"
@@ -62,18 +63,6 @@ Json backends_json(const Service& service) {
 }
 
 constexpr std::int64_t kDaysMax = 100'000;
-
-// kInvalid where the query has `name`, and it is no number within the bounds.
-Result<std::optional<std::int64_t>> number_in(const Exchange& exchange, const std::string& name,
-                                              std::int64_t lowest, std::int64_t highest) {
-  const std::string_view query = exchange.request.query;
-  const auto text = net::query_text(query, name);
-  if (!text) return std::optional<std::int64_t>{};
-  const auto number = net::query_int(query, name);
-  if (number && *number >= lowest && *number <= highest) return number;
-  return fail_field(name, "expected a number from " + std::to_string(lowest) + " to " +
-                              std::to_string(highest) + ", found '" + *text + "'");
-}
 
 Result<std::int64_t> since_ms(const Service& service, const Exchange& exchange) {
   const std::string_view query = exchange.request.query;
