@@ -38,6 +38,7 @@ class OpenAiBody final : public BodyReader {
     for (const net::SseEvent& message : messages) read(message, out);
     return {};
   }
+  bool is_told() const override { return streamed_ && reader_.said_reason(); }
   const chat::OpenAiStreamReader& reader() const { return reader_; }
   void end(std::vector<chat::StreamEvent>& out) override {
     if (!streamed_ && !whole_.empty()) {

@@ -60,6 +60,28 @@ TEST(OpenAiBackend, AnAnswerIsOverWithItsLastEvent) {
   answered.set_value();
 }
 
+// As some servers leave it: everything has been said, and nothing comes any more.
+TEST(OpenAiBackend, AStreamThatIsNotEndedIsOverSoonBehindItsReason) {
+  std::promise<void> answered;
+  ScriptedServer server(
+      [over = answered.get_future().share()](const net::Request&, net::ResponseWriter& writer) {
+        ASSERT_TRUE(writer.start_stream(200, kSse));
+        ASSERT_TRUE(writer.write(kStream.substr(0, kStream.find("data: [DONE]"))));
+        over.wait();
+      });
+  auto config = config_for("openai", server.url());
+  config.timeout_s = 10;
+  const auto adapter = adapter_for(config);
+  const chat::Request request = simple_request();
+  RecordingSink sink;
+  net::CancelFlag never;
+  const Report report = adapter->answer({.request = &request, .model = "m1"}, sink, never);
+  answered.set_value();
+  EXPECT_EQ(report.end, End::kFinished);
+  EXPECT_EQ(sink.text(), "Hi");
+  EXPECT_EQ(report.usage.output_tokens, 2);
+}
+
 // The status has said no: the next backend is not kept waiting for the words.
 TEST(OpenAiBackend, ARefusalWithoutItsBodyIsOneSoon) {
   std::promise<void> answered;

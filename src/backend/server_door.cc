@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "backend/barren.h"
+#include "backend/moment.h"
 #include "backend/proper_end.h"
 #include "backend/together.h"
 #include "base/json.h"
@@ -17,6 +18,8 @@ constexpr std::size_t kShortAnswerBytesMax = 8u << 20;   // a model's own licenc
 constexpr std::size_t kAskedAnswerBytesMax = 64u << 20;  // 2048 embeddings
 // As much as a whole answer in one piece may have before it is read.
 constexpr std::size_t kBarrenMibMax = 64;
+// For what comes behind the reason why a model stopped. Not all servers end a stream then.
+constexpr std::int64_t kBehindReasonMs = 2'000;
 constexpr int kConnectTimeoutMs = 2'000;  // a machine of the team, or it is down
 constexpr int kProbeTimeoutMs = 5'000;
 constexpr std::int64_t kBytesPerToken = 4;
@@ -43,6 +46,15 @@ Error key_blamed(int status, Error error, const std::string& name) {
   if (status != 401 && status != 403) return error;
   return {Code::kUpstream, "it refused our key (" + std::to_string(status) + ": " + error.message +
                                "); check key_file of the backend " + name};
+}
+
+// The next piece, or the end where none comes.
+Result<std::string> read_what_is_left(net::ClientResponse& response,
+                                      const net::Cancellation& client) {
+  const Moment moment(client, kBehindReasonMs);
+  auto piece = response.read(&moment);
+  if (!piece && moment.is_over() && !client.cancelled()) return std::string();
+  return piece;
 }
 
 }  // namespace
@@ -157,7 +169,7 @@ Report ServerDoor::read(const Question& question, net::ClientResponse& response,
   Barren barren(kBarrenMibMax);
   std::vector<chat::StreamEvent> events;
   for (;;) {
-    auto piece = response.read(&client);
+    auto piece = reader.is_told() ? read_what_is_left(response, client) : response.read(&client);
     if (!piece) {
       Error error = piece.error();
       end_with(report, error.code == Code::kCancelled ? error : std::move(error).within(name_));

@@ -22,6 +22,8 @@ class BodyReader {
   virtual ~BodyReader() = default;
   virtual Result<> push(std::string_view bytes, std::vector<chat::StreamEvent>& out) = 0;
   virtual void end(std::vector<chat::StreamEvent>& out) = 0;
+  // Everything has been said that an answer needs; counts and the end may still come.
+  virtual bool is_told() const { return false; }
 };
 
 class ServerDoor {

@@ -69,6 +69,7 @@ class OpenAiStreamReader {
   // The stream ended: a failure unless it had said why the model stopped.
   void on_end(std::vector<StreamEvent>& out);
   bool finished() const { return finished_; }  // Finished or Failed was given out
+  bool said_reason() const { return said_reason_; }  // why the model stopped
   bool has_reasoning_content() const { return has_reasoning_content_; }
   // As OpenAiQuirks wants it, of the calls that were given out.
   const std::map<std::string, std::string>& beside_calls() const { return beside_calls_; }

@@ -363,7 +363,12 @@ void count_tokens(Service& service, Exchange& exchange) {
                            .query = exchange.request.query == "beta=true" ? "beta=true" : "",
                            .forward = forwarded(exchange.request.headers)};
   if (backend != nullptr) tokens = backend->count(call, exchange.writer.client());
-  // An estimate serves the client better than an error: it only draws a meter.
+  // What is wrong with the request is wrong with the answer too. Of all else an estimate serves the
+  // client better than an error: it only draws a meter.
+  const bool is_clients =
+      !tokens && !is_local &&
+      (tokens.error().code == Code::kInvalid || tokens.error().code == Code::kNotFound);
+  if (is_clients) return send_error(exchange, tokens.error());
   if (!tokens) {
     exchange.writer.headers().set("x-tophand-estimate", "true");
     tokens = estimate(service, decision->task_class, target, request);

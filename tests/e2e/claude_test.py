@@ -54,6 +54,14 @@ class ClaudeTest(unittest.TestCase):
         self.assertGreaterEqual(row["reserved_nano_usd"], row["cost_nano_usd"])
         self.assertEqual(row["counterfactual_nano_usd"], 0)
 
+    def test_what_claude_finds_wrong_with_a_request_it_says_when_tokens_are_counted_too(self):
+        body = {"model": MODEL, "messages": ask()["messages"], "no_such_field": 1}
+        counted = self.gateway.post("/v1/messages/count_tokens", body, priority="high")
+        self.assertEqual(counted.status, 400, counted.body)
+        self.assertIn("no_such_field: Extra inputs are not permitted", counted.json()["error"]["message"])
+        del body["no_such_field"]
+        self.assertEqual(self.gateway.post("/v1/messages/count_tokens", body, priority="high").status, 200)
+
     def test_answers_high_priority_with_claude_and_low_locally(self):
         high = self.gateway.post("/v1/messages", ask(), priority="high")
         self.assertEqual(high.status, 200, high.body)
