@@ -34,6 +34,8 @@ struct Call {
   int hops = 0;                      // gateways it came through before this one
   // The answer as events even to a raw_body: the client's stream has begun in our own words.
   bool as_events = false;
+  // The provider was asked already for the same request: one key of several is enough this time.
+  bool again = false;
   // Work that nobody waits for, to be done while the backend works; perhaps more than once, or
   // never. May be empty.
   std::function<void()> meanwhile = {};

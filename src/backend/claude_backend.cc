@@ -267,6 +267,7 @@ Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellati
                   ? chat::write_anthropic_request(*call.request, call.model, call.wording)
                   : chat::pass_through_anthropic_request(call.raw_body, call.model);
   if (!body) return refused(body.error());
+  const std::size_t tries_max = call.again ? 1 : options_.keys.size();
   for (std::size_t tries = 1;; ++tries) {
     KeyRing::Turn turn = wait_for_key(sink, client);
     if (!turn.lease) return no_key(turn.wait_ms, client);
@@ -274,9 +275,10 @@ Report ClaudeBackend::answer(const Call& call, Sink& sink, const net::Cancellati
     Try made = answer_once(call, *body, options_.keys[at], sink, client);
     if (options_.keys.size() > 1) made.report.key = options_.keys[at].name;
     note_key(at, made.status);
-    if (made.rest_ms == 0) return std::move(made.report);
-    const bool other_is_ready = ring_.rest(at, now_ms(), made.rest_ms);
-    if (!other_is_ready || tries >= options_.keys.size()) return std::move(made.report);
+    // What one key may not do another may (403): its turn will come again for what it may.
+    bool other_may = made.status == 403;
+    if (made.rest_ms > 0) other_may = ring_.rest(at, now_ms(), made.rest_ms);
+    if (!other_may || tries >= tries_max) return std::move(made.report);
   }
 }
 

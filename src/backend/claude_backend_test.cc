@@ -364,7 +364,9 @@ struct KeyRig {
     const chat::Request request = request_for("claude");
     RecordingSink sink;
     const net::CancelFlag never;
-    Report report = backend->answer(raw_call(request), sink, never);
+    Call call = raw_call(request);
+    call.again = again;
+    Report report = backend->answer(call, sink, never);
     headers = sink.headers;
     return report;
   }
@@ -378,6 +380,7 @@ struct KeyRig {
   ScriptedServer server;
   std::unique_ptr<ClaudeBackend> backend;
   net::Headers headers;
+  bool again = false;
 };
 
 const std::vector<config::ClaudeKey> kTwoKeys{{.name = "alice", .secret = "sk-a"},
@@ -418,6 +421,24 @@ TEST(ClaudeKeys, OtherRefusalsAreNotTheKeysFault) {
   KeyRig rig(529, {"sk-a"}, kTwoKeys);
   EXPECT_EQ(rig.answer().end, End::kRefused);
   EXPECT_EQ(rig.keys_seen(), "sk-a ");
+}
+
+TEST(ClaudeKeys, WhatOneMayNotDoAnotherIsAskedFor) {
+  KeyRig rig(403, {"sk-a"}, kTwoKeys);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(rig.answer().end, End::kFinished);
+  EXPECT_EQ(rig.keys_seen(), "sk-a sk-b sk-a sk-b ") << "it does not rest";
+  KeyRig none(403, {"sk-a", "sk-b"}, kTwoKeys);
+  EXPECT_EQ(none.answer().end, End::kRefused);
+  EXPECT_EQ(none.keys_seen(), "sk-a sk-b ");
+}
+
+// Three attempts of one request would otherwise ask with every key three times.
+TEST(ClaudeKeys, OneIsEnoughForARequestThatAllHaveRefused) {
+  KeyRig rig(429, {"sk-a", "sk-b"}, kTwoKeys);
+  rig.answer();
+  rig.again = true;
+  rig.answer();
+  EXPECT_EQ(rig.keys_seen(), "sk-a sk-b sk-a ");
 }
 
 TEST(ClaudeKeys, WhenAllAreUsedUpTheClientIsTold) {

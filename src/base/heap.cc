@@ -19,4 +19,11 @@ void return_free_memory() {
 #endif
 }
 
+void keep_large_pieces_apart() {
+#if defined(__GLIBC__)
+  constexpr int kLargeBytes = 1 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBytes);  // and the thresholds no longer grow (mallopt(3))
+#endif
+}
+
 }  // namespace tophand

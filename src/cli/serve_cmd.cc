@@ -13,6 +13,7 @@
 
 #include "base/ascii.h"
 #include "base/file_stamp.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/sd_notify.h"
 #include "cli/commands.h"
@@ -118,6 +119,7 @@ void stop(Io& io, server::Gateway& gateway, const sigset_t& signals) {
 }
 
 int run_serve(Io& io, const Arguments& args) {
+  keep_large_pieces_apart();
   umask(077);
   const config::Environment env = config::process_environment();
   const config::Paths paths = config::find_paths(env, args.get("--config"), args.get("--data"));

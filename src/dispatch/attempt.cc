@@ -20,7 +20,8 @@ backend::Call call_for(const Deps& deps, const Job& job, const Attempt& attempt,
           .forward = job.forward,
           .wording = wording_for(deps, job),
           .hops = job.hops,
-          .as_events = takes == Sink::Takes::kEvents};
+          .as_events = takes == Sink::Takes::kEvents,
+          .again = attempt.again};
 }
 
 // The one place where a backend is asked.
@@ -38,17 +39,18 @@ backend::Report ask(const Deps& deps, const Job& job, const Attempt& attempt, Si
 
 // Backends know one reason to stop; which it was decides whether another one is tried, and whether
 // there is a client to tell.
-void name_the_stop(const Deps& deps, const Stop& stop, backend::Report& report) {
+void name_the_stop(const Deps& deps, const Job& job, const Stop& stop, backend::Report& report) {
   if (report.end != backend::End::kCancelled) return;
   const Stop::Why why = stop.why();
   if (why != Stop::Why::kDeadline && why != Stop::Why::kStopping) return;
   report.end = backend::End::kFailed;
-  report.failure =
-      chat::Failed{why == Stop::Why::kStopping
-                       ? gateway_stops()
-                       : Error{Code::kDeadline, "no answer within " +
-                                                    std::to_string(deps.deadline_ms / 1000) + " s"},
-                   ""};
+  const bool is_own = job.begins_within_ms > 0 && job.begins_within_ms < deps.deadline_ms;
+  const std::string limit =
+      is_own ? "its own deadline" : std::to_string(deps.deadline_ms / 1000) + " s";
+  report.failure = chat::Failed{why == Stop::Why::kStopping
+                                    ? gateway_stops()
+                                    : Error{Code::kDeadline, "no answer within " + limit},
+                                ""};
 }
 
 // Another server's answer costs nothing, so its row, which is written a moment later anyhow, need
@@ -83,7 +85,7 @@ void run_attempt(const Deps& deps, const Job& job, Attempt& attempt, Sink& sink,
   {
     WatchingSink watch(sink, *deps.clock, stop);
     attempt.report = ask(deps, job, attempt, takes, meanwhile, watch, sink, stop);
-    name_the_stop(deps, stop, attempt.report);
+    name_the_stop(deps, job, stop, attempt.report);
     attempt.wordless = attempt.report.end == backend::End::kFinished && watch.empty();
     if (attempt.wordless) {
       if (attempt.may_move_on) {

@@ -20,6 +20,7 @@ struct Attempt {
   policy::Target target;
   std::vector<std::string> reasons;
   std::int64_t deferred_ms = 0;  // kept waiting on purpose before this attempt
+  bool again = false;            // Claude was asked before, by the same request
   bool may_move_on = false;      // another target is there: an empty answer counts as a failure
 
   std::int64_t start_ns = 0, end_ns = 0;

@@ -45,6 +45,9 @@ struct Job {
   // So long it rather waits for a local place that nobody else wants than goes to Claude, or than
   // it stands in the way of what may not wait.
   std::int64_t patience_ms = 0;
+  // Its own deadline: so long, and no longer than Deps::deadline_ms, an answer has to have begun.
+  // 0: it has none.
+  std::int64_t begins_within_ms = 0;
   std::int64_t deferred_ms = 0;      // that it has been kept waiting on purpose so far
   std::int64_t attempts_before = 0;  // rows of it that are in the ledger already
   bool batch = false;                // it goes into a batch of the provider's: at its price

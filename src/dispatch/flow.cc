@@ -19,6 +19,14 @@ constexpr std::int64_t kNsPerMs = 1'000'000;
 // How often a request that may wait looks for a place that nobody else wants.
 constexpr std::int64_t kLookForPlaceMs = 50;
 
+// Until when an answer has to have begun, whose asking begins at `now_ns`.
+std::int64_t deadline_of(const Deps& deps, const Job& job, std::int64_t now_ns) {
+  const std::int64_t ours_ms = job.patience_ms + deps.deadline_ms;
+  const std::int64_t ms =
+      job.begins_within_ms > 0 ? std::min(ours_ms, job.begins_within_ms) : ours_ms;
+  return now_ns + ms * kNsPerMs;
+}
+
 bool is_compared(const policy::Decision& decision) {
   return decision.beside.has_value() || !decision.arm.empty();
 }
@@ -33,7 +41,7 @@ Flow::Flow(const Deps& deps, Shared& shared, const Job& job, Sink& sink,
       sink_(sink),
       active_(shared.budget.request()),
       patient_until_ns_(deps.clock->mono_ns() + job.patience_ms * kNsPerMs),
-      deadline_ns_(patient_until_ns_ + deps.deadline_ms * kNsPerMs),
+      deadline_ns_(deadline_of(deps, job, deps.clock->mono_ns())),
       stop_(client, *deps.clock, deadline_ns_),
       left_(job.decision.targets),
       deferred_ms_(job.deferred_ms) {
@@ -198,8 +206,11 @@ void Flow::tell_it_stays() {
 }
 
 void Flow::refuse(Error error) {
-  if (error.code == Code::kCancelled && stop_.why() == Stop::Why::kStopping)
-    error = gateway_stops();
+  if (error.code == Code::kCancelled) {
+    const Stop::Why why = stop_.why();
+    if (why == Stop::Why::kStopping) error = gateway_stops();
+    if (why == Stop::Why::kDeadline) error = {Code::kDeadline, "no place became free in time"};
+  }
   const bool gone = error.code == Code::kCancelled;
   outcome_.report = backend::refused(std::move(error));
   if (gone) outcome_.report.end = backend::End::kCancelled;
@@ -214,6 +225,7 @@ Attempt Flow::begin(const Choice& choice, std::int64_t number) const {
   attempt.deferred_ms = deferred_ms_;
   attempt.target = choice.target;
   attempt.reasons = outcome_.reasons;
+  attempt.again = attempt.is_claude() && claude_asked_;
   attempt.may_move_on = number < kAttemptsMax && another_is_usable(choice.target);
   return attempt;
 }
@@ -223,6 +235,7 @@ void Flow::settle(const Attempt& done, const Choice& choice) {
   if (choice.charged > 0 && done.is_claude())
     choice.lane.limiter.correct(asking_agent(), choice.charged, done.cost);
   if (done.asked) {
+    claude_asked_ = claude_asked_ || done.is_claude();
     ++outcome_.attempts;
     deferred_ms_ = 0;  // one row tells it
   }

@@ -77,6 +77,7 @@ class Flow {
   std::vector<policy::Target> left_;  // that may still be tried, in order
   std::optional<RetryBudget::Count> further_;
   bool way_up_priced_ = false;
+  bool claude_asked_ = false;
   std::int64_t deferred_ms_;      // not yet in a row of the ledger
   std::optional<Error> missing_;  // why a target could not even be asked
   Outcome outcome_;

@@ -120,6 +120,17 @@ TEST_F(Patience, GoesToClaudeWhenItEnds) {
   EXPECT_GE(deferred_ms_of("req_p"), 120);
 }
 
+// The first place is held by one that says nothing, as a server that hangs would.
+TEST_F(Patience, AnAnswerThatHasNotBegunByItsOwnDeadlineIsNotWaitedFor) {
+  Job hurried = job("req_h", kLong);
+  hurried.decision.targets = {kLocal};
+  hurried.begins_within_ms = 100;
+  FakeSink sink;
+  const Outcome outcome = run(hurried, sink, rig_.never);
+  ASSERT_TRUE(outcome.report.failure);
+  EXPECT_EQ(outcome.report.failure->error.code, Code::kDeadline);
+}
+
 TEST_F(Patience, EndsWithItsClient) {
   WaitingSink sink;
   net::CancelFlag client;

@@ -1,13 +1,11 @@
 // What a request leaves behind in the heap of the thread that answered it.
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/resident_for_tests.h"
 #include "base/sanitized_for_tests.h"
 #include "net/test_support.h"
 
@@ -17,13 +15,6 @@ namespace {
 using namespace testing_support;
 
 constexpr std::size_t kMib = std::size_t{1} << 20;
-
-std::size_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::size_t all = 0, resident = 0;
-  file >> all >> resident;
-  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
 
 // What is kept lies behind all that is free, so that the heap cannot shrink at its end.
 TEST(HeapUse, ALargeRequestLeavesItsMemoryToTheSystem) {

@@ -9,6 +9,7 @@ namespace tophand::policy {
 namespace {
 
 constexpr std::int64_t kAnswerMsMax = 600'000;
+constexpr std::int64_t kTooLateMs = 30'000;
 struct Unit {
   char letter;
   std::int64_t seconds;
@@ -42,6 +43,10 @@ std::string span_name(std::int64_t seconds) {
 
 std::int64_t patience_ms(std::int64_t deadline_ms) {
   return std::max<std::int64_t>(0, deadline_ms - std::min(deadline_ms / 4, kAnswerMsMax));
+}
+
+std::int64_t begins_within_ms(std::int64_t deadline_ms) {
+  return deadline_ms > 0 ? deadline_ms + kTooLateMs : 0;
 }
 
 Wait plan_wait(const WaitFacts& facts, const DeferSettings& settings) {

@@ -31,6 +31,10 @@ std::string span_name(std::int64_t seconds);
 // takes its time too, for which a quarter is left, and never more than ten minutes.
 std::int64_t patience_ms(std::int64_t deadline_ms);
 
+// How long an answer to it is waited for until it begins: half a minute behind the deadline it is
+// too late to be of use. 0 where there is no deadline.
+std::int64_t begins_within_ms(std::int64_t deadline_ms);
+
 // What is known when a request that may wait has been decided.
 struct WaitFacts {
   std::int64_t deadline_ms = 0;   // that is left until it has to be answered

@@ -161,5 +161,10 @@ TEST(MayWait, AHeaderThatIsNoTimeIsRefusedAndSuchMetadataPassedOver) {
   EXPECT_EQ(deadline_of(facts, settings_with_key()), 0);
 }
 
+TEST(Deferral, AnAnswerMayBeginHalfAMinuteLate) {
+  EXPECT_EQ(begins_within_ms(8'000), 38'000);
+  EXPECT_EQ(begins_within_ms(0), 0) << "without a deadline";
+}
+
 }  // namespace
 }  // namespace tophand::policy

@@ -177,12 +177,15 @@ dispatch::Outcome carry_out(Service& service, Exchange& exchange, Asked& asked, 
     job.deferred_ms = asked.waited->waited_ms;
     job.attempts_before = asked.waited->attempts_before;
     job.patience_ms = policy::patience_ms(asked.waited->left_ms);
+    job.begins_within_ms =
+        policy::begins_within_ms(std::max<std::int64_t>(asked.waited->left_ms, 1));
     job.decision = std::move(asked.decision);
     return service.dispatcher().run(job, sink, client);
   }
   const Held held(service.held(), service.deps().config.defer.held_max);
   const policy::Wait wait = held.is_allowed() ? wait_of(service, asked.decision) : policy::Wait();
   if (wait.what == policy::Wait::What::kPlace) job.patience_ms = wait.ms;
+  std::int64_t left_ms = asked.decision.deadline_s * 1000;
   if (wait.what == policy::Wait::What::kNight) {
     auto waited = wait_for_night(service, exchange, asked, wait.ms, sink, client);
     if (!waited) {
@@ -195,8 +198,10 @@ dispatch::Outcome carry_out(Service& service, Exchange& exchange, Asked& asked, 
       return outcome;
     }
     job.deferred_ms = wait.ms;
+    left_ms = std::max<std::int64_t>(left_ms - wait.ms, 1);
     job.local_request = &asked.local();  // readied anew
   }
+  job.begins_within_ms = policy::begins_within_ms(left_ms);
   job.decision = std::move(asked.decision);
   return service.dispatcher().run(job, sink, client);
 }

@@ -214,6 +214,7 @@ void Later::look(const deferral::Entry& entry, std::int64_t now_ms) {
     minds_[id].what = What::kBatch;
     return;
   }
+  if (keeps_again(entry, now_ms)) return;
   const bool hurry = now_ms >= start_by_ms(entry.ticket);
   bool known = false;
   {
@@ -293,7 +294,9 @@ void Later::join_those_over() {
       if (mind.over && mind.thread.joinable()) over.push_back(std::move(mind.thread));
       const auto entry = queue_.find(at->first);
       const bool gone = !entry || entry->state == deferral::State::kAnswered;
-      at = gone && !mind.running && !mind.thread.joinable() ? minds_.erase(at) : std::next(at);
+      const bool ends = gone && !mind.running && !mind.thread.joinable();
+      if (ends && mind.unkept) --unkept_;  // cancelled
+      at = ends ? minds_.erase(at) : std::next(at);
     }
   }
   for (std::thread& thread : over) thread.join();
@@ -338,11 +341,36 @@ void Later::come_back(const std::string& id) {
   put_back(id, 0);
 }
 
-void Later::keep(const deferral::Entry& entry, const deferral::Answer& answer) {
-  const auto kept = queue_.answer(entry.ticket.id, answer, clock_.wall_ms());
-  if (kept || kept.error().code == Code::kNotFound) return;  // or it was cancelled meanwhile
-  log::error("deferred.not_kept", {{"request", entry.ticket.id}, {"error", kept.error().message}});
-  put_back(entry.ticket.id, clock_.wall_ms() + kTryAgainMs);
+void Later::keep(const deferral::Entry& entry, deferral::Answer answer) {
+  const std::string& id = entry.ticket.id;
+  const auto kept = queue_.answer(id, answer, clock_.wall_ms());
+  const bool lost =
+      !kept && kept.error().code != Code::kNotFound;  // else it was cancelled meanwhile
+  {
+    const std::lock_guard lock(mutex_);
+    Mind& mind = minds_[id];
+    unkept_ += static_cast<std::int64_t>(lost) - static_cast<std::int64_t>(mind.unkept.has_value());
+    if (lost) mind.unkept = std::move(answer);
+    else mind.unkept.reset();
+  }
+  if (!lost) return;
+  log::error("deferred.not_kept", {{"request", id}, {"error", kept.error().message}});
+  put_back(id, clock_.wall_ms() + kTryAgainMs);
+}
+
+// What has been answered, and perhaps paid, is not asked again because the disk is full: its answer
+// waits in memory, and no other is begun meanwhile, which could not be kept either.
+bool Later::keeps_again(const deferral::Entry& entry, std::int64_t now_ms) {
+  std::optional<deferral::Answer> answer;
+  {
+    const std::lock_guard lock(mutex_);
+    if (unkept_ == 0) return false;
+    const Mind& mind = minds_[entry.ticket.id];
+    if (!mind.unkept || mind.running || now_ms < mind.not_before_ms) return true;
+    answer = mind.unkept;
+  }
+  keep(entry, *std::move(answer));
+  return true;
 }
 
 }  // namespace tophand::server

@@ -75,6 +75,7 @@ class Later {
     std::thread thread = {};                        // of its run, until it has been joined
     bool came_back = false;                         // from a batch, without an answer
     bool over = false;                              // that thread is about to end
+    std::optional<deferral::Answer> unkept = {};    // the disk would not take it
   };
 
   void watch();  // the watching thread's life
@@ -84,7 +85,8 @@ class Later {
   void run(const deferral::Entry& entry, const net::CancelFlag& cancel);
   void put_back(const std::string& id, std::int64_t not_before_ms);
   void come_back(const std::string& id);
-  void keep(const deferral::Entry& entry, const deferral::Answer& answer);
+  void keep(const deferral::Entry& entry, deferral::Answer answer);
+  bool keeps_again(const deferral::Entry& entry, std::int64_t now_ms);
   void join_those_over();
   View view_of(deferral::Entry entry) const;  // with mutex_ held
 
@@ -96,6 +98,7 @@ class Later {
   bool stopped_ = false;
   std::int64_t running_ = 0;
   std::map<std::string, Mind> minds_;
+  std::int64_t unkept_ = 0;           // answers that wait in memory for the disk
   std::thread watcher_;               // from the first request on
   std::unique_ptr<Batcher> batcher_;  // nullptr: there are no batches
 };

@@ -201,6 +201,20 @@ class OverRestarts(unittest.TestCase):
         self.assertEqual(rows[0]["cost_nano_usd"], rows[0]["reserved_nano_usd"])
         self.assertEqual(len(self.asked()), 2)
 
+    def test_an_answer_that_the_disk_does_not_take_is_not_bought_again(self):
+        self.start(0, "--latency-ms", "2000")
+        url = self.send("one")
+        wait_until(self.claude.requests, "the asking", 20)
+        [waiting] = (self.gateway.data / "deferred").rglob("*.request")
+        in_the_way = waiting.with_suffix(".answer")
+        in_the_way.mkdir()  # no file can take its place
+        wait_until(lambda: "deferred.not_kept" in self.gateway.log_path.read_text(), "its loss", 30)
+        self.assertEqual(self.gateway.call("GET", url).status, 202)
+        in_the_way.rmdir()
+        self.assertEqual(fetch(self.gateway, url, 60).json()["content"][0]["text"], "one")
+        self.assertEqual(len(self.asked()), 1)
+        self.assertEqual(len(self.gateway.rows(url.rsplit("/", 1)[1])), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
