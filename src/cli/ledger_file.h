@@ -1,22 +1,27 @@
 // For the commands that a running gateway answers and, where none runs, the ledger's file.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "cli/gateway_client.h"
+#include "cli/ledger_copy.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
 #include "ledger/prices.h"
 
 namespace tophand::cli {
 
-// The file and what is configured for it; this process owns the ledger for as long as it lives.
+// The file and what is configured for it; this process owns the ledger for as long as it lives. Of
+// a file that this user may only read (a snapshot, a backup) it is a copy.
 struct LedgerFile {
   config::Config settings;
   ledger::PriceBook prices;
+  std::optional<LedgerCopy> copy;  // outlives the ledger
   std::unique_ptr<ledger::Ledger> ledger;
   std::string data_dir;
 };
@@ -25,7 +30,8 @@ struct LedgerFile {
 Result<> check_ledger_is_there(const config::Paths& paths);
 
 // kNotFound where nothing has been recorded yet: a ledger that does not exist is not made.
-Result<LedgerFile> open_ledger_file(const Arguments& args);
+enum class LedgerUse : std::uint8_t { kRead, kChange };
+Result<LedgerFile> open_ledger_file(const Arguments& args, LedgerUse use);
 
 // What GET /tophand/v1/budget would say. The pacing goes on from where the last gateway left it,
 // and nothing of it is written.

@@ -1,21 +1,13 @@
 #include "cli/replay_source.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
-#include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 #include <utility>
 
 #include "base/clock.h"
-#include "base/file_stamp.h"
 #include "base/json.h"
-#include "base/random.h"
+#include "cli/ledger_copy.h"
 #include "cli/text_input.h"
 #include "steering/replay.h"
 
@@ -26,51 +18,9 @@ constexpr std::size_t kRowsMax = 1'000'000;
 constexpr std::int64_t kPageRows = 5000;
 constexpr std::string_view kSqlite = "SQLite format 3";
 
-auto stamps_of(const std::string& path) {
-  return std::pair(stamp_of(path), stamp_of(path + "-wal"));
-}
-
-// A folder of our own that goes when we do.
-class Folder {
- public:
-  Folder() : path_(std::filesystem::temp_directory_path() / random_id("tophand-replay-")) {
-    if (::mkdir(path_.c_str(), 0700) != 0) path_.clear();
-  }
-  ~Folder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-// The file and its write-ahead log as they were at one moment: neither changed meanwhile.
-Result<std::string> copy_of(const std::string& path, const Folder& folder) {
-  constexpr int kTries = 100;
-  if (folder.path().empty()) return fail(Code::kIo, "cannot make a temporary folder");
-  std::string copy = folder.path() / std::string(ledger::kLedgerFile);
-  for (int i = 0; i < kTries; ++i) {
-    const auto before = stamps_of(path);
-    std::error_code failed, no_log;
-    constexpr auto kOver = std::filesystem::copy_options::overwrite_existing;
-    std::filesystem::copy_file(path, copy, kOver, failed);
-    if (failed) return fail(Code::kIo, "copy " + path + ": " + failed.message());
-    std::filesystem::remove(copy + "-wal", no_log);
-    std::filesystem::copy_file(path + "-wal", copy + "-wal", kOver, no_log);
-    if (before == stamps_of(path)) return copy;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return fail(Code::kUnavailable, path + " changes all the time; try again when it is quiet");
-}
-
 Result<std::vector<ledger::Row>> read_ledger(const std::string& path, std::int64_t since_ms) {
-  const Folder folder;
-  TOPHAND_TRY(copy, "ledger", copy_of(path, folder));
-  TOPHAND_TRY(opened, path, ledger::Ledger::open(copy, system_clock(), "", {}));
+  TOPHAND_TRY(copy, "ledger", LedgerCopy::of(path));
+  TOPHAND_TRY(opened, path, ledger::Ledger::open(copy.path(), system_clock(), "", {}));
   std::vector<ledger::Row> rows;
   for (std::int64_t last = 0;;) {
     TOPHAND_TRY(page, path, opened->rows_after(last, since_ms, kPageRows));

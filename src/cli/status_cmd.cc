@@ -38,7 +38,7 @@ Result<std::string> savings_since(LedgerFile& file, std::int64_t since_ms) {
 
 Result<StatusParts> read_file(const Arguments& args) {
   StatusParts parts{.now_ms = system_clock().wall_ms()};
-  auto file = open_ledger_file(args);
+  auto file = open_ledger_file(args, LedgerUse::kRead);
   if (!file && file.error().code == Code::kNotFound) return parts;  // nothing has been recorded
   if (!file) return tl::unexpected(std::move(file).error());
   TOPHAND_TRY(budget, "status", budget_of(*file));

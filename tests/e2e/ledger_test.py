@@ -1,16 +1,20 @@
 """The ledger that the real program writes: recomputed by it and by an independent script, to the
 nano-dollar; changes in it are found; caps hold on every scope; a killed gateway loses nothing."""
 
+import contextlib
 import json
+import os
 import pathlib
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
+import tempfile
 import unittest
 from fractions import Fraction
 
-from harness import ROOT, Stage, run_tophand, wait_until
+from harness import ROOT, TOPHAND, Stage, run_tophand, wait_until
 
 sys.path.insert(0, str(ROOT / "tests/reference"))
 import recompute_ledger  # noqa: E402
@@ -86,6 +90,27 @@ class RecomputedTest(unittest.TestCase):
         text = tophand(self.gateway, "ledger", "verify")
         self.assertEqual(text.returncode, 0, text.stderr)
         self.assertIn("recomputed from tokens and prices", text.stdout)
+
+    def test_one_that_may_only_be_read_is_read(self):
+        folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        with contextlib.closing(sqlite3.connect(self.gateway.data / "ledger.db")) as from_file, \
+                contextlib.closing(sqlite3.connect(folder / "ledger.db")) as into:
+            from_file.backup(into)
+            into.execute("PRAGMA journal_mode=DELETE")
+        (folder / "tophand.toml").touch()
+        (folder / "ledger.db").chmod(0o444)
+        folder.chmod(0o555)
+        nobody = 65534 if os.geteuid() == 0 else None  # root may write everywhere
+        for command in (["ledger", "verify"], ["ledger", "head"], ["budget"], ["savings"]):
+            try:
+                done = subprocess.run([TOPHAND, *command, "--data", str(folder), "--config", str(folder / "tophand.toml")],
+                                      user=nobody, capture_output=True, text=True, check=False, timeout=60,
+                                      env={"PATH": os.environ["PATH"], "HOME": str(folder)})
+            except PermissionError:
+                self.skipTest("the program lies where other users cannot go")
+            self.assertEqual(done.returncode, 0, (command, done.stderr))
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["ledger.db", "tophand.toml"])
 
     def test_a_head_that_was_kept_stays_in_the_chain(self):
         head = tophand(self.gateway, "ledger", "head").stdout.strip()
