@@ -57,6 +57,14 @@ class Attention {
     return out;
   }
 
+  // The first number of a query, or of the keys of positions [from, to).
+  void set_query(std::uint64_t token, std::uint64_t head, float to) {
+    q[token * stride + head * is.hd] = to;
+  }
+  void set_keys(std::uint64_t from, std::uint64_t to, float value) {
+    for (std::uint64_t p = from; p < to; ++p) k[p * is.hd] = float_to_half(value);
+  }
+
   // The definition, in double.
   std::vector<double> expected(std::uint64_t token, std::uint64_t head) const {
     const std::uint64_t end = is.end + token;
@@ -125,6 +133,46 @@ TEST_P(AttentionTileTest, ScoresMayGrowWithThePosition) {
   const Shape s{16, 4, 128, 300, 0};
   const Attention attention(s, 0.02f);
   expect_means(attention, attention.run(GetParam()), 5e-4);
+}
+
+// A score that is no number may not be lost on the way: nobody would notice the damage.
+TEST_P(AttentionTileTest, AScoreThatIsNoNumberMakesAnOutputThatIsNone) {
+  const Shape s{8, 3, 64, 70, 0};
+  const float inf = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  struct Case {
+    const char* what;
+    float query, key;  // of token 2's head 1, and of the positions that this key is set for
+    std::uint64_t from, to;
+  };
+  for (const Case& c : {Case{"a query is no number", nan, 1.0f, 0, 0},
+                        Case{"one score is infinite", inf, 1.0f, 40, 41},
+                        Case{"all scores are infinite", inf, 1.0f, 0, 77},
+                        Case{"all scores are minus infinity", inf, -1.0f, 0, 77}}) {
+    SCOPED_TRACE(c.what);
+    Attention attention(s);
+    attention.set_query(2, 1, c.query);
+    attention.set_keys(c.from, c.to, c.key);
+    const std::vector<float> out = attention.run(GetParam());
+    for (std::uint64_t t = 0; t < s.tokens; ++t)
+      for (std::uint64_t i = 0; i < s.heads * s.hd; ++i)
+        ASSERT_EQ(std::isnan(out[t * attention.stride + i]), t == 2 && i / s.hd == 1)
+            << "token " << t << ", column " << i;
+  }
+}
+
+// One key in the middle, or the very first, is enough for all tokens that see it.
+TEST_P(AttentionTileTest, AKeyThatIsNoNumberIsNoticedByEveryTokenThatSeesIt) {
+  for (const std::uint64_t at : {0u, 35u, 72u}) {
+    const Shape s{8, 3, 64, 70, 0};
+    Attention attention(s);
+    attention.set_keys(at, at + 1, std::numeric_limits<float>::quiet_NaN());
+    const std::vector<float> out = attention.run(GetParam());
+    for (std::uint64_t t = 0; t < s.tokens; ++t)
+      for (std::uint64_t i = 0; i < s.heads * s.hd; ++i)
+        ASSERT_EQ(std::isnan(out[t * attention.stride + i]), at < s.end + t)
+            << "key " << at << ", token " << t << ", column " << i;
+  }
 }
 
 std::vector<Isa> sets_that_run_here() {

@@ -61,10 +61,11 @@ TOPHAND_TARGET void silu_mul(const float* gate, const float* up, std::uint64_t n
   }
 }
 
+// NaN stays NaN: max gives its second operand where one is no number.
 TOPHAND_TARGET void relu2_mul(const float* gate, const float* up, std::uint64_t n, float* out) {
   for (std::uint64_t i = 0; i < n; i += 8) {
     const __m256i mask = tail_mask(n - i);
-    const __m256 g = _mm256_max_ps(_mm256_maskload_ps(gate + i, mask), _mm256_setzero_ps());
+    const __m256 g = _mm256_max_ps(_mm256_setzero_ps(), _mm256_maskload_ps(gate + i, mask));
     const __m256 u = _mm256_maskload_ps(up + i, mask);
     _mm256_maskstore_ps(out + i, mask, _mm256_mul_ps(_mm256_mul_ps(g, g), u));
   }
@@ -149,7 +150,8 @@ TOPHAND_TARGET void attention_scores(const float* q, const std::uint16_t* k, std
   }
 }
 
-// scores = exp(scores - max); returns the sum. The values are divided by it after the product.
+// scores = exp(scores - max); returns the sum. The values are divided by it after the product. A
+// score that is no number may be passed over by max, but makes the sum none.
 TOPHAND_TARGET float exponentials(float* scores, std::uint64_t n) {
   __m256 most = _mm256_set1_ps(scores[0]);
   std::uint64_t i = 0;

@@ -65,10 +65,11 @@ TOPHAND_TARGET void silu_mul(const float* gate, const float* up, std::uint64_t n
   }
 }
 
+// NaN stays NaN: max gives its second operand where one is no number.
 TOPHAND_TARGET void relu2_mul(const float* gate, const float* up, std::uint64_t n, float* out) {
   for (std::uint64_t i = 0; i < n; i += 16) {
     const __mmask16 mask = mask_at(i, n);
-    const __m512 g = _mm512_max_ps(_mm512_maskz_loadu_ps(mask, gate + i), _mm512_setzero_ps());
+    const __m512 g = _mm512_max_ps(_mm512_setzero_ps(), _mm512_maskz_loadu_ps(mask, gate + i));
     const __m512 u = _mm512_maskz_loadu_ps(mask, up + i);
     _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(_mm512_mul_ps(g, g), u));
   }
@@ -144,7 +145,8 @@ TOPHAND_TARGET void score(const float* q, const Cache& keys, float scale, float*
   }
 }
 
-// scores = exp(scores - max); returns the sum. The values are divided by it after the product.
+// scores = exp(scores - max); returns the sum. The values are divided by it after the product. A
+// score that is no number may be passed over by max, but makes the sum none.
 TOPHAND_TARGET float exponentials(float* scores, std::uint64_t n) {
   __m512 most = _mm512_set1_ps(scores[0]);
   for (std::uint64_t i = 0; i < n; i += 16) {

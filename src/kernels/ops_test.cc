@@ -178,6 +178,42 @@ TEST_P(OpsTest, AttentionSurvivesLargeScores) {
   for (float x : out) EXPECT_NEAR(x, 5.0f, 1e-5f);
 }
 
+// A number that is none may not be lost on the way: nobody would notice the damage.
+TEST_P(OpsTest, WhatIsNoNumberStaysNone) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::uint64_t n : kSizes) {
+    for (const std::uint64_t at : {std::uint64_t{0}, n / 2, n - 1}) {
+      std::vector<float> gate = random(n, 8), up = random(n, 2), out(n);
+      gate[at] = nan;
+      for (const auto& gated : {silu_mul, relu2_mul}) {
+        gated(GetParam(), gate.data(), up.data(), n, out.data());
+        for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(std::isnan(out[i]), i == at) << i;
+      }
+      sigmoid_mul(GetParam(), gate.data(), up.data(), n, up.data());
+      for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(std::isnan(up[i]), i == at) << i;
+    }
+  }
+}
+
+TEST_P(OpsTest, AScoreThatIsNoNumberMakesAnOutputThatIsNone) {
+  constexpr std::uint64_t kPositions = 37, kSize = 16;
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const float key : {std::numeric_limits<float>::quiet_NaN(), inf, -inf}) {
+    for (const std::uint64_t first : {0u, 5u, 36u}) {
+      const bool all = key == -inf;  // such scores count for nothing as long as there are others
+      const std::vector<float> q(2 * kSize, 1.0f);
+      std::vector<std::uint16_t> k, v(kPositions * kSize, float_to_half(1.0f));
+      for (float x : random(kPositions * kSize, 1)) k.push_back(float_to_half(x));
+      for (std::uint64_t p = all ? 0 : first; p < (all ? kPositions : first + 1); ++p)
+        k[p * kSize] = float_to_half(key);
+      std::vector<float> scores(2 * kPositions), out(2 * kSize);
+      attention_group(GetParam(), q.data(), 2, k.data(), v.data(), kPositions, kSize, kSize, 0.2f,
+                      scores.data(), out.data());
+      for (const float x : out) EXPECT_TRUE(std::isnan(x)) << key << " at " << first;
+    }
+  }
+}
+
 TEST_P(OpsTest, ArgmaxIsTheFirstOfTheLargest) {
   for (const std::uint64_t n : kSizes) {
     std::vector<float> x = random(n, 1);

@@ -18,11 +18,12 @@ TOPHAND_INLINE float horizontal_sum(__m256 v) {
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-// e^x with a relative error below 2e-7; x is clamped to [-87.3, 88.3], so results stay normal.
+// e^x with a relative error below 2e-7; x is clamped to [-87.3, 88.3], so results stay normal. NaN
+// stays NaN: of the two operands, max and min give the second where one is no number.
 // x = n ln2 + r with |r| <= ln2 / 2 (Cody and Waite: ln2 as a short and a rest), then the Taylor
 // polynomial of degree 7, whose remainder at ln2 / 2 is 5e-9.
 TOPHAND_INLINE __m256 exp_ps(__m256 x) {
-  x = _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-87.3f)), _mm256_set1_ps(88.3f));
+  x = _mm256_min_ps(_mm256_set1_ps(88.3f), _mm256_max_ps(_mm256_set1_ps(-87.3f), x));
   const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
