@@ -19,18 +19,21 @@ std::int32_t round_even(float v) {
   return static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(shifted)) - 0x4b400000;
 }
 
+// The bits of magnitudes are ordered as the magnitudes are, with NaN above all of them: it is not
+// lost, as it would be among floats.
 float max_abs(const float* x, std::uint64_t n) {
-  float most = 0;
-  for (std::uint64_t i = 0; i < n; ++i) most = std::max(most, std::fabs(x[i]));
-  return most;
+  std::uint32_t most = 0;
+  for (std::uint64_t i = 0; i < n; ++i)
+    most = std::max(most, std::bit_cast<std::uint32_t>(x[i]) & 0x7fffffffu);
+  return std::bit_cast<float>(most);
 }
 
-// q = round(x * inverse), clamped; the sums that go with it.
+// q = round(x * inverse), clamped, which makes -127 of NaN; the sums that go with it.
 void fill_block(const float* x, float inverse, float scale, std::uint32_t index,
                 ActivationBlock& out) {
   std::int32_t low = 0, high = 0;
   for (std::size_t j = 0; j < kBlockCols; ++j) {
-    const float v = std::min(std::max(x[j] * inverse, -127.0f), 127.0f);
+    const float v = std::min(std::max(-127.0f, x[j] * inverse), 127.0f);
     const std::int32_t q = round_even(v);
     out.q[j] = static_cast<std::int8_t>(q);
     (j < 16 ? low : high) += q;
@@ -39,9 +42,8 @@ void fill_block(const float* x, float inverse, float scale, std::uint32_t index,
 }
 
 void fill_block_own_scale(const float* x, std::uint32_t index, ActivationBlock& out) {
-  const float most = max_abs(x, kBlockCols);
-  const bool usable = most > kActivationTiny;
-  fill_block(x, usable ? 127.0f / most : 0.0f, usable ? most / 127.0f : 0.0f, index, out);
+  const OwnScale own = own_scale(max_abs(x, kBlockCols));
+  fill_block(x, own.inverse, own.scale, index, out);
 }
 
 void fill_residual(const float* x, const ActivationBlock& first, ActivationBlock& out) {

@@ -25,17 +25,22 @@ TOPHAND_INLINE Block load_block(const float* x) {
            _mm256_loadu_ps(x + 24)}};
 }
 
-TOPHAND_INLINE __m256 max_abs(const Block& b) {
-  const __m256 sign = _mm256_set1_ps(-0.0f);
-  const __m256 m0 = _mm256_max_ps(_mm256_andnot_ps(sign, b.v[0]), _mm256_andnot_ps(sign, b.v[1]));
-  const __m256 m1 = _mm256_max_ps(_mm256_andnot_ps(sign, b.v[2]), _mm256_andnot_ps(sign, b.v[3]));
-  return _mm256_max_ps(m0, m1);
+TOPHAND_INLINE __m256i abs_bits(__m256 v) {
+  return _mm256_castps_si256(_mm256_andnot_ps(_mm256_set1_ps(-0.0f), v));
 }
 
-TOPHAND_INLINE float horizontal_max(__m256 v) {
-  __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
-  return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+// As bits, which keeps NaN.
+TOPHAND_INLINE __m256i max_abs(const Block& b) {
+  const __m256i m0 = _mm256_max_epi32(abs_bits(b.v[0]), abs_bits(b.v[1]));
+  const __m256i m1 = _mm256_max_epi32(abs_bits(b.v[2]), abs_bits(b.v[3]));
+  return _mm256_max_epi32(m0, m1);
+}
+
+TOPHAND_INLINE float horizontal_max(__m256i bits) {
+  __m128i m = _mm_max_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
+  return _mm_cvtss_f32(_mm_castsi128_ps(m));
 }
 
 TOPHAND_INLINE std::int32_t horizontal_sum(__m256i v) {
@@ -64,9 +69,8 @@ TOPHAND_INLINE void fill_block(const Block& x, float inverse, float scale, std::
 }
 
 TOPHAND_INLINE void fill_own_scale(const Block& x, std::uint32_t index, ActivationBlock& out) {
-  const float most = horizontal_max(max_abs(x));
-  const bool usable = most > kActivationTiny;
-  fill_block(x, usable ? 127.0f / most : 0.0f, usable ? most / 127.0f : 0.0f, index, out);
+  const OwnScale own = own_scale(horizontal_max(max_abs(x)));
+  fill_block(x, own.inverse, own.scale, index, out);
 }
 
 TOPHAND_TARGET void fill_residual(const float* x, const ActivationBlock& first,
@@ -90,9 +94,9 @@ TOPHAND_TARGET void quantize_token_avx2(ActivationForm form, const float* x, std
   auto* records = reinterpret_cast<ActivationBlock*>(out + sizeof(ActivationHeader));
   *header = {};
   if (form == ActivationForm::kInt8Token) {
-    __m256 most = _mm256_setzero_ps();
+    __m256i most = _mm256_setzero_si256();
     for (std::uint64_t b = 0; b < blocks; ++b) {
-      most = _mm256_max_ps(most, max_abs(load_block(x + b * kBlockCols)));
+      most = _mm256_max_epi32(most, max_abs(load_block(x + b * kBlockCols)));
     }
     const float inverse = 127.0f / std::max(horizontal_max(most), 1e-5f);
     header->token_scale = 1.0f / inverse;

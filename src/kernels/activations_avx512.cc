@@ -11,6 +11,7 @@
   __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
 #include <algorithm>
+#include <bit>
 
 #include "kernels/activations_impl.h"
 #include "kernels/packed.h"
@@ -26,8 +27,17 @@ TOPHAND_INLINE Block load_block(const float* x) {
   return {{_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16)}};
 }
 
-TOPHAND_INLINE __m512 max_abs(const Block& b) {
-  return _mm512_max_ps(_mm512_abs_ps(b.v[0]), _mm512_abs_ps(b.v[1]));
+TOPHAND_INLINE __m512i abs_bits(__m512 v) {
+  return _mm512_castps_si512(_mm512_abs_ps(v));
+}
+
+// As bits, which keeps NaN.
+TOPHAND_INLINE __m512i max_abs(const Block& b) {
+  return _mm512_max_epi32(abs_bits(b.v[0]), abs_bits(b.v[1]));
+}
+
+TOPHAND_INLINE float horizontal_max(__m512i bits) {
+  return std::bit_cast<float>(_mm512_reduce_max_epi32(bits));
 }
 
 TOPHAND_INLINE __m128i quantized(__m512 x, __m512 factor) {
@@ -50,9 +60,8 @@ TOPHAND_INLINE void fill_block(const Block& x, float inverse, float scale, std::
 }
 
 TOPHAND_INLINE void fill_own_scale(const Block& x, std::uint32_t index, ActivationBlock& out) {
-  const float most = _mm512_reduce_max_ps(max_abs(x));
-  const bool usable = most > kActivationTiny;
-  fill_block(x, usable ? 127.0f / most : 0.0f, usable ? most / 127.0f : 0.0f, index, out);
+  const OwnScale own = own_scale(horizontal_max(max_abs(x)));
+  fill_block(x, own.inverse, own.scale, index, out);
 }
 
 TOPHAND_TARGET void fill_residual(const float* x, const ActivationBlock& first,
@@ -78,10 +87,10 @@ TOPHAND_TARGET void quantize_token_avx512(ActivationForm form, const float* x, s
   auto* records = reinterpret_cast<ActivationBlock*>(out + sizeof(ActivationHeader));
   *header = {};
   if (form == ActivationForm::kInt8Token) {
-    __m512 most = _mm512_setzero_ps();
+    __m512i most = _mm512_setzero_si512();
     for (std::uint64_t b = 0; b < blocks; ++b)
-      most = _mm512_max_ps(most, max_abs(load_block(x + b * kBlockCols)));
-    const float inverse = 127.0f / std::max(_mm512_reduce_max_ps(most), 1e-5f);
+      most = _mm512_max_epi32(most, max_abs(load_block(x + b * kBlockCols)));
+    const float inverse = 127.0f / std::max(horizontal_max(most), 1e-5f);
     header->token_scale = 1.0f / inverse;
     for (std::uint64_t b = 0; b < blocks; ++b) {
       fill_block(load_block(x + b * kBlockCols), inverse, header->token_scale,

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <random>
 #include <vector>
@@ -368,6 +369,32 @@ TEST_P(MatmulTest, ResidualBlocksAreAdded) {
       EXPECT_EQ(view.extra[3].block, 47u);
     }
     check(random_tensor(encoding, shape, rng_), x, shape, 0, 3);
+  }
+}
+
+// A number that is none reaches every output of its token, so that somebody notices, and of no
+// other.
+TEST_P(MatmulTest, AnActivationThatIsNoNumberMakesAllOutputsOfItsTokenNone) {
+  const auto [encoding, isa] = GetParam();
+  const Shape shape{37, 768};
+  const std::vector<std::byte> tensor = random_tensor(encoding, shape, rng_);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float none : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity}) {
+    for (const unsigned tokens : {1u, 2u, 7u, 20u}) {
+      for (const std::size_t column : {0u, 45u, 767u}) {
+        std::vector<float> x = random_activations(tokens * shape.cols, rng_);
+        x[tokens / 2 * shape.cols + column] = none;
+        const Operands with = prepared(tensor, x, shape);
+        const PackedMatrix w{encoding, shape.rows, shape.cols, with.packed.get(),
+                             tensor_scale(encoding, tensor.data(), shape.rows, shape.cols)};
+        std::vector<float> out(tokens * shape.rows);
+        matmul(isa, w, with.activations.get(), tokens, 0, group_count(shape.rows), out.data(),
+               shape.rows);
+        for (std::size_t i = 0; i < out.size(); ++i)
+          ASSERT_EQ(std::isfinite(out[i]), i / shape.rows != tokens / 2)
+              << none << " in column " << column << " of " << tokens << " tokens: " << i;
+      }
+    }
   }
 }
 
