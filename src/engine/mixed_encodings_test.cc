@@ -5,7 +5,9 @@
 
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/session.h"
@@ -20,6 +22,8 @@ using kernels::Encoding;
 
 const std::string kTernaryModel =
     std::string(TOPHAND_SOURCE_DIR) + "/tests/reference/data/tiny_bitnet.gguf";
+
+constexpr std::string_view kDamagedTensor = "blk.0.attn_v.weight";
 
 std::vector<std::byte> encoded(const gguf::Tensor& tensor, Encoding to) {
   const std::uint64_t cols = tensor.cols();
@@ -43,7 +47,9 @@ class MixedEncodings : public ::testing::TestWithParam<Encoding> {
   ~MixedEncodings() override { std::filesystem::remove_all(folder_); }
 
   // The ternary model with matrices that are read together with others in an encoding of their own.
-  void write(Encoding encoding) {
+  // `damage`: done to the bytes of one of those.
+  void write(Encoding encoding,
+             const std::function<void(std::vector<std::byte>&)>& damage = nullptr) {
     const auto file = gguf::File::open(kTernaryModel);
     ASSERT_TRUE(file) << file.error().message;
     const auto encoding_of = [&](const gguf::Tensor& tensor) {
@@ -57,11 +63,16 @@ class MixedEncodings : public ::testing::TestWithParam<Encoding> {
     for (const gguf::Tensor& tensor : file->tensors())
       ASSERT_TRUE(header.add_tensor(tensor.name, encoding_of(tensor),
                                     std::span(tensor.dims.data(), tensor.n_dims)));
+    std::filesystem::remove(path());
     auto writer = gguf::Writer::create(path(), header);
     ASSERT_TRUE(writer) << writer.error().message;
     for (const gguf::Tensor& tensor : file->tensors()) {
       if (encoding_of(tensor) == tensor.encoding) ASSERT_TRUE(writer->write(tensor.data));
-      else ASSERT_TRUE(writer->write(encoded(tensor, encoding)));
+      else {
+        std::vector<std::byte> bytes = encoded(tensor, encoding);
+        if (damage && tensor.name == kDamagedTensor) damage(bytes);
+        ASSERT_TRUE(writer->write(bytes));
+      }
     }
     ASSERT_TRUE(writer->finish());
   }
@@ -107,6 +118,30 @@ TEST_P(MixedEncodings, RunTheSameOnEveryInstructionSetForAnyNumberOfTokens) {
         EXPECT_LT(std::sqrt(difference / size), 1e-2) << isa.name << ", " << threads << " threads";
       }
     }
+  }
+}
+
+// The scale of one block in the middle, which all encodings here have at its beginning.
+TEST_P(MixedEncodings, OneScaleThatIsNoNumberIsRefused) {
+  const std::size_t block = kernels::encoding_info(GetParam()).block_bytes;
+  for (const unsigned high : {0x7cu, 0xfcu, 0x7eu}) {
+    write(GetParam(), [&](std::vector<std::byte>& bytes) {
+      const std::size_t at = bytes.size() / block / 2 * block;
+      bytes[at] = std::byte{0x80};
+      bytes[at + 1] = static_cast<std::byte>(high);
+      if (GetParam() == Encoding::kF32) {
+        bytes[at + 2] = std::byte{0x80};
+        bytes[at + 3] = std::byte{0x7f};
+      }
+    });
+    LoadOptions options;
+    options.path = path();
+    options.threads = 2;
+    const auto model = Model::load(options, nullptr);
+    ASSERT_FALSE(model) << high;
+    EXPECT_NE(model.error().message.find("'blk.0.attn_v.weight' has weights that are no numbers"),
+              std::string::npos)
+        << model.error().message;
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -391,6 +392,22 @@ TEST_F(ModelLoad, HonoursRopeKeysOfOldFilesAndOfAllKinds) {
   sharp.text("llama.rope.scaling.type", "linear");
   sharp.number("llama.rope.scaling.factor", 2);
   EXPECT_EQ(rope_of(sharp).attention_factor, 1.5);
+}
+
+// One is enough to spoil every answer, so nothing is computed with it.
+TEST_F(ModelLoad, RefusesWeightsThatAreNoNumbers) {
+  for (const char* name : {"blk.0.attn_q.weight", "blk.0.ffn_down.weight", "blk.0.ffn_norm.weight",
+                           "output_norm.weight", "token_embd.weight"}) {
+    for (const std::uint32_t bits : {0x7f800000u, 0xff800000u, 0x7fc00000u}) {
+      TinyLlama model;
+      std::memcpy(model.tensors[name].data.data() + 4 * 17, &bits, sizeof bits);
+      const std::string message = refusal(model);
+      EXPECT_EQ(code_, Code::kInvalid);
+      EXPECT_NE(message.find("'" + std::string(name) + "' has weights that are no numbers"),
+                std::string::npos)
+          << message;
+    }
+  }
 }
 
 TEST_F(ModelLoad, NamesAnArchitectureItHasNoGraphFor) {

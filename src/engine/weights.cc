@@ -1,6 +1,7 @@
 #include "engine/weights.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "base/checked.h"
@@ -30,6 +31,19 @@ Result<> check_shape(const gguf::Tensor& tensor, std::uint64_t cols, std::uint64
                                   std::to_string(cols) + ", " + std::to_string(rows) + "]");
 }
 
+// One number that is none is enough: it would be in every sum, and the answers would be noise.
+tl::unexpected<Error> no_number(const gguf::Tensor& tensor) {
+  return fail(Code::kInvalid, "tensor '" + std::string(tensor.name) +
+                                  "' has weights that are no numbers: the file is damaged; remove "
+                                  "it and get it anew");
+}
+
+Result<> check_finite(const gguf::Tensor& tensor, std::span<const float> values) {
+  if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
+    return no_number(tensor);
+  return {};
+}
+
 }  // namespace
 
 const gguf::Tensor* WeightLoader::find(const std::string& name) {
@@ -49,7 +63,7 @@ Result<> WeightLoader::read_vector(const std::string& name, std::uint64_t n, Pre
   out.resize(n);
   vector_bytes_ += n * sizeof(float);
   kernels::dequantize_row(tensor->encoding, tensor->data.data(), 1, n, 0, out.data());
-  return {};
+  return check_finite(*tensor, out);
 }
 
 Result<> WeightLoader::read_table(const std::string& name, std::uint64_t cols, std::uint64_t rows,
@@ -62,7 +76,7 @@ Result<> WeightLoader::read_table(const std::string& name, std::uint64_t cols, s
   for (std::uint64_t row = 0; row < rows; ++row)
     kernels::dequantize_row(tensor->encoding, tensor->data.data(), rows, cols, row,
                             out.data() + row * cols);
-  return {};
+  return check_finite(*tensor, out);
 }
 
 Result<> WeightLoader::declare(const std::string& name, std::uint64_t inputs, std::uint64_t outputs,
@@ -127,11 +141,18 @@ std::span<const std::byte> WeightLoader::source(const Part& part) {
   return item.data.subspan(begin * row, (end - begin) * row);
 }
 
-void WeightLoader::pack(const Part& part, kernels::Isa isa) const {
+bool WeightLoader::pack(const Part& part, kernels::Isa isa) const {
   const Pending& item = *part.item;
-  kernels::pack_groups(isa, item.tensor->encoding, item.data.data(), item.rows, item.tensor->cols(),
-                       part.group_begin, part.group_end, item.packed);
+  const kernels::Encoding encoding = item.tensor->encoding;
+  const std::uint64_t cols = item.tensor->cols();
+  bool finite = true;
+  // Group by group, so that what is looked through is still in the first caches.
+  for (std::uint64_t g = part.group_begin; g < part.group_end; ++g) {
+    kernels::pack_groups(isa, encoding, item.data.data(), item.rows, cols, g, g + 1, item.packed);
+    finite = kernels::groups_are_finite(isa, encoding, cols, g, g + 1, item.packed) && finite;
+  }
   file_.drop(source(part));
+  return finite;
 }
 
 Result<PageBuffer> WeightLoader::load(ThreadPool& pool, kernels::Isa isa,
@@ -142,24 +163,24 @@ Result<PageBuffer> WeightLoader::load(ThreadPool& pool, kernels::Isa isa,
     const gguf::Tensor& tensor = *item.tensor;
     const float scale =
         kernels::tensor_scale(tensor.encoding, tensor.data.data(), tensor.rows(), tensor.cols());
-    if (!std::isfinite(scale))
-      return fail(Code::kInvalid,
-                  "tensor '" + std::string(tensor.name) + "' has a scale that is no number");
+    if (!std::isfinite(scale)) return no_number(tensor);
     item.packed = buffer->data() + item.offset;
     item.out->w = {tensor.encoding, item.rows, tensor.cols(), item.packed, scale};
   }
   // One list for all tensors: no core waits for another before the very end.
   const std::vector<Part> all = parts();
+  std::atomic<const gguf::Tensor*> damaged = nullptr;  // the first that a lane comes upon
   pool.run([&](int lane) {
     pool.share(all.size(), 1, kClaimedPartsMax, [&](Range mine) {
-      for (std::uint64_t i = mine.begin; i < mine.end; ++i) {
+      for (std::uint64_t i = mine.begin; i < mine.end && damaged.load() == nullptr; ++i) {
         if (i + kPartsAhead < all.size()) file_.will_need(source(all[i + kPartsAhead]));
-        pack(all[i], isa);
+        if (!pack(all[i], isa)) damaged.store(all[i].item->tensor);
         if (lane == 0 && progress)
           progress(static_cast<double>(i + 1) / static_cast<double>(all.size()));
       }
     });
   });
+  if (const gguf::Tensor* tensor = damaged.load(); tensor != nullptr) return no_number(*tensor);
   if (progress) progress(1.0);
   pending_.clear();
   return buffer;

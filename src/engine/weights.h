@@ -73,7 +73,8 @@ class WeightLoader {
   std::uint64_t products() const { return products_; }        // inputs * outputs of all matrices
 
   // Packs everything declared, on all threads. `progress` gets 0..1, on the calling thread. The
-  // returned buffer holds the weights.
+  // returned buffer holds the weights. kInvalid, with the tensor's name, where one is no number;
+  // of the tensors read before, the functions above say that.
   Result<PageBuffer> load(ThreadPool& pool, kernels::Isa isa,
                           const std::function<void(double)>& progress);
 
@@ -95,7 +96,7 @@ class WeightLoader {
   const gguf::Tensor* find(const std::string& name);           // noted as read; nullptr when absent
   static std::span<const std::byte> source(const Part& part);  // its rows in the file
   std::vector<Part> parts() const;
-  void pack(const Part& part, kernels::Isa isa) const;
+  bool pack(const Part& part, kernels::Isa isa) const;  // false: it holds what is no number
 
   const gguf::File& file_;
   const Hadamard& hadamard_;

@@ -57,6 +57,11 @@ void pack_groups(Isa isa, Encoding encoding, const std::byte* tensor, std::uint6
                  std::uint64_t cols, std::uint64_t group_begin, std::uint64_t group_end,
                  std::byte* packed);
 
+// Whether the scales, mins and floats of groups [group_begin, group_end), as pack_groups() wrote
+// them, are numbers: no infinity, no NaN. Costs little, most of all right after packing.
+bool groups_are_finite(Isa isa, Encoding encoding, std::uint64_t cols, std::uint64_t group_begin,
+                       std::uint64_t group_end, const std::byte* packed);
+
 // Which form of activations matmul() of so many tokens wants. Float encodings read float32 as is.
 // kInt8Tables is kInt8Block32 with tables of sums after it, for kernels that look products up: of
 // at most kTableTokens.

@@ -452,6 +452,21 @@ GroupFn group_fn(Encoding encoding) {
 
 }  // namespace
 
+TOPHAND_TARGET bool all_finite_avx2(const std::byte* p, std::size_t bytes, const ExponentBits& of) {
+  const __m256i exponents = _mm256_set1_epi64x(static_cast<long long>(of.exponents));
+  const __m256i lowest = _mm256_set1_epi64x(static_cast<long long>(of.lowest));
+  const __m256i signs = _mm256_set1_epi64x(static_cast<long long>(of.signs));
+  __m256i carries[2] = {};
+  for (const std::byte* end = p + bytes; p < end; p += 64) {
+#pragma GCC unroll 2
+    for (std::size_t i = 0; i < 2; ++i) {
+      const __m256i exponent = _mm256_and_si256(load_256(p + 32 * i), exponents);
+      carries[i] = _mm256_or_si256(carries[i], _mm256_add_epi64(exponent, lowest));
+    }
+  }
+  return _mm256_testz_si256(_mm256_or_si256(carries[0], carries[1]), signs) != 0;
+}
+
 void pack_avx2(const PackTask& task) {
   const GroupFn pack = group_fn(task.encoding);
   const std::size_t group_rows = kRows * row_bytes(task.encoding, task.cols);

@@ -175,7 +175,45 @@ void pack_float_group(const Source& src, std::uint64_t group, std::byte* out) {
   }
 }
 
+// Bytes of half-precision numbers at the front of a super-block; what follows are whole numbers.
+std::size_t half_bytes(Scales scales) {
+  if (scales == Scales::kTensor || scales == Scales::kNone) return 0;
+  return scales == Scales::kSuper16 ? 32 : 64;
+}
+
 }  // namespace
+
+bool detail::all_finite_scalar(const std::byte* p, std::size_t bytes, const ExponentBits& of) {
+  std::uint64_t carries = 0;
+  for (const std::byte* end = p + bytes; p < end; p += sizeof carries) {
+    std::uint64_t numbers;
+    std::memcpy(&numbers, p, sizeof numbers);
+    carries |= (numbers & of.exponents) + of.lowest;
+  }
+  return (carries & of.signs) == 0;
+}
+
+bool groups_are_finite(Isa isa, Encoding encoding, std::uint64_t cols, std::uint64_t group_begin,
+                       std::uint64_t group_end, const std::byte* packed) {
+  const std::uint64_t group = detail::group_bytes(encoding, cols);
+  const std::byte* begin = packed + group_begin * group;
+  const std::byte* end = packed + group_end * group;
+  const Layout layout = detail::layout_of(encoding);
+  if (layout.bits == 0) {
+    auto all_finite = detail::all_finite_scalar;
+#if defined(__x86_64__)
+    if (isa != Isa::kScalar) all_finite = detail::all_finite_avx2;
+#endif
+    (void)isa;
+    return all_finite(begin, static_cast<std::size_t>(end - begin), detail::exponent_of(encoding));
+  }
+  const std::size_t halves = half_bytes(layout.scales);
+  const detail::ExponentBits half = detail::exponent_of(Encoding::kF16);
+  bool finite = true;
+  for (; halves > 0 && begin < end; begin += layout.super_bytes())
+    finite = detail::all_finite_scalar(begin, halves, half) && finite;
+  return finite;
+}
 
 std::size_t packed_bytes(Encoding encoding, std::uint64_t rows, std::uint64_t cols) {
   // The packed form is at most 32 times the file's (one row, padded to 16; short last super-block).

@@ -156,9 +156,26 @@ struct PackTask {
   LineOrder order;
 };
 
+// Bits of the float numbers that fit into 64: all of their exponents', each exponent's lowest, and
+// the signs. A number that is infinite or NaN has an exponent of all ones: adding its lowest bit
+// carries into the sign's place, and into no other number.
+struct ExponentBits {
+  std::uint64_t exponents, lowest, signs;
+};
+constexpr ExponentBits exponent_of(Encoding float_encoding) {
+  if (float_encoding == Encoding::kF32)
+    return {0x7f8000007f800000, 0x0080000000800000, 0x8000000080000000};
+  if (float_encoding == Encoding::kBF16)
+    return {0x7f807f807f807f80, 0x0080008000800080, 0x8000800080008000};
+  return {0x7c007c007c007c00, 0x0400040004000400, 0x8000800080008000};
+}
+
 void pack_scalar(const PackTask& task);
+// Whether no number in `bytes` (a multiple of 8; of 64 for AVX2) is infinite or NaN.
+bool all_finite_scalar(const std::byte* p, std::size_t bytes, const ExponentBits& of);
 #if defined(__x86_64__)
 void pack_avx2(const PackTask& task);  // groups of 16 whole rows only
+bool all_finite_avx2(const std::byte* p, std::size_t bytes, const ExponentBits& of);
 #endif
 
 // Activations. A token is a header, a record for every block of 32 columns, then up to extra_max()

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -111,6 +112,78 @@ TEST_P(PackTest, ResultDoesNotDependOnWhatWasInTheBuffer) {
                   out[i].data());
     }
     EXPECT_EQ(out[0], out[1]) << set.name;
+  }
+}
+
+// In bytes of one block of the file: where a number lies whose exponent can be all ones.
+std::vector<std::size_t> numbers_at(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kQ4_1:
+    case Encoding::kQ5_1:
+    case Encoding::kQ4_K:
+    case Encoding::kQ5_K:
+      return {0, 2};
+    case Encoding::kQ6_K:
+      return {208};
+    case Encoding::kTQ1_0:
+      return {52};
+    case Encoding::kTQ2_0:
+      return {64};
+    case Encoding::kPTQ1_0:
+      return {26};
+    case Encoding::kI2_S:
+      return {};  // one for the tensor: tensor_scale()
+    default:
+      return {0};
+  }
+}
+
+void put_number(Encoding encoding, std::byte* to, float value) {
+  const std::uint16_t half = float_to_half(value);
+  if (encoding == Encoding::kF32) std::memcpy(to, &value, 4);
+  else if (encoding == Encoding::kBF16)
+    std::memcpy(to, reinterpret_cast<const char*>(&value) + 2, 2);
+  else std::memcpy(to, &half, 2);
+}
+
+// Codes may have any bits; every scale and min counts, in every row and block.
+TEST_P(PackTest, OneNumberThatIsNoneIsFound) {
+  const Encoding encoding = GetParam();
+  const EncodingInfo& info = encoding_info(encoding);
+  const std::uint64_t blocks = info.block_weights == 1 ? 33 : 9;
+  const std::uint64_t rows = 37, cols = blocks * info.block_weights;
+  std::vector<std::byte> tensor(tensor_bytes(encoding, rows, cols), std::byte{0xff});
+  const std::vector<std::size_t> at = numbers_at(encoding);
+  for (std::uint64_t block = 0; block < rows * blocks; ++block)
+    for (const std::size_t number : at)
+      put_number(encoding, &tensor[block * info.block_bytes + number], -60'000.0f);
+  std::vector<std::byte> out(packed_bytes(encoding, rows, cols));
+  const auto finite = [&](std::uint64_t begin, std::uint64_t end) {
+    bool all = true, any = false;  // of the instruction sets
+    for (const IsaInfo& set : instruction_sets()) {
+      if (!set.compiled || !set.runs_here) continue;
+      pack_groups(set.isa, encoding, tensor.data(), rows, cols, 0, group_count(rows), out.data());
+      const bool is = groups_are_finite(set.isa, encoding, cols, begin, end, out.data());
+      all = all && is;
+      any = any || is;
+    }
+    EXPECT_EQ(all, any);
+    return all;
+  };
+  EXPECT_TRUE(finite(0, 3));
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float none : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
+    for (std::uint64_t block = 0; block < rows * blocks; block += 7) {
+      for (const std::size_t number : at) {
+        std::byte* where = &tensor[block * info.block_bytes + number];
+        const std::uint64_t group = block / blocks / kRowsPerGroup;
+        put_number(encoding, where, none);
+        EXPECT_FALSE(finite(group, group + 1)) << none << " in block " << block << " at " << number;
+        EXPECT_FALSE(finite(0, 3));
+        EXPECT_TRUE(finite(0, group) && finite(group + 1, 3)) << "another group's";
+        put_number(encoding, where, 0x1p-24f);
+      }
+    }
   }
 }
 

@@ -15,15 +15,14 @@ import tiny_model
 from harness import TOPHAND, environment, run_tophand
 
 BITNET = pathlib.Path(__file__).resolve().parents[1] / "reference/data/tiny_bitnet.gguf"
-NAN = struct.pack("<f", float("nan"))
 
 
 def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def spoil_output_norm(path):
-    """Puts a number that is none into output_norm.weight."""
+def spoil_output_norm(path, value):
+    """Makes all of output_norm.weight's first 16 numbers `value`."""
     data = bytearray(path.read_bytes())
     cursor = tiny_model.Cursor(bytes(data))
     cursor.at = 8
@@ -39,7 +38,7 @@ def spoil_output_norm(path):
         cursor.unpack("I")
         offsets[name] = cursor.unpack("Q")
     at = (cursor.at + 31) // 32 * 32 + offsets[b"output_norm.weight"]
-    data[at:at + 4] = NAN
+    struct.pack_into("<16f", data, at, *[value] * 16)
     path.write_bytes(data)
 
 
@@ -85,8 +84,14 @@ class ModelFilesTest(unittest.TestCase):
         self.refuse(3, "make it first", *words[:-1], self.root / "none/out.f32")
 
     def test_a_perplexity_that_is_no_number_is_an_error(self):
-        spoil_output_norm(self.model)
+        spoil_output_norm(self.model, 3e38)  # a number, but no product with it is
         self.refuse(2, "not a number", "perplexity", self.model, "--tokens", self.ids, "--json")
+
+    def test_weights_that_are_no_numbers_are_refused_by_name(self):
+        for value in (float("nan"), float("inf")):
+            spoil_output_norm(self.model, value)
+            self.refuse(2, "tensor 'output_norm.weight' has weights that are no numbers",
+                        "perplexity", self.model, "--tokens", self.ids, "--json")
 
     def test_quantize_says_what_is_wrong_with_the_place(self):
         words = ["quantize", BITNET, self.root / "none/out.gguf", "--type", "q8_0", "--lossy"]
