@@ -20,9 +20,12 @@ float number_or_lowest(float logit) {
   return std::isnan(logit) ? -kMost : std::clamp(logit, -kMost, kMost);
 }
 
-// Probabilities relative to the best candidate's; candidates sorted best first.
-double weight_of(const Candidate& candidate, float best) {
-  return std::exp(static_cast<double>(candidate.first) - static_cast<double>(best));
+// Probabilities relative to the best candidate's; candidates sorted best first. The difference is
+// what is divided, in double: logits over a temperature of 1e-38 are infinities, one like the
+// other.
+double weight_of(const Candidate& candidate, float best, float temperature = 1.0f) {
+  const double below = static_cast<double>(candidate.first) - static_cast<double>(best);
+  return std::exp(below / static_cast<double>(temperature));
 }
 
 // Keeps the k best, sorted; sorts all when k is 0.
@@ -119,17 +122,18 @@ text::TokenId Sampler::sample(std::span<const float> logits) {
   keep_top_k(candidates_, params_.top_k);
   if (params_.top_p < 1.0f) keep_top_p(candidates_, params_.top_p);
   if (params_.min_p > 0.0f) keep_min_p(candidates_, params_.min_p);
-  for (Candidate& candidate : candidates_) candidate.first /= params_.temperature;
   return draw();
 }
 
 text::TokenId Sampler::draw() {
+  const auto weight = [&](const Candidate& candidate) {
+    return weight_of(candidate, candidates_[0].first, params_.temperature);
+  };
   double total = 0.0;
-  for (const Candidate& candidate : candidates_)
-    total += weight_of(candidate, candidates_[0].first);
+  for (const Candidate& candidate : candidates_) total += weight(candidate);
   double left = random_.uniform() * total;
   for (const Candidate& candidate : candidates_) {
-    left -= weight_of(candidate, candidates_[0].first);
+    left -= weight(candidate);
     if (left < 0.0) return candidate.second;
   }
   return candidates_.back().second;  // rounding left a crumb

@@ -45,6 +45,36 @@ TEST(Sampler, TakesTheLikeliestWhenTemperatureIsZero) {
   EXPECT_EQ(sampler.sample(std::vector<float>{0, 5, 5, 2, 0, 0, 0, 0}), 1);  // lowest id of equals
 }
 
+// As close to zero as float32 goes, and with every cut: the likeliest or one of equals, never
+// the worst.
+TEST(Sampler, TakesTheLikeliestWhenTemperatureIsNearlyZero) {
+  const std::vector<std::vector<float>> peaks{{0, 1, 5, 2, 0, 0, 0, 0},
+                                              {-40, -30, -3, -20, -40, -40, -40, -40},
+                                              {0, 1e-3f, 2e-3f, 0, 0, 0, 0, 0},
+                                              {-3e38f, 0, 3e38f, 0, 0, 0, 0, 0}};
+  for (const float temperature :
+       {1e-6f, 1e-20f, 1e-37f, 1e-38f, 1e-39f, 1e-44f, std::numeric_limits<float>::denorm_min()}) {
+    for (const std::int32_t top_k : {0, 1, 3}) {
+      for (const float top_p : {0.5f, 1.0f}) {
+        for (const float min_p : {0.0f, 0.05f}) {
+          Sampler sampler({.temperature = temperature,
+                           .top_k = top_k,
+                           .top_p = top_p,
+                           .min_p = min_p,
+                           .seed = 3},
+                          letters());
+          for (int draws = 0; draws < 20; ++draws)
+            for (const std::vector<float>& logits : peaks)
+              ASSERT_EQ(sampler.sample(logits), 2) << temperature << ", top_k " << top_k
+                                                   << ", top_p " << top_p << ", min_p " << min_p;
+          const text::TokenId equal = sampler.sample(std::vector<float>{0, 5, 5, 2, 0, 0, 0, 0});
+          ASSERT_TRUE(equal == 1 || equal == 2) << equal;
+        }
+      }
+    }
+  }
+}
+
 TEST(Sampler, NeverTakesAnUnusedId) {
   const std::vector<float> logits{0, 0, 0, 0, 0, 0, 0, 50};
   EXPECT_EQ(Sampler({}, letters()).sample(logits), 0);
