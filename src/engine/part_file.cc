@@ -20,6 +20,16 @@ Error already_there(const std::string& path) {
   return {Code::kConflict, "'" + path + "' is there already; --force replaces it"};
 }
 
+// Devices, pipes and sockets: a file of that name would take their place.
+Result<> check_not_special(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) return {};
+  return fail(Code::kInvalid, "'" + path +
+                                  "' is a device, a pipe or a socket, which a file would replace; "
+                                  "name a file");
+}
+
 }  // namespace
 
 PartFile::PartFile(const std::string& final_path)
@@ -37,12 +47,15 @@ Result<> PartFile::check(bool replace) const {
                                      "' is not there; make it first");
   if (final_path_.ends_with('/') || std::filesystem::is_directory(final_path_, error))
     return fail(Code::kInvalid, "'" + final_path_ + "' is a folder; name a file in it");
+  if (auto done = check_not_special(final_path_); !done) return done;
   if (!replace && std::filesystem::exists(final_path_, error))
     return tl::unexpected(already_there(final_path_));
   return {};
 }
 
 Result<> PartFile::publish(bool replace) {
+  // Once more: the work may have taken minutes.
+  if (auto done = check_not_special(final_path_); !done) return done;
   // A link, unlike a rename, fails when that name is taken.
   const bool done = replace ? ::rename(path_.c_str(), final_path_.c_str()) == 0
                             : ::link(path_.c_str(), final_path_.c_str()) == 0;

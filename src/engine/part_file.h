@@ -18,7 +18,8 @@ class PartFile {
   const std::string& path() const { return path_; }
 
   // What can be known before the work: kNotFound without the folder, kInvalid where the name is a
-  // folder's, kConflict where it is taken and `replace` is not set.
+  // folder's, a device's, a pipe's or a socket's, kConflict where it is taken and `replace` is not
+  // set.
   Result<> check(bool replace) const;
 
   // Gives the file its name, durably. Whoever writes has synced it. kConflict as above, kIo.

@@ -1,6 +1,7 @@
 #include "engine/quantize.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -300,6 +301,36 @@ TEST_F(Quantize, GivesTheSameFileForAnyNumberOfThreads) {
     std::filesystem::remove(path("one"));
     std::filesystem::remove(path("three"));
   }
+}
+
+// --force is for files: a device would be gone, /dev/null as well.
+TEST_F(Quantize, ReplacesNothingThatIsNoFile) {
+  const std::string fifo = path("fifo"), link = path("link"), file = path("file");
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  std::filesystem::create_symlink(fifo, link);
+  for (const std::string& out : {fifo, link}) {
+    for (const bool replace : {false, true}) {
+      const auto report =
+          quantize_file({.in = kData + "tiny_llama.gguf", .out = out, .replace = replace}, nullptr);
+      ASSERT_FALSE(report);
+      EXPECT_EQ(report.error().code, Code::kInvalid);
+      EXPECT_NE(report.error().message.find("is a device, a pipe or a socket"), std::string::npos)
+          << report.error().message;
+    }
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(fifo));
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  std::filesystem::remove(link);
+  std::ofstream(file) << "old";
+  std::filesystem::create_symlink(file, link);
+  const auto report = quantize_file({.in = kData + "tiny_llama.gguf",
+                                     .out = link,
+                                     .types = {.layers = Encoding::kQ8_0},
+                                     .replace = true},
+                                    nullptr);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_FALSE(std::filesystem::is_symlink(link));  // its name was given away
+  EXPECT_EQ(std::filesystem::file_size(file), 3u);
 }
 
 std::vector<float> logits_of(const std::string& path) {
