@@ -3,6 +3,8 @@
 #include <bit>
 #include <string_view>
 
+#include "gguf/types.h"
+
 namespace tophand::engine {
 namespace {
 
@@ -23,9 +25,8 @@ Result<> check_text(const gguf::File& file, std::string_view name, std::string_v
   const auto text = file.string(key(name));
   if (!text) return tl::unexpected(text.error());
   if (*text == known) return {};
-  return tl::unexpected(wrong(name, "'" + std::string(text->substr(0, 64)) +
-                                        "' is not known; this engine runs '" + std::string(known) +
-                                        "'"));
+  return tl::unexpected(wrong(
+      name, gguf::quoted(*text) + " is not known; this engine runs '" + std::string(known) + "'"));
 }
 
 Result<bool> flag(const gguf::File& file, std::string_view name) {
@@ -82,7 +83,7 @@ Result<> read_signs(const gguf::File& file, std::uint64_t block, Hadamard& out) 
 Result<> check_listed(const gguf::File& file, std::string_view list, std::string_view name,
                       const Hadamard& hadamard) {
   const gguf::Tensor* tensor = file.find_tensor(name);
-  const std::string quoted = "'" + std::string(name.substr(0, 64)) + "'";
+  const std::string quoted = gguf::quoted(name);
   if (tensor == nullptr)
     return tl::unexpected(wrong(list, "lists " + quoted + ", which is missing"));
   if (tensor->rows() < 2 || !hadamard.folds.contains(tensor->cols()))
@@ -104,9 +105,8 @@ Result<> read_names(const gguf::File& file, Hadamard& out) {
   if (!inverse) return tl::unexpected(inverse.error());
   for (const std::string_view name : *inverse) {
     if (name != "token_embd.weight")
-      return tl::unexpected(wrong(
-          "inverse_weight_names",
-          "may list 'token_embd.weight' only, not '" + std::string(name.substr(0, 64)) + "'"));
+      return tl::unexpected(wrong("inverse_weight_names",
+                                  "may list 'token_embd.weight' only, not " + gguf::quoted(name)));
     if (auto done = check_listed(file, "inverse_weight_names", name, out); !done) return done;
     out.embedding = true;
   }

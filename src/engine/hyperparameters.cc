@@ -3,6 +3,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "gguf/types.h"
+
 namespace tophand::engine {
 namespace {
 
@@ -128,12 +130,12 @@ Result<RopeScaling> read_rope_scaling(const Reader& in) {
   } else if (*type == "longrope") {
     out = RopeScaling::kLongRope;
   } else if (*type != "none") {
-    return fail(Code::kInvalid, in.name("rope.scaling.type") + " '" + std::string(*type) +
-                                    "' is not run by this engine; Ollama or llama-server runs it");
+    return fail(Code::kInvalid, in.name("rope.scaling.type") + " " + gguf::quoted(*type) +
+                                    " is not run by this engine; Ollama or llama-server runs it");
   }
   if (pair_factors && out != RopeScaling::kLongRope)
-    return fail(Code::kInvalid, in.name("rope.scaling.type") + " is '" + std::string(*type) +
-                                    "', but there is a tensor 'rope_factors_long.weight'");
+    return fail(Code::kInvalid, in.name("rope.scaling.type") + " is " + gguf::quoted(*type) +
+                                    ", but there is a tensor 'rope_factors_long.weight'");
   return out;
 }
 

@@ -126,6 +126,8 @@ TEST_F(ModelLoad, SaysThatAFileIsMissing) {
   EXPECT_EQ(Model::load(options, nullptr).error().code, Code::kNotFound);
 }
 
+const std::string kEvil = "\x1b[31m\r\n" + std::string(100'000, 'x');
+
 struct Refusal {
   const char* name;
   void (*change)(TinyLlama&);
@@ -269,6 +271,15 @@ const Refusal kRefusals[] = {
     {"TypesTooFew",
      [](TinyLlama& m) { m.metadata["types"] = entry_i32s("tokenizer.ggml.token_type", {1}); },
      "token_type has 1 entries"},
+    // What the file says is quoted so that a terminal can show it.
+    {"EvilArchitecture", [](TinyLlama& m) { m.text("general.architecture", kEvil); },
+     "architecture '?[31m??xxx"},
+    {"EvilScaling", [](TinyLlama& m) { m.text("llama.rope.scaling.type", kEvil); },
+     "rope.scaling.type '?[31m??xxx"},
+    {"EvilTokenizer", [](TinyLlama& m) { m.text("tokenizer.ggml.model", kEvil); },
+     "tokenizer model \"?[31m??xxx"},
+    {"EvilTensor", [](TinyLlama& m) { m.tensor("\x1b[31m\r\nx", {32}); },
+     "tensor '?[31m??x' has no place"},
     // What the forward pass would pass over (unhandled.h).
     {"NormOfHeads", [](TinyLlama& m) { m.tensor(TinyLlama::layer("attn_q_norm"), {16}); },
      "tensor 'blk.0.attn_q_norm.weight' has no place in a llama model of 1 blocks"},
@@ -324,6 +335,7 @@ TEST_P(ModelRefusal, SaysWhatIsWrong) {
   GetParam().change(model);
   const std::string message = refusal(model);
   EXPECT_NE(message.find(GetParam().message), std::string::npos) << message;
+  EXPECT_LT(message.size(), 1000u);
   EXPECT_EQ(code_, Code::kInvalid);
 }
 

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "gguf/types.h"
+
 namespace tophand::engine {
 namespace {
 
@@ -73,8 +75,8 @@ Result<> check_tensors(const gguf::File& file, const Hyperparameters& shape,
         is_of_a_tower(tensor.name) ||
         is_of_block(tensor.name, shape.layers, shape.layers + shape.predictors))
       continue;
-    return fail(Code::kInvalid, "tensor '" + std::string(tensor.name.substr(0, 64)) +
-                                    "' has no place in a " + shape.architecture + " model of " +
+    return fail(Code::kInvalid, "tensor " + gguf::quoted(tensor.name) + " has no place in a " +
+                                    shape.architecture + " model of " +
                                     std::to_string(shape.layers) +
                                     " blocks as this engine runs it, and answers without it "
                                     "would be wrong; Ollama or llama-server may run it");

@@ -21,7 +21,11 @@ constexpr std::array<std::string_view, 23> kEndOfGeneration{
 }  // namespace
 
 std::string quoted(std::string_view text) {
-  return "\"" + std::string(text.substr(0, 64)) + "\"";
+  constexpr std::size_t kBytesMax = 64;
+  std::string out = "\"";
+  for (const char c : text.substr(0, kBytesMax)) out += c >= ' ' && c < 127 ? c : '?';
+  if (text.size() > kBytesMax) out += "...";
+  return out + "\"";
 }
 
 Result<> BaseTokenizer::build_vocabulary() {

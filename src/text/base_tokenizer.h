@@ -23,7 +23,8 @@ inline constexpr std::size_t kPieceBytesMax = std::size_t{1} << 30;
 // What lies before or behind a stretch of plain text.
 enum class Neighbour : std::uint8_t { kEdge, kControl, kUserDefined };
 
-std::string quoted(std::string_view text);  // cut to 64 bytes, for messages
+// Text from a file as it may go into messages and logs: cut, and '?' for all but plain ASCII.
+std::string quoted(std::string_view text);
 
 class BaseTokenizer : public Tokenizer {
  public:

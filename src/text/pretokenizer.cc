@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "text/base_tokenizer.h"
 #include "text/unicode.h"
 
 namespace tophand::text {
@@ -181,8 +182,7 @@ Result<PreTokenizer> pre_tokenizer_by_name(std::string_view name) {
     if (row.name == name) return row.kind;
     known += (known.empty() ? "" : ", ") + std::string(row.name);
   }
-  return fail(Code::kInvalid, "unknown pre-tokenizer \"" + std::string(name.substr(0, 64)) +
-                                  "\"; known are " + known +
+  return fail(Code::kInvalid, "unknown pre-tokenizer " + quoted(name) + "; known are " + known +
                                   "; [models.pre_tokenizers] in the configuration names "
                                   "one of these for the model");
 }

@@ -240,6 +240,15 @@ TEST(Tokenizer, RefusesDamagedVocabularies) {
       {"negative bos", [](TokenizerSpec& s) { s.bos = -1; }, "bos token id"},
       {"merge without space", [](TokenizerSpec& s) { s.merges[0] = "ab"; }, "no space"},
       {"empty merge", [](TokenizerSpec& s) { s.merges[0] = ""; }, "no space"},
+      {"control characters",
+       [](TokenizerSpec& s) { s.model = "\x1b[31m\n" + std::string(100'000, 'x'); },
+       "unknown tokenizer model \"?[31m?xxx"},
+      {"control characters in a merge",
+       [](TokenizerSpec& s) { s.merges[0] = "\x1b[31m\r" + std::string(100'000, 'x'); },
+       "merge 0 \"?[31m?xxx"},
+      {"control characters in a pre-tokenizer",
+       [](TokenizerSpec& s) { s.pre = "\x1b[31m\n" + std::string(100'000, 'x'); },
+       "unknown pre-tokenizer \"?[31m?xxx"},
       {"huge special",
        [](TokenizerSpec& s) {
          s.tokens.back() = std::string(300, '<');
@@ -254,6 +263,7 @@ TEST(Tokenizer, RefusesDamagedVocabularies) {
     ASSERT_FALSE(made.has_value()) << row.name;
     EXPECT_EQ(made.error().code, Code::kInvalid) << row.name;
     EXPECT_NE(made.error().message.find(row.message), std::string::npos) << made.error().message;
+    EXPECT_LT(made.error().message.size(), 1000u) << row.name;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "engine/graphs/transformer.h"
+#include "gguf/types.h"
 
 namespace tophand::engine {
 namespace {
@@ -46,8 +47,8 @@ Result<std::unique_ptr<Graph>> make_graph(std::string_view architecture) {
     names += (names.empty() ? "" : ", ") + std::string(known.name);
   }
   if (architecture == "qwen35") return make_qwen35_graph();
-  return fail(Code::kInvalid, "architecture '" + std::string(architecture.substr(0, 64)) +
-                                  "' is not run by this engine (" + names +
+  return fail(Code::kInvalid, "architecture " + gguf::quoted(architecture) +
+                                  " is not run by this engine (" + names +
                                   " and qwen35 are); Ollama or llama-server may run it");
 }
 
