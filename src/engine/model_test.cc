@@ -153,6 +153,10 @@ const Refusal kRefusals[] = {
        m.count("split.count", 3);
      },
      "part 3 of the 3 of a split model"},
+    {"PartsAsText", [](TinyLlama& m) { m.text("split.count", "3"); },
+     "split.count must be a whole number"},
+    {"TooManyParts", [](TinyLlama& m) { m.count("split.count", 1 << 30); },
+     "split.count must be a whole number"},
     {"NoLayers", [](TinyLlama& m) { m.count("llama.block_count", 0); },
      "llama.block_count must be"},
     {"TooManyLayers", [](TinyLlama& m) { m.count("llama.block_count", 1'000'000); },

@@ -293,8 +293,10 @@ tl::unexpected<Error> wrong(std::string_view key, const std::string& expected) {
 }  // namespace
 
 Result<> File::check_whole() const {
-  const auto parts = integer("split.count", 2, 1 << 16);
-  if (!parts) return {};  // no such key, or one part
+  if (find("split.count") == nullptr) return {};
+  const auto parts = integer("split.count", 0, 1 << 16);
+  if (!parts) return tl::unexpected(parts.error());
+  if (*parts < 2) return {};
   const std::int64_t number = integer("split.no", 0, *parts - 1).value_or(-1);
   const std::string part = number < 0 ? "one" : "part " + std::to_string(number + 1);
   return fail(Code::kInvalid, "the file is " + part + " of the " + std::to_string(*parts) +
