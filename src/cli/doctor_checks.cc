@@ -79,11 +79,11 @@ Check check_memory(const std::string& models_dir, const std::string& local,
   std::int64_t wanted =
       static_cast<std::int64_t>(model_bytes(models_dir, local)) + kMemoryBytesBeside;
   Check check{.name = "memory", .found = engine::human_bytes(available) + " free, "};
-  Result<engine::MemoryNeed> need = fail(Code::kNotFound, "not installed");
+  Result<engine::Prospects> prospects = fail(Code::kNotFound, "not installed");
   if (const auto model = models::Store(models_dir).find(local))
-    need = engine::Model::predict_memory(load_options(*model, config));
-  if (need) {
-    wanted = need->total();
+    prospects = engine::Model::examine(load_options(*model, config));
+  if (prospects) {
+    wanted = prospects->memory.total();
     check.found += local + " takes " + engine::human_bytes(wanted) + " when its context is full";
   } else {
     check.found += "the local model wants about " + engine::human_bytes(wanted);
@@ -180,12 +180,6 @@ Check check_free_disk(const std::string& dir) {
 
 namespace {
 
-// As `tophand list` says it: what is wrong with a model that cannot run, else "".
-std::string why_not(const models::InstalledModel& model, const config::Config& config) {
-  const auto need = engine::Model::predict_memory(load_options(model, config));
-  return need ? "" : need.error().message;
-}
-
 // `names`: what is installed, for people.
 Check check_local_model(const Result<models::InstalledModel>& found, const std::string& local,
                         const std::string& names, const config::Config& config) {
@@ -197,14 +191,15 @@ Check check_local_model(const Result<models::InstalledModel>& found, const std::
                 ? "tophand pull " + local
                 : "set models.local to an installed model, or pull this one from a file or URL"};
   const std::string goes_to = names + "; local work goes to " + found->name;
-  const std::string why = why_not(*found, config);
-  const auto chats = engine::Model::check_chat(load_options(*found, config));
-  if (why.empty() && chats) return {"models", Health::kOk, goes_to};
-  if (why.empty())
-    return {"models", Health::kFail, goes_to + ", which answers no chats: " + chats.error().message,
+  const auto prospects = engine::Model::examine(load_options(*found, config));
+  if (!prospects)
+    return {"models", Health::kFail, goes_to + ", which cannot run: " + prospects.error().message,
+            "set models.local to a model that can run (`tophand list`), or pull this one again"};
+  if (!prospects->chats)
+    return {"models", Health::kFail,
+            goes_to + ", which answers no chats: " + prospects->chats.error().message,
             "name what is missing, or set models.local to another model (`tophand list`)"};
-  return {"models", Health::kFail, goes_to + ", which cannot run: " + why,
-          "set models.local to a model that can run (`tophand list`), or pull this one again"};
+  return {"models", Health::kOk, goes_to};
 }
 
 }  // namespace
@@ -218,7 +213,7 @@ std::vector<Check> check_models(const std::string& models_dir, const std::string
   for (const models::InstalledModel& model : *installed)
     (names += names.empty() ? "" : ", ") +=
         model.name + " (" + engine::human_bytes(static_cast<std::int64_t>(model.bytes)) +
-        (why_not(model, config).empty() ? ")" : ", cannot run)");
+        (engine::Model::examine(load_options(model, config)) ? ")" : ", cannot run)");
   std::vector<Check> checks{
       check_local_model(models::Store(models_dir).find(local), local, names, config)};
   // A record that list() leaves out is one whose file has gone or has another size.

@@ -138,6 +138,21 @@ TEST_F(Doctor, SaysThatAModelCannotRunAsListDoes) {
   EXPECT_THAT(check.mend, HasSubstr("tophand list"));
 }
 
+TEST_F(Doctor, NoticesATokenizerThatCannotRun) {
+  install("tiny");
+  const std::string path = "data/models/tiny.gguf";
+  std::ifstream in(dir_ + "/" + path, std::ios::binary);
+  std::string model((std::istreambuf_iterator<char>(in)), {});
+  const std::size_t at = model.find("gpt2", model.find("tokenizer.ggml.model"));
+  ASSERT_NE(at, std::string::npos);
+  write(path, model.replace(at, 4, "bert"));
+  write("tophand.toml", kTinyAnswers);
+  const Check check = find("models");
+  EXPECT_EQ(check.health, Health::kFail);
+  EXPECT_THAT(check.found, HasSubstr("cannot run: read model: "));
+  EXPECT_THAT(check.found, HasSubstr("unknown tokenizer model \"bert\""));
+}
+
 TEST_F(Doctor, NoticesAModelThatLostItsFile) {
   install("tiny");
   install("gone");

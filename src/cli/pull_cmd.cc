@@ -28,11 +28,10 @@ Result<config::Config> load(const Arguments& args) {
                              env);
 }
 
-// What the gateway's worker would need for it; nothing where the file cannot be run.
-std::optional<engine::MemoryNeed> memory_of(const models::InstalledModel& model,
-                                            const config::Config& config) {
-  const auto need = engine::Model::predict_memory(load_options(model, config));
-  return need ? std::optional(*need) : std::nullopt;
+// As the gateway's worker would run it.
+Result<engine::Prospects> prospects_of(const models::InstalledModel& model,
+                                       const config::Config& config) {
+  return engine::Model::examine(load_options(model, config));
 }
 
 // The gateway never reads a model file; this program may, and a file that ends too early is better
@@ -93,13 +92,12 @@ int run_pull(Io& io, const Arguments& args) {
     else return report(io, pulled.error());
     return 1;
   }
-  const engine::LoadOptions options_to_load = load_options(pulled->model, *config);
-  if (const auto need = engine::Model::predict_memory(options_to_load); !need)
-    io.err << "tophand: " << pulled->model.name << " cannot run here: " << need.error().message
+  if (const auto prospects = prospects_of(pulled->model, *config); !prospects)
+    io.err << "tophand: " << pulled->model.name << " cannot run here: " << prospects.error().message
            << '\n';
-  else if (const auto chats = engine::Model::check_chat(options_to_load); !chats)
-    io.err << "tophand: " << pulled->model.name << " answers no chats: " << chats.error().message
-           << '\n';
+  else if (!prospects->chats)
+    io.err << "tophand: " << pulled->model.name
+           << " answers no chats: " << prospects->chats.error().message << '\n';
   if (args.has("--json")) {
     io.out << dump_json(to_json(pulled->model)) << '\n';
     return 0;
@@ -144,10 +142,11 @@ int run_list(Io& io, const Arguments& args) {
     Json list = Json::array(), known = Json::array();
     for (const models::InstalledModel& model : *installed) {
       list.push_back(to_json(model));
-      if (const auto need = memory_of(model, *config)) list.back()["memory_bytes"] = need->total();
-      const auto chats = engine::Model::check_chat(load_options(model, *config));
-      list.back()["chats"] = chats.has_value();
-      if (!chats) list.back()["why_not"] = chats.error().message;
+      const auto prospects = prospects_of(model, *config);
+      if (prospects) list.back()["memory_bytes"] = prospects->memory.total();
+      list.back()["chats"] = prospects && prospects->chats;
+      if (!prospects) list.back()["why_not"] = prospects.error().message;
+      else if (!prospects->chats) list.back()["why_not"] = prospects->chats.error().message;
     }
     for (const models::CatalogueEntry& entry : models::catalogue())
       known.push_back({{"name", entry.name},
@@ -159,11 +158,10 @@ int run_list(Io& io, const Arguments& args) {
   }
   if (!installed->empty()) print_row(io.out, "INSTALLED", "SIZE", "TYPE", "MEMORY", "");
   for (const models::InstalledModel& model : *installed) {
-    const auto need = memory_of(model, *config);
-    const bool chats = need && engine::Model::check_chat(load_options(model, *config));
+    const auto prospects = prospects_of(model, *config);
     print_row(io.out, model.name, format_bytes(model.bytes), model.quantization,
-              need ? engine::human_bytes(need->total()) : "cannot run",
-              note_on(model, config->models.local, need && !chats));
+              prospects ? engine::human_bytes(prospects->memory.total()) : "cannot run",
+              note_on(model, config->models.local, prospects && !prospects->chats));
   }
   bool any = false;
   for (const models::CatalogueEntry& entry : models::catalogue()) {

@@ -52,16 +52,17 @@ class LoadedModel final : public Model {
  private:
   explicit LoadedModel(gguf::File file) : file_(std::move(file)), declared_(file_, hadamard_) {}
 
-  friend class Model;  // predict_memory
-  // Reads and checks the header; every tensor is declared, none packed.
+  friend class Model;  // examine
+  // Reads and checks the header; every tensor is declared, none packed, no tokenizer built.
   static Result<std::unique_ptr<LoadedModel>> open(const LoadOptions& options);
   // The rest: packs, and builds the tokenizer.
-  Result<> fill(const LoadOptions& options, const std::function<void(double)>& progress);
+  Result<> fill(const std::function<void(double)>& progress);
 
   Result<> choose_options(const LoadOptions& options);
   Result<> declare(WeightLoader& weights);
   Result<> read_rope_table(WeightLoader& weights);
   MemoryNeed memory_need() const;
+  Result<> check_chat() const;  // Prospects::chats
   Result<> check_memory(std::int64_t bytes_max);
   void describe();
 
@@ -80,6 +81,7 @@ class LoadedModel final : public Model {
   Linear head_;                     // [d, V]; the embedding's weights when they are tied
   WeightLoader declared_;
   PageBuffer weights_;
+  text::TokenizerSpec spec_;  // until the tokenizer is made of it
   std::unique_ptr<text::Tokenizer> tokenizer_;
   Result<text::TemplateKind> template_ = fail(Code::kInvalid, "no chat template");
   ModelInfo info_;

@@ -86,23 +86,18 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
   return std::unique_ptr<Model>(std::move(*model));
 }
 
-Result<MemoryNeed> Model::predict_memory(const LoadOptions& options) {
-  auto model = LoadedModel::open(options);
-  if (!model) return tl::unexpected(std::move(model).error().within("read model"));
-  return (*model)->memory_need();
-}
-
-Result<> Model::check_chat(const LoadOptions& options) {
+Result<Prospects> Model::examine(const LoadOptions& options) {
   auto opened = LoadedModel::open(options);
   if (!opened) return tl::unexpected(std::move(opened).error().within("read model"));
-  const LoadedModel& model = **opened;
-  if (is_for_embeddings(model.file_, model.shape_.architecture))
+  return Prospects{(*opened)->memory_need(), (*opened)->check_chat()};
+}
+
+Result<> LoadedModel::check_chat() const {
+  if (is_for_embeddings(file_, shape_.architecture))
     return fail(Code::kInvalid, "it makes embeddings, its file says, not answers");
-  if (!model.template_) return tl::unexpected(model.template_.error());
-  const auto pre = options.pre_tokenizer.empty() ? model.file_.string("tokenizer.ggml.pre")
-                                                 : Result<std::string_view>(options.pre_tokenizer);
-  if (!pre || model.file_.string("tokenizer.ggml.model").value_or("") != "gpt2") return {};
-  if (const auto known = text::pre_tokenizer_by_name(*pre); !known)
+  if (!template_) return tl::unexpected(template_.error());
+  if (spec_.model != "gpt2" || spec_.pre.empty()) return {};
+  if (const auto known = text::pre_tokenizer_by_name(spec_.pre); !known)
     return tl::unexpected(known.error());
   return {};
 }
@@ -128,6 +123,10 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::open(const LoadOptions& option
   model->shape_.delta.values_by_key_head = model->hadamard_.values_by_key_head;
   if (auto done = model->declare(model->declared_); !done)
     return tl::unexpected(std::move(done).error());
+  TOPHAND_TRY(spec, "read header", read_tokenizer_spec(model->file_, model->shape_.vocabulary));
+  if (!options.pre_tokenizer.empty()) spec.pre = options.pre_tokenizer;
+  TOPHAND_CHECK("read header", text::Tokenizer::check(spec));
+  model->spec_ = std::move(spec);
   return model;
 }
 
@@ -146,8 +145,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
                     "context or fewer threads, or raise the limit (ulimit -v, -u)");
   };
   try {
-    if (auto done = model->fill(options, progress); !done)
-      return tl::unexpected(std::move(done).error());
+    if (auto done = model->fill(progress); !done) return tl::unexpected(std::move(done).error());
     return model;
   } catch (const std::bad_alloc&) {
     return refused();
@@ -156,12 +154,9 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(
   }
 }
 
-Result<> LoadedModel::fill(const LoadOptions& options,
-                           const std::function<void(double)>& progress) {
-  TOPHAND_TRY(spec, "read header", read_tokenizer_spec(file_, shape_.vocabulary));
-  if (!options.pre_tokenizer.empty()) spec.pre = options.pre_tokenizer;
+Result<> LoadedModel::fill(const std::function<void(double)>& progress) {
   // Beside the packing: a large vocabulary takes a tenth of a second, on one core.
-  auto tokenizer = std::async(std::launch::async, text::Tokenizer::create, std::move(spec));
+  auto tokenizer = std::async(std::launch::async, text::Tokenizer::create, std::move(spec_));
   pool_ = std::make_unique<ThreadPool>(info_.threads);
   TOPHAND_TRY(packed, "pack weights", declared_.load(*pool_, isa_, progress));
   weights_ = std::move(packed);

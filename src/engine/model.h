@@ -46,6 +46,14 @@ struct ModelInfo {
   std::int64_t cache_bytes_per_position = 0, state_bytes = 0;
 };
 
+// What the header alone says about running a model.
+struct Prospects {
+  MemoryNeed memory;  // what load() would find that it needs
+  // Whether it could answer chats. kInvalid: it makes embeddings only, or its chat template or
+  // pre-tokenizer is unknown and none is forced.
+  Result<> chats;
+};
+
 class Model {
  public:
   virtual ~Model() = default;
@@ -53,12 +61,8 @@ class Model {
   // architecture: named, with what would run it), kTooLarge (does not fit: with the numbers).
   static Result<std::unique_ptr<Model>> load(const LoadOptions& options,
                                              const std::function<void(double)>& progress);
-  // What load() would find that the model needs, from the header alone: nothing is packed. The same
-  // errors, but for kTooLarge.
-  static Result<MemoryNeed> predict_memory(const LoadOptions& options);
-  // Whether it could answer chats once it is loaded, from the header alone. kInvalid: it makes
-  // embeddings only, or its chat template or pre-tokenizer is unknown and none is forced.
-  static Result<> check_chat(const LoadOptions& options);
+  // Nothing is packed. load()'s errors, but for kTooLarge and weights that are no numbers.
+  static Result<Prospects> examine(const LoadOptions& options);
   virtual const ModelInfo& info() const = 0;
   virtual const text::Tokenizer& tokenizer() const = 0;
   virtual Result<text::TemplateKind> chat_template() const = 0;  // kInvalid: unknown template

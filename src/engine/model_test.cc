@@ -266,6 +266,18 @@ const Refusal kRefusals[] = {
     {"NoTokenizer", [](TinyLlama& m) { m.metadata.erase("tokens"); },
      "tokenizer.ggml.tokens is missing"},
     {"UnknownTokenizer", [](TinyLlama& m) { m.text("tokenizer.ggml.model", "bert"); }, "bert"},
+    {"NoTokens", [](TinyLlama& m) { m.metadata.erase("tokens"); },
+     "tokenizer.ggml.tokens is missing"},
+    {"TokensTooFew",
+     [](TinyLlama& m) {
+       m.metadata["tokens"] = entry_strings("tokenizer.ggml.tokens", {"a", "b", "c"});
+     },
+     "the tokenizer has 3 tokens, the embedding 4"},
+    {"NoMerges",
+     [](TinyLlama& m) {
+       m.metadata["tokens"] = entry_strings("tokenizer.ggml.tokens", {"a", "b", "c", "ab"});
+     },
+     "the vocabulary's merges (tokenizer.ggml.merges) are missing"},
     {"PreTokenizerAsNumber", [](TinyLlama& m) { m.count("tokenizer.ggml.pre", 1); },
      "tokenizer.ggml.pre must be a string"},
     {"AddBosAsNumber", [](TinyLlama& m) { m.count("tokenizer.ggml.add_bos_token", 1); },
@@ -341,6 +353,12 @@ TEST_P(ModelRefusal, SaysWhatIsWrong) {
   EXPECT_NE(message.find(GetParam().message), std::string::npos) << message;
   EXPECT_LT(message.size(), 1000u);
   EXPECT_EQ(code_, Code::kInvalid);
+  // The header is enough to tell (`tophand list`).
+  LoadOptions options;
+  options.path = path_;
+  const auto examined = Model::examine(options);
+  ASSERT_FALSE(examined);
+  EXPECT_NE(examined.error().message.find(GetParam().message), std::string::npos);
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, ModelRefusal, ::testing::ValuesIn(kRefusals),
@@ -455,10 +473,10 @@ TEST_F(ModelLoad, IsPredictedWithoutLoading) {
   LoadOptions options;
   options.path = path_;                         // still there
   options.threads = (*loaded)->info().threads;  // each has buffers
-  const auto predicted = Model::predict_memory(options);
+  const auto predicted = Model::examine(options);
   ASSERT_TRUE(predicted) << predicted.error().message;
-  EXPECT_EQ(predicted->total(), (*loaded)->info().memory.total());
-  EXPECT_EQ(predicted->total(), (*loaded)->info().resident_bytes);
+  EXPECT_EQ(predicted->memory.total(), (*loaded)->info().memory.total());
+  EXPECT_EQ(predicted->memory.total(), (*loaded)->info().resident_bytes);
 }
 
 TEST_F(ModelLoad, SuggestsAShorterContextWhereThatIsEnough) {

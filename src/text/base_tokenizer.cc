@@ -28,15 +28,11 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
-Result<> BaseTokenizer::build_vocabulary() {
+void BaseTokenizer::build_vocabulary() {
   ids_.reserve(spec_.tokens.size());
   for (TokenId id = 0; id < vocabulary_size(); ++id) ids_.insert_or_assign(token(id), id);
   for (TokenId id = 0; id < vocabulary_size(); ++id) {
     if (!is_special(id) || token(id).empty()) continue;
-    if (token(id).size() > kSpecialTokenBytesMax)
-      return fail(Code::kInvalid, "special token " + std::to_string(id) + " has " +
-                                      std::to_string(token(id).size()) + " bytes, at most " +
-                                      std::to_string(kSpecialTokenBytesMax) + " are read");
     specials_.add(token(id), id, type(id) != TokenType::kUserDefined);
   }
   for (const auto& id : {spec_.eos, spec_.eot, spec_.eom})
@@ -45,7 +41,6 @@ Result<> BaseTokenizer::build_vocabulary() {
   for (const std::string_view text : kEndOfGeneration)
     if (const auto id = find(text); id && is_special(*id)) ends_.push_back(*id);
   std::sort(ends_.begin(), ends_.end());
-  return {};
 }
 
 bool BaseTokenizer::is_end_of_generation(TokenId id) const {

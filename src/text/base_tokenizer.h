@@ -26,6 +26,18 @@ enum class Neighbour : std::uint8_t { kEdge, kControl, kUserDefined };
 // Text from a file as it may go into messages and logs: cut, and '?' for all but plain ASCII.
 std::string quoted(std::string_view text);
 
+inline TokenType type_in(const TokenizerSpec& spec, std::size_t id) {
+  return spec.types.empty() ? TokenType::kNormal : static_cast<TokenType>(spec.types[id]);
+}
+constexpr bool is_special_type(TokenType type) {
+  return type == TokenType::kControl || type == TokenType::kUserDefined ||
+         type == TokenType::kUnknown;
+}
+// Files leave the type of a normal token at 0 at times.
+constexpr bool is_mergeable_type(TokenType type) {
+  return type <= TokenType::kNormal;
+}
+
 class BaseTokenizer : public Tokenizer {
  public:
   explicit BaseTokenizer(TokenizerSpec spec)
@@ -53,9 +65,8 @@ class BaseTokenizer : public Tokenizer {
   }
 
  protected:
-  // The first step of construction: the maps that everything else reads. kInvalid: a special token
-  // that is too long.
-  Result<> build_vocabulary();
+  // The first step of construction: the maps that everything else reads.
+  void build_vocabulary();
 
   // Appends the ids of text that lies between special tokens. Called with empty text too.
   virtual void encode_plain(std::string_view text, Neighbour before, Neighbour after,
@@ -69,14 +80,8 @@ class BaseTokenizer : public Tokenizer {
     return id >= 0 && static_cast<std::size_t>(id) < spec_.tokens.size();
   }
   const std::string& token(TokenId id) const { return spec_.tokens[static_cast<std::size_t>(id)]; }
-  TokenType type(TokenId id) const {
-    return spec_.types.empty() ? TokenType::kNormal
-                               : static_cast<TokenType>(spec_.types[static_cast<std::size_t>(id)]);
-  }
-  bool is_special(TokenId id) const {
-    return type(id) == TokenType::kControl || type(id) == TokenType::kUserDefined ||
-           type(id) == TokenType::kUnknown;
-  }
+  TokenType type(TokenId id) const { return type_in(spec_, static_cast<std::size_t>(id)); }
+  bool is_special(TokenId id) const { return is_special_type(type(id)); }
 
   TokenizerSpec spec_;  // merges and scores are given up once they are in merges_
   MergeTable merges_;
@@ -89,7 +94,11 @@ class BaseTokenizer : public Tokenizer {
   std::vector<TokenId> ends_;  // sorted
 };
 
-// The two kinds; `spec` has been checked (Tokenizer::create).
+// What is special to the two kinds, of Tokenizer::check().
+Result<> check_byte_bpe(const TokenizerSpec& spec);
+Result<> check_sentencepiece(const TokenizerSpec& spec);
+
+// The two kinds; `spec` has been checked.
 Result<std::unique_ptr<Tokenizer>> make_byte_bpe(TokenizerSpec spec, PreTokenizer pre);
 Result<std::unique_ptr<Tokenizer>> make_sentencepiece(TokenizerSpec spec);
 

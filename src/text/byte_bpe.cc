@@ -5,17 +5,36 @@
 
 #include "text/base_tokenizer.h"
 #include "text/byte_alphabet.h"
+#include "text/unicode.h"
 
 namespace tophand::text {
 namespace {
+
+// The parts of "left right"; nothing where it is not two parts with one space between them. (The
+// left one may begin with a space, which counts as its first character.)
+std::optional<std::pair<std::string_view, std::string_view>> merge_of(std::string_view line) {
+  const std::size_t space = line.find(' ', 1);
+  if (space == std::string_view::npos || space + 1 == line.size()) return std::nullopt;
+  const std::string_view right = line.substr(space + 1);
+  if (right.find(' ') != std::string_view::npos) return std::nullopt;
+  return std::pair(line.substr(0, space), right);
+}
+
+bool is_byte(std::string_view token) {
+  const std::string bytes = unspell_bytes(token);
+  return bytes.size() == 1 && spell_byte(static_cast<std::uint8_t>(bytes[0])) == token;
+}
+
+bool has_two_characters(std::string_view token) {
+  return !token.empty() && decode_utf8(token, 0).bytes < token.size();
+}
 
 class ByteBpeTokenizer final : public BaseTokenizer {
  public:
   ByteBpeTokenizer(TokenizerSpec spec, PreTokenizer pre)
       : BaseTokenizer(std::move(spec)), pre_(pre) {}
 
-  // The second half of construction, which can fail.
-  Result<> build();
+  void build();  // the second half of construction
 
   bool add_bos() const override {
     return spec_.bos && spec_.add_bos.value_or(pre_ == PreTokenizer::kLlama3);
@@ -23,8 +42,7 @@ class ByteBpeTokenizer final : public BaseTokenizer {
   bool marks_first_word() const override { return false; }
 
  private:
-  // "left right" at the first space after the first character (which may itself be a space).
-  Result<> add_merge(const std::string& line, std::uint32_t rank);
+  void add_merge(const std::string& line, std::uint32_t rank);
 
   void encode_plain(std::string_view text, Neighbour before, Neighbour after, BpeMerger& merger,
                     std::vector<TokenId>& out) const override;
@@ -35,29 +53,21 @@ class ByteBpeTokenizer final : public BaseTokenizer {
   std::array<TokenId, 256> byte_ids_{};
 };
 
-Result<> ByteBpeTokenizer::build() {
-  TOPHAND_CHECK("tokenizer", build_vocabulary());
+void ByteBpeTokenizer::build() {
+  build_vocabulary();
   for (std::size_t b = 0; b < byte_ids_.size(); ++b)
     byte_ids_[b] = find(spell_byte(static_cast<std::uint8_t>(b))).value_or(-1);
   for (std::size_t i = 0; i < spec_.merges.size(); ++i)
-    TOPHAND_CHECK("tokenizer", add_merge(spec_.merges[i], static_cast<std::uint32_t>(i)));
+    add_merge(spec_.merges[i], static_cast<std::uint32_t>(i));
   spec_.merges = {};
-  return {};
 }
 
-Result<> ByteBpeTokenizer::add_merge(const std::string& line, std::uint32_t rank) {
-  const std::size_t space = line.find(' ', 1);
-  if (space == std::string::npos)
-    return fail(Code::kInvalid, "merge " + std::to_string(rank) + " " + quoted(line) +
-                                    " has no space between its parts");
-  const std::string_view left(line.data(), space);
-  const std::string_view right(line.data() + space + 1, line.size() - space - 1);
+void ByteBpeTokenizer::add_merge(const std::string& line, std::uint32_t rank) {
+  const auto [left, right] = *merge_of(line);  // checked
   const std::string joined = std::string(left) + std::string(right);
   const auto l = find(left), r = find(right), j = find(joined);
   // Vocabularies that were cut down keep the merges of tokens they lost: those never apply.
-  if (!l || !r || !j) return {};
-  merges_.add(*l, *r, {rank, *j});
-  return {};
+  if (l && r && j) merges_.add(*l, *r, {rank, *j});
 }
 
 void ByteBpeTokenizer::encode_plain(std::string_view text, Neighbour, Neighbour, BpeMerger& merger,
@@ -93,9 +103,30 @@ void ByteBpeTokenizer::encode_piece(std::string_view bytes, BpeMerger& merger,
 
 }  // namespace
 
+Result<> check_byte_bpe(const TokenizerSpec& spec) {
+  bool bytes = false, longer = false;
+  for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
+    if (!is_mergeable_type(type_in(spec, id))) continue;
+    bytes = bytes || is_byte(spec.tokens[id]);
+    longer = longer || has_two_characters(spec.tokens[id]);
+  }
+  if (!bytes)
+    return fail(Code::kInvalid, "the vocabulary has no token of one byte: no text can be read");
+  if (longer && spec.merges.empty())
+    return fail(Code::kInvalid,
+                "the vocabulary's merges (tokenizer.ggml.merges) are missing: every text would be "
+                "split into bytes; convert the model again");
+  for (std::size_t rank = 0; rank < spec.merges.size(); ++rank)
+    if (!merge_of(spec.merges[rank]))
+      return fail(Code::kInvalid, "merge " + std::to_string(rank) + " " +
+                                      quoted(spec.merges[rank]) +
+                                      " is not two parts with one space between them");
+  return {};
+}
+
 Result<std::unique_ptr<Tokenizer>> make_byte_bpe(TokenizerSpec spec, PreTokenizer pre) {
   auto tokenizer = std::make_unique<ByteBpeTokenizer>(std::move(spec), pre);
-  if (auto done = tokenizer->build(); !done) return tl::unexpected(std::move(done).error());
+  tokenizer->build();
   return std::unique_ptr<Tokenizer>(std::move(tokenizer));
 }
 

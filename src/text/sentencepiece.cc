@@ -47,14 +47,12 @@ class SentencePieceTokenizer final : public BaseTokenizer {
  public:
   explicit SentencePieceTokenizer(TokenizerSpec spec) : BaseTokenizer(std::move(spec)) {}
 
-  // The second half of construction, which can fail.
-  Result<> build();
+  void build();  // the second half of construction
 
   bool add_bos() const override { return spec_.bos && spec_.add_bos.value_or(true); }
   bool marks_first_word() const override { return spec_.add_space_prefix.value_or(true); }
 
  private:
-  Result<> check() const;
   void find_byte_tokens();
   void find_characters();
   void add_merges();
@@ -67,8 +65,7 @@ class SentencePieceTokenizer final : public BaseTokenizer {
     return std::binary_search(greedy_.begin(), greedy_.end(), id);
   }
 
-  // Files leave the type of a normal token at 0 at times.
-  bool is_mergeable(TokenId id) const { return type(id) <= TokenType::kNormal; }
+  bool is_mergeable(TokenId id) const { return is_mergeable_type(type(id)); }
   std::optional<TokenId> symbol_of(std::string_view text) const;
   void push_bytes(std::string_view bytes, std::vector<TokenId>& out) const;
   void push_merged(const std::vector<TokenId>& merged, std::vector<TokenId>& out) const;
@@ -81,33 +78,13 @@ class SentencePieceTokenizer final : public BaseTokenizer {
   std::vector<TokenId> greedy_;                               // sorted
 };
 
-Result<> SentencePieceTokenizer::build() {
-  TOPHAND_CHECK("tokenizer", build_vocabulary());
-  TOPHAND_CHECK("tokenizer", check());
+void SentencePieceTokenizer::build() {
+  build_vocabulary();
   find_byte_tokens();
   find_characters();
   add_merges();
   find_phi3_tokens();
   spec_.scores = {};
-  return {};
-}
-
-Result<> SentencePieceTokenizer::check() const {
-  if (spec_.scores.size() != spec_.tokens.size())
-    return fail(Code::kInvalid, "expected " + std::to_string(spec_.tokens.size()) +
-                                    " token scores, found " + std::to_string(spec_.scores.size()));
-  for (TokenId id = 0; id < vocabulary_size(); ++id) {
-    if (std::isnan(spec_.scores[static_cast<std::size_t>(id)]))
-      return fail(Code::kInvalid, "token " + std::to_string(id) + "'s score is not a number");
-    if (is_mergeable(id) && token(id).size() > kTokenBytesMax)
-      return fail(Code::kInvalid, "token " + std::to_string(id) + " has " +
-                                      std::to_string(token(id).size()) + " bytes, at most " +
-                                      std::to_string(kTokenBytesMax) + " are read");
-    if (type(id) == TokenType::kByte && !named_byte(token(id)))
-      return fail(Code::kInvalid, "byte token " + std::to_string(id) + " is " + quoted(token(id)) +
-                                      ", expected <0x00> to <0xFF>");
-  }
-  return {};
 }
 
 void SentencePieceTokenizer::find_byte_tokens() {
@@ -230,9 +207,29 @@ std::string SentencePieceTokenizer::plain_bytes(TokenId id) const {
 
 }  // namespace
 
+Result<> check_sentencepiece(const TokenizerSpec& spec) {
+  if (spec.scores.size() != spec.tokens.size())
+    return fail(Code::kInvalid, "expected " + std::to_string(spec.tokens.size()) +
+                                    " token scores, found " + std::to_string(spec.scores.size()));
+  for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
+    const std::string& token = spec.tokens[id];
+    const TokenType type = type_in(spec, id);
+    if (std::isnan(spec.scores[id]))
+      return fail(Code::kInvalid, "token " + std::to_string(id) + "'s score is not a number");
+    if (is_mergeable_type(type) && token.size() > kTokenBytesMax)
+      return fail(Code::kInvalid, "token " + std::to_string(id) + " has " +
+                                      std::to_string(token.size()) + " bytes, at most " +
+                                      std::to_string(kTokenBytesMax) + " are read");
+    if (type == TokenType::kByte && !named_byte(token))
+      return fail(Code::kInvalid, "byte token " + std::to_string(id) + " is " + quoted(token) +
+                                      ", expected <0x00> to <0xFF>");
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Tokenizer>> make_sentencepiece(TokenizerSpec spec) {
   auto tokenizer = std::make_unique<SentencePieceTokenizer>(std::move(spec));
-  if (auto done = tokenizer->build(); !done) return tl::unexpected(std::move(done).error());
+  tokenizer->build();
   return std::unique_ptr<Tokenizer>(std::move(tokenizer));
 }
 

@@ -11,7 +11,7 @@ Result<> check_id(const std::optional<TokenId>& id, std::size_t vocabulary, cons
                                   " is outside the vocabulary of " + std::to_string(vocabulary));
 }
 
-Result<> check_spec(const TokenizerSpec& spec) {
+Result<> check_both(const TokenizerSpec& spec) {
   if (spec.model != "gpt2" && spec.model != "llama")
     return fail(Code::kInvalid,
                 "unknown tokenizer model " + quoted(spec.model) +
@@ -27,6 +27,11 @@ Result<> check_spec(const TokenizerSpec& spec) {
   for (const std::int32_t type : spec.types)
     if (type < 0 || type > 6)
       return fail(Code::kInvalid, "unknown token type " + std::to_string(type));
+  for (std::size_t id = 0; id < spec.tokens.size(); ++id)
+    if (is_special_type(type_in(spec, id)) && spec.tokens[id].size() > kSpecialTokenBytesMax)
+      return fail(Code::kInvalid, "special token " + std::to_string(id) + " has " +
+                                      std::to_string(spec.tokens[id].size()) + " bytes, at most " +
+                                      std::to_string(kSpecialTokenBytesMax) + " are read");
   const std::size_t n = spec.tokens.size();
   TOPHAND_CHECK("tokenizer", check_id(spec.bos, n, "bos"));
   TOPHAND_CHECK("tokenizer", check_id(spec.eos, n, "eos"));
@@ -38,8 +43,15 @@ Result<> check_spec(const TokenizerSpec& spec) {
 
 }  // namespace
 
+Result<> Tokenizer::check(const TokenizerSpec& spec) {
+  TOPHAND_CHECK("tokenizer", check_both(spec));
+  TOPHAND_CHECK("tokenizer",
+                spec.model == "llama" ? check_sentencepiece(spec) : check_byte_bpe(spec));
+  return {};
+}
+
 Result<std::unique_ptr<Tokenizer>> Tokenizer::create(TokenizerSpec spec) {
-  TOPHAND_CHECK("tokenizer", check_spec(spec));
+  if (auto done = check(spec); !done) return tl::unexpected(std::move(done).error());
   // SentencePiece does not split text first; files name a `pre` all the same ("default").
   if (spec.model == "llama") return make_sentencepiece(std::move(spec));
   if (spec.pre.empty()) spec.pre = pre_tokenizer_when_absent(spec.tokens.size());

@@ -52,9 +52,14 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // kInvalid: unknown model or pre-tokenizer (the message lists those that are known; an empty name
-  // is pre_tokenizer_when_absent()), ids out of range, a merge whose parts or result are no tokens,
-  // scores that are missing or not numbers.
+  // All that create() refuses but an unknown pre-tokenizer, for which another can be named:
+  // kInvalid for an unknown model (the message lists those that are known), ids out of range,
+  // merges that are missing or no pairs, no byte that is a token, scores that are missing or not
+  // numbers. Linear, some milliseconds for a large vocabulary.
+  static Result<> check(const TokenizerSpec& spec);
+
+  // kInvalid: what check() refuses, an unknown pre-tokenizer (an empty name is
+  // pre_tokenizer_when_absent()).
   static Result<std::unique_ptr<Tokenizer>> create(TokenizerSpec spec);
 
   // Appends to `out`. Never adds BOS by itself. Any bytes are accepted: those that are not UTF-8

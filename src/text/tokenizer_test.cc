@@ -238,8 +238,18 @@ TEST(Tokenizer, RefusesDamagedVocabularies) {
       {"type", [](TokenizerSpec& s) { s.types[3] = 9; }, "unknown token type 9"},
       {"eos", [](TokenizerSpec& s) { s.eos = 1 << 20; }, "eos token id"},
       {"negative bos", [](TokenizerSpec& s) { s.bos = -1; }, "bos token id"},
-      {"merge without space", [](TokenizerSpec& s) { s.merges[0] = "ab"; }, "no space"},
-      {"empty merge", [](TokenizerSpec& s) { s.merges[0] = ""; }, "no space"},
+      {"merge without space", [](TokenizerSpec& s) { s.merges[0] = "ab"; }, "not two parts"},
+      {"empty merge", [](TokenizerSpec& s) { s.merges[0] = ""; }, "not two parts"},
+      {"merge without left part", [](TokenizerSpec& s) { s.merges[0] = " b"; }, "not two parts"},
+      {"merge without right part", [](TokenizerSpec& s) { s.merges[0] = "a "; }, "not two parts"},
+      {"merge with two spaces", [](TokenizerSpec& s) { s.merges[0] = "a  b"; }, "not two parts"},
+      {"merge of three", [](TokenizerSpec& s) { s.merges[3] = "a b c"; }, "merge 3 \"a b c\" is"},
+      {"no merges", [](TokenizerSpec& s) { s.merges.clear(); }, "merges (tokenizer.ggml.merges)"},
+      {"no bytes",
+       [](TokenizerSpec& s) {
+         for (std::size_t byte = 0; byte < 256; ++byte) s.tokens[byte] += "xyz";
+       },
+       "no token of one byte"},
       {"control characters",
        [](TokenizerSpec& s) { s.model = "\x1b[31m\n" + std::string(100'000, 'x'); },
        "unknown tokenizer model \"?[31m?xxx"},
@@ -265,6 +275,16 @@ TEST(Tokenizer, RefusesDamagedVocabularies) {
     EXPECT_NE(made.error().message.find(row.message), std::string::npos) << made.error().message;
     EXPECT_LT(made.error().message.size(), 1000u) << row.name;
   }
+}
+
+TEST(Tokenizer, NeedsNoMergesWhereEveryTokenIsAByte) {
+  TokenizerSpec spec = small_spec();
+  spec.merges.clear();
+  spec.tokens.resize(256);
+  spec.types.resize(256);
+  spec.bos = spec.eos = spec.eot = spec.eom = spec.pad = spec.unknown = std::nullopt;
+  const auto t = make(std::move(spec));
+  EXPECT_EQ(encode(*t, "abc"), ids(*t, {"a", "b", "c"}));
 }
 
 // Connection threads have 256 KiB of stack; nothing here may recurse over its input, nor take

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <string_view>
 #include <vector>
@@ -115,6 +116,7 @@ void add_vocabulary(const ModelShape& shape, gguf::Header& header) {
   header.add_string("tokenizer.ggml.pre", shape.pre_tokenizer);
   header.add_strings("tokenizer.ggml.tokens", tokens);
   header.add_i32s("tokenizer.ggml.token_type", types);
+  header.add_strings("tokenizer.ggml.merges", std::array<std::string, 1>{"a b"});  // needs one
   header.add_u32("tokenizer.ggml.eos_token_id", shape.vocabulary - 1);
   header.add_bool("tokenizer.ggml.add_bos_token", false);
 }
