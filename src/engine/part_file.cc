@@ -1,12 +1,17 @@
 #include "engine/part_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <optional>
+#include <string_view>
 
 namespace tophand::engine {
 namespace {
@@ -30,6 +35,35 @@ Result<> check_not_special(const std::string& path) {
                                   "name a file");
 }
 
+// The process that "NAME.part123" says it is of; nothing where the name is another.
+std::optional<pid_t> writer_of(std::string_view file, std::string_view name) {
+  constexpr std::string_view kPart = ".part";
+  if (!file.starts_with(name) || !file.substr(name.size()).starts_with(kPart)) return std::nullopt;
+  const std::string_view digits = file.substr(name.size() + kPart.size());
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), pid);
+  if (error != std::errc() || end != digits.data() + digits.size() || pid <= 0) return std::nullopt;
+  return pid;
+}
+
+// A process that was killed leaves its part, gigabytes at times. Untouched for a while, as a
+// process of another machine or container, which cannot be asked for, writes all the time.
+void remove_left_parts(const std::string& path) {
+  constexpr auto kUntouched = std::chrono::minutes(10);
+  const std::string name = std::filesystem::path(path).filename();
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder_of(path), error), end; !error && it != end;
+       it.increment(error)) {
+    const auto pid = writer_of(it->path().filename().native(), name);
+    if (!pid || ::kill(*pid, 0) == 0 || errno != ESRCH) continue;
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(it->symlink_status(ignored))) continue;
+    const auto written = it->last_write_time(ignored);
+    if (!ignored && written + kUntouched < std::filesystem::file_time_type::clock::now())
+      std::filesystem::remove(it->path(), ignored);
+  }
+}
+
 }  // namespace
 
 PartFile::PartFile(const std::string& final_path)
@@ -50,6 +84,7 @@ Result<> PartFile::check(bool replace) const {
   if (auto done = check_not_special(final_path_); !done) return done;
   if (!replace && std::filesystem::exists(final_path_, error))
     return tl::unexpected(already_there(final_path_));
+  remove_left_parts(final_path_);
   return {};
 }
 

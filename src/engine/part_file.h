@@ -20,6 +20,7 @@ class PartFile {
   // What can be known before the work: kNotFound without the folder, kInvalid where the name is a
   // folder's, a device's, a pipe's or a socket's, kConflict where it is taken and `replace` is not
   // set.
+  // Where it all is as it should be, parts that killed processes left of the same file are removed.
   Result<> check(bool replace) const;
 
   // Gives the file its name, durably. Whoever writes has synced it. kConflict as above, kIo.

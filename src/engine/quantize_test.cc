@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -331,6 +332,24 @@ TEST_F(Quantize, ReplacesNothingThatIsNoFile) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_FALSE(std::filesystem::is_symlink(link));  // its name was given away
   EXPECT_EQ(std::filesystem::file_size(file), 3u);
+}
+
+TEST_F(Quantize, RemovesWhatAKilledProcessLeft) {
+  const std::string out = path("out");
+  const std::string gone = ".part999999999", running = ".part" + std::to_string(::getppid());
+  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const std::string& end : {gone, running, gone + "x", std::string(".part")}) {
+    std::ofstream(out + end) << "left";
+    std::filesystem::last_write_time(out + end, old);
+  }
+  std::ofstream(out + ".part999999998") << "just written";
+  ASSERT_TRUE(quantize_file(
+      {.in = kData + "tiny_llama.gguf", .out = out, .types = {.layers = Encoding::kQ8_0}},
+      nullptr));
+  EXPECT_FALSE(std::filesystem::exists(out + gone));
+  for (const std::string& end :
+       {running, gone + "x", std::string(".part"), std::string(".part999999998")})
+    EXPECT_TRUE(std::filesystem::exists(out + end)) << end;
 }
 
 std::vector<float> logits_of(const std::string& path) {
