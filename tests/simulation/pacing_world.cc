@@ -7,6 +7,7 @@
 #include <numbers>
 #include <numeric>
 #include <sstream>
+#include <utility>
 
 namespace tophand::simulation {
 namespace {
@@ -84,8 +85,15 @@ std::vector<Task> draw_week(const double* hours, const WeekShape& shape, SplitMi
     const std::size_t count = poisson(hours[hour] * shape.requests / total * times, random);
     for (std::size_t i = 0; i < count; ++i) week.push_back(draw_task(hour, shape, random));
   }
-  std::ranges::stable_sort(week, {}, &Task::at_ms);
-  return week;
+  // In the order of drawing where they come at the same time. Not by stable_sort: clang warns of
+  // what GCC 12's library uses for it.
+  std::vector<std::size_t> order(week.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(week[i].at_ms, i); });
+  std::vector<Task> sorted;
+  sorted.reserve(week.size());
+  for (const std::size_t i : order) sorted.push_back(week[i]);
+  return sorted;
 }
 
 double demand_of(const std::vector<Task>& week) {
