@@ -213,8 +213,9 @@ TEST(JsonSpacing, PrintsAsPythonDoes) {
   EXPECT_EQ(space_json(escaped),
             "{\"café\": \"😀 / \\\" \\\\ \\n\\t\\b\\f\\u001f\x7f \\\"\\\\\\n\"}");
   EXPECT_EQ(space_json(space_json(escaped)), space_json(escaped));
-  for (const char* odd : {R"("\ud83d")", R"("\ud83d\u0041)", R"("\u12")", R"("\)", R"("\uzzzz")"})
-    EXPECT_EQ(space_json(odd), odd[3] == 'd' && odd[8] == 'u' ? R"("\ud83dA)" : odd);
+  for (const char* odd : {R"("\ud83d")", R"("\u12")", R"("\)", R"("\uzzzz")"})
+    EXPECT_EQ(space_json(odd), odd);
+  EXPECT_EQ(space_json(R"("\ud83d\u0041)"), R"("\ud83dA)");
   EXPECT_EQ(indent_json(R"({"a":[1,{}],"b":[]})", 2),
             "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
 }
