@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "chat/openai_upstream_test_support.h"
+#include "chat/openai_written_for_tests.h"
 
 namespace tophand::chat {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "chat/dialect.h"
-#include "chat/openai_upstream_test_support.h"
+#include "chat/openai_written_for_tests.h"
 #include "chat/upstream_test_support.h"
 
 namespace tophand::chat {
