@@ -25,6 +25,7 @@ constexpr std::chrono::milliseconds kLookEvery{250};
 constexpr std::chrono::seconds kPruneEvery{60};
 // After a failure that may pass, or when the file of the answer could not be written.
 constexpr std::int64_t kTryAgainMs = 30'000;
+constexpr std::int64_t kKeepAgainMs = 5'000;  // of an answer that is there
 
 std::string_view value_of(const deferral::HeaderLines& lines, std::string_view name) {
   const auto found = std::ranges::find(
@@ -346,16 +347,19 @@ void Later::keep(const deferral::Entry& entry, deferral::Answer answer) {
   const auto kept = queue_.answer(id, answer, clock_.wall_ms());
   const bool lost =
       !kept && kept.error().code != Code::kNotFound;  // else it was cancelled meanwhile
+  bool was_lost = false;
   {
     const std::lock_guard lock(mutex_);
     Mind& mind = minds_[id];
-    unkept_ += static_cast<std::int64_t>(lost) - static_cast<std::int64_t>(mind.unkept.has_value());
+    was_lost = mind.unkept.has_value();
+    unkept_ += static_cast<std::int64_t>(lost) - static_cast<std::int64_t>(was_lost);
     if (lost) mind.unkept = std::move(answer);
     else mind.unkept.reset();
   }
   if (!lost) return;
-  log::error("deferred.not_kept", {{"request", id}, {"error", kept.error().message}});
-  put_back(id, clock_.wall_ms() + kTryAgainMs);
+  if (!was_lost)
+    log::error("deferred.not_kept", {{"request", id}, {"error", kept.error().message}});
+  put_back(id, clock_.wall_ms() + kKeepAgainMs);
 }
 
 // What has been answered, and perhaps paid, is not asked again because the disk is full: its answer
