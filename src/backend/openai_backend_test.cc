@@ -42,67 +42,53 @@ struct Rig {
   net::CancelFlag never;
 };
 
-// A server that leaves its stream open behind the last event is not waited for.
-TEST(OpenAiBackend, AnAnswerIsOverWithItsLastEvent) {
-  std::promise<void> answered;
-  ScriptedServer server(
-      [over = answered.get_future().share()](const net::Request&, net::ResponseWriter& writer) {
-        ASSERT_TRUE(writer.start_stream(200, kSse));
-        ASSERT_TRUE(writer.write(kStream));
-        over.wait();
-      });
-  const auto adapter = adapter_for(config_for("openai", server.url()));
-  const chat::Request request = simple_request();
+// The answer of a server that sends `bytes` and then neither goes on nor ends.
+struct LeftOpen {
+  LeftOpen(int status, const std::string& type, const std::string& bytes) {
+    std::promise<void> answered;
+    ScriptedServer server([&, over = answered.get_future().share()](const net::Request&,
+                                                                    net::ResponseWriter& writer) {
+      ASSERT_TRUE(writer.start_stream(status, type));
+      if (!bytes.empty()) {
+        ASSERT_TRUE(writer.write(bytes));
+      }
+      over.wait();
+    });
+    auto config = config_for("openai", server.url());
+    config.timeout_s = 10;
+    const auto adapter = adapter_for(config);
+    const chat::Request request = simple_request();
+    const net::CancelFlag never;
+    report = adapter->answer({.request = &request, .model = "m1"}, sink, never);
+    answered.set_value();
+  }
+
   RecordingSink sink;
-  net::CancelFlag never;
-  EXPECT_EQ(adapter->answer({.request = &request, .model = "m1"}, sink, never).end, End::kFinished);
-  EXPECT_EQ(sink.text(), "Hi");
-  answered.set_value();
+  Report report;
+};
+
+TEST(OpenAiBackend, AnAnswerIsOverWithItsLastEvent) {
+  const LeftOpen left(200, kSse, kStream);
+  EXPECT_EQ(left.report.end, End::kFinished);
+  EXPECT_EQ(left.sink.text(), "Hi");
 }
 
 // As some servers leave it: everything has been said, and nothing comes any more.
 TEST(OpenAiBackend, AStreamThatIsNotEndedIsOverSoonBehindItsReason) {
-  std::promise<void> answered;
-  ScriptedServer server(
-      [over = answered.get_future().share()](const net::Request&, net::ResponseWriter& writer) {
-        ASSERT_TRUE(writer.start_stream(200, kSse));
-        ASSERT_TRUE(writer.write(kStream.substr(0, kStream.find("data: [DONE]"))));
-        over.wait();
-      });
-  auto config = config_for("openai", server.url());
-  config.timeout_s = 10;
-  const auto adapter = adapter_for(config);
-  const chat::Request request = simple_request();
-  RecordingSink sink;
-  net::CancelFlag never;
-  const Report report = adapter->answer({.request = &request, .model = "m1"}, sink, never);
-  answered.set_value();
-  EXPECT_EQ(report.end, End::kFinished);
-  EXPECT_EQ(sink.text(), "Hi");
-  EXPECT_EQ(report.usage.output_tokens, 2);
+  const LeftOpen left(200, kSse, kStream.substr(0, kStream.find("data: [DONE]")));
+  EXPECT_EQ(left.report.end, End::kFinished);
+  EXPECT_EQ(left.sink.text(), "Hi");
+  EXPECT_EQ(left.report.usage.output_tokens, 2);
 }
 
 // The status has said no: the next backend is not kept waiting for the words.
 TEST(OpenAiBackend, ARefusalWithoutItsBodyIsOneSoon) {
-  std::promise<void> answered;
-  ScriptedServer server(
-      [over = answered.get_future().share()](const net::Request&, net::ResponseWriter& writer) {
-        ASSERT_TRUE(writer.start_stream(503, "application/json"));
-        over.wait();
-      });
-  auto config = config_for("openai", server.url());
-  config.timeout_s = 10;
-  const auto adapter = adapter_for(config);
-  const chat::Request request = simple_request();
-  RecordingSink sink;
-  net::CancelFlag never;
   const std::int64_t begun_ns = system_clock().mono_ns();
-  const Report report = adapter->answer({.request = &request, .model = "m1"}, sink, never);
+  const LeftOpen left(503, "application/json", "");
   EXPECT_LT(system_clock().mono_ns() - begun_ns, 8'000'000'000);
-  answered.set_value();
-  EXPECT_EQ(report.end, End::kRefused);
-  ASSERT_TRUE(report.failure);
-  EXPECT_EQ(report.failure->error.code, Code::kUnavailable);
+  EXPECT_EQ(left.report.end, End::kRefused);
+  ASSERT_TRUE(left.report.failure);
+  EXPECT_EQ(left.report.failure->error.code, Code::kUnavailable);
 }
 
 // Comments keep a connection alive; nothing else, for good, is no answer.

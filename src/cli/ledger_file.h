@@ -29,8 +29,8 @@ struct LedgerFile {
 // kNotFound where nothing has been recorded yet, kIo where nobody can tell; both name the file.
 Result<> check_ledger_is_there(const config::Paths& paths);
 
-// kNotFound where nothing has been recorded yet: a ledger that does not exist is not made.
 enum class LedgerUse : std::uint8_t { kRead, kChange };
+// kNotFound where nothing has been recorded yet: a ledger that does not exist is not made.
 Result<LedgerFile> open_ledger_file(const Arguments& args, LedgerUse use);
 
 // What GET /tophand/v1/budget would say. The pacing goes on from where the last gateway left it,

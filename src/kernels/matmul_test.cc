@@ -12,6 +12,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/half_fields_for_tests.h"
 #include "kernels/matmul_driver.h"
 #include "kernels/packed.h"
 
@@ -36,28 +37,6 @@ struct Shape {
 void put_half(std::vector<std::byte>& bytes, std::size_t at, float value) {
   const std::uint16_t half = float_to_half(value);
   std::memcpy(&bytes[at], &half, sizeof half);
-}
-
-std::vector<std::size_t> half_fields(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::kQ4_1:
-    case Encoding::kQ5_1:
-    case Encoding::kQ4_K:
-    case Encoding::kQ5_K:
-      return {0, 2};
-    case Encoding::kQ6_K:
-      return {208};
-    case Encoding::kTQ1_0:
-      return {52};
-    case Encoding::kTQ2_0:
-      return {64};
-    case Encoding::kPTQ1_0:
-      return {26};
-    case Encoding::kI2_S:
-      return {};
-    default:
-      return {0};
-  }
 }
 
 // Random bytes are valid blocks of every integer encoding once their scales are ordinary numbers.

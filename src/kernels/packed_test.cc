@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/half_fields_for_tests.h"
 #include "kernels/matmul.h"
 
 namespace tophand::kernels {
@@ -115,29 +116,6 @@ TEST_P(PackTest, ResultDoesNotDependOnWhatWasInTheBuffer) {
   }
 }
 
-// In bytes of one block of the file: where a number lies whose exponent can be all ones.
-std::vector<std::size_t> numbers_at(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::kQ4_1:
-    case Encoding::kQ5_1:
-    case Encoding::kQ4_K:
-    case Encoding::kQ5_K:
-      return {0, 2};
-    case Encoding::kQ6_K:
-      return {208};
-    case Encoding::kTQ1_0:
-      return {52};
-    case Encoding::kTQ2_0:
-      return {64};
-    case Encoding::kPTQ1_0:
-      return {26};
-    case Encoding::kI2_S:
-      return {};  // one for the tensor: tensor_scale()
-    default:
-      return {0};
-  }
-}
-
 void put_number(Encoding encoding, std::byte* to, float value) {
   const std::uint16_t half = float_to_half(value);
   if (encoding == Encoding::kF32) std::memcpy(to, &value, 4);
@@ -153,7 +131,7 @@ TEST_P(PackTest, OneNumberThatIsNoneIsFound) {
   const std::uint64_t blocks = info.block_weights == 1 ? 33 : 9;
   const std::uint64_t rows = 37, cols = blocks * info.block_weights;
   std::vector<std::byte> tensor(tensor_bytes(encoding, rows, cols), std::byte{0xff});
-  const std::vector<std::size_t> at = numbers_at(encoding);
+  const std::vector<std::size_t> at = half_fields(encoding);
   for (std::uint64_t block = 0; block < rows * blocks; ++block)
     for (const std::size_t number : at)
       put_number(encoding, &tensor[block * info.block_bytes + number], -60'000.0f);
